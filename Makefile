@@ -1,0 +1,40 @@
+# Two commands matter: `make demo` and `make test`. Both do all the set-up they need.
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+TOOLS := .tools
+OUT ?= smcloud-demo
+export UV_LINK_MODE = copy
+
+.PHONY: demo test lint lock clean help
+
+demo: $(VENV)/.ready
+	$(PY) -m smcloud.cli demo --out $(OUT)
+
+test: $(VENV)/.ready lint
+	$(PY) -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.ready
+	$(PY) -m ruff check smcloud flows tests
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+# The environment is exactly the hash-pinned lock; the project itself is installed as it lies here.
+$(VENV)/.ready: infra/requirements.lock pyproject.toml infra/setup.sh
+	sh infra/setup.sh $(VENV) $(TOOLS)
+	touch $@
+
+# Resolve again after a change of the dependencies in pyproject.toml. The lock names no host.
+lock: $(VENV)/.ready
+	"$$(cat $(TOOLS)/uv.path)" pip compile pyproject.toml --extra test --universal --python-version 3.12 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file infra/requirements.lock
+
+clean:
+	rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+help:
+	@echo "make demo   set up and run the whole job on the sample world into $(OUT)"
+	@echo "make test   set up, lint and test"
+	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make lock   resolve infra/requirements.lock anew"
+	@echo "make clean  remove the environment"

@@ -1,0 +1,1 @@
+"""smcloud: soil-moisture trends, their drivers and the DDWW question."""

@@ -1,0 +1,165 @@
+"""Errors that end a command: one class per remedy, each with a stable code and an exit code.
+
+Every error says what is wrong, where, which value was found, which was expected and what to
+type next. The command line prints these five parts, or the same as JSON with ``--json``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SmcloudError(Exception):
+    """Base of all errors with a remedy.
+
+    Parameters are keyword-only: ``what`` is one sentence; ``where`` a file, key, entry or URL;
+    ``found`` and ``expected`` the two values that disagree; ``next`` the command or edit to make.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self, what: str, *, where: str = "", found: object = "", expected: object = "", next: str = ""
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.found = str(found)
+        self.expected = str(expected)
+        self.next = next
+        super().__init__(what)
+
+    def record(self) -> dict[str, str]:
+        """The error as a flat record, for ``--json``."""
+        return {
+            "code": self.code,
+            "what": self.what,
+            "where": self.where,
+            "found": self.found,
+            "expected": self.expected,
+            "next": self.next,
+        }
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        for label in ("where", "found", "expected", "next"):
+            value = getattr(self, label)
+            if value:
+                parts.append(f"  {label + ':':<10}{value}")
+        return "\n".join(parts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders from dask workers; keyword-only arguments need this.
+        return (_rebuild, (type(self), self.record()))
+
+
+def _rebuild(cls: type[SmcloudError], record: dict[str, str]) -> SmcloudError:
+    return cls(
+        record["what"],
+        where=record["where"],
+        found=record["found"],
+        expected=record["expected"],
+        next=record["next"],
+    )
+
+
+class ConfigurationError(SmcloudError):
+    """A key of the run's configuration is missing, unknown or has an impossible value."""
+
+    code, exit_code = "configuration", 2
+
+
+class CatalogError(SmcloudError):
+    """The catalog file breaks its schema, or the entry asked for is not in it."""
+
+    code, exit_code = "catalog", 2
+
+
+class UnitError(SmcloudError):
+    """A source's unit is not the catalog's, or cannot be converted to the cube's."""
+
+    code, exit_code = "unit", 3
+
+
+class VariableError(SmcloudError):
+    """A source lacks a variable or dimension that its catalog entry names."""
+
+    code, exit_code = "variable", 3
+
+
+class GridError(SmcloudError):
+    """Axes are not regular, not monotonic, or do not fit each other."""
+
+    code, exit_code = "grid", 3
+
+
+class CalendarError(SmcloudError):
+    """A time axis has missing, duplicate or unsorted steps, or another calendar."""
+
+    code, exit_code = "calendar", 3
+
+
+class PeriodError(SmcloudError):
+    """The period asked for is not inside the record of a source."""
+
+    code, exit_code = "period", 3
+
+
+class TooFewYearsError(SmcloudError):
+    """The period holds fewer whole years than the analysis needs."""
+
+    code, exit_code = "too-few-years", 3
+
+
+class RangeError(SmcloudError):
+    """Values lie outside the valid range that the catalog states."""
+
+    code, exit_code = "valid-range", 3
+
+
+class NoDataError(SmcloudError):
+    """Nothing valid is left: all values are missing or masked."""
+
+    code, exit_code = "no-data", 3
+
+
+class ChunkError(SmcloudError):
+    """An array's shape or chunks cannot be worked on as they are."""
+
+    code, exit_code = "chunks", 3
+
+
+class UnreachableError(SmcloudError):
+    """A store, source or cluster does not answer or refuses."""
+
+    code, exit_code = "unreachable", 4
+
+
+class IntegrityError(SmcloudError):
+    """Published bytes are not those that were sealed."""
+
+    code, exit_code = "integrity", 4
+
+
+class NotAStoreError(SmcloudError):
+    """The store's path holds something that smcloud did not write."""
+
+    code, exit_code = "not-a-store", 5
+
+
+class ReleaseConflictError(SmcloudError):
+    """Another publisher took the release number, or the content differs from what is there."""
+
+    code, exit_code = "release-conflict", 5
+
+
+class NothingPublishedError(SmcloudError):
+    """A store, release or product that was asked for does not exist (yet)."""
+
+    code, exit_code = "nothing-published", 2
+
+
+class InterruptedRunError(SmcloudError):
+    """The run was interrupted; the same command goes on from what is done."""
+
+    code, exit_code = "interrupted", 6
