@@ -1,0 +1,84 @@
+"""Latitude and longitude in one form: names lat and lon, ascending, -180..180, evenly spaced."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from smcloud.errors import GridError
+
+NAMES = {"latitude": "lat", "longitude": "lon", "valid_time": "time", "LAT": "lat", "LON": "lon"}
+# Coordinates stored as float32 or with a printed precision differ from the true ones by this much of a step.
+TOLERANCE = 1e-3
+
+
+def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
+    """``da`` on dims (time,) lat, lon: latitude ascending, longitude ascending within -180..180.
+
+    Coordinates are snapped to the even grid they lie on. Raises :class:`GridError` where an axis is
+    missing, repeats, or is uneven (two values or fewer are always even).
+    """
+    da = da.rename({old: new for old, new in NAMES.items() if old in da.dims or old in da.coords})
+    for axis in ("lat", "lon"):
+        if axis not in da.dims:
+            raise GridError(
+                f"a source has no {axis} axis",
+                where=where,
+                found=", ".join(map(str, da.dims)),
+                expected="latitude and longitude as one-dimensional axes",
+            )
+    wrapped = (np.asarray(da["lon"].values, np.float64) + 180.0) % 360.0 - 180.0
+    da = da.assign_coords(lon=wrapped, lat=np.asarray(da["lat"].values, np.float64)).sortby(["lat", "lon"])
+    da = da.assign_coords({axis: snap(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")})
+    if da["lat"].values[0] < -90 or da["lat"].values[-1] > 90:
+        raise GridError(
+            "latitudes lie beyond the poles", where=where, found=f"{da['lat'].values[[0, -1]]}", expected="-90..90"
+        )
+    da["lat"].attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
+    da["lon"].attrs = {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}
+    extra = [name for name in da.coords if name not in ("time", "lat", "lon")]
+    return da.drop_vars(extra).transpose(..., "lat", "lon")
+
+
+def snap(values: np.ndarray, where: str) -> np.ndarray:
+    """The even axis that ``values`` (degrees, ascending) lie on within 0.1 % of a step."""
+    if len(values) < 3:
+        if len(np.unique(values)) < len(values):
+            raise GridError("an axis repeats a value", where=where, found=values, expected="distinct values")
+        return values
+    step = (values[-1] - values[0]) / (len(values) - 1)
+    # A step such as 0.25 or 1/12 degree, free of the noise of float32 coordinates.
+    step = 1 / round(1 / step) if step < 1 and abs(1 / step - round(1 / step)) < 1e-2 else round(step, 6)
+    first = round(values[0] / (step / 2)) * (step / 2)
+    even = (first if abs(first - values[0]) < TOLERANCE * step else values[0]) + step * np.arange(len(values))
+    worst = int(np.argmax(np.abs(even - values)))
+    if step <= 0 or abs(even[worst] - values[worst]) > TOLERANCE * step:
+        raise GridError(
+            "an axis is not evenly spaced",
+            where=where,
+            found=f"{values[worst]} at position {worst}",
+            expected=f"{even[worst]} (step {step})",
+            next="regrid the source first, or correct its coordinates",
+        )
+    return even
+
+
+def global_grid(resolution: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cell centres (lat, lon) of the global grid of ``resolution`` degrees, ascending."""
+    n = round(180 / resolution)
+    step = 180 / n
+    return -90 + step * (np.arange(n) + 0.5), -180 + step * (np.arange(2 * n) + 0.5)
+
+
+def edges(centres: np.ndarray, step: float | None = None) -> np.ndarray:
+    """Cell edges (n + 1) midway between ``centres``; a single centre needs ``step``."""
+    if len(centres) == 1:
+        half = (step or 1.0) / 2
+        return np.array([centres[0] - half, centres[0] + half])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def lat_edges(lat: np.ndarray, step: float | None = None) -> np.ndarray:
+    """As :func:`edges`, clipped to the poles: a node on a pole has half a cell."""
+    return np.clip(edges(lat, step), -90.0, 90.0)

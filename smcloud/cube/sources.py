@@ -1,0 +1,125 @@
+"""One role's source, opened lazily and brought to common axes: what the cube is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from smcloud.catalog import Catalog, VariableSpec, open_entry
+from smcloud.config import LATEST, RunConfig
+from smcloud.cube import axes, flags
+from smcloud.cube.calendar import (
+    Steps,
+    Times,
+    complete_months,
+    month_range,
+    require_months,
+    require_within,
+    steps_of,
+    until_valid_end,
+)
+from smcloud.errors import CatalogError, NoDataError, PeriodError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A role's values (time, lat, lon) or (lat, lon), masked, scaled, in the source's unit; lazily."""
+
+    role: str
+    entry: str
+    spec: VariableSpec
+    where: str
+    values: xr.DataArray
+    uncertainty: xr.DataArray | None = None
+    steps: Steps | None = None
+
+
+def open_sources(config: RunConfig, catalog: Catalog) -> dict[str, Source]:
+    """Open every role of the configuration; entries that serve several roles are opened once."""
+    opened: dict[str, xr.Dataset] = {}
+    sources = {}
+    for role, reference in config.inputs.items():
+        entry, spec = catalog.spec(role, reference)
+        if catalog.sources[entry].metadata.reader not in ("default", "esa_cci"):
+            raise CatalogError(
+                "the reader of an entry is not available",
+                where=f"{catalog.path}: {entry}",
+                found=catalog.sources[entry].metadata.reader,
+                expected="reader: default",
+                next=f"choose another entry for inputs.{role}",
+            )
+        if entry not in opened:
+            opened[entry] = open_entry(catalog, entry)
+        sources[role] = _source(role, entry, spec, opened[entry], catalog, config)
+    return sources
+
+
+def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
+    where = f"{entry}:{spec.name}"
+    values = _masked(ds[spec.name], spec)
+    uncertainty = ds[spec.uncertainty] if spec.uncertainty else None
+    if spec.flag:
+        keep = flags.usable(ds[spec.flag], config.flags.drop_barren)
+        values = values.where(keep)
+        uncertainty = uncertainty.where(keep) if uncertainty is not None else None
+    values = axes.normalise(values, where)
+    uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
+    if spec.period == "static":
+        values = values.isel(time=0, drop=True) if "time" in values.dims else values
+        return Source(role, entry, spec, where, values)
+    if "time" not in values.dims or values.sizes["time"] == 0:
+        raise NoDataError("a source has no time steps", where=where, found=dict(values.sizes), expected="a time axis")
+    steps = steps_of(values["time"], spec, where)
+    end = catalog.sources[entry].metadata.valid_end
+    if end is not None:
+        if end.attr not in ds.attrs:
+            raise CatalogError(
+                "a source lacks the attribute of its valid end",
+                where=where,
+                found=", ".join(map(str, ds.attrs)) or "none",
+                expected=end.attr,
+                next="correct metadata.valid_end of the catalog entry",
+            )
+        keep_steps = slice(0, until_valid_end(steps, ds.attrs[end.attr], where))
+        steps, values = steps.select(keep_steps), values.isel(time=keep_steps)
+        uncertainty = uncertainty.isel(time=keep_steps) if uncertainty is not None else None
+    return Source(role, entry, spec, where, values, uncertainty, steps)
+
+
+def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
+    """Fill codes out, then scaled: codes are compared as they are stored."""
+    keep = ~da.isin(list(spec.fill)) if spec.fill else None
+    da = da.astype(np.float32) if da.dtype.kind in "iub" else da
+    da = da.where(keep) if keep is not None else da
+    return da * np.float32(spec.scale) if spec.scale is not None else da
+
+
+def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:
+    """The months of the run; ``latest-complete-year`` ends with the last year that every source holds.
+
+    Raises :class:`PeriodError` where the period leaves the record of a source.
+    """
+    records = {role: complete_months(source.steps) for role, source in sources.items() if source.steps is not None}
+    end = config.period.end
+    if end == LATEST:
+        last = min(record[1] for record in records.values())
+        year = (last + 1).astype("datetime64[Y]") - 1
+        if year < np.datetime64(config.period.start, "Y"):
+            raise PeriodError(
+                "no complete year lies after the start of the period",
+                where="period.end",
+                found=f"sources end in {last}",
+                expected=f"a year after {config.period.start}",
+                next="correct period in the configuration",
+            )
+        end = f"{year}-12"
+    months = month_range(config.period.start, end)
+    for role, (first, last) in records.items():
+        source = sources[role]
+        require_within(months, first, last, f"{role} ({source.where})")
+        if source.steps is not None:
+            require_months(source.steps, months, source.spec, f"{role} ({source.where})")
+    return months
