@@ -1,7 +1,7 @@
-"""The only module that knows intake: checks a catalog file, opens a source lazily, checks its schema.
+"""The only module that knows intake: reads a catalog file, opens a source lazily, checks its schema.
 
-A catalog is intake's ``sources:`` form. It is read with ``yaml.safe_load`` and checked against the
-models below before intake sees anything, because an intake catalog can run code.
+A catalog is intake's ``sources:`` form. It is read as plain YAML and checked against the models of
+``catalog_schema`` before intake sees anything, because an intake catalog can run code.
 """
 
 from __future__ import annotations
@@ -10,233 +10,196 @@ import hashlib
 import math
 import os
 import re
+import socket
+import threading
+import time
+import urllib.parse
+import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import xarray as xr
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
-from smcloud.errors import CatalogError, ChunkError, UnitError, UnreachableError, VariableError
+from smcloud.catalog_schema import TEMPLATE, Args, Catalog, Entry, Metadata, VariableSpec, forbidden_template
+from smcloud.config import first_problem, read_yaml
+from smcloud.errors import CatalogError, ChunkError, SmcloudError, UnitError, UnreachableError, VariableError
 
-SCHEMES = ("", "file", "gs", "gcs", "s3", "https", "http", "reference", "memory")
-TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-ENV_TEMPLATE = re.compile(r"env\((SMCLOUD_[A-Z0-9_]+)\)")
+__all__ = [
+    "READERS",
+    "Catalog",
+    "Entry",
+    "Metadata",
+    "VariableSpec",
+    "check_entries",
+    "load_catalog",
+    "open_entry",
+    "same_units",
+    "source_state",
+]
+
+READERS = ("default", "esa_cci")  # the other readers of the schema are not available yet
 MAX_CHUNK_BYTES = 2 * 2**30
-SECRET_KEYS = ("secret", "password", "access_key", "key", "sas_token", "account_key")
-
-
-class Model(BaseModel):
-    """Frozen, strict about keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class VariableSpec(Model):
-    """What one role is called in the source, and how its steps become months.
-
-    ``stamp`` says which end of a step its time coordinate marks; ``fill`` lists raw values that mean
-    missing where the source has no attribute for it; ``scale`` multiplies raw values where the source
-    has no attribute for it; ``flag`` and ``uncertainty`` name companion variables; ``legend`` maps
-    class codes to names.
-    """
-
-    name: str
-    units: str
-    period: Literal["hour", "3hour", "6hour", "day", "8day", "month", "static"]
-    stamp: Literal["start", "mid", "end"] = "start"
-    aggregate: Literal["mean", "sum", "class"] = "mean"
-    valid_range: tuple[float, float]
-    fill: tuple[float, ...] = ()
-    scale: float | None = None
-    flag: str | None = None
-    uncertainty: str | None = None
-    legend: Mapping[int, str] = Field(default_factory=dict)
-
-
-class ValidEnd(Model):
-    """The attribute of the source that names the last valid step of a preallocated time axis."""
-
-    attr: str
-
-
-class Metadata(Model):
-    """What intake's source objects do not carry."""
-
-    reader: Literal["default", "esa_cci", "icechunk", "hdf4", "geotiff"] = "default"
-    licence: str
-    citation: str
-    valid_end: ValidEnd | None = None
-    variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
-
-
-class Args(Model):
-    """Arguments of intake's zarr and netcdf drivers that a catalog may set."""
-
-    urlpath: str | tuple[str, ...]
-    chunks: Mapping[str, int] = Field(default_factory=dict)
-    storage_options: Mapping[str, Any] = Field(default_factory=dict)
-    xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
-
-    @field_validator("storage_options")
-    @classmethod
-    def _no_secrets(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        for key in value:
-            if key in SECRET_KEYS or key.endswith("_key"):
-                raise ValueError(f"{key!r} is a secret: it comes from the environment, never from a catalog")
-        return value
-
-
-class Entry(Model):
-    """One source of the catalog."""
-
-    driver: Literal["zarr", "netcdf"]
-    description: str
-    args: Args
-    metadata: Metadata
-
-
-class Catalog(Model):
-    """A checked catalog file; ``path`` is where it was read."""
-
-    path: str
-    sources: Annotated[Mapping[str, Entry], Field(min_length=1)]
-
-    @field_validator("sources")
-    @classmethod
-    def _schemes(cls, value: Mapping[str, Entry]) -> Mapping[str, Entry]:
-        for name, entry in value.items():
-            for url in [entry.args.urlpath] if isinstance(entry.args.urlpath, str) else entry.args.urlpath:
-                scheme = url.split("://")[0] if "://" in url else ""
-                if scheme not in SCHEMES or "::" in url:
-                    raise ValueError(f"{name}: urlpath scheme {scheme!r} is none of {', '.join(SCHEMES[1:])}")
-        return value
-
-    def spec(self, role: str, reference: str) -> tuple[str, VariableSpec]:
-        """Entry name and variable of ``entry`` or ``entry:variable`` for ``role``.
-
-        Raises :class:`CatalogError` with the names that exist.
-        """
-        name, _, variable = reference.partition(":")
-        if name not in self.sources:
-            raise CatalogError(
-                f"the catalog has no entry for {role}",
-                where=f"{self.path}: sources.{name}",
-                found=name,
-                expected=" or ".join(self.sources),
-                next=f"correct inputs.{role} in the configuration",
-            )
-        variables = self.sources[name].metadata.variables
-        if (variable or role) not in variables:
-            raise CatalogError(
-                f"the entry has no variable for {role}",
-                where=f"{self.path}: sources.{name}.metadata.variables",
-                found=variable or role,
-                expected=" or ".join(variables),
-                next=f"correct inputs.{role} in the configuration: entry:variable",
-            )
-        return name, variables[variable or role]
+MAX_CHUNKS = 20_000_000
+FULL_DIGEST_BYTES = 2**30
+ANSWER_SECONDS = 15.0
 
 
 def load_catalog(path: str | Path) -> Catalog:
     """Read and check a catalog without running anything from it.
 
+    ``{{ CATALOG_DIR }}`` is filled at once, ``{{ env(SMCLOUD_...) }}`` when an entry is opened, so that a
+    variable that is not set spoils only the entries that need it; any other template is refused here.
     Raises :class:`CatalogError` that names the entry and the key.
     """
     text, directory = _read_text(str(path))
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as err:
+    data = read_yaml(text, str(path), CatalogError)
+    if set(data) - {"sources", "metadata"} or not isinstance(data.get("sources"), dict):
         raise CatalogError(
-            "the catalog is not plain YAML", where=str(path), found=str(err).replace("\n", " "), expected="YAML"
-        ) from err
-    if not isinstance(data, dict) or set(data) - {"sources", "metadata"} or "sources" not in data:
-        found = sorted(map(str, data)) if isinstance(data, dict) else type(data).__name__
-        raise CatalogError(
-            "the catalog has other top-level keys than intake's form", where=str(path), found=found, expected="sources"
+            "the catalog is not of intake's form",
+            where=str(path),
+            found=", ".join(map(str, data)) or "nothing",
+            expected="sources, and below it the entries by name",
+            next=f"edit {path}",
         )
+    _refuse_templates(data["sources"], str(path))
+    sources = _fill(data["sources"], {"CATALOG_DIR": directory})
     try:
-        sources = _fill_templates(data["sources"], directory, str(path))
         return Catalog.model_validate({"path": str(path), "sources": sources})
     except ValidationError as err:
-        first = err.errors()[0]
-        raise CatalogError(
-            "the catalog breaks its schema",
-            where=f"{path}: {'.'.join(str(part) for part in first['loc'])}",
-            found="nothing" if first["type"] == "missing" else first["input"],
-            expected=first["msg"].removeprefix("Value error, "),
-            next=f"smcloud catalog check {path}",
-        ) from err
+        raise _broken(err, str(path), Catalog) from err
 
 
-def _read_text(path: str) -> tuple[str, str]:
+def _read_text(path: str) -> tuple[bytes, str]:
     """The file's text and its directory, from a local path or any fsspec URL."""
     import fsspec
 
-    fs, key = fsspec.core.url_to_fs(path)
-    try:
-        text = fs.cat_file(key).decode()
-    except FileNotFoundError as err:
-        raise CatalogError(
-            "the catalog does not exist", where=path, found="no file", expected="a YAML file",
-            next="smcloud catalog check catalogs/public.yaml",
-        ) from err
+    with _reaching(path, "check the path of the catalog"):
+        fs, key = fsspec.core.url_to_fs(path)
+        try:
+            text: bytes = fs.cat_file(key)
+        except (FileNotFoundError, IsADirectoryError) as err:
+            raise CatalogError(
+                "the catalog does not exist",
+                where=path,
+                found="no file",
+                expected="a YAML file",
+                next="smcloud catalog check catalogs/public.yaml",
+            ) from err
     directory = fs.unstrip_protocol(key).rsplit("/", 1)[0]
     return text, directory.removeprefix("file://") if "file" in fs.protocol else directory
 
 
-def _fill_templates(node: Any, directory: str, where: str) -> Any:
+def _refuse_templates(sources: Mapping[str, Any], path: str) -> None:
+    for name, entry in sources.items():
+        bad = forbidden_template(entry)
+        if bad is not None:
+            raise CatalogError(
+                "a template that a catalog may not use",
+                where=f"{path}: sources.{name}",
+                found=bad,
+                expected="{{ CATALOG_DIR }} or {{ env(SMCLOUD_...) }}",
+                next=f"edit {path}",
+            )
+
+
+def _fill(node: Any, values: Mapping[str, str]) -> Any:
+    """``node`` with the templates that ``values`` names filled, the others left."""
     if isinstance(node, Mapping):
-        return {key: _fill_templates(value, directory, where) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_fill_templates(value, directory, where) for value in node]
+        return {key: _fill(value, values) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_fill(value, values) for value in node]
     if not isinstance(node, str):
         return node
+    return TEMPLATE.sub(lambda match: values.get(match[2] or match[1], match[0]), node)
 
-    def fill(match: re.Match[str]) -> str:
-        name = match.group(1)
-        env = ENV_TEMPLATE.fullmatch(name)
-        if name == "CATALOG_DIR":
-            return directory
-        if env is None:
-            raise CatalogError(
-                "a template that a catalog may not use", where=where, found=match.group(0),
-                expected="{{ CATALOG_DIR }} or {{ env(SMCLOUD_...) }}",
-            )
-        if env.group(1) not in os.environ:
-            raise CatalogError(
-                "a template names an environment variable that is not set", where=where, found=match.group(0),
-                expected=f"{env.group(1)} in the environment", next=f"export {env.group(1)}=...",
-            )
-        return os.environ[env.group(1)]
 
-    return TEMPLATE.sub(fill, node)
+def _broken(err: ValidationError, where: str, model: type[Catalog] | type[Args]) -> CatalogError:
+    what, key, found, expected = first_problem(err, model)
+    return CatalogError(what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}")
+
+
+def _resolved(catalog: Catalog, name: str) -> Entry:
+    """The entry with the environment's values in its arguments, checked again with them.
+
+    Raises :class:`UnreachableError` that names a variable that is not set.
+    """
+    entry = catalog.entry(name)
+    where = f"{catalog.path}: sources.{name}.args"
+    raw = entry.args.model_dump(mode="json")
+    for variable in sorted({match[1] for match in re.finditer(r"env\((\w+)\)", str(raw))}):
+        if variable not in os.environ:
+            raise UnreachableError(
+                "an entry needs a setting of the environment",
+                where=where,
+                found=f"environment variable {variable} is not set",
+                expected="the place of the files",
+                next=f"export {variable}=...",
+            )
+    filled = _fill(raw, os.environ)
+    _refuse_templates({name: filled}, catalog.path)
+    try:
+        return entry.model_copy(update={"args": Args.model_validate(filled)})
+    except ValidationError as err:
+        raise _broken(err, where, Args) from err
 
 
 def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     """Open one entry lazily through intake and check that it holds what its metadata names.
 
     Values are CF-decoded (scale, offset and fill attributes applied; times as datetime64); nothing
-    but metadata and coordinates is read. Raises :class:`UnreachableError`, :class:`VariableError`,
-    :class:`UnitError`, :class:`ChunkError`.
+    but metadata and coordinates is read. Raises :class:`CatalogError` for a reader that is not available,
+    :class:`UnreachableError`, :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`.
     """
-    entry = catalog.sources[name]
-    where = f"{catalog.path}: {name} ({_first(entry.args.urlpath)})"
-    try:
-        ds = _through_intake(name, entry)
-    except (OSError, KeyError, ValueError, ImportError) as err:  # what xarray, zarr and fsspec raise for "not there"
-        raise UnreachableError(
-            "a source cannot be opened",
+    entry = _resolved(catalog, name)
+    where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"
+    if entry.metadata.reader not in READERS:
+        raise CatalogError(
+            "the reader of an entry is not available",
             where=where,
-            found=f"{type(err).__name__}: {str(err).splitlines()[0] if str(err) else ''}",
-            expected=f"a {entry.driver} source that opens",
-            next=f"smcloud catalog check {catalog.path}",
-        ) from err
+            found=f"reader {entry.metadata.reader}",
+            expected=f"reader {' or '.join(READERS)}",
+            next="choose another entry in inputs of the configuration",
+        )
+    with _reaching(where, f"smcloud catalog check {catalog.path}"):
+        _require_hosts(entry.args)
+        if entry.driver == "zarr":
+            _check_axes(entry.args, where)
+        ds = _through_intake(name, entry)
     for spec in entry.metadata.variables.values():
         _check_variable(ds, spec, where)
     return ds
+
+
+def _require_hosts(args: Args) -> None:
+    """Connect to the host of each remote address: the clients of stores retry for minutes, and noisily."""
+    if urllib.request.getproxies():  # then the proxy is the host, and the client's affair
+        return
+    options = args.storage_options
+    known = {
+        "s3": options.get("endpoint_url")
+        or options.get("client_kwargs", {}).get("endpoint_url")
+        or os.environ.get("AWS_ENDPOINT_URL_S3", os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com")),
+        "gs": os.environ.get("STORAGE_EMULATOR_HOST", "https://storage.googleapis.com"),
+    }
+    known["gcs"] = known["gs"]
+    for url in {options["fo"]} if "fo" in options else set(args.urls):
+        scheme = url.split("://")[0] if "://" in url else ""
+        address = known.get(scheme, url if scheme in ("http", "https") else None)
+        if address is None:
+            continue
+        parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((parts.hostname or "", port), timeout=10.0).close()
+        except socket.gaierror as err:
+            raise ConnectionError(f"the host {parts.hostname} is not known (is there a network?)") from err
+        except OSError as err:
+            raise ConnectionError(f"the host {parts.hostname} does not answer ({err})") from err
 
 
 def _through_intake(name: str, entry: Entry) -> xr.Dataset:
@@ -244,13 +207,13 @@ def _through_intake(name: str, entry: Entry) -> xr.Dataset:
     import fsspec
     import intake
 
-    intake.conf.set(allow_import=False, import_on_startup=False)
+    intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
     args = entry.args.model_dump(mode="json")
     kwargs = args.pop("xarray_kwargs")
     if entry.driver == "zarr":
         args |= kwargs
     else:
-        several = not isinstance(entry.args.urlpath, str) or "*" in entry.args.urlpath
+        several = len(entry.args.urls) > 1 or "*" in entry.args.urls[0]
         combine = {"combine": "by_coords", "join": "exact"} if several else {}
         args["xarray_kwargs"] = {"engine": "h5netcdf"} | combine | kwargs
     checked = {"sources": {name: {"driver": entry.driver, "description": entry.description, "args": args}}}
@@ -266,26 +229,78 @@ def _through_intake(name: str, entry: Entry) -> xr.Dataset:
     return ds
 
 
+def _check_axes(args: Args, where: str) -> None:
+    """Refuse axes that do not fit in memory, from the metadata alone: opening a Dataset reads them whole."""
+    given = {key: args.xarray_kwargs[key] for key in ("group", "consolidated") if key in args.xarray_kwargs}
+    options = {"storage_options": dict(args.storage_options)} if args.storage_options else {}
+    for url in args.urls:
+        raw = xr.open_dataset(
+            url, engine="zarr", chunks=None, decode_cf=False, create_default_indexes=False, **options, **given
+        )
+        for name in set(raw.dims) & set(raw.variables):
+            _check_chunks(raw[name], f"{where}: {name}")
+
+
+@contextmanager
+def _reaching(where: str, remedy: str) -> Iterator[None]:
+    """Whatever a source's libraries raise becomes an :class:`UnreachableError` with one short line."""
+    try:
+        yield
+    except SmcloudError:
+        raise
+    except Exception as err:  # intake, xarray, zarr, fsspec, botocore and aiohttp share no base class
+        raise UnreachableError(
+            "a source cannot be opened",
+            where=where,
+            found=_short(err),
+            expected="a source that answers and opens",
+            next=remedy,
+        ) from err
+
+
+def _short(err: Exception) -> str:
+    lines = str(err).strip().splitlines()
+    text = f"{type(err).__name__}: {lines[0]}" if lines else type(err).__name__
+    if isinstance(err, ConnectionError) and lines:
+        text = lines[0]
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
 def _check_variable(ds: xr.Dataset, spec: VariableSpec, where: str) -> None:
     for needed in filter(None, (spec.name, spec.flag, spec.uncertainty)):
         if needed not in ds:
             raise VariableError(
-                "a source lacks a variable", where=where, found=", ".join(map(str, ds.data_vars)), expected=needed,
+                "a source lacks a variable",
+                where=where,
+                found=", ".join(map(str, ds.data_vars)) or "no variable",
+                expected=needed,
                 next="correct metadata.variables of the catalog entry",
             )
-    da = ds[spec.name]
-    found = str(da.attrs.get("units", spec.units))
-    if not same_units(found, spec.units):
+        _check_chunks(ds[needed], f"{where}: {needed}")
+    stated = spec.attr_units or spec.units
+    found = str(ds[spec.name].attrs.get("units", stated))
+    if not same_units(found, stated):
         raise UnitError(
-            "a source's unit is not the catalog's", where=f"{where}: {spec.name}", found=found, expected=spec.units,
-            next="correct units in the catalog entry if the source is right",
+            "a source's unit is not the catalog's",
+            where=f"{where}: {spec.name}",
+            found=found,
+            expected=stated,
+            next="correct units (or attr_units) in the catalog entry if the source is right",
         )
-    item = da.dtype.itemsize
-    largest = max((math.prod(shape) * item for shape in [[max(sizes) for sizes in da.chunks or ()]]), default=0)
-    if largest > MAX_CHUNK_BYTES:
+
+
+def _check_chunks(da: xr.DataArray, where: str) -> None:
+    """A store of a few bytes can declare terabytes: refuse what cannot be read before anything is read."""
+    stored = da.encoding.get("chunks") or da.encoding.get("chunksizes") or ()
+    largest = max(math.prod(stored), math.prod(max(sizes) for sizes in da.chunks or ())) * da.dtype.itemsize
+    number = math.prod(-(-size // chunk) for size, chunk in zip(da.shape, stored, strict=False))
+    if largest > MAX_CHUNK_BYTES or number > MAX_CHUNKS:
         raise ChunkError(
-            "a source's chunk is too large to read", where=f"{where}: {spec.name}", found=f"{largest / 2**30:.1f} GiB",
-            expected=f"at most {MAX_CHUNK_BYTES / 2**30:.0f} GiB", next="check the source's metadata",
+            "a source's chunks cannot be worked on",
+            where=where,
+            found=f"{number} chunks of up to {largest / 2**30:.1f} GiB",
+            expected=f"at most {MAX_CHUNKS} chunks of {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
+            next="set args.chunks of the entry, or check the source's metadata",
         )
 
 
@@ -303,61 +318,98 @@ def same_units(left: str, right: str) -> bool:
 
 
 def source_state(catalog: Catalog, name: str) -> str:
-    """A fingerprint of what the source holds now, from names, sizes, ETags and metadata: never from its address.
+    """A fingerprint of what the source holds now and how it is read, never of its address.
 
-    Local sources: relative path and size of every file, and the content of metadata. Remote ones: the content of
-    the metadata object or, for single files, ETag or size.
+    Local sources: relative path, size and content of every file; beyond 1 GiB in all the time of change
+    stands for the content. Remote ones: the content of the Zarr metadata of the group and the variables, or a
+    single file's checksum, ETag or size. References: those of the reference file.
     """
     import fsspec
 
-    entry = catalog.sources[name]
-    digest = hashlib.sha256(entry.metadata.model_dump_json().encode())
-    urls = [entry.args.urlpath] if isinstance(entry.args.urlpath, str) else list(entry.args.urlpath)
+    entry = _resolved(catalog, name)
+    digest = hashlib.sha256(entry.metadata.model_dump_json(exclude={"licence", "citation"}).encode())
+    digest.update(entry.args.model_dump_json(include={"xarray_kwargs"}).encode())
+    options = dict(entry.args.storage_options)
+    urls: tuple[str, ...] = entry.args.urls
+    if "fo" in options:
+        urls, options = (options["fo"],), options.get("target_options", {})
     for url in urls:
-        options = {} if url.startswith("reference:") else dict(entry.args.storage_options)
-        try:
+        with _reaching(f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
             fs, key = fsspec.core.url_to_fs(url, **options)
-            local = "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
-            for path in sorted(fs.glob(key)) if "*" in key else [key]:
-                _digest_object(digest, fs, path, recurse=local)
-        except OSError as err:
-            raise UnreachableError(
-                "a source cannot be read",
-                where=f"{catalog.path}: {name} ({url})",
-                found=f"{type(err).__name__}: {err}",
-                expected="a source that answers", next=f"smcloud catalog check {catalog.path}",
-            ) from err
+            fs.invalidate_cache()
+            paths = sorted(fs.glob(key)) if "*" in key else [key]
+            if not paths:
+                raise FileNotFoundError(url)
+            if {"file", "memory"} & ({fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)):
+                _digest_files(digest, fs, paths)
+            else:
+                for path in paths:
+                    _digest_object(digest, fs, path, entry)
     return digest.hexdigest()[:16]
 
 
-def _digest_object(digest: hashlib._Hash, fs: Any, path: str, recurse: bool) -> None:
-    if recurse and fs.isdir(path):
-        files = fs.find(path, detail=True)
-        for name in sorted(files):
-            digest.update(f"{name.removeprefix(path)} {files[name]['size']}".encode())
-    if fs.isdir(path):
-        for meta in ("zarr.json", ".zmetadata", ".zattrs"):
-            if fs.exists(f"{path}/{meta}"):
-                digest.update(fs.cat_file(f"{path}/{meta}"))
-                return
+def _digest_files(digest: hashlib._Hash, fs: Any, paths: list[str]) -> None:
+    files: dict[str, tuple[str, dict[str, Any]]] = {}
+    for path in paths:
+        found = fs.find(path, detail=True)
+        if not found:
+            raise FileNotFoundError(path)
+        for file, info in found.items():
+            files[file] = (file.removeprefix(path) if file != path else "", info)
+    whole = sum(info["size"] for _, info in files.values()) <= FULL_DIGEST_BYTES
+    for file in sorted(files):
+        relative, info = files[file]
+        content = hashlib.sha256(fs.cat_file(file)).hexdigest() if whole else info.get("mtime", info.get("created"))
+        digest.update(f"{relative}\0{info['size']}\0{content}\n".encode())
+
+
+def _digest_object(digest: hashlib._Hash, fs: Any, path: str, entry: Entry) -> None:
+    """A remote Zarr group by its metadata, a remote file by what its store says of it."""
+    if entry.driver == "zarr" and "fo" not in entry.args.storage_options:
+        group = "/".join([path.rstrip("/"), *filter(None, [entry.args.xarray_kwargs.get("group")])])
+        variables = [f"{group}/{spec.name}" for spec in entry.metadata.variables.values()]
+        names = [f"{place}/{meta}" for place in [group, *variables] for meta in ("zarr.json", ".zmetadata", ".zarray")]
+        contents = fs.cat(names, on_error="omit")
+        if not contents:
+            raise FileNotFoundError(f"{group}/zarr.json or .zmetadata")
+        for name in sorted(contents):
+            digest.update(name.removeprefix(group).encode() + b"\0" + contents[name])
+        return
     info = fs.info(path)
-    digest.update(str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or info.get("size")).encode())
+    digest.update(str(next(filter(None, (info.get(key) for key in ("md5Hash", "ETag", "etag", "size"))), "")).encode())
 
 
-def check_entries(catalog: Catalog) -> dict[str, str]:
-    """Entry name -> ``"ok"``, or the words of the :class:`UnreachableError` where a source did not answer.
+def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str, str]:
+    """Entry name -> ``"ok"``, ``"reader X is not available yet"`` or ``"unreachable: ..."``.
 
+    All entries are tried side by side; one that has not answered after ``seconds`` counts as unreachable.
     A source that answers but breaks its schema raises; see :func:`open_entry`.
     """
-    result = {}
-    for name in catalog.sources:
+    outcome: dict[str, str | SmcloudError] = {}
+
+    def attempt(name: str) -> None:
         try:
             open_entry(catalog, name).close()
-            result[name] = "ok"
+            outcome[name] = "ok"
         except UnreachableError as err:
-            result[name] = f"unreachable: {err.found}"
+            outcome[name] = f"unreachable: {err.found}"
+        except SmcloudError as err:
+            outcome[name] = err
+
+    threads = {}
+    for name, entry in catalog.sources.items():
+        if entry.metadata.reader not in READERS:
+            outcome[name] = f"reader {entry.metadata.reader} is not available yet"
+        else:
+            threads[name] = threading.Thread(target=attempt, args=(name,), daemon=True)
+            threads[name].start()
+    deadline = time.monotonic() + seconds
+    for thread in threads.values():
+        thread.join(max(0.0, deadline - time.monotonic()))
+    result = {}
+    for name in catalog.sources:
+        answer = outcome.get(name, f"unreachable: no answer within {seconds:g} s")
+        if isinstance(answer, SmcloudError):
+            raise answer
+        result[name] = answer
     return result
-
-
-def _first(urlpath: str | tuple[str, ...]) -> str:
-    return urlpath if isinstance(urlpath, str) else f"{urlpath[0]} and {len(urlpath) - 1} more"

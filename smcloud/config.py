@@ -9,22 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from smcloud.errors import ConfigurationError
+from smcloud.errors import ConfigurationError, SmcloudError
 
 PRESETS = Path(__file__).parent / "presets"
-ROLE_PATTERN = re.compile(r"^[a-z_]+$")
+ROLE_PATTERN = re.compile(r"[a-z_]+")
+INPUT_PATTERN = re.compile(r"[^:\s]+(:[^:\s]+)?")
 LATEST = "latest-complete-year"
+
+
+def refusal(expected: str, found: object, key: str = "") -> PydanticCustomError:
+    """What a validator raises: ``expected`` and ``found`` as the user sees them, ``key`` below the validated one."""
+    return PydanticCustomError("refusal", "{expected}", {"expected": expected, "found": str(found), "key": key})
 
 
 class Model(BaseModel):
     """Frozen, strict about keys: a typo in a file is an error with the key's name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Period(Model):
@@ -39,14 +47,14 @@ class Period(Model):
         text = str(value)
         if text == LATEST or re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
             return text
-        raise ValueError("a month is written YYYY-MM, for example 2000-01")
+        raise refusal("a month as YYYY-MM without a day, for example 2000-01", text)
 
     @model_validator(mode="after")
     def _ordered(self) -> Period:
         if self.start == LATEST:
-            raise ValueError("start must be a month, for example 2000-01")
+            raise refusal("a month, for example 2000-01", LATEST, "start")
         if self.end != LATEST and self.end < self.start:
-            raise ValueError(f"end {self.end} is before start {self.start}")
+            raise refusal(f"a month from {self.start} (period.start) on", self.end, "end")
         return self
 
 
@@ -59,7 +67,7 @@ class Grid(Model):
     @classmethod
     def _whole_cells(cls, value: float) -> float:
         if abs(180 / value - round(180 / value)) > 1e-9:
-            raise ValueError(f"180 degrees are not a whole number of {value}-degree cells")
+            raise refusal("degrees that divide 180 into whole cells, for example 0.25, 0.5, 1, 5", f"{value:g}")
         return value
 
 
@@ -116,13 +124,13 @@ class Drivers(Model):
     dof: Literal["n", "effective"]
     method: Literal["pearson", "spearman"]
     dominant: Literal["p_value", "p_adjusted"]
-    floors: Mapping[str, float] = Field(default_factory=dict)
+    floors: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
 
     @field_validator("names")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
-            raise ValueError(f"a driver is listed twice in {list(value)}")
+            raise refusal("each driver once", ", ".join(value))
         return value
 
 
@@ -136,7 +144,7 @@ class Zones(Model):
     @classmethod
     def _ascending(cls, value: tuple[float, float]) -> tuple[float, float]:
         if not 0 < value[0] <= value[1]:
-            raise ValueError("limits must be positive and ascending")
+            raise refusal("two positive ascending aridity indices, for example [0.5, 0.65]", list(value))
         return value
 
 
@@ -175,21 +183,37 @@ class RunConfig(Model):
     @field_validator("inputs")
     @classmethod
     def _roles(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        bad = [role for role in value if not ROLE_PATTERN.match(role)]
-        if bad:
-            raise ValueError(f"role {bad[0]!r} may hold only a-z and _")
+        for role, reference in value.items():
+            if not ROLE_PATTERN.fullmatch(role):
+                raise refusal("roles of a-z and _ only", role)
+            if not INPUT_PATTERN.fullmatch(reference):
+                raise refusal("entry or entry:variable of the catalog", repr(reference), role)
         if "soil_moisture" not in value:
-            raise ValueError("the role soil_moisture is required")
+            raise refusal("the role soil_moisture", ", ".join(value) or "no role")
         return value
 
-    @model_validator(mode="after")
-    def _drivers_have_inputs(self) -> RunConfig:
-        missing = [name for name in self.drivers.names if name not in self.inputs]
-        if missing:
-            raise ValueError(f"drivers.names lists {missing[0]!r}, which inputs does not hold")
-        if "soil_moisture" in self.drivers.names:
-            raise ValueError("soil_moisture cannot drive itself")
-        return self
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _grid_form(cls, value: object) -> object:
+        if value == "native" or isinstance(value, Mapping | Grid):
+            return value
+        raise refusal("native, or {resolution: degrees}", value)
+
+    @field_validator("drivers")
+    @classmethod
+    def _drivers_have_inputs(cls, value: Drivers, info: ValidationInfo) -> Drivers:
+        inputs = info.data.get("inputs")
+        if inputs is None:  # already refused
+            return value
+        for name in value.names:
+            if name not in inputs:
+                raise refusal(f"roles that inputs holds: {', '.join(inputs)}", name, "names")
+        if "soil_moisture" in value.names:
+            raise refusal("roles that drive soil moisture", "soil_moisture", "names")
+        for name in value.floors:
+            if name not in value.names:
+                raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, "floors")
+        return value
 
     def harmonisation(self) -> dict[str, Any]:
         """What shapes the cube: hashed into the cube id."""
@@ -203,16 +227,18 @@ class RunConfig(Model):
         return {key: data[key] for key in keys}
 
 
-def load_preset(name: str) -> dict[str, Any]:
+def load_preset(name: str, where: str = "configuration") -> dict[str, Any]:
     """The preset's keys; raises :class:`ConfigurationError` for an unknown name."""
-    path = PRESETS / f"{name}.yaml"
     known = sorted(p.stem for p in PRESETS.glob("*.yaml"))
     if name not in known:
         raise ConfigurationError(
-            "unknown preset", where="preset", found=name, expected=" or ".join(known), next=f"set preset: {known[0]}"
+            "unknown preset",
+            where=f"{where}: preset",
+            found=name,
+            expected=" or ".join(known),
+            next=f"set preset: {known[0]} in {where}",
         )
-    data: dict[str, Any] = yaml.safe_load(path.read_text())
-    return data
+    return read_yaml((PRESETS / f"{name}.yaml").read_bytes(), name, ConfigurationError)
 
 
 def load_config(path: str | Path, **overrides: Any) -> RunConfig:
@@ -221,69 +247,137 @@ def load_config(path: str | Path, **overrides: Any) -> RunConfig:
     Relative paths in ``catalog`` and ``store`` are taken from the current directory, as a shell does.
     Raises :class:`ConfigurationError` that names the key.
     """
-    path = Path(path)
-    if not path.is_file():
+    try:
+        text = Path(path).read_bytes()
+    except OSError as err:
         raise ConfigurationError(
-            "the configuration file does not exist",
+            "the configuration file cannot be read",
             where=str(path),
-            found="no file",
+            found="no file" if isinstance(err, FileNotFoundError) else err.strerror,
             expected="a YAML file",
             next="smcloud run --help shows an example",
-        )
-    try:
-        data = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as err:
-        raise ConfigurationError(
-            "the configuration is not YAML", where=str(path), found=str(err).replace("\n", " "), expected="YAML"
         ) from err
-    if not isinstance(data, dict):
-        raise ConfigurationError(
-            "the configuration is not a mapping", where=str(path), found=type(data).__name__, expected="key: value"
-        )
-    return parse_config(data | overrides, where=str(path))
+    return parse_config(read_yaml(text, str(path), ConfigurationError) | overrides, where=str(path))
 
 
 def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunConfig:
-    """Lay ``data`` over its preset and check it; raises :class:`ConfigurationError`."""
+    """Lay ``data`` over its preset and check it; raises :class:`ConfigurationError` that names the dotted key.
+
+    The preset's drivers are those of its list that ``inputs`` holds (see :func:`dropped_drivers`); a list
+    in ``data`` is taken as it stands.
+    """
     if "preset" not in data:
         raise ConfigurationError(
-            "a key is missing", where=f"{where}: preset", found="nothing", expected="peng2023 or rigorous",
+            "a key is missing",
+            where=f"{where}: preset",
+            found="nothing",
+            expected="peng2023 or rigorous",
             next="add the line preset: peng2023",
         )
+    preset = load_preset(str(data["preset"]), where)
+    inputs, own = data.get("inputs"), data.get("drivers", {})
+    if isinstance(inputs, Mapping) and isinstance(own, Mapping):
+        names = own.get("names", [name for name in preset["drivers"]["names"] if name in inputs])
+        if "names" not in own and not names:
+            raise ConfigurationError(
+                "no driver of the preset has an input",
+                where=f"{where}: drivers.names",
+                found=", ".join(map(str, inputs)),
+                expected=f"one of {', '.join(preset['drivers']['names'])} in inputs, or another list of roles",
+                next="add a role to inputs, or set drivers.names",
+            )
+        floors = preset["drivers"]["floors"]
+        if isinstance(names, list | tuple):
+            floors = {name: floor for name, floor in floors.items() if name in names}
+        preset["drivers"] |= {"names": names, "floors": floors}
     try:
-        return RunConfig.model_validate(_overlay(load_preset(str(data["preset"])), data))
+        return RunConfig.model_validate(_overlay(preset, data))
     except ValidationError as err:
-        raise _explain(err, where) from err
+        what, key, found, expected = first_problem(err, RunConfig)
+        raise ConfigurationError(
+            what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}"
+        ) from err
+
+
+def dropped_drivers(config: RunConfig) -> list[str]:
+    """The drivers of the preset's list that the run goes without because ``inputs`` does not hold them."""
+    return [name for name in load_preset(config.preset)["drivers"]["names"] if name not in config.inputs]
 
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = _overlay(below, value) if both else value  # type: ignore[arg-type]
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = _overlay(below, value)
+        merged[key] = value
     return merged
 
 
-def _explain(err: ValidationError, where: str) -> ConfigurationError:
-    first = err.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("Grid", "literal")))
-    remedy = f"edit {key or 'the configuration'} in {where}"
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML in which a repeated key is an error: one of the two would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value} twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[str, Any]:
+    """The mapping of a plain YAML document: safe tags, no aliases, no repeated keys; raises ``error``."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_PlainLoader)):
+            raise yaml.MarkedYAMLError(problem="an alias (*name)")  # a small file could expand without end
+        data = yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as err:  # ValueError: a date such as 2000-13-45
+        problem = getattr(err, "problem", None) or str(err).splitlines()[0]
+        mark = getattr(err, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise error(
+            "the file is not plain YAML",
+            where=where,
+            found=f"{line}{problem}",
+            expected="YAML without tags and aliases",
+            next=f"edit {where}",
+        ) from err
+    if not isinstance(data, dict):
+        raise error(
+            "the file is not a mapping",
+            where=where,
+            found=type(data).__name__,
+            expected="key: value",
+            next=f"edit {where}",
+        )
+    return data
+
+
+def first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[str, str, str, str]:
+    """What is wrong, the dotted key, the value found and the one expected, of the first error of a model."""
+    errors = err.errors()
+    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])  # a typo is also missing
+    parts = [str(part) for part in first["loc"] if part != "Grid" and not str(part).startswith("literal[")]
+    key, found = ".".join(parts), str(first["input"]) or "an empty text"
+    if first["type"] == "refusal":
+        below = first["ctx"]["key"]
+        key = f"{key}.{below}" if below else key
+        return "a key has an impossible value", key, first["ctx"]["found"] or "nothing", first["ctx"]["expected"]
     if first["type"] == "missing":
-        return ConfigurationError(
-            "a key is missing", where=f"{where}: {key}", found="nothing", expected=f"the key {key}", next=remedy
-        )
+        return "a key is missing", key, "nothing", f"the key {key}"
     if first["type"] == "extra_forbidden":
-        parent: Any = RunConfig
-        for part in first["loc"][:-1]:
-            field = getattr(parent, "model_fields", {}).get(str(part))
-            parent = field.annotation if field else None
-        known = ", ".join(getattr(parent, "model_fields", {})) or "no such key"
-        return ConfigurationError(
-            "unknown key", where=f"{where}: {key}", found=first["loc"][-1], expected=f"one of {known}", next=remedy
-        )
-    expected = first["msg"].removeprefix("Value error, ")
-    found = first["input"] if not isinstance(first["input"], Mapping) or key else "the whole file"
-    return ConfigurationError(
-        "a key has an impossible value", where=f"{where}: {key}", found=found, expected=expected, next=remedy
-    )
+        return "unknown key", key, parts[-1], f"one of {', '.join(_fields(model, parts[:-1]))}"
+    if first["type"] in ("model_type", "model_attributes_type"):
+        return "a key has an impossible value", key, found, f"keys {', '.join(_fields(model, parts))}"
+    return "a key has an impossible value", key, found, first["msg"].removeprefix("Input should be ")
+
+
+def _fields(model: type[BaseModel], parts: list[str]) -> list[str]:
+    """Names of the fields of the model that lies at ``parts`` below ``model``."""
+    at: Any = model
+    for part in parts:
+        at = at.model_fields[part].annotation if hasattr(at, "model_fields") else get_args(at)[-1]
+        if get_origin(at) in (Union, UnionType):
+            at = next(arg for arg in get_args(at) if hasattr(arg, "model_fields"))
+    return list(at.model_fields)

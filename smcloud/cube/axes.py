@@ -27,6 +27,14 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
                 found=", ".join(map(str, da.dims)),
                 expected="latitude and longitude as one-dimensional axes",
             )
+    if extra := sorted({str(dim) for dim in da.dims} - {"time", "lat", "lon"}):
+        raise GridError(
+            "a source has more axes than time, latitude and longitude",
+            where=where,
+            found=", ".join(extra),
+            expected="time, lat, lon",
+            next="choose one level or member in the source",
+        )
     wrapped = (np.asarray(da["lon"].values, np.float64) + 180.0) % 360.0 - 180.0
     da = da.assign_coords(lon=wrapped, lat=np.asarray(da["lat"].values, np.float64)).sortby(["lat", "lon"])
     da = da.assign_coords({axis: snap(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")})
@@ -36,23 +44,25 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
         )
     da["lat"].attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
     da["lon"].attrs = {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}
-    extra = [name for name in da.coords if name not in ("time", "lat", "lon")]
-    return da.drop_vars(extra).transpose(..., "lat", "lon")
+    scalars = [name for name in da.coords if name not in ("time", "lat", "lon")]
+    return da.drop_vars(scalars).transpose(..., "lat", "lon")
 
 
 def snap(values: np.ndarray, where: str) -> np.ndarray:
     """The even axis that ``values`` (degrees, ascending) lie on within 0.1 % of a step."""
+    repeats = values[1:][np.diff(values) == 0]
+    if repeats.size:
+        raise GridError("an axis repeats a value", where=where, found=repeats[0], expected="distinct values")
     if len(values) < 3:
-        if len(np.unique(values)) < len(values):
-            raise GridError("an axis repeats a value", where=where, found=values, expected="distinct values")
         return values
     step = (values[-1] - values[0]) / (len(values) - 1)
     # A step such as 0.25 or 1/12 degree, free of the noise of float32 coordinates.
-    step = 1 / round(1 / step) if step < 1 and abs(1 / step - round(1 / step)) < 1e-2 else round(step, 6)
+    nice = 1 / round(1 / step) if step < 1 else round(step, 6)
+    step = nice if abs(nice - step) * len(values) < TOLERANCE * step else step
     first = round(values[0] / (step / 2)) * (step / 2)
     even = (first if abs(first - values[0]) < TOLERANCE * step else values[0]) + step * np.arange(len(values))
     worst = int(np.argmax(np.abs(even - values)))
-    if step <= 0 or abs(even[worst] - values[worst]) > TOLERANCE * step:
+    if abs(even[worst] - values[worst]) > TOLERANCE * step:
         raise GridError(
             "an axis is not evenly spaced",
             where=where,
@@ -82,3 +92,9 @@ def edges(centres: np.ndarray, step: float | None = None) -> np.ndarray:
 def lat_edges(lat: np.ndarray, step: float | None = None) -> np.ndarray:
     """As :func:`edges`, clipped to the poles: a node on a pole has half a cell."""
     return np.clip(edges(lat, step), -90.0, 90.0)
+
+
+def cell_edges(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of both axes; an axis of one cell takes the step of the other one (1 degree where both are single)."""
+    steps = [float(axis[1] - axis[0]) if len(axis) > 1 else None for axis in (lat, lon)]
+    return lat_edges(lat, steps[0] or steps[1]), edges(lon, steps[1] or steps[0])

@@ -10,7 +10,8 @@ import xarray as xr
 
 from smcloud.config import Grid, RunConfig
 from smcloud.cube import axes, checks
-from smcloud.cube.calendar import Times, days_in, monthly
+from smcloud.cube.calendar import MONTH, Steps, Times, days_in
+from smcloud.cube.monthly import monthly
 from smcloud.cube.regrid import regrid, regrid_classes
 from smcloud.cube.sources import Source
 from smcloud.cube.units import convert, cube_units
@@ -47,21 +48,19 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
     of the month, a sum all of it; otherwise the month is NaN. Nothing is read until it is computed.
     """
     lat, lon = target_grid(config, sources["soil_moisture"])
-    years = [months[months.astype("datetime64[Y]") == year] for year in np.unique(months.astype("datetime64[Y]"))]
     variables: dict[str, xr.DataArray] = {}
     counters: dict[str, Mapping[str, xr.DataArray]] = {}
     for role, source in sources.items():
         if source.steps is None:
-            variables[role], counters[role] = _static(source, lat, lon)
+            variables[role] = _static(source, lat, lon)
+            counters[role] = checks.count(source.values, source.spec.valid_range)
             continue
-        parts = [_months(source, year, config) for year in years]
-        counters[role] = checks.merge([part.counters for part in parts])
-        for suffix, pick in (("", "value"), ("_days", "days"), ("_uncertainty", "uncertainty")):
-            pieces = [getattr(part, pick) for part in parts]
-            if pieces[0] is not None and (not suffix or role == "soil_moisture"):
-                whole = xr.concat(pieces, "time", join="exact")
-                variables[role + suffix] = _on_grid(whole, role + suffix, lat, lon)
-    ds = xr.Dataset({name: da.astype(np.float32) for name, da in variables.items()})
+        for name, da in _months(source, source.steps, months, config).items():
+            variables[name] = regrid(da, lat, lon, MIN_VALID_AREA)
+        counters[role] = checks.count(source.values.isel(time=source.steps.within(months)), source.spec.valid_range)
+    variables = {name: da.astype(np.float32) for name, da in variables.items()}
+    xr.align(*variables.values(), join="exact", copy=False)  # what does not fit exactly must not be joined
+    ds = xr.Dataset(variables)
     if "land_mask" in ds:
         ds["land_mask"] = (ds["land_mask"] >= 0.5).astype(np.float32).assign_attrs(ds["land_mask"].attrs)
     return Cube(_described(ds, months), counters)
@@ -74,63 +73,56 @@ def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, n
     return soil_moisture.values["lat"].values, soil_moisture.values["lon"].values
 
 
-@dataclass(frozen=True)
-class _Part:
-    value: xr.DataArray
-    days: xr.DataArray
-    uncertainty: xr.DataArray | None
-    counters: dict[str, xr.DataArray]
-
-
-def _months(source: Source, months: Times, config: RunConfig) -> _Part:
-    assert source.steps is not None
+def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> dict[str, xr.DataArray]:
+    """The role's variables on its own grid: for soil moisture its valid days and uncertainty too."""
     spec = source.spec
     total = spec.aggregate == "sum"
-    value, days = monthly(source.values, source.steps, months, total)
+    value, days = monthly(source.values, steps, months, total)
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
     if source.role == "soil_moisture":
         enough = days >= config.monthly.min_days
     else:
         # A month with missing hours is NaN, never a smaller sum.
         enough = days >= length * (1.0 if total else config.monthly.min_share)
-    uncertainty = None
-    if source.uncertainty is not None:
-        uncertainty = monthly(source.uncertainty, source.steps, months)[0].where(enough)
     value = convert(value.where(enough), source.role, spec.units, spec.aggregate, length, source.where)
-    window = (source.steps.end > months[0].astype("datetime64[s]")) & (
-        source.steps.start < (months[-1] + 1).astype("datetime64[s]")
-    )
-    inside = source.values.isel(time=np.flatnonzero(window))
-    return _Part(value, days, uncertainty, checks.count(inside, spec.valid_range))
+    if source.role != "soil_moisture":
+        return {source.role: value}
+    variables = {source.role: value, "soil_moisture_days": days}
+    if source.uncertainty is not None:
+        sigma = monthly(source.uncertainty, steps, months)[0].where(enough)
+        variables["soil_moisture_uncertainty"] = convert(
+            sigma, source.role, spec.units, spec.aggregate, length, source.where
+        )
+    return variables
 
 
-def _on_grid(da: xr.DataArray, name: str, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
-    attrs = da.attrs
-    return regrid(da, lat, lon, MIN_VALID_AREA).assign_attrs(attrs)
-
-
-def _static(source: Source, lat: np.ndarray, lon: np.ndarray) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
+def _static(source: Source, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
     spec = source.spec
-    counted = checks.count(source.values, spec.valid_range)
     if spec.aggregate == "class":
         codes = sorted(spec.legend)
         names = " ".join(spec.legend[code].strip().replace(" ", "_") for code in codes)
         da = regrid_classes(source.values, codes, lat, lon)
-        return da.assign_attrs(flag_values=codes, flag_meanings=names, units="1"), counted
-    da = regrid(source.values, lat, lon, MIN_VALID_AREA if source.role != "land_mask" else 0.0)
-    da = da.fillna(0.0) if source.role == "land_mask" else da
-    return convert(da, source.role, spec.units, spec.aggregate, None, source.where), counted
+        return da.assign_attrs(flag_values=codes, flag_meanings=names, units="1")
+    if source.role == "land_mask":  # where nothing is known there is no land
+        da = regrid(source.values.fillna(0.0), lat, lon, 0.0).fillna(0.0)
+    else:
+        da = regrid(source.values, lat, lon, MIN_VALID_AREA)
+    return convert(da, source.role, spec.units, spec.aggregate, None, source.where)
 
 
 def _described(ds: xr.Dataset, months: Times) -> xr.Dataset:
     for name, da in ds.data_vars.items():
-        role = str(name).removesuffix("_days").removesuffix("_uncertainty")
+        role = str(name)
         long_name = LONG_NAMES.get(role, role.replace("_", " "))
-        if str(name).endswith("_days"):
-            attrs = {"long_name": f"valid days behind {long_name}", "units": "day", "cell_methods": "time: sum"}
-        elif str(name).endswith("_uncertainty"):
+        if role == "soil_moisture_days":
             attrs = {
-                "long_name": f"uncertainty of {long_name} (1 sigma; mean of the days, as if their errors were one)",
+                "long_name": "valid days behind the monthly soil moisture",
+                "units": "day",
+                "cell_methods": "time: sum",
+            }
+        elif role == "soil_moisture_uncertainty":
+            attrs = {
+                "long_name": "uncertainty of the soil moisture (1 sigma; mean of the days)",
                 "units": "m3 m-3",
             }
         else:
@@ -139,7 +131,7 @@ def _described(ds: xr.Dataset, months: Times) -> xr.Dataset:
             if "time" in da.dims:
                 attrs["cell_methods"] = "time: sum" if units.endswith("month-1") else "time: mean"
         da.attrs = attrs
-    bounds = np.stack([months.astype("datetime64[ns]"), (months + 1).astype("datetime64[ns]")], axis=1)
+    bounds = np.stack([months.astype("datetime64[ns]"), (months + MONTH).astype("datetime64[ns]")], axis=1)
     if "time" not in ds.coords:
         ds = ds.assign_coords(time=months.astype("datetime64[ns]"))
     ds = ds.assign_coords(time_bnds=(("time", "bnds"), bounds))
@@ -158,8 +150,17 @@ def _described(ds: xr.Dataset, months: Times) -> xr.Dataset:
             "flag_meanings": "final provisional",
         },
     )
-    ds["lat"].attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y", "long_name": "latitude"}
-    ds["lon"].attrs = {"standard_name": "longitude", "units": "degrees_east", "axis": "X", "long_name": "longitude"}
+    lat, lon = axes.cell_edges(ds["lat"].values, ds["lon"].values)
+    ds = ds.assign_coords(
+        lat_bnds=(("lat", "bnds"), np.stack([lat[:-1], lat[1:]], axis=1)),
+        lon_bnds=(("lon", "bnds"), np.stack([lon[:-1], lon[1:]], axis=1)),
+    )
+    ds["lat"].attrs = {
+        "standard_name": "latitude", "long_name": "latitude", "units": "degrees_north", "axis": "Y", "bounds": "lat_bnds"
+    }  # fmt: skip
+    ds["lon"].attrs = {
+        "standard_name": "longitude", "long_name": "longitude", "units": "degrees_east", "axis": "X", "bounds": "lon_bnds"
+    }  # fmt: skip
     ds.attrs = {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": "Monthly soil moisture and its drivers on one grid",

@@ -1,8 +1,7 @@
 """From the steps of a source (hours, days, 8-day composites, months) to calendar months.
 
 A step is an interval [start, end); its value is spread over the months it overlaps, in proportion to
-the time spent in each. Lengths are whole hours, so that sums of float32 values times hours are exact in
-float64 and no chunking or order of addition can change a monthly value.
+the time spent in each.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ from smcloud.errors import CalendarError, PeriodError
 Times = npt.NDArray[np.datetime64]
 HOURS = {"hour": 1, "3hour": 3, "6hour": 6, "day": 24, "8day": 192}
 HOUR = np.timedelta64(3600, "s")
+MONTH = np.timedelta64(1, "M")
+YEAR = np.timedelta64(1, "Y")
+VALID_END = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?)?")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Steps:
     def select(self, window: slice) -> Steps:
         """The steps of a positional slice."""
         return Steps(self.start[window], self.end[window])
+
+    def within(self, months: Times) -> slice:
+        """Positions of the steps that overlap ``months``."""
+        begin, end = months[0].astype("datetime64[s]"), (months[-1] + MONTH).astype("datetime64[s]")
+        return slice(
+            int(np.searchsorted(self.end, begin, side="right")), int(np.searchsorted(self.start, end, side="left"))
+        )
 
 
 def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
@@ -76,7 +85,7 @@ def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
 def _month_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
     shifted = stamp - np.timedelta64(1, "s") if spec.stamp == "end" else stamp
     month = shifted.astype("datetime64[M]")
-    return month.astype("datetime64[s]"), (month + 1).astype("datetime64[s]")
+    return month.astype("datetime64[s]"), (month + MONTH).astype("datetime64[s]")
 
 
 def _fixed_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
@@ -85,27 +94,32 @@ def _fixed_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
     start = stamp - back
     end = start + length
     if spec.period == "8day":  # composites start anew on 1 January: the last of a year is shorter
-        new_year = (start.astype("datetime64[Y]") + 1).astype("datetime64[s]")
-        end = np.minimum(end, new_year)
+        if spec.stamp == "end":
+            year = (stamp - np.timedelta64(1, "s")).astype("datetime64[Y]")
+            last = year.astype("datetime64[s]") + 360 * 24 * HOUR
+            start = np.where(stamp == (year + YEAR).astype("datetime64[s]"), last, start)
+        end = np.minimum(end, (start.astype("datetime64[Y]") + YEAR).astype("datetime64[s]"))
     return start, end
 
 
 def complete_months(steps: Steps) -> tuple[np.datetime64, np.datetime64]:
     """First and last calendar month that lie wholly between the first and the last step."""
-    first = (steps.start[0] - np.timedelta64(1, "s")).astype("datetime64[M]") + 1
-    last = steps.end[-1].astype("datetime64[M]") - 1
+    first = (steps.start[0] - np.timedelta64(1, "s")).astype("datetime64[M]") + MONTH
+    last = steps.end[-1].astype("datetime64[M]") - MONTH
     return first, last
 
 
-def until_valid_end(steps: Steps, value: object, where: str) -> int:
+def until_valid_end(steps: Steps, spec: VariableSpec, value: object, where: str) -> int:
     """How many leading steps a source vouches for, by its attribute ``value``.
 
-    A date vouches for that whole day (the step that ends at the next midnight included); a date with
-    a time for the steps that end by then.
+    A date vouches for that whole day: for the stamps on it, and for the step that ends at the next
+    midnight. A date with a time vouches for the stamps up to then.
     """
-    text = str(value).strip().replace("Z", "")
+    text = str(value).strip().removesuffix("Z").replace(" ", "T")
     try:
-        limit = np.datetime64(text.replace(" ", "T")).astype("datetime64[s]")
+        if not VALID_END.fullmatch(text):
+            raise ValueError(text)
+        limit = np.datetime64(text, "s")
     except ValueError as err:
         raise CalendarError(
             "the valid end of a source is not a date",
@@ -113,9 +127,9 @@ def until_valid_end(steps: Steps, value: object, where: str) -> int:
             found=text,
             expected="YYYY-MM-DD or YYYY-MM-DDTHH:MM",
         ) from err
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        limit = limit + np.timedelta64(86400, "s")
-    return int(np.searchsorted(steps.end, limit, side="right"))
+    if "T" not in text:
+        limit = limit + np.timedelta64(86400 if spec.stamp == "end" else 86399, "s")
+    return int(np.searchsorted(steps.end if spec.stamp == "end" else steps.start, limit, side="right"))
 
 
 def require_months(steps: Steps, months: Times, spec: VariableSpec, where: str) -> None:
@@ -135,7 +149,7 @@ def require_months(steps: Steps, months: Times, spec: VariableSpec, where: str) 
 
 def month_range(first: str | np.datetime64, last: str | np.datetime64) -> Times:
     """All months from ``first`` to ``last``, both included."""
-    return np.arange(np.datetime64(first, "M"), np.datetime64(last, "M") + 1)
+    return np.arange(np.datetime64(first, "M"), np.datetime64(last, "M") + MONTH)
 
 
 def require_within(months: Times, first: np.datetime64, last: np.datetime64, where: str) -> None:
@@ -152,57 +166,5 @@ def require_within(months: Times, first: np.datetime64, last: np.datetime64, whe
 
 def days_in(months: Times) -> npt.NDArray[np.int64]:
     """Length of each month in days."""
-    length = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
+    length = (months + MONTH).astype("datetime64[D]") - months.astype("datetime64[D]")
     return length.astype(np.int64)
-
-
-def monthly(da: xr.DataArray, steps: Steps, months: Times, total: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean (or ``total``) of ``da`` (time, ...) over each of ``months``, and the valid days behind it, lazily.
-
-    Returns two float64 arrays (time: len(months), ...). NaN steps do not count; a month without a valid
-    step has mean NaN and 0 days. A total spreads each step's amount over the months it overlaps, and adds
-    up what is valid: the caller decides by the days whether that is enough.
-    """
-    window = slice(
-        int(np.searchsorted(steps.end, months[0].astype("datetime64[s]"), side="right")),
-        int(np.searchsorted(steps.start, (months[-1] + 1).astype("datetime64[s]"), side="left")),
-    )
-    inside, values = steps.select(window), da.isel(time=window).astype(np.float32).astype(np.float64)
-    length = ((inside.end - inside.start) // HOUR).astype(np.float64)
-    first = inside.start.astype("datetime64[M]")
-    boundary = np.minimum(inside.end, (first + 1).astype("datetime64[s]"))
-    early = ((boundary - inside.start) // HOUR).astype(np.float64)
-    valid = values.notnull()
-    filled = values.where(valid, 0.0)
-    parts = [(first, early)]
-    if np.any(early < length):  # no step is longer than a month: two months at most
-        parts.append((first + 1, length - early))
-    amounts, lengths = [], []
-    for month, weight in parts:
-        label = np.where((month >= months[0]) & (month <= months[-1]), (month - months[0]).astype(np.int64), -1)
-        w = xr.DataArray(weight, dims="time")
-        scaled = filled * (w / xr.DataArray(length, dims="time")) if total else filled * w
-        amounts.append(_sum_by_label(scaled, label, months))
-        lengths.append(_sum_by_label(valid * w, label, months))
-    amount, hours = amounts[0], lengths[0]
-    for more, longer in zip(amounts[1:], lengths[1:], strict=True):
-        amount, hours = amount + more, hours + longer
-    value = amount.where(hours > 0) if total else amount / hours.where(hours > 0)
-    return value, hours / 24.0
-
-
-def _sum_by_label(da: xr.DataArray, label: npt.NDArray[np.int64], months: Times) -> xr.DataArray:
-    """Sums of ``da`` along time by ``label``, the position in ``months`` (-1 is left out); one chunk along time."""
-    from flox.xarray import xarray_reduce
-
-    out = xarray_reduce(
-        da.drop_vars("time", errors="ignore"),
-        xr.DataArray(label, dims="time", name="month"),
-        func="sum",
-        expected_groups=np.arange(len(months)),
-        fill_value=0.0,
-        engine="numpy",
-        method="map-reduce" if da.chunks else None,
-    )
-    out = out.rename(month="time").assign_coords(time=months.astype("datetime64[ns]"))
-    return out.transpose("time", ...)

@@ -17,24 +17,14 @@ def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.Da
     ``valid`` (finite values), ``outside`` (beyond ``valid_range`` or infinite), ``smallest``, ``largest``.
     """
     low, high = valid_range
+    da = da if da.size else xr.DataArray(np.nan)
     slack = 1e-6 * (high - low)  # packed integers decode a rounding beside the limit
     finite = np.isfinite(da)
     return {
         "valid": finite.sum(),
         "outside": ((da < low - slack) | (da > high + slack) | np.isinf(da)).sum(),
-        "smallest": da.min(),
-        "largest": da.max(),
-    }
-
-
-def merge(counts: list[dict[str, xr.DataArray]]) -> dict[str, xr.DataArray]:
-    """One set of counters for the parts of a variable."""
-    stacked = {key: xr.concat([part[key] for part in counts], "part") for key in counts[0]}
-    return {
-        "valid": stacked["valid"].sum(),
-        "outside": stacked["outside"].sum(),
-        "smallest": stacked["smallest"].min(),
-        "largest": stacked["largest"].max(),
+        "smallest": da.fillna(np.inf).min(),
+        "largest": da.fillna(-np.inf).max(),
     }
 
 

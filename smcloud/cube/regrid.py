@@ -48,7 +48,7 @@ def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: 
     A constant field stays constant, and with complete input the global area-weighted mean is kept.
     """
     if same_grid(da, lat, lon):
-        return da.astype(np.float64)
+        return da.astype(np.float64).assign_coords(lat=lat, lon=lon)
     weights_lat = lat_overlap(da["lat"].values, lat)
     weights_lon = lon_overlap(da["lon"].values, lon)
     area_lat = np.diff(np.sin(np.radians(lat_edges(lat))))
@@ -74,7 +74,7 @@ def regrid_classes(da: xr.DataArray, classes: Sequence[int], lat: np.ndarray, lo
     Of equal areas the class listed first wins. NaN where less than half of the cell has a class of the list.
     """
     if same_grid(da, lat, lon):
-        return da.where(da.isin(list(classes))).astype(np.float64)
+        return da.where(da.isin(list(classes))).astype(np.float64).assign_coords(lat=lat, lon=lon)
     shares = [regrid((da == code).astype(np.float64), lat, lon, 0.0) for code in classes]
     stacked = xr.concat(shares, "class")
     codes = xr.DataArray(np.asarray(classes, np.float64), dims="class")

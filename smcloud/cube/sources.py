@@ -12,6 +12,8 @@ from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
 from smcloud.cube.calendar import (
+    MONTH,
+    YEAR,
     Steps,
     Times,
     complete_months,
@@ -60,16 +62,23 @@ def open_sources(config: RunConfig, catalog: Catalog) -> dict[str, Source]:
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
     values = _masked(ds[spec.name], spec)
-    uncertainty = ds[spec.uncertainty] if spec.uncertainty else None
     if spec.flag:
-        keep = flags.usable(ds[spec.flag], config.flags.drop_barren)
-        values = values.where(keep)
-        uncertainty = uncertainty.where(keep) if uncertainty is not None else None
+        values = values.where(flags.usable(ds[spec.flag], config.flags.drop_barren))
+    # A day without a value has no uncertainty either; the two are packed alike.
+    uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
     if spec.period == "static":
         values = values.isel(time=0, drop=True) if "time" in values.dims else values
         return Source(role, entry, spec, where, values)
+    if spec.aggregate == "class":
+        raise CatalogError(
+            "classes cannot be averaged over time",
+            where=where,
+            found=f"period: {spec.period}",
+            expected="period: static",
+            next="correct the catalog entry",
+        )
     if "time" not in values.dims or values.sizes["time"] == 0:
         raise NoDataError("a source has no time steps", where=where, found=dict(values.sizes), expected="a time axis")
     steps = steps_of(values["time"], spec, where)
@@ -83,7 +92,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
                 expected=end.attr,
                 next="correct metadata.valid_end of the catalog entry",
             )
-        keep_steps = slice(0, until_valid_end(steps, ds.attrs[end.attr], where))
+        keep_steps = slice(0, until_valid_end(steps, spec, ds.attrs[end.attr], where))
         steps, values = steps.select(keep_steps), values.isel(time=keep_steps)
         uncertainty = uncertainty.isel(time=keep_steps) if uncertainty is not None else None
     return Source(role, entry, spec, where, values, uncertainty, steps)
@@ -106,7 +115,7 @@ def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:
     end = config.period.end
     if end == LATEST:
         last = min(record[1] for record in records.values())
-        year = (last + 1).astype("datetime64[Y]") - 1
+        year = (last + MONTH).astype("datetime64[Y]") - YEAR
         if year < np.datetime64(config.period.start, "Y"):
             raise PeriodError(
                 "no complete year lies after the start of the period",

@@ -1,0 +1,79 @@
+"""The main job as a Prefect flow: the stages of smcloud.pipeline as tasks, tried again where that may help."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task, exponential_backoff
+
+from smcloud import pipeline
+from smcloud.cluster import open_cluster
+from smcloud.config import load_config
+from smcloud.report import markdown
+
+log = logging.getLogger("smcloud")
+
+
+async def _transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    outcome = await state.aresult(raise_on_failure=False)
+    return isinstance(outcome, BaseException) and pipeline.is_transient(outcome)
+
+
+def _stage(name: str) -> Any:
+    """A stage as a task: tried again, with growing pauses, where the fault is of the passing kind."""
+    return task(
+        retries=3,
+        retry_delay_seconds=exponential_backoff(backoff_factor=5),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=_transient,
+        persist_result=False,
+        cache_policy=NO_CACHE,
+    )(getattr(pipeline, name))
+
+
+STAGES = {name: _stage(name) for name in pipeline.STAGES}
+
+
+@flow(name="smcloud-run", persist_result=False, validate_parameters=False)
+def run(config: str, truth: str | None = None) -> dict[str, Any]:
+    """From the configuration file ``config`` to a release and its report; a record of plain values.
+
+    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard.
+    """
+    settings = load_config(config)
+    seconds: dict[str, float] = {}
+    with _timed("check", seconds):
+        job = STAGES["check"](settings)
+    release = pipeline.published(job)
+    if release is not None:
+        return pipeline.summary("already published", release, job.store, seconds)
+    with open_cluster(settings.cluster):
+        with _timed("ingest", seconds):
+            cube = STAGES["ingest"](settings, job)
+        with _timed("compute", seconds):
+            products = STAGES["compute"](settings, job)
+    with _timed("publish", seconds):
+        release = STAGES["publish"](settings, job, cube, products)
+    with _timed("report", seconds):
+        page = STAGES["report"](release, job.store, seconds, truth)
+    for name in ("regional", "ddww"):
+        if page["tables"].get(name):
+            create_markdown_artifact(key=f"smcloud-{name}", markdown=markdown(page["tables"][name]))
+    return pipeline.summary("published", release, job.store, seconds) | {"scorecard": page["scorecard"]}
+
+
+@contextmanager
+def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    start = time.perf_counter()
+    log.info("%s ...", stage)
+    yield
+    seconds[stage] = time.perf_counter() - start
+    log.info("%s done in %.1f s", stage, seconds[stage])

@@ -1,0 +1,265 @@
+"""What a catalog may say: the models of its entries, and the rules that keep a catalog from running anything.
+
+Drivers, readers, URL schemes, templates, storage options and xarray arguments are lists of what is allowed;
+everything else is refused when the file is read. A catalog never holds a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from smcloud.config import Model, refusal
+from smcloud.errors import CatalogError
+
+SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "reference", "memory")
+TARGET_SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "memory")
+URL_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+TEMPLATE = re.compile(r"\{\{\s*(CATALOG_DIR|env\((SMCLOUD_[A-Z0-9_]+)\))\s*\}\}")
+REFERENCE_OPTIONS = ("fo", "remote_protocol", "remote_options", "target_protocol", "target_options")
+STORAGE_OPTIONS = (
+    "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
+    *REFERENCE_OPTIONS,
+)  # fmt: skip
+SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
+XARRAY_ARGUMENTS = (
+    "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
+    "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
+    "coords", "data_vars", "combine_attrs",
+)  # fmt: skip
+ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
+# Both are the same twelve months in every year of ERA5 and ERA5-Land.
+ERA5_LAI = ("lai_hv", "lai_lv", "leaf_area_index_high_vegetation", "leaf_area_index_low_vegetation")
+
+
+class VariableSpec(Model):
+    """What one role is called in the source, and how its steps become months.
+
+    ``units`` is that of the values after ``scale``; ``attr_units`` is what the source's own attribute says
+    where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
+    of a step its time coordinate marks; ``fill`` lists raw values that mean missing where the source has no
+    attribute for it; ``scale`` multiplies raw values where the source has no attribute for it; ``flag`` and
+    ``uncertainty`` name companion variables; ``legend`` maps class codes to names.
+    """
+
+    name: str
+    units: str
+    attr_units: str | None = None
+    period: Literal["hour", "3hour", "6hour", "day", "8day", "month", "static"]
+    stamp: Literal["start", "mid", "end"] = "start"
+    aggregate: Literal["mean", "sum", "class"] = "mean"
+    valid_range: tuple[float, float]
+    fill: tuple[float, ...] = ()
+    scale: float | None = None
+    flag: str | None = None
+    uncertainty: str | None = None
+    legend: Mapping[int, str] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _no_climatology(cls, value: str) -> str:
+        if value.lower() in ERA5_LAI:
+            raise refusal(
+                "an observed leaf area index: ERA5's own is a fixed climatology and cannot be a driver", value
+            )
+        return value
+
+    @field_validator("valid_range")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not value[0] < value[1]:
+            raise refusal("[smallest, largest]", list(value))
+        return value
+
+    @model_validator(mode="after")
+    def _classes_are_named(self) -> VariableSpec:
+        if self.aggregate == "class" and not self.legend:
+            raise refusal("class codes and their names, because aggregate is class", "nothing", "legend")
+        return self
+
+
+class ValidEnd(Model):
+    """The attribute of the source that names the last valid step of a preallocated time axis."""
+
+    attr: str
+
+
+class Metadata(Model):
+    """What intake's source objects do not carry."""
+
+    reader: Literal["default", "esa_cci", "icechunk", "hdf4", "geotiff"] = "default"
+    version: str | None = None
+    licence: str
+    citation: str
+    valid_end: ValidEnd | None = None
+    variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
+
+    @field_validator("variables")
+    @classmethod
+    def _roles(cls, value: Mapping[str, VariableSpec]) -> Mapping[str, VariableSpec]:
+        for role in value:
+            if not re.fullmatch("[a-z_]+", role):
+                raise refusal("roles of a-z and _ only", role)
+        return value
+
+
+class Args(Model):
+    """Arguments of intake's zarr and netcdf drivers that a catalog may set."""
+
+    urlpath: str | tuple[str, ...]
+    chunks: Mapping[str, int] = Field(default_factory=dict)
+    storage_options: Mapping[str, Any] = Field(default_factory=dict)
+    xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The address or addresses."""
+        return (self.urlpath,) if isinstance(self.urlpath, str) else self.urlpath
+
+    @field_validator("urlpath", mode="before")
+    @classmethod
+    def _addresses(cls, value: object) -> object:
+        urls = [value] if isinstance(value, str) else value
+        if not isinstance(urls, list | tuple) or not urls or not all(isinstance(url, str) and url for url in urls):
+            raise refusal("an address or a list of addresses", value)
+        for url in urls:
+            _require_scheme(url, SCHEMES)
+        return value
+
+    @field_validator("storage_options")
+    @classmethod
+    def _open_options(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        _require_options(value, "")
+        return value
+
+    @field_validator("xarray_kwargs")
+    @classmethod
+    def _open_arguments(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for key, setting in value.items():
+            if key not in XARRAY_ARGUMENTS:
+                raise refusal(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
+            if isinstance(setting, Mapping):
+                raise refusal("a plain value", "a mapping", key)
+        if value.get("engine", "zarr") not in ENGINES:
+            raise refusal(" or ".join(ENGINES), value["engine"], "engine")
+        return value
+
+    @model_validator(mode="after")
+    def _reference_target(self) -> Args:
+        if any(url.startswith("reference:") for url in self.urls):
+            if self.urls != ("reference://",) or "fo" not in self.storage_options:
+                raise refusal(
+                    "urlpath reference:// and storage_options.fo, the address of the references", self.urlpath
+                )
+        elif set(REFERENCE_OPTIONS) & set(self.storage_options):
+            raise refusal("urlpath reference://, as storage_options are those of references", self.urlpath, "urlpath")
+        return self
+
+
+class Entry(Model):
+    """One source of the catalog."""
+
+    driver: Literal["zarr", "netcdf"]
+    description: str
+    args: Args
+    metadata: Metadata
+
+
+class Catalog(Model):
+    """A checked catalog file; ``path`` is where it was read. Templates of the environment are not yet filled."""
+
+    path: str
+    sources: Annotated[Mapping[str, Entry], Field(min_length=1)]
+
+    @field_validator("sources")
+    @classmethod
+    def _names(cls, value: Mapping[str, Entry]) -> Mapping[str, Entry]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+                raise refusal("names of letters, digits, _ . and -", name)
+        return value
+
+    def entry(self, name: str, wanted_by: str = "") -> Entry:
+        """The entry ``name``; raises :class:`CatalogError` with the names that exist."""
+        if name not in self.sources:
+            raise CatalogError(
+                f"the catalog has no entry for {wanted_by or name}",
+                where=f"{self.path}: sources.{name}",
+                found=name,
+                expected=" or ".join(self.sources),
+                next=f"correct inputs.{wanted_by} in the configuration"
+                if wanted_by
+                else "name an entry of the catalog",
+            )
+        return self.sources[name]
+
+    def spec(self, role: str, reference: str) -> tuple[str, VariableSpec]:
+        """Entry name and variable of ``entry`` or ``entry:variable`` for ``role``.
+
+        Raises :class:`CatalogError` with the names that exist.
+        """
+        name, _, variable = reference.partition(":")
+        variables = self.entry(name, role).metadata.variables
+        if (variable or role) not in variables:
+            raise CatalogError(
+                f"the entry has no variable for {role}",
+                where=f"{self.path}: sources.{name}.metadata.variables",
+                found=variable or role,
+                expected=" or ".join(variables),
+                next=f"correct inputs.{role} in the configuration: entry:variable",
+            )
+        return name, variables[variable or role]
+
+
+def strings(node: Any) -> Iterator[str]:
+    """Every string in a nest of mappings and lists, keys included."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from strings(key)
+            yield from strings(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from strings(value)
+
+
+def forbidden_template(node: Any) -> str | None:
+    """The first string that holds braces other than the two templates allowed: intake would expand them."""
+    return next(
+        (text for text in strings(node) if "{" in TEMPLATE.sub("", text) or "}" in TEMPLATE.sub("", text)), None
+    )
+
+
+def _require_scheme(url: str, schemes: tuple[str, ...], key: str = "") -> None:
+    match = URL_SCHEME.match(url)
+    scheme = match[1].lower() if match else ""
+    if "::" in url or (scheme and scheme not in schemes):
+        raise refusal(f"a local path or one of {', '.join(f'{s}://' for s in schemes)}", url.split("//")[0], key)
+    if match and "@" in url.split("//")[-1].split("/")[0]:
+        raise refusal("an address without a user or a secret, which come from the environment", f"{scheme}://...@", key)
+
+
+def _require_options(options: Mapping[str, Any], above: str) -> None:
+    """Allow-listed keys at every depth, no secrets, and allow-listed schemes wherever an option is an address."""
+    for name, value in options.items():
+        key = f"{above}{name}"
+        if name not in STORAGE_OPTIONS:
+            if SECRET.search(str(name)):
+                raise refusal("no secret: secrets come from the environment, never from a catalog", name, key)
+            raise refusal(f"one of {', '.join(STORAGE_OPTIONS)}", name, key)
+        if name == "token" and value != "anon":
+            raise refusal("anon: secrets come from the environment, never from a catalog", "another token", key)
+        if name in ("remote_protocol", "target_protocol") and value not in TARGET_SCHEMES:
+            raise refusal(" or ".join(TARGET_SCHEMES), value, key)
+        if name == "fo" and not isinstance(value, str):
+            raise refusal("the address of a reference file", type(value).__name__, key)
+        if isinstance(value, Mapping):
+            _require_options(value, f"{key}.")
+        elif isinstance(value, str):
+            _require_scheme(value, TARGET_SCHEMES, key)
+        elif not isinstance(value, bool | int | float):
+            raise refusal("a plain value", type(value).__name__, key)

@@ -1,0 +1,90 @@
+"""The only module that knows dask-gateway: a cluster for one run, local or on a gateway, always closed again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from smcloud.config import Cluster
+from smcloud.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@contextmanager
+def open_cluster(config: Cluster) -> Iterator[Client]:
+    """A dask client that is the default while the context lasts; the cluster ends with it, whatever happens.
+
+    ``local`` runs threads of this process (``workers`` x ``worker_cores``, all cores by default): the work is
+    numpy and numba that release the lock, and nothing is copied between processes. ``gateway`` asks the Dask
+    Gateway that ``DASK_GATEWAY__*`` names. Raises :class:`UnreachableError`.
+    """
+    with _local(config) if config.kind == "local" else _gateway(config) as client:
+        yield client
+
+
+@contextmanager
+def _local(config: Cluster) -> Iterator[Client]:
+    from distributed import Client, LocalCluster
+
+    threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None,
+            memory_limit=config.worker_memory or "auto",
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        yield client
+
+
+@contextmanager
+def _gateway(config: Cluster) -> Iterator[Client]:
+    from dask_gateway import Gateway, GatewayClusterError, GatewayServerError
+
+    wanted = config.workers or 1
+    try:
+        gateway = Gateway()
+        cluster = gateway.new_cluster(**_options(config))
+    except (OSError, ValueError, GatewayServerError, GatewayClusterError, TimeoutError) as err:
+        raise UnreachableError(
+            "the Dask Gateway does not give a cluster",
+            where=os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"),
+            found=f"{type(err).__name__}: {err}",
+            expected="a running gateway and valid credentials",
+            next="check DASK_GATEWAY__ADDRESS and DASK_GATEWAY__AUTH__*, or set cluster: {kind: local}",
+        ) from err
+    with cluster, cluster.get_client() as client:
+        if config.adaptive:
+            cluster.adapt(minimum=1, maximum=wanted)
+        else:
+            cluster.scale(wanted)
+        _wait_for_workers(client, 1 if config.adaptive else wanted, config.wait_seconds)
+        yield client
+
+
+def _options(config: Cluster) -> dict[str, Any]:
+    options = {"worker_cores": config.worker_cores, "worker_memory": config.worker_memory, "image": config.image}
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _wait_for_workers(client: Client, wanted: int, seconds: int) -> None:
+    try:
+        client.wait_for_workers(wanted, timeout=seconds)
+        client.get_versions(check=True)
+    except TimeoutError as err:
+        raise UnreachableError(
+            "the cluster's workers did not come in time",
+            where="cluster.workers",
+            found=f"{len(client.scheduler_info()['workers'])} after {seconds} s",
+            expected=f"{wanted}",
+            next="lower cluster.workers or raise cluster.wait_seconds",
+        ) from err
+    except ValueError as err:  # distributed's word for different package versions
+        raise UnreachableError(
+            "client, scheduler and workers run different versions", where="cluster.image", found=str(err),
+            expected="the same versions", next="use the image built from infra/requirements.lock",
+        ) from err  # fmt: skip

@@ -1,0 +1,269 @@
+"""The job in stages: check, ingest, compute, publish, report.
+
+Each stage takes the configuration and small records and returns a small record; arrays go from store to
+store, never from stage to stage. Dask runs on whatever client is current. Stage order lives in :data:`STAGES`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import xarray as xr
+
+import smcloud.cube
+import smcloud.products
+import smcloud.stats
+from smcloud import store as stores
+from smcloud.catalog import load_catalog, source_state
+from smcloud.config import Grid, RunConfig, dropped_drivers
+from smcloud.cube import build, judge, open_sources, resolve_months
+from smcloud.errors import NothingPublishedError, SmcloudError, TooFewYearsError
+from smcloud.store import Store
+
+STAGES = ("check", "ingest", "compute", "publish", "report")
+PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
+NUMERIC = ("numpy", "scipy", "numba", "xarray", "xskillscore")
+TILES = {"time": -1, "year": -1, "lat": stores.CHUNK, "lon": stores.CHUNK}
+
+
+class Job(NamedTuple):
+    """What one run is about: its ids, months, inputs and what it leaves out. JSON-able."""
+
+    store: str
+    cube_id: str
+    run_id: str
+    period: tuple[str, str]
+    inputs: dict[str, dict[str, str]]
+
+
+def check(config: RunConfig) -> Job:
+    """Open catalog, sources and store (metadata only) and derive the two ids.
+
+    Raises the errors of configuration, catalog, sources and store; nothing is written.
+    """
+    store = Store.open(config.store)
+    stores.require_store(store)
+    catalog = load_catalog(config.catalog)
+    sources = open_sources(config, catalog)
+    months = resolve_months(config, sources)
+    years = len(months) // 12
+    if years < config.years.min_years:
+        raise TooFewYearsError(
+            "the period has too few years for a trend",
+            where="period",
+            found=f"{years} years, {months[0]} to {months[-1]}",
+            expected=f"at least {config.years.min_years} (years.min_years)",
+            next="lengthen period in the configuration",
+        )
+    states = {source.entry: "" for source in sources.values()}
+    states = {entry: source_state(catalog, entry) for entry in states}
+    inputs = {}
+    for role, source in sources.items():
+        metadata = catalog.sources[source.entry].metadata
+        inputs[role] = {
+            "entry": source.entry,
+            "version": str(metadata.version or ""),
+            "state": states[source.entry],
+            "licence": metadata.licence,
+            "citation": metadata.citation,
+        }
+    period = (str(months[0]), str(months[-1]))
+    harmonisation = config.harmonisation() | {"period": period}
+    cube_id = stores.content_id(harmonisation, states, stores.code_digest([_directory(smcloud.cube)]))
+    code = stores.code_digest([_directory(smcloud.stats), _directory(smcloud.products)])
+    run_id = stores.content_id(config.analysis(), cube_id, code, _versions())
+    return Job(store.url, cube_id, run_id, period, inputs)
+
+
+def published(job: Job) -> dict[str, Any] | None:
+    """The newest release that carries this job's products, if any."""
+    return stores.find_release(Store.open(job.store), job.run_id)
+
+
+def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
+    """Build the cube of ``job`` unless it is sealed already; returns its id, url and whether it was built.
+
+    The checks that need values are computed together with the write and judged before the seal.
+    """
+    import dask
+
+    store, path = Store.open(job.store), stores.cube_path(job.cube_id)
+    built = not stores.is_sealed(store, path)
+    if built:
+        sources = open_sources(config, load_catalog(config.catalog))
+        cube = build(config, sources, resolve_months(config, sources))
+        write = stores.stage(cube.dataset, store, path)
+        _, counted = dask.compute(write, {role: dict(counters) for role, counters in cube.counters.items()})
+        for role, source in sources.items():
+            judge(role, counted[role], source.spec.valid_range, source.spec.units, source.where)
+        stores.seal(store, path)
+    return _cube_record(job, path, built)
+
+
+def require_cube(job: Job) -> dict[str, Any]:
+    """The record of this job's cube; raises :class:`NothingPublishedError` where it is not there yet."""
+    path = stores.cube_path(job.cube_id)
+    if not stores.is_sealed(Store.open(job.store), path):
+        raise NothingPublishedError(
+            "the cube of this configuration is not there",
+            where=job.store,
+            found="no sealed cube",
+            expected=path,
+            next="smcloud ingest CONFIG, or smcloud run CONFIG for everything",
+        )
+    return _cube_record(job, path, built=False)
+
+
+def _cube_record(job: Job, path: str, built: bool) -> dict[str, Any]:
+    return {"id": job.cube_id, "url": path, "period": list(job.period), "built": built}
+
+
+def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
+    """Cube to sealed products: the maps tile by tile, then what needs the whole field, then the tables.
+
+    Returns url, run id and inventory hash of each product. Products already sealed are kept.
+    """
+    import dask
+
+    store = Store.open(job.store)
+    products = smcloud.products
+    path = {name: stores.product_path(name, job.run_id) for name in PRODUCTS}
+
+    def write(**datasets: xr.Dataset) -> None:
+        writes = {n: stores.stage(ds, store, path[n]) for n, ds in datasets.items() if not sealed(n)}
+        dask.compute(writes)
+
+    def sealed(name: str) -> bool:
+        return stores.is_sealed(store, path[name])
+
+    def opened(name: str) -> xr.Dataset:
+        return stores.open_staged(store, path[name], TILES)
+
+    cube = stores.open_staged(store, stores.cube_path(job.cube_id), TILES)
+    write(annual=products.annual(cube, config))
+    annual = opened("annual")
+    write(trend=products.trend_maps(annual, config), drivers=products.driver_maps(annual, config))
+    fields = {}
+    for name, finish in (("trend", products.trend_fields), ("drivers", products.driver_fields)):
+        if not sealed(name):
+            stores.append(finish(opened(name).load(), config), store, path[name])
+        fields[name] = opened(name).load()
+    ddww = products.ddww(fields["trend"], annual, config)
+    if ddww is not None:
+        ddww = ddww.compute()
+        ddww = ddww.assign_attrs(ddww.attrs | products.ddww_attributes(ddww))
+    grouped = {
+        "regional": products.regions(annual["lat"], annual["lon"]),
+        "strata": products.strata(annual, fields["trend"], ddww, config),
+    }
+    tables = {
+        name: products.table(annual, fields["trend"], fields["drivers"], *groups, config)
+        for name, groups in grouped.items()
+        if groups is not None
+    }
+    if ddww is not None:
+        tables["ddww"] = ddww
+    write(**tables)
+    names = [name for name in PRODUCTS if name in tables or name not in ("ddww", "strata")]
+    return {name: {"url": path[name], "run_id": job.run_id, **_seal(store, path[name])} for name in names}
+
+
+def _seal(store: Store, path: str) -> dict[str, Any]:
+    return {"inventory_sha256": stores.seal(store, path)["inventory_sha256"]}
+
+
+def publish(
+    config: RunConfig, job: Job, cube: Mapping[str, Any], products: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Make all products visible together: the next release of the store, or the one a racing twin made."""
+    record = {
+        "cube": {"id": job.cube_id, "url": cube["url"], "period": list(job.period), "provisional": []},
+        "products": {name: dict(product) for name, product in products.items()},
+        "report": stores.report_path(job.run_id),
+        "inputs": job.inputs,
+        "config": config.model_dump(mode="json"),
+        "code": _versions() | {"smcloud": importlib.metadata.version("smcloud")},
+    }
+    return stores.publish(Store.open(job.store), record)
+
+
+def report(
+    release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
+) -> dict[str, Any]:
+    """Render the report of ``release`` into its place; ``truth`` (a Zarr of the sample world) adds the scorecard."""
+    from smcloud.report import ReportContext, render, summary_tables
+
+    store = Store.open(store_url)
+    products = {name: stores.open_product(store_url, name, release["number"]).load() for name in release["products"]}
+    scores = None
+    if truth is not None:
+        from smcloud.sample import scorecard
+
+        scores = scorecard(xr.open_zarr(truth).load(), products["trend"], products["drivers"], products.get("ddww"))
+    config = RunConfig.model_validate(release["config"])
+    context = ReportContext(
+        title="Soil-moisture change: trend, drivers and DDWW",
+        created=release["created"],
+        run_id=next(iter(release["products"].values()))["run_id"],
+        cube_id=release["cube"]["id"],
+        config=config.model_dump(mode="json"),
+        inputs=release["inputs"],
+        seconds=dict(seconds or {}),
+        notes=notes_on(config),
+        scorecard=scores,
+        land_mask=products["annual"].get("land_mask"),
+        resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
+    )
+    place = Path(release["report"]).parent.as_posix()
+    for name, content in render(products, context).items():
+        stores.put(store, f"{place}/{name}", content)
+    return {"report": store.url_of(release["report"]), "tables": summary_tables(products), "scorecard": scores}
+
+
+def summary(status: str, release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Status, release number, ids, full URLs and time spent, as ``smcloud run --json`` prints them."""
+    store = Store.open(store_url)
+    products = release["products"]
+    return {
+        "status": status,
+        "release": release["number"],
+        "run_id": next(iter(products.values()))["run_id"],
+        "cube_id": release["cube"]["id"],
+        "products": {name: store.url_of(product["url"]) for name, product in products.items()},
+        "report": store.url_of(release["report"]),
+        "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
+    }
+
+
+def _directory(package: Any) -> Path:
+    return Path(package.__file__).parent
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in NUMERIC}
+
+
+def notes_on(config: RunConfig) -> list[str]:
+    """Sentences about what a run leaves out because a role has no input."""
+    notes = [f"The role {name} has no input: it is not among the drivers." for name in dropped_drivers(config)]
+    consequences = {
+        "aridity_index": "no DDWW classes and no aridity strata",
+        "land_mask": "land is where soil moisture has values",
+        "land_cover": "no land-cover strata",
+        "elevation": "no elevation strata",
+        "clay": "no soil-texture strata",
+        "sand": "no soil-texture strata",
+        "lai": "no leaf-area strata",
+    }
+    absent = [role for role in consequences if role not in config.inputs]
+    return notes + [f"The role {role} has no input: {consequences[role]}." for role in absent]
+
+
+def is_transient(error: BaseException) -> bool:
+    """True where trying again may help: the network and its stores, never data or configuration."""
+    if isinstance(error, SmcloudError):
+        return error.code == "unreachable"
+    return isinstance(error, (ConnectionError, TimeoutError))

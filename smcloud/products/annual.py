@@ -1,0 +1,142 @@
+"""Annual series of every role of the cube; the other products read nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.errors import CalendarError, ChunkError, ConfigurationError, TooFewYearsError
+from smcloud.products.attributes import document
+from smcloud.stats import cell_area
+
+MONTHS = 12
+
+
+def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """Annual values on (year, lat, lon) of every time-varying role, float64, and the static roles unchanged.
+
+    Soil moisture of a year is the mean of its valid months where at least ``annual.min_months`` are valid,
+    else NaN; ``n_months`` (uint8) counts them. A driver is the sum of twelve months where its ``cell_methods``
+    is ``time: sum``, else their mean; a missing month makes the year NaN. Only whole calendar years count;
+    ``year`` holds them as integers.
+
+    Raises :class:`TooFewYearsError` (fewer whole years than ``years.min_years``), :class:`CalendarError` (months
+    missing, repeated or unsorted), :class:`ChunkError` (several chunks along time) and
+    :class:`ConfigurationError` (an ``annual.method`` other than ``monthly_means``).
+    """
+    if config.annual.method != "monthly_means":
+        raise ConfigurationError(
+            "this way of making annual values is not available", where="annual.method", found=config.annual.method,
+            expected="monthly_means", next="set annual: {method: monthly_means}",
+        )
+    first, years = _whole_years(cube, config)
+    out = xr.Dataset(coords={"year": ("year", years), "lat": cube["lat"], "lon": cube["lon"]})
+    out = out.assign_coords({name: cube[name] for name in ("lat_bnds", "lon_bnds") if name in cube.variables})
+    for name in map(str, cube.data_vars):
+        da = cube[name]
+        if set(da.dims) == {"lat", "lon"}:
+            out[name] = da.transpose("lat", "lon")
+        elif set(da.dims) == {"time", "lat", "lon"} and not name.startswith("soil_moisture_"):
+            summed = da.attrs.get("cell_methods") == "time: sum"
+            need = config.annual.min_months if name == "soil_moisture" else MONTHS
+            value, count = _years(da.isel(time=slice(first, first + MONTHS * len(years))), name, summed, need)
+            out[name] = value.assign_attrs(_annual_attrs(da, name, summed))
+            if name == "soil_moisture":
+                out["n_months"] = count
+    return document(out, "annual", config)
+
+
+def land(ds: xr.Dataset) -> xr.DataArray:
+    """True (lat, lon) on land: where ``land_mask`` is above 0, or without one where any year has soil moisture."""
+    if "land_mask" in ds:
+        return ds["land_mask"] > 0
+    return ds["soil_moisture"].notnull().any("year")
+
+
+def cell_areas(ds: xr.Dataset) -> xr.DataArray:
+    """Area (lat, lon) of every cell in km2, from ``lat_bnds`` and ``lon_bnds`` where ``ds`` holds them.
+
+    Raises :class:`GridError` where edges are needed and cannot be told from the centres.
+    """
+    return cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"))
+
+
+def ordered_sum(da: xr.DataArray, dim: str) -> xr.DataArray:
+    """Sum of the valid values along ``dim``, always added in the order of ``dim``.
+
+    A plain sum adds in an order that numpy chooses by the memory layout of a block, so its last bit depends on
+    how the array is chunked.
+    """
+    return da.fillna(0.0).cumsum(dim).isel({dim: -1}, drop=True)
+
+
+def ordered_mean(da: xr.DataArray, dim: str) -> xr.DataArray:
+    """Mean of the valid values along ``dim`` in the order of ``dim``; NaN where there is none."""
+    n = da.notnull().sum(dim)
+    return ordered_sum(da, dim) / n.where(n > 0)
+
+
+def _whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[np.int64]]:
+    """Position of the first January and the whole years that follow it."""
+    index = cube.indexes["time"]
+    if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
+        raise CalendarError(
+            "the cube's time axis holds no dates", where="cube: time", found=index.dtype, expected="one date per month",
+            next="build the cube anew: smcloud ingest CONFIG",
+        )
+    months = np.array(index.year, dtype=np.int64) * MONTHS + np.array(index.month, dtype=np.int64) - 1
+    gaps = np.flatnonzero(np.diff(months) != 1)
+    if gaps.size:
+        raise CalendarError(
+            "the cube's months do not follow each other", where="cube: time",
+            found=f"{index[gaps[0]]} then {index[gaps[0] + 1]}", expected="one stamp per month, ascending",
+            next="build the cube anew: smcloud ingest CONFIG",
+        )
+    first = int(-months[0] % MONTHS) if months.size else 0
+    count = max(0, (months.size - first) // MONTHS)
+    if count < config.years.min_years:
+        raise TooFewYearsError(
+            "the period holds too few whole years", where="years.min_years",
+            found=f"{count} whole years in {index[0]:%Y-%m}..{index[-1]:%Y-%m}" if months.size else "no months",
+            expected=f"at least {config.years.min_years}", next="lengthen period or lower years.min_years",
+        )
+    return first, months[first] // MONTHS + np.arange(count, dtype=np.int64)
+
+
+def _years(da: xr.DataArray, name: str, summed: bool, need: int) -> tuple[xr.DataArray, xr.DataArray]:
+    chunks = da.chunksizes.get("time", ())
+    if len(chunks) > 1:
+        raise ChunkError(
+            "annual values need the whole time axis in one chunk", where=name, found=f"{len(chunks)} chunks along time",
+            expected="1", next='cube.chunk({"time": -1})',
+        )
+    value, count = xr.apply_ufunc(
+        _reduce_years, da, input_core_dims=[["time"]], output_core_dims=[["year"], ["year"]],
+        kwargs={"summed": summed, "need": need}, dask="parallelized", output_dtypes=[np.float64, np.uint8],
+        dask_gufunc_kwargs={"output_sizes": {"year": da.sizes["time"] // MONTHS}},
+    )
+    return value.transpose("year", "lat", "lon"), count.transpose("year", "lat", "lon")
+
+
+def _reduce_years(
+    block: npt.NDArray[np.floating], summed: bool, need: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+    """Value and number of valid months per year of (..., 12 n) months, added from January to December."""
+    months = block.reshape(*block.shape[:-1], -1, MONTHS)
+    valid = ~np.isnan(months)
+    count = valid.sum(axis=-1)
+    total = np.zeros(count.shape)
+    for month in range(MONTHS):
+        total += np.where(valid[..., month], months[..., month], 0.0)
+    value = total if summed else total / np.maximum(count, 1)
+    return np.where(count >= need, value, np.nan), count.astype(np.uint8)
+
+
+def _annual_attrs(da: xr.DataArray, name: str, summed: bool) -> dict[str, object]:
+    kept = {key: da.attrs[key] for key in ("long_name", "standard_name", "units") if key in da.attrs}
+    units = str(kept.get("units", "1")).replace("month-1", "yr-1")
+    label = f"annual {'sum' if summed else 'mean'} of {name.replace('_', ' ')}"
+    return kept | {"long_name": label, "units": units, "cell_methods": f"time: {'sum' if summed else 'mean'}"}

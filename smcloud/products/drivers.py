@@ -1,0 +1,122 @@
+"""What soil moisture goes with: partial and plain correlations per driver, then the dominant driver."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.errors import ConfigurationError
+from smcloud.products.annual import land
+from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, document, driver_flags
+from smcloud.products.trend import ends_covered
+from smcloud.stats import fdr, partial_correlation, trend_contribution
+
+# The name under which time joins the drivers as one more control.
+TIME_CONTROL = "calendar_year"
+
+
+def driver_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """Correlations of annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
+
+    A year counts where soil moisture and every driver are there (plain ``correlation``: that driver); at least
+    ``years.min_years`` and number of drivers + 2 years are needed. A driver that is constant, or varies less than
+    its floor in ``drivers.floors``, is NaN in that cell, and the others keep a lower order (``df``, ``status``).
+    ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) is always of the values
+    as they are. NaN off land and where ``years.ends`` is not met. Raises :class:`ChunkError` for several chunks
+    along year, :class:`ConfigurationError` for a ``drivers.method`` other than ``pearson``.
+    """
+    if config.drivers.method != "pearson":
+        raise ConfigurationError(
+            "this kind of correlation is not available", where="drivers.method", found=config.drivers.method,
+            expected="pearson", next="set drivers: {method: pearson}",
+        )
+    names = list(config.drivers.names)
+    on_land = land(annual)
+    observed = annual["soil_moisture"].where(on_land)
+    covered = ends_covered(observed, config.years.ends)
+    target = observed.where(covered)
+    drivers = annual[names].astype("float64")
+    floors = {name: floor for name, floor in config.drivers.floors.items() if name in names}
+    controls = drivers.assign({TIME_CONTROL: target["year"].astype("float64")}) if config.drivers.detrend else drivers
+    least = max(config.years.min_years, len(controls) + 2)
+    partial = partial_correlation(
+        target, controls, dim="year", dof=config.drivers.dof, min_valid=least, alpha=config.alpha, floors=floors
+    ).sel(driver=names)
+    parts = trend_contribution(target, drivers, dim="year", floors=floors)
+    pearson = [_pearson(target, drivers[name], config.years.min_years) for name in names]
+    status = partial["status"].where(covered | ~observed.notnull().any("year"), ENDS_NOT_COVERED)
+    columns = {name: partial[name] for name in ("r_lower", "r_upper", "p_value", "df", "n_effective", "n")} | {
+        "partial_correlation": partial["r"],
+        "trend_contribution": parts["contribution"].where(parts["n"] >= least),
+        "correlation": xr.concat([r for r, _ in pearson], dim=partial["driver"]),
+        "correlation_p_value": xr.concat([p for _, p in pearson], dim=partial["driver"]),
+        "status": status.where(on_land, NOT_LAND).astype("uint8"),
+    }
+    return document(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)
+
+
+def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """``p_adjusted`` (Benjamini-Hochberg over all drivers and cells), ``dominant_driver``, ``dominant_correlation``.
+
+    The dominant driver has the largest absolute partial correlation among the significant ones, as 1.. in the order
+    of ``driver``; 0 where none is significant, 255 where nothing was tested. ``drivers.dominant`` = ``p_value``:
+    significant is p < alpha, and 254 (tie) stands for equal absolute values. ``p_adjusted``: significant is
+    p_adjusted <= alpha, and 254 stands where the interval of another significant driver overlaps that of the
+    strongest, signs aside. ``dominant_correlation`` is NaN without one dominant driver.
+    """
+    r, p = maps["partial_correlation"], maps["p_value"]
+    adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
+    by_p = config.drivers.dominant == "p_value"
+    significant = (p < config.alpha if by_p else adjusted <= config.alpha) & r.notnull()
+    strength = abs(r).where(significant, -1.0)
+    first = strength.argmax("driver")
+    position = xr.DataArray(np.arange(r.sizes["driver"]), dims="driver", coords={"driver": r["driver"]})
+    if by_p:
+        rivals = strength == strength.max("driver")
+    else:
+        lower = maps["r_lower"].where(r > 0, -maps["r_upper"])
+        upper = maps["r_upper"].where(r > 0, -maps["r_lower"])
+        rivals = upper >= lower.where(position == first).max("driver")
+    tie = (rivals & significant & (position != first)).any("driver")
+    found = significant.any("driver")
+    dominant = (first + 1).where(~tie, TIE).where(found, 0).where(p.notnull().any("driver"), NO_DATA)
+    strongest = r.where((position == first) & found & ~tie).max("driver")
+    fields = {"p_adjusted": adjusted, "dominant_driver": dominant.astype("uint8"), "dominant_correlation": strongest}
+    out = document(xr.Dataset(fields).transpose("driver", "lat", "lon"), "drivers", config)
+    out["dominant_driver"].attrs |= driver_flags(config.drivers.names)
+    return out
+
+
+def _pearson(target: xr.DataArray, driver: xr.DataArray, min_valid: int) -> tuple[xr.DataArray, xr.DataArray]:
+    r, p = xr.apply_ufunc(
+        _pearson_of_block, target, driver, input_core_dims=[["year"], ["year"]], output_core_dims=[[], []],
+        kwargs={"min_valid": min_valid}, dask="parallelized", output_dtypes=[np.float64, np.float64],
+    )
+    return r, p
+
+
+def _pearson_of_block(
+    x: npt.NDArray[np.floating], y: npt.NDArray[np.floating], min_valid: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Pearson r and its p value along the last axis, by xskillscore; NaN for too few pairs or a constant member.
+
+    Rows are made contiguous and stripped of what has no correlation first: xskillscore's sums would depend on the
+    memory layout of the block, and the r of a constant would be that of its rounding errors.
+    """
+    import xskillscore
+
+    x, y = np.broadcast_arrays(x, y)
+    valid = np.isfinite(x) & np.isfinite(y)
+    usable = valid.sum(axis=-1) >= min_valid
+    for member in (x, y):
+        high = np.where(valid, member, -np.inf).max(axis=-1, initial=-np.inf)
+        usable &= high > np.where(valid, member, np.inf).min(axis=-1, initial=np.inf)
+    r, p = np.full(usable.shape, np.nan), np.full(usable.shape, np.nan)
+    if usable.any():
+        kept = (np.where(valid, member, np.nan)[usable] for member in (x, y))
+        rows = [xr.DataArray(np.ascontiguousarray(row, np.float64), dims=("cell", "year")) for row in kept]
+        r[usable] = xskillscore.pearson_r(*rows, dim="year", skipna=True).to_numpy()
+        p[usable] = xskillscore.pearson_r_p_value(*rows, dim="year", skipna=True).to_numpy()
+    return r, p

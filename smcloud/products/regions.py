@@ -1,0 +1,130 @@
+"""Groups of cells: regions by latitude, and strata by what the land is like."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.errors import VariableError
+from smcloud.products.annual import land, ordered_mean
+from smcloud.products.attributes import CLASS_MEANING, CLASSES
+from smcloud.products.texture import CLASSES as TEXTURES
+from smcloud.products.texture import texture
+
+# Latitude of the tropics (the obliquity of the ecliptic) in the years of the record.
+TROPIC = 23.4378
+BAND = 10
+ELEVATION = (200.0, 500.0, 1000.0, 2000.0)
+LAI = (0.5, 1.0, 2.0, 4.0)
+# Limits of the UNEP World Atlas of Desertification (1997).
+ARIDITY = {"hyper-arid": 0.05, "arid": 0.2, "semi-arid": 0.5, "dry sub-humid": 0.65, "humid": math.inf}
+
+
+class Groups(NamedTuple):
+    """Boolean ``mask`` (region or stratum, lat, lon), true where a cell belongs, and a label and a kind for each."""
+
+    mask: xr.DataArray
+    labels: list[str]
+    kinds: list[str]
+
+
+class _Group(NamedTuple):
+    name: str
+    label: str
+    kind: str
+    mask: xr.DataArray
+
+
+def regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
+    """Globe, hemispheres, tropics and 10-degree bands; a cell belongs by the latitude of its centre.
+
+    ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
+    the tropics lie within 23.4378 degrees. Every region is there, also one without a cell.
+    """
+    found = [
+        _Group("globe", "Globe", "globe", lat <= 90),
+        _Group("north", "Northern hemisphere", "hemisphere", lat >= 0),
+        _Group("south", "Southern hemisphere", "hemisphere", lat < 0),
+        _Group("tropics", "Tropics", "tropics", abs(lat) < TROPIC),
+    ]
+    for south in range(-90, 90, BAND):
+        north = south + BAND
+        upper = lat <= north if north == 90 else lat < north
+        name = f"{_degrees(south)}-{_degrees(north)}"
+        found.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", (lat >= south) & upper))
+    everywhere = xr.ones_like(lon, dtype=bool)
+    return _gather((group._replace(mask=group.mask & everywhere) for group in found), "region")
+
+
+def strata(annual: xr.Dataset, trend: xr.Dataset, ddww: xr.Dataset | None, config: RunConfig) -> Groups | None:
+    """Land cover, soil texture, elevation, leaf area, aridity and DDWW class of land cells; None without any.
+
+    A role that ``annual`` lacks (land_cover, clay with sand, elevation, lai, aridity_index) drops
+    its strata, and so does ``ddww`` = None. Limits belong to the class above them; ground below 0 m to the first one.
+    Names are kind/class. Raises :class:`VariableError` for a land cover without a legend.
+    """
+    found: list[_Group] = []
+    if "land_cover" in annual:
+        cover = annual["land_cover"]
+        for code, meaning in _legend(cover):
+            found.append(_Group(f"land_cover/{meaning}", meaning.replace("_", " "), "land_cover", cover == code))
+    if "clay" in annual and "sand" in annual:
+        soil = texture(annual["clay"], annual["sand"])
+        for number, name in enumerate(TEXTURES, start=1):
+            found.append(_Group(f"texture/{name.replace(' ', '_')}", name, "texture", soil == number))
+    if "elevation" in annual:
+        found += _bands(annual["elevation"], ELEVATION, "elevation", " m")
+    if "lai" in annual:
+        found += _bands(ordered_mean(annual["lai"], "year"), LAI, "lai", "")
+    if "aridity_index" in annual:
+        lower = -math.inf
+        for name, upper in ARIDITY.items():
+            mask = (annual["aridity_index"] >= lower) & (annual["aridity_index"] < upper)
+            found.append(_Group(f"aridity/{name.replace(' ', '_')}", name, "aridity", mask))
+            lower = upper
+    if ddww is not None:
+        for flag, name in CLASSES.items():
+            if name in CLASS_MEANING:
+                mask = ddww["ddww_class"] == flag
+                found.append(_Group(f"ddww/{name}", f"{name} ({CLASS_MEANING[name]})", "ddww", mask))
+    on_land = land(annual)
+    return _gather((group._replace(mask=group.mask & on_land) for group in found), "stratum") if found else None
+
+
+def _bands(da: xr.DataArray, limits: tuple[float, ...], kind: str, unit: str) -> list[_Group]:
+    """Classes [.., first limit), [first, second) .. [last, ..) of ``da``; NaN is in none."""
+    edges = (0.0, *limits, math.inf)
+    out = []
+    for position, (lower, upper) in enumerate(itertools.pairwise(edges)):
+        mask = (da < upper) if position == 0 else (da >= lower) & (da < upper)
+        text = f"{lower:g}-{upper:g}" if upper < math.inf else f"{lower:g}+"
+        out.append(_Group(f"{kind}/{text}", f"{text}{unit}", kind, mask))
+    return out
+
+
+def _legend(cover: xr.DataArray) -> list[tuple[int, str]]:
+    codes = [int(code) for code in cover.attrs.get("flag_values", ())]
+    meanings = str(cover.attrs.get("flag_meanings", "")).split()
+    if not codes or len(codes) != len(meanings):
+        raise VariableError(
+            "land cover has no legend", where="land_cover: flag_values, flag_meanings",
+            found=f"{len(codes)} codes, {len(meanings)} names", expected="as many names as codes",
+            next="give legend in the catalog entry of land_cover",
+        )
+    return list(zip(codes, meanings, strict=True))
+
+
+def _gather(found: Iterable[_Group], dim: str) -> Groups:
+    groups = list(found)
+    masks = [group.mask.drop_attrs().transpose("lat", "lon") for group in groups]
+    mask = xr.concat(masks, dim=dim).assign_coords({dim: [group.name for group in groups]})
+    return Groups(mask.rename("groups"), [group.label for group in groups], [group.kind for group in groups])
+
+
+def _degrees(latitude: int) -> str:
+    return f"{abs(latitude)}{'N' if latitude > 0 else 'S' if latitude < 0 else ''}"

@@ -1,0 +1,80 @@
+"""One table for any groups of cells: regional and strata alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import xarray as xr
+
+from smcloud.config import Ends, RunConfig
+from smcloud.products.annual import cell_areas, land, ordered_mean
+from smcloud.products.attributes import document
+from smcloud.products.trend import ends_covered
+from smcloud.stats import area_weighted_series, linear_trend
+
+# The fixed set of cells: valid in at least this share of the years (exact in integers), and at both ends.
+FIXED_YEARS = (4, 5)
+REGIONAL_KINDS = ("globe", "hemisphere", "tropics", "band")
+
+
+def table(
+    annual: xr.Dataset,
+    trend: xr.Dataset,
+    drivers: xr.Dataset,
+    groups: xr.DataArray,
+    labels: Sequence[str],
+    kinds: Sequence[str],
+    config: RunConfig,
+) -> xr.Dataset:
+    """Trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
+
+    ``trend`` holds ``slope`` and ``significant``, ``drivers`` ``partial_correlation``; ``groups`` (region or stratum,
+    lat, lon), ``labels`` and ``kinds`` are what :func:`~smcloud.products.regions.regions` or
+    :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
+    cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
+    sample size. Regions also get ``slope_fixed_cells``: the same of anomalies from each cell's own mean over a set of
+    cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5 or as ``years.ends`` says).
+    A mean over no cell is NaN, an area 0. Raises :class:`GridError` where the grids differ.
+    """
+    on_land = land(annual)
+    area = cell_areas(annual)
+    weights = area.where(on_land, 0.0)
+    dim = str(groups.dims[0])
+    series = area_weighted_series(annual["soil_moisture"], weights, groups)["mean"]
+    valid = trend["slope"].notnull()
+    significant = trend["significant"] == 1
+    covered = area_weighted_series(trend["slope"], weights, groups)
+    drying = ((trend["slope"] < 0) & significant).astype("float64").where(valid)
+    wetting = ((trend["slope"] > 0) & significant).astype("float64").where(valid)
+    columns = {"soil_moisture": series.transpose(dim, "year")} | _line(series, "slope", config) | {
+        "mean_of_slopes": covered["mean"],
+        "area_km2": area_weighted_series(xr.ones_like(area), weights, groups)["covered_area"],
+        "covered_area_km2": covered["covered_area"],
+        "n_cells": covered["n_cells"],
+        "drying_share": area_weighted_series(drying, weights, groups)["mean"],
+        "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
+        "partial_correlation": area_weighted_series(drivers["partial_correlation"], weights, groups)["mean"],
+    }
+    if set(kinds) <= set(REGIONAL_KINDS):
+        anomalies = _fixed_anomalies(annual["soil_moisture"].where(on_land), config)
+        columns |= _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config)
+    out = xr.Dataset({name: da.drop_attrs() for name, da in columns.items()})
+    out = out.assign_coords(kind=(dim, list(kinds)), label=(dim, list(labels)))
+    return document(out, "regional" if dim == "region" else "strata", config)
+
+
+def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
+    line = linear_trend(
+        series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective"
+    )
+    parts = {"slope": name, "slope_lower": f"{name}_lower", "slope_upper": f"{name}_upper"}
+    p_name = "p_value" if name == "slope" else f"{name}_p_value"
+    return {new: line[old] for old, new in parts.items()} | {p_name: line["p_value"]}
+
+
+def _fixed_anomalies(series: xr.DataArray, config: RunConfig) -> xr.DataArray:
+    """Anomalies from the cell's own mean, NaN outside the fixed set of cells."""
+    valid = series.notnull().sum("year")
+    part, whole = FIXED_YEARS
+    fixed = (valid * whole >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
+    return (series - ordered_mean(series, "year")).where(fixed)

@@ -1,0 +1,75 @@
+"""What the report says about a run besides its products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+SLOPE_UNITS = "10⁻³ m³ m⁻³ yr⁻¹"
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """The facts of one run, as its release records them.
+
+    ``config`` is the run's configuration as a nested mapping; ``inputs`` maps each role to
+    ``entry, version, state, licence, citation``; ``seconds`` each stage to its time; ``notes`` are
+    sentences about what was left out; ``scorecard`` is given for the sample world only;
+    ``land_mask`` is (lat, lon), 1 on land, or None where the run has none; ``resolution`` is in
+    degrees, None for a native grid.
+    """
+
+    title: str
+    created: str
+    run_id: str
+    cube_id: str
+    config: Mapping[str, Any]
+    inputs: Mapping[str, Mapping[str, Any]]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    scorecard: Mapping[str, Any] | None = None
+    land_mask: xr.DataArray | None = None
+    resolution: float | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The level of the tests."""
+        return float(self.config.get("alpha", 0.05))
+
+    @property
+    def level(self) -> str:
+        """The level of the intervals in per cent, ``95 %`` for alpha 0.05."""
+        return f"{100 * (1 - self.alpha):g} %"
+
+    @property
+    def trend_test(self) -> str:
+        """How ``significant`` of the trend product was decided, in words for a caption."""
+        return self._test("trend", "significance")
+
+    @property
+    def driver_test(self) -> str:
+        """How a driver qualifies for ``dominant_driver``, in words for a caption."""
+        return self._test("drivers", "dominant")
+
+    @property
+    def grid(self) -> str:
+        """The grid in words."""
+        return f"{self.resolution:g}° grid" if self.resolution else "native grid"
+
+    def period(self, products: Mapping[str, xr.Dataset]) -> str:
+        """The years that were analysed, from the annual product, else from the configuration."""
+        annual = products.get("annual")
+        if annual is not None and annual.sizes.get("year", 0):
+            years = annual["year"].values
+            return f"{int(years.min())}–{int(years.max())}"
+        period = self.config.get("period", {})
+        return f"{period.get('start', '?')} to {period.get('end', '?')}"
+
+    def _test(self, section: str, key: str) -> str:
+        chosen = dict(self.config.get(section, {})).get(key, "p_value")
+        if chosen == "p_adjusted":
+            return f"adjusted p ≤ {self.alpha:g} (Benjamini–Hochberg)"
+        return f"p < {self.alpha:g}"

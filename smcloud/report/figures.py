@@ -1,0 +1,107 @@
+"""The report's figures as PNG bytes, with the words that go with them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from smcloud.report import maps, profiles
+from smcloud.report.context import ReportContext
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Drawer = Callable[[Mapping[str, xr.Dataset], ReportContext], "Figure"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure: file name, heading, alternative text, caption and the PNG."""
+
+    name: str
+    heading: str
+    alt: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class _Plan:
+    name: str
+    heading: str
+    needs: tuple[str, ...]
+    draw: Drawer
+    alt: str
+    caption: str
+
+
+_PLANS = (
+    _Plan(
+        "trend.png", "Where soil moisture changes", ("trend",), maps.trend_map,
+        "World map of the slope of annual soil moisture; brown cells dry, teal cells become wetter, light grey cells "
+        "have no significant trend, striped land has no value.",
+        "Only cells with a significant trend are coloured; the scale ends near the 95th percentile of their slopes, "
+        "and the arrows hold what lies beyond. Light grey land was tested and shows no significant trend, which does "
+        "not prove that there is none.",
+    ),
+    _Plan(
+        "drivers.png", "What it moves with", ("drivers",), maps.driver_map,
+        "World map of the driver with the strongest significant partial correlation with soil moisture; hue is the "
+        "driver, dark is a positive and light a negative correlation.",
+        "A partial correlation of annual values shows what varies together when the other drivers are held fixed; it "
+        "does not by itself attribute a trend.",
+    ),
+    _Plan(
+        "ddww.png", "Dry gets drier, wet gets wetter?", ("ddww",), maps.ddww_map,
+        "World map of six classes: dry zones in browns and oranges, wet zones in blues, transition zones in plum; dark "
+        "is drier, light is wetter.",
+        "The zone follows the aridity index, the change the sign of the significant trend.",
+    ),
+    _Plan(
+        "zonal.png", "By latitude", ("regional",), profiles.zonal_profile,
+        "Three panels by 10-degree latitude band: share of the area that dries and becomes wetter, slope of the "
+        "band's mean with its interval, and the share of land with data.",
+        "A band with little land or little data says little: the right panel shows how much of its land has data.",
+    ),
+    _Plan(
+        "series.png", "The global mean, year by year", ("regional",), profiles.mean_series,
+        "Line of the global mean soil moisture by year with its trend line and the interval of the slope.",
+        "Cells enter and leave with data gaps, so the mean also moves with its composition; the regional table holds "
+        "the trend over a fixed set of cells beside it.",
+    ),
+)  # fmt: skip
+
+
+def draw_all(products: Mapping[str, xr.Dataset], context: ReportContext) -> tuple[list[Picture], list[str]]:
+    """Every figure whose products are there, and one sentence for each that is left out."""
+    pictures, absent = [], []
+    for plan in _PLANS:
+        why = _reason_to_skip(plan, products)
+        if why:
+            absent.append(f"There is no figure “{plan.heading}”: {why}.")
+            continue
+        png = to_png(plan.draw(products, context))
+        pictures.append(Picture(plan.name, plan.heading, plan.alt, plan.caption, png))
+    return pictures, absent
+
+
+def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
+    missing = [name for name in plan.needs if name not in products]
+    if missing:
+        return f"the release holds no {missing[0]} product"
+    if plan.name == "zonal.png" and not profiles.bands(products):
+        return "the regional product holds no bands"
+    if plan.name == "series.png" and "soil_moisture" not in products["regional"]:
+        return "the regional product holds no series"
+    return ""
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG, without dates or versions: the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

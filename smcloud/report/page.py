@@ -1,0 +1,128 @@
+"""The report's page: one HTML file and the PNG files that it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import xarray as xr
+
+from smcloud.report.context import ReportContext
+from smcloud.report.figures import draw_all
+from smcloud.report.published import comparison, ddww_figures, differences
+from smcloud.report.sentences import summary
+from smcloud.report.tables import Table, layout, number, scorecard_table, summary_tables
+
+_LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
+_KINDS = {
+    "land_cover": "land cover",
+    "texture": "soil texture (USDA)",
+    "elevation": "elevation",
+    "lai": "leaf area index",
+    "aridity": "aridity (UNEP)",
+    "ddww": "DDWW class: which drivers go with it",
+}
+
+
+def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[str, bytes]:
+    """The report of a run: file name -> bytes, ``index.html`` and the PNG files that it links to.
+
+    ``products`` holds the datasets annual, trend, drivers, ddww, regional and strata, as far as the run
+    has them; what is absent is said to be absent. Nothing is read or written, and the same input gives
+    the same bytes.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    tables = summary_tables(products)
+    pictures, absent = draw_all(products, context)
+    template = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["unbroken"] = unbroken
+    html = environment.from_string(template).render(
+        context=context,
+        facts=_facts(products, context),
+        summary=summary(products, tables, context),
+        pictures=pictures,
+        absent=absent,
+        tables=_named_tables(tables),
+        comparison=comparison(products, tables, context),
+        ddww_figures=ddww_figures(products, tables),
+        differences=differences(products, context),
+        assumed=[(key, _value(context.config.get(key))) for key in context.config.get("assumed", ())],
+        config=_flat(context.config),
+        scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
+        inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],
+        seconds=[(stage, number(float(value), 1)) for stage, value in context.seconds.items()],
+    )
+    return {"index.html": html.encode("utf-8")} | {picture.name: picture.png for picture in pictures}
+
+
+def pieces(citation: str) -> list[tuple[str, str | None]]:
+    """A citation as (text, link) pieces: URLs and DOIs become links, the rest has None."""
+    found: list[tuple[str, str | None]] = []
+    start = 0
+    for match in _LINK.finditer(citation):
+        text = match.group().rstrip(".,;)")
+        if match.start() > start:
+            found.append((citation[start : match.start()], None))
+        found.append((text, text if text.startswith("http") else f"https://doi.org/{text}"))
+        start = match.start() + len(text)
+    return [*found, (citation[start:], None)] if start < len(citation) else found
+
+
+def unbroken(text: str) -> str:
+    """The text with a number held to its unit and a ``p`` to its limit at the end of a line."""
+    for pair in (" %", "p < ", "p = ", " million", " × "):
+        text = text.replace(pair, pair.replace(" ", "\u00a0"))
+    return text
+
+
+def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[tuple[str, str]]:
+    catalog = ", ".join(dict.fromkeys(str(record.get("entry", "?")) for record in context.inputs.values()))
+    return [
+        ("Preset", str(context.config.get("preset", "none"))),
+        ("Period", context.period(products)),
+        ("Grid", context.grid),
+        ("Significance", context.trend_test),
+        ("Inputs", catalog or "not recorded"),
+        ("Made", context.created),
+    ]
+
+
+def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
+    headings = {
+        "regions": "Globe and hemispheres",
+        "bands": "10-degree bands",
+        "coverage": "Where there is a trend, and why not",
+        "drivers": "Strongest driver",
+        "ddww": "DDWW",
+    }
+    named = []
+    for name, table in tables.items():
+        kind = name.removeprefix("strata_")
+        headers, text, rows = layout(table)
+        heading = headings.get(name, f"By {_KINDS.get(kind, kind.replace('_', ' '))}")
+        named.append({"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows})
+    return named
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", _value(value)))
+    return rows
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items() if inner is not None) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or "–"
+    if value is None:
+        return "–"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -1,0 +1,67 @@
+"""Colours that stay apart for colour-blind readers, and in greyscale where sign or change matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CLASSES = ("DD", "DW", "WD", "WW", "TD", "TW")
+"""DDWW classes in the order of their codes 1..6: first letter the zone, second the change."""
+
+CLASS_NAMES = {
+    "DD": "dry gets drier",
+    "DW": "dry gets wetter",
+    "WD": "wet gets drier",
+    "WW": "wet gets wetter",
+    "TD": "transition gets drier",
+    "TW": "transition gets wetter",
+}
+
+# Hue is the zone (brown-orange dry, blue wet, plum transition), tone the change: dark is drier, light is wetter.
+CLASS_COLOURS = {
+    "DD": "#8a4500",
+    "DW": "#f5b133",
+    "WD": "#0a4aa0",
+    "WW": "#62bdf0",
+    "TD": "#3f2545",
+    "TW": "#b98aae",
+}
+
+NOT_SIGNIFICANT = "#e4e4e4"
+TIE = "#222222"
+NO_DATA = "#fafafa"
+NO_DATA_STRIPE = "#8c8c8c"
+OUTLINE = "#4d4d4d"
+
+# Brown to teal in ten steps without the pale middle of the usual scale: every significant cell shows its sign.
+TREND_STEPS = (
+    "#543005", "#7a460a", "#9c6118", "#bf8630", "#dcb871",
+    "#74bfc9", "#45a0a6", "#218088", "#0b6068", "#003b42",
+)  # fmt: skip
+
+# (positive, negative) of each hue, after the colours of Okabe and Ito.
+_BLUE, _VERMILLION, _GREEN = ("#0062a8", "#7fc4f2"), ("#d55e00", "#ffb869"), ("#00573c", "#3fb58a")
+_FURTHER = (("#8e3a80", "#dba6d3"), ("#8a7400", "#ecd94a"), ("#5c4033", "#b59b8c"))
+_BY_ROLE = (("precip", _BLUE), ("temperature", _VERMILLION), ("lai", _GREEN))
+
+
+def driver_colours(drivers: Sequence[str]) -> list[tuple[str, str]]:
+    """A (positive, negative) pair of colours for each driver, in its order.
+
+    Precipitation is blue, temperature vermillion and leaf area green where they are present. The
+    first six drivers have colours of their own; later ones share the last pair.
+    """
+    chosen: dict[str, tuple[str, str]] = {}
+    for part, pair in _BY_ROLE:
+        match = next((name for name in drivers if part in name and name not in chosen), None)
+        if match is not None:
+            chosen[match] = pair
+    free = [pair for pair in (_BLUE, _VERMILLION, _GREEN, *_FURTHER) if pair not in chosen.values()]
+    for name in drivers:
+        if name not in chosen:
+            chosen[name] = free.pop(0) if free else _FURTHER[-1]
+    return [chosen[name] for name in drivers]
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """``#rrggbb`` as three integers."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -1,0 +1,159 @@
+"""Two figures beside the maps: the zonal profile and the global mean series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from smcloud.report import palette
+from smcloud.report.context import SLOPE_UNITS, ReportContext
+from smcloud.report.maps import DPI, WIDTH
+from smcloud.report.tables import Record, Table, find, summary_tables
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LATITUDE = re.compile(r"((?<![\d°NSns])-?\d+(?:\.\d+)?)\s*°?\s*([NS])?")
+_LINES = ("slope", "slope_lower", "slope_upper")
+DRY, WET = palette.TREND_STEPS[2], palette.TREND_STEPS[7]
+
+
+def latitudes(record: Record) -> tuple[float, float] | None:
+    """South and north limit of a band from its label or key, such as ``60°S–50°S`` or ``-60..-50``."""
+    for text in (record["label"], record["key"]):
+        found = [
+            -abs(float(value)) if side == "S" else float(value) for value, side in _LATITUDE.findall(str(text))
+        ]
+        if len(found) == 2:
+            return min(found), max(found)
+    return None
+
+
+def bands(products: Mapping[str, xr.Dataset]) -> Table:
+    """The 10-degree bands from south to north; in the table's own order where a label names no latitudes."""
+    rows = summary_tables({"regional": products["regional"]}).get("bands", [])
+    limits = [latitudes(row) for row in rows]
+    if any(limit is None for limit in limits):
+        return rows
+    return [row for _, row in sorted(zip(limits, rows, strict=True), key=lambda pair: pair[0] or (0.0, 0.0))]
+
+
+def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
+    """Shares of drying and wetting, slope with its interval, and coverage, by 10-degree band."""
+    rows = bands(products)
+    place = np.arange(len(rows), dtype=float)
+    labels = [str(row["label"]) for row in rows]
+    figure = _figure(
+        f"Soil-moisture change by latitude, {context.period(products)}",
+        f"Area-weighted, 10-degree bands; significant: {context.trend_test}; bars on slopes: {context.level} interval",
+        7.2,
+    )
+    left = figure.add_axes((0.105, 0.1, 0.335, 0.76))
+    drying, wetting = 100 * _column(rows, "drying_share"), 100 * _column(rows, "wetting_share")
+    left.barh(place, -np.nan_to_num(drying), color=DRY, height=0.72, label="drying")
+    left.barh(place, np.nan_to_num(wetting), color=WET, height=0.72, label="wetting")
+    reach = float(np.nanmax(np.concatenate([drying, wetting, [1.0]]))) * 1.12
+    left.set(xlim=(-reach, reach), xlabel="significant share of the area with data (%)")
+    left.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+    left.text(0.02, 1.015, "drying", transform=left.transAxes, color=DRY, fontsize=11, ha="left")
+    left.text(0.98, 1.015, "wetting", transform=left.transAxes, color=WET, fontsize=11, ha="right")
+    middle = figure.add_axes((0.47, 0.1, 0.335, 0.76))
+    slope, mean = 1e3 * _column(rows, "slope"), 1e3 * _column(rows, "mean_of_slopes")
+    lower, upper = 1e3 * _column(rows, "slope_lower"), 1e3 * _column(rows, "slope_upper")
+    middle.hlines(place, lower, upper, color="#555555", linewidth=1.6)
+    middle.plot(slope, place, "o", color="#222222", markersize=6, label="trend of the band’s mean")
+    middle.plot(mean, place - 0.3, "D", color="#d55e00", markersize=4.5, mfc="white", label="mean of the cells’ trends")
+    ends = np.abs(np.concatenate([lower, upper, mean]))
+    far = 1.1 * float(np.nanmax(ends)) if np.isfinite(ends).any() else 1.0
+    middle.set(xlim=(-far, far), xlabel=f"slope ({SLOPE_UNITS})")
+    middle.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=8.5, frameon=False, borderpad=0.2,
+                  handletextpad=0.2, columnspacing=0.8)  # fmt: skip
+    right = figure.add_axes((0.835, 0.1, 0.135, 0.76))
+    land, covered = _column(rows, "area_km2"), _column(rows, "covered_area_km2")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        coverage = np.where(land > 0, 100 * covered / land, np.nan)
+    right.barh(place, np.nan_to_num(coverage), color="#8c8c8c", height=0.72)
+    right.set(xlim=(0, 100), xlabel="land with data (%)")
+    for axes in (left, middle, right):
+        _style(axes, place, labels if axes is left else [])
+    for y, value in zip(place, slope, strict=True):
+        if not np.isfinite(value):
+            reason = "no data" if land[int(y)] > 0 else "no land"
+            middle.text(0.0, y, reason, fontsize=8.5, color="#666666", ha="center", va="center",
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    return figure
+
+
+def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
+    """The globe's series of the regional product with the line of its slope and the wedge of the slope's interval."""
+    from matplotlib.ticker import MaxNLocator
+
+    regional = products["regional"]
+    years = regional["year"].values.astype(float)
+    means = regional["soil_moisture"].sel(region="globe").values.astype(float)
+    figure = _figure(
+        f"Global mean soil moisture {context.period(products)}",
+        f"Area-weighted mean of annual soil moisture, m³ m⁻³; wedge: {context.level} interval of the slope",
+        4.6,
+    )
+    axes = figure.add_axes((0.08, 0.1, 0.89, 0.66))
+    known = np.isfinite(means)
+    axes.plot(years[known], means[known], "o-", color="#333333", markersize=5, linewidth=1, label="annual mean")
+    rows = summary_tables({"regional": regional}).get("regions", [])
+    globe = find(rows, "globe")
+    if globe is not None and globe["slope"] is not None and known.any():
+        centre, level = years[known].mean(), means[known].mean()
+        slopes = {part: float("nan") if globe.get(part) is None else globe[part] for part in _LINES}
+        line = {part: level + slope * (years - centre) for part, slope in slopes.items()}
+        if np.isfinite([slopes["slope_lower"], slopes["slope_upper"]]).all():
+            axes.fill_between(years, line["slope_lower"], line["slope_upper"], color="#0062a8", alpha=0.15, linewidth=0)
+        axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="trend of the regional table")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=10, frameon=False, borderpad=0)
+    else:
+        axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
+    if not known.any():
+        axes.set_yticks([])
+    axes.set_xlim(years.min() - 0.8, years.max() + 0.8)
+    axes.set_ylabel("m³ m⁻³", fontsize=10.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.ticklabel_format(useOffset=False)
+    axes.tick_params(labelsize=10)
+    axes.grid(color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _column(rows: Table, key: str) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if row.get(key) is None else float(row[key]) for row in rows])
+
+
+def _figure(title: str, subtitle: str, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.03, 1 - 0.27 / height, title, fontsize=15, weight="bold", va="center")
+    figure.text(0.03, 1 - 0.55 / height, subtitle, fontsize=10.5, va="center", color="#444444")
+    return figure
+
+
+def _style(axes: Axes, place: npt.NDArray[np.float64], labels: list[str]) -> None:
+    axes.set_ylim(-0.6, place.size - 0.4)
+    axes.set_yticks(place, labels=labels or [""] * place.size, fontsize=9.5)
+    axes.tick_params(axis="x", labelsize=9.5)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.label.set_fontsize(10)
+    axes.axvline(0, color="#333333", linewidth=0.8)
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,147 @@
+"""The result in plain sentences; every share names its denominator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from smcloud.report.context import SLOPE_UNITS, ReportContext
+from smcloud.report.tables import Record, Table, find, number, percent, plain, shown, words
+
+
+def summary(
+    products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
+) -> list[str]:
+    """What the run found, in order: global trend, changed area, drivers, DDWW; absent parts are said to be absent."""
+    globe = find(tables.get("regions", []), "globe")
+    lines = ["This release holds no regional product."]
+    if "regional" in products:
+        lines = [global_trend(globe, context), changed_area(globe, context)]
+    lines.append(drivers(tables["drivers"], context) if "drivers" in tables else "This run tested no drivers.")
+    if "ddww" in products:
+        lines += ddww(products["ddww"], tables.get("ddww", []))
+    else:
+        lines.append("This run has no DDWW classes, because it has no zones of dryness.")
+    return [line for line in lines if line]
+
+
+def global_trend(globe: Record | None, context: ReportContext) -> str:
+    """The trend of the global area-weighted mean, its interval and p."""
+    if globe is None or globe["slope"] is None:
+        return "No global trend could be computed: there are not enough valid years."
+    text = f"The global area-weighted mean changes by {slope(globe, context)}"
+    if globe.get("p_value") is not None:
+        text += f", {p_text(globe['p_value'])}"
+    if globe.get("slope_fixed_cells") is not None:
+        fixed = slope(globe, context, "slope_fixed_cells", units=False)
+        text += f"; over a fixed set of cells by {fixed}"
+    if globe.get("mean_of_slopes") is not None:
+        text += f"; the mean of the cells’ own slopes is {shown('slope', globe['mean_of_slopes'])}"
+    return text + "."
+
+
+def changed_area(globe: Record | None, context: ReportContext) -> str:
+    """Shares of the covered area that dry and become wetter."""
+    if globe is None or globe.get("drying_share") is None:
+        return "No cell has a valid trend."
+    unchanged = 1 - globe["drying_share"] - globe["wetting_share"]
+    return (
+        f"Of the {area(globe['covered_area_km2'])} with a valid trend ({_coverage(globe)}), "
+        f"{percent(globe['drying_share'])} dries and {percent(globe['wetting_share'])} becomes wetter significantly "
+        f"({context.trend_test}); {percent(unchanged)} shows no significant change."
+    )
+
+
+def drivers(table: Table, context: ReportContext) -> str:
+    """Which driver is strongest on which share of the area with a result."""
+    named = [row for row in table if row["driver"] not in ("none", "tie")]
+    if any(row["share"] is None for row in named):
+        return "No cell has enough valid years for a test of the drivers."
+    parts = [
+        f"{words(row['driver'])} on {percent(row['share'])} ({percent(row['positive_share'])} positive, "
+        f"{percent(row['negative_share'])} negative)"
+        for row in sorted(named, key=lambda row: -row["share"])
+    ]
+    rest = {row["driver"]: row["share"] for row in table}
+    tie = f", and {percent(rest['tie'])} is a tie" if rest["tie"] else ""
+    return (
+        f"Of the area with a test of the drivers, the strongest significant partial correlation "
+        f"({context.driver_test}) is with {join(parts)}; {percent(rest['none'])} has none{tie}."
+    )
+
+
+def ddww(product: xr.Dataset, table: Table) -> list[str]:
+    """DDWW and its opposite with both denominators, and the expectation by chance."""
+    shares = ddww_shares(product, table)
+    if not shares["changed"]:
+        return ["No zone has a significant change, so there is no DDWW share."]
+    lines = [
+        f"“Dry gets drier, wet gets wetter” (DD + WW) holds on {percent(shares['of_change'])} of the area with a "
+        f"significant change and a zone ({area(shares['changed'])}), which is {percent(shares['of_land'])} of the land "
+        "with a valid trend and a zone."
+    ]
+    opposite = (
+        f"The opposite (DW + WD) covers {percent(shares['opposite_of_change'])} of the changed area and "
+        f"{percent(shares['opposite_of_land'])} of that land"
+    )
+    if shares["by_chance"] is None:
+        return [*lines, f"{opposite}."]
+    chance = f"if zone and change had nothing to do with each other, DDWW would hold on {percent(shares['by_chance'])}"
+    return [*lines, f"{opposite}; {chance} of the changed area."]
+
+
+def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
+    """DDWW shares 0..1 of the changed area and of land with a trend, its opposite's, chance's; and the changed km2."""
+    rows = {row["class"]: row for row in table}
+
+    def together(names: tuple[str, str], key: str) -> float | None:
+        values = [rows[name].get(key) for name in names if name in rows]
+        known = [value for value in values if value is not None]
+        return sum(known) if len(known) == 2 else None
+
+    def attribute(name: str) -> float | None:
+        return plain(product.attrs[name]) if name in product.attrs else None
+
+    return {
+        "of_change": attribute("ddww_share_of_change"),
+        "of_land": attribute("ddww_share_of_land"),
+        "opposite_of_change": together(("DW", "WD"), "share_of_change"),
+        "opposite_of_land": together(("DW", "WD"), "share_of_land"),
+        "by_chance": together(("DD", "WW"), "expected_share"),
+        "changed": sum(row["area_km2"] or 0.0 for row in table),
+    }
+
+
+def slope(row: Record, context: ReportContext, key: str = "slope", units: bool = True) -> str:
+    """``−0.103 × 10⁻³ … (95 % interval −0.150 to −0.056)`` from a record of the regional or strata table."""
+    text = shown("slope", row[key]) + (f" × {SLOPE_UNITS}" if units else "")
+    lower, upper = row.get(f"{key}_lower"), row.get(f"{key}_upper")
+    if lower is None or upper is None:
+        return text
+    return f"{text} ({context.level} interval {shown('slope', lower)} to {shown('slope', upper)})"
+
+
+def p_text(value: float) -> str:
+    """``p = 0.012`` or ``p < 0.001``."""
+    text = shown("p_value", value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def area(value: float | None) -> str:
+    """An area in million km2."""
+    if value is None:
+        return "unknown area"
+    return f"{number(value / 1e6, 1 if value >= 1e7 else 3)} million km²"
+
+
+def join(parts: list[str]) -> str:
+    """``a, b and c``."""
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _coverage(globe: Record) -> str:
+    if not globe.get("area_km2") or globe.get("covered_area_km2") is None:
+        return "land area unknown"
+    return f"{percent(globe['covered_area_km2'] / globe['area_km2'])} of all land"

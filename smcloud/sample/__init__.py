@@ -1,0 +1,9 @@
+"""The sample world: an invented globe with the quirks of the real sources, and its known truth."""
+
+from smcloud.sample.climate import SampleWorld
+from smcloud.sample.coefficients import Coefficients
+from smcloud.sample.native import write_world
+from smcloud.sample.score import scorecard
+from smcloud.sample.truth import annual_world
+
+__all__ = ["Coefficients", "SampleWorld", "annual_world", "scorecard", "write_world"]

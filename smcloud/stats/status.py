@@ -1,0 +1,30 @@
+"""Why a statistic has no value, or a partial one: the ``status`` flags of every function but ``fdr``."""
+
+from __future__ import annotations
+
+OK = 0
+EMPTY = 1
+TOO_SHORT = 2
+CONSTANT = 3
+NOT_CORRECTED = 4
+DROPPED = 5
+COLLINEAR = 6
+
+FLAGS = {
+    OK: "ok",
+    EMPTY: "empty",
+    TOO_SHORT: "too_short",
+    CONSTANT: "constant",
+    NOT_CORRECTED: "variance_not_corrected",
+    DROPPED: "dropped",
+    COLLINEAR: "collinear",
+}
+
+
+def status_attributes() -> dict[str, object]:
+    """CF attributes of a ``status`` variable (uint8)."""
+    return {
+        "long_name": "why a cell has no value",
+        "flag_values": list(FLAGS),
+        "flag_meanings": " ".join(FLAGS.values()),
+    }

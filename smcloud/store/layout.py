@@ -1,0 +1,252 @@
+"""Where things lie in a run's store, how arrays are encoded, and the two content ids.
+
+A store is a directory of a local disk or a prefix of a bucket that holds nothing but
+``cube/``, ``products/``, ``reports/``, ``releases/`` and ``catalog.yaml``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import xarray as xr
+
+from smcloud.errors import ConfigurationError, NotAStoreError, SmcloudError, UnreachableError
+
+CHUNK = 180
+TIME_CHUNK = 12
+FOLDERS = ("cube", "products", "reports", "releases")
+CATALOG = "catalog.yaml"
+TEMPORARY = ".smcloud-"
+WRITABLE = ("file", "gs", "s3", "memory")
+# Client libraries of object stores raise errors of their own beside OSError.
+CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A run's store; ``url`` is absolute: a local path, or ``gs://``, ``s3://``, ``memory://`` and the like.
+
+    Made by :meth:`open`. It holds no connection, so it may cross process borders.
+    """
+
+    url: str
+
+    @classmethod
+    def open(cls, url: str | Path) -> Store:
+        """Normalise ``url`` without touching the store: a relative path becomes absolute here, once.
+
+        Raises :class:`ConfigurationError` for a protocol that is not known or not installed.
+        """
+        text = str(url)
+        protocol, separator, rest = text.partition("://")
+        if not separator or protocol in ("file", "local"):
+            return cls(os.path.abspath(os.path.expanduser(rest if separator else text)))
+        protocol = "gs" if protocol == "gcs" else protocol
+        try:
+            if "::" in text:
+                raise ValueError("chained URLs are not stores")
+            fsspec.get_filesystem_class(protocol)
+        except (ValueError, ImportError) as err:
+            raise ConfigurationError(
+                "the store's URL has a protocol that cannot be used",
+                where=f"store: {text}",
+                found=f"{protocol}:// ({err})",
+                expected="gs://, s3://, file:// or a path",
+                next="correct the key store in the configuration",
+            ) from err
+        return cls(f"{protocol}://{rest.rstrip('/')}")
+
+    @property
+    def protocol(self) -> str:
+        """``file`` for a local path, else the part of the URL before ``://``."""
+        return self.url.partition("://")[0] if "://" in self.url else "file"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """fsspec options: a cached listing would hide what another process has just written."""
+        return {} if self.protocol in ("file", "memory") else {"use_listings_cache": False}
+
+    @property
+    def fs(self) -> fsspec.AbstractFileSystem:
+        """The file system; fsspec keeps one instance per process and thread."""
+        with reaching(self.url):
+            return fsspec.filesystem(self.protocol, **self.options)
+
+    def join(self, *parts: str) -> str:
+        """The key of ``parts`` inside :attr:`fs`."""
+        root = str(fsspec.get_filesystem_class(self.protocol)._strip_protocol(self.url)).rstrip("/")
+        return "/".join((root, *(part.strip("/") for part in parts)))
+
+    def url_of(self, relative: str) -> str:
+        """The full URL, or absolute local path, that a plain ``xr.open_zarr`` opens."""
+        return f"{self.url.rstrip('/')}/{relative.strip('/')}"
+
+
+@contextmanager
+def reaching(where: str) -> Iterator[None]:
+    """Turn what file systems and their clients raise into :class:`UnreachableError` about ``where``."""
+    try:
+        yield
+    except SmcloudError:
+        raise
+    except Exception as err:
+        if not isinstance(err, OSError) and type(err).__module__.partition(".")[0] not in CLIENTS:
+            raise
+        raise UnreachableError(
+            "the store cannot be reached or refuses",
+            where=where,
+            found=f"{type(err).__name__}: {' '.join(str(err).split())}"[:300],
+            expected="a bucket or directory that can be listed, read and written",
+            next="check name, network and credentials (AWS_*, GOOGLE_*), then run the same command again",
+        ) from err
+
+
+def cube_path(cube_id: str) -> str:
+    """``cube/<cube id>.zarr``."""
+    return f"cube/{cube_id}.zarr"
+
+
+def product_path(product: str, run_id: str) -> str:
+    """``products/<product>/<run id>.zarr``."""
+    return f"products/{product}/{run_id}.zarr"
+
+
+def report_path(run_id: str) -> str:
+    """``reports/<run id>/index.html``."""
+    return f"reports/{run_id}/index.html"
+
+
+def release_path(number: int) -> str:
+    """``releases/00000001.json`` for 1."""
+    return f"releases/{number:08d}.json"
+
+
+def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
+    """Chunk shape on the store: 12 along time, 180 along lat and lon, whole along other dims; indexes whole.
+
+    One size per dim, so that a plain ``xr.open_zarr`` has consistent chunks.
+    """
+    limits = {} if isinstance(variable, xr.IndexVariable) else {"time": TIME_CHUNK, "lat": CHUNK, "lon": CHUNK}
+    return tuple(max(1, min(limits.get(str(dim), size), size)) for dim, size in variable.sizes.items())
+
+
+def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Explicit encoding of every variable and coordinate: chunks, zstd with checksum, NaN as the fill of floats.
+
+    It depends on names, shapes and types only, never on what a source was encoded with.
+    """
+    from zarr.codecs import ZstdCodec
+
+    encodings: dict[str, dict[str, Any]] = {}
+    for name, variable in ds.variables.items():
+        chosen: dict[str, Any] = {
+            "chunks": stored_chunks(variable),
+            "compressors": (ZstdCodec(level=3, checksum=True),),
+        }
+        if np.issubdtype(variable.dtype, np.floating):
+            # A chunk that is lost must not read as zero, not even without read_missing_chunks.
+            chosen["fill_value"] = variable.dtype.type("nan")
+            if name in ds.coords:
+                chosen["_FillValue"] = None
+        encodings[str(name)] = chosen
+    return encodings
+
+
+def require_store(store: Store) -> None:
+    """Check, without writing, that ``store`` is an smcloud store, empty or absent, and can be reached.
+
+    Raises :class:`NotAStoreError` for anything foreign in it, :class:`UnreachableError` where it cannot be
+    listed (or, on a local disk, written), :class:`ConfigurationError` for a protocol without exclusive creation.
+    """
+    if store.protocol not in WRITABLE:
+        raise ConfigurationError(
+            "releases cannot be published there",
+            where=f"store: {store.url}",
+            found=f"{store.protocol}://",
+            expected="gs://, s3://, file:// or a path",
+            next="correct the key store in the configuration",
+        )
+    root = store.join()
+    with reaching(store.url):
+        entries = _local_entries(root) if store.protocol == "file" else _remote_entries(store, root)
+    foreign = sorted(
+        name
+        for name, kind in entries.items()
+        if kind != {CATALOG: "file"}.get(name, "directory" if name in FOLDERS else "")
+        and not name.startswith(TEMPORARY)
+    )
+    if foreign:
+        raise NotAStoreError(
+            "the path holds something that is not an smcloud store",
+            where=store.url,
+            found=", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""),
+            expected=f"nothing but {', '.join(f'{folder}/' for folder in FOLDERS)} and {CATALOG}",
+            next="name an empty or new path in the key store",
+        )
+
+
+def _local_entries(root: str) -> dict[str, str]:
+    nearest = Path(root)
+    while not os.path.lexists(nearest):
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise NotAStoreError(
+            "a file is in the place of the store's directory",
+            where=root,
+            found=f"the file {nearest}",
+            expected="a directory, or nothing",
+            next="name an empty or new path in the key store",
+        )
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(f"no permission to list and write {nearest}")
+    if str(nearest) != root:
+        return {}
+    return {entry.name: "directory" if entry.is_dir() else "file" for entry in os.scandir(root)}
+
+
+def _remote_entries(store: Store, root: str) -> dict[str, str]:
+    try:
+        found = store.fs.ls(root, detail=True)
+    except FileNotFoundError:
+        if store.protocol != "memory":
+            # An absent prefix is an empty store, an absent bucket is not.
+            store.fs.ls(root.partition("/")[0])
+        return {}
+    entries = {entry["name"].rstrip("/"): entry["type"] for entry in found}
+    if list(entries) == [root] and entries[root] == "file":
+        raise NotAStoreError(
+            "an object is in the place of the store's prefix",
+            where=store.url,
+            found="an object",
+            expected="a prefix, or nothing",
+            next="name an empty or new path in the key store",
+        )
+    return {name.rpartition("/")[2]: kind for name, kind in entries.items() if name != root}
+
+
+def content_id(*parts: Any) -> str:
+    """First 16 hex digits of the sha256 of ``parts`` as canonical JSON; raises TypeError for what is not JSON."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_digest(package_dirs: Iterable[str | Path]) -> str:
+    """sha256 over names and bytes of the Python files of packages, wherever and in whichever order they lie."""
+    files = sorted(
+        (file.relative_to(Path(package).parent).as_posix(), file)
+        for package in package_dirs
+        for file in Path(package).rglob("*.py")
+    )
+    digest = hashlib.sha256()
+    for name, file in files:
+        digest.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""Single small objects of a store: read whole, put, or created once and never overwritten."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from pathlib import Path
+
+from smcloud.errors import ConfigurationError
+from smcloud.store.layout import CATALOG, TEMPORARY, Store, reaching
+
+# What S3 answers to If-None-Match when the object exists, or is just being written by somebody else.
+TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
+_memory_lock = threading.Lock()
+
+
+def read(store: Store, path: str) -> bytes | None:
+    """The object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures."""
+    with reaching(store.url_of(path)):
+        try:
+            return bytes(store.fs.cat_file(store.join(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def create_only(store: Store, path: str, content: bytes) -> bool:
+    """Create the object unless something has its name: True if this call created it, False if it was there.
+
+    Of any number of racing callers at most one gets True, and nobody ever sees half an object. After an
+    :class:`UnreachableError` it is unknown whether the object was created: read it again.
+    """
+    key = store.join(path)
+    with reaching(store.url_of(path)):
+        match store.protocol:
+            case "file":
+                return _link(Path(key), content)
+            case "gs" | "s3":
+                try:
+                    store.fs.pipe_file(key, content, mode="create")
+                except FileExistsError:
+                    return False
+                except OSError as err:
+                    response = getattr(err.__cause__, "response", None) or {}
+                    if response.get("Error", {}).get("Code") not in TAKEN:
+                        raise
+                    return False
+                return True
+            case "memory":
+                with _memory_lock:
+                    if store.fs.exists(key):
+                        return False
+                    store.fs.pipe_file(key, content)
+                return True
+    raise ConfigurationError(
+        "the protocol cannot create an object exclusively",
+        where=store.url_of(path),
+        found=f"{store.protocol}://",
+        expected="gs://, s3://, file:// or a path",
+        next="correct the key store in the configuration",
+    )
+
+
+def put(store: Store, path: str, content: bytes) -> str:
+    """Write or replace a page for people, under ``reports/`` or ``catalog.yaml``, and return its URL.
+
+    All else in a store is never replaced: ValueError.
+    """
+    if path != CATALOG and not path.startswith("reports/"):
+        raise ValueError(f"{path} is not a page for people: only reports/ and {CATALOG} may be replaced")
+    write_whole(store, path, content)
+    return store.url_of(path)
+
+
+def write_whole(store: Store, path: str, content: bytes) -> None:
+    """Write or replace one object so that nobody sees a part of it; for unsealed prefixes and :func:`put`."""
+    key = store.join(path)
+    with reaching(store.url_of(path)):
+        if store.protocol == "file":
+            os.replace(_temporary(Path(key), content), key)
+        else:
+            store.fs.pipe_file(key, content)
+
+
+def _link(target: Path, content: bytes) -> bool:
+    """A hard link to a complete file is the one atomic "create unless there" that local disks share."""
+    temporary = _temporary(target, content)
+    try:
+        _sync(temporary)
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    _sync(target.parent)
+    return True
+
+
+def _temporary(target: Path, content: bytes) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}.tmp"
+    temporary.write_bytes(content)
+    return temporary
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,93 @@
+"""Opening what a release names, and what a run has staged; a lost chunk is an error, never NaN."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableError
+from smcloud.store.layout import CHUNK, Store, reaching
+from smcloud.store.release import find_release, latest_release, newest_release, read_release
+from smcloud.store.seal import is_sealed
+
+TILES = {"time": -1, "lat": CHUNK, "lon": CHUNK}
+_lock = threading.Lock()
+
+
+def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
+    """The cube of a release, lazily, in blocks of the whole record x 180 x 180 cells.
+
+    ``version`` is a release number or a run id, the newest release by default. Raises
+    :class:`NothingPublishedError` naming what exists. A chunk that is lost or damaged raises when it is read.
+    """
+    opened = Store.open(store)
+    return _open_released(opened, _release(opened, version)["cube"]["url"], TILES)
+
+
+def open_product(store: str, name: str, version: int | str | None = None) -> xr.Dataset:
+    """A product of a release, lazily, in stored chunks; ``version`` and errors as for :func:`open_cube`."""
+    opened = Store.open(store)
+    record = _release(opened, version)
+    if name not in record["products"]:
+        raise NothingPublishedError(
+            "the release has no such product",
+            where=f"{opened.url}: release {record['number']}",
+            found=name,
+            expected=" or ".join(record["products"]),
+            next=f"smcloud products {opened.url}",
+        )
+    return _open_released(opened, record["products"][name]["url"], {})
+
+
+def open_staged(store: Store, path: str, chunks: Mapping[str, int] = TILES) -> xr.Dataset:
+    """A prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are passed over."""
+    # What an array does about a missing chunk is bound when it is opened and travels with it to the workers.
+    # The setting is one for the process: the lock keeps a second thread from restoring it too early.
+    import zarr
+
+    url = store.url_of(path)
+    with reaching(url), _lock, zarr.config.set({"array.read_missing_chunks": False}):
+        opened: xr.Dataset = xr.open_zarr(
+            url,
+            chunks=dict(chunks),
+            consolidated=is_sealed(store, path),
+            decode_timedelta=False,
+            storage_options=store.options or None,
+        )
+    return opened
+
+
+def _open_released(store: Store, path: str, chunks: Mapping[str, int]) -> xr.Dataset:
+    try:
+        return open_staged(store, path, chunks)
+    except UnreachableError as err:
+        if not isinstance(err.__cause__, FileNotFoundError):
+            raise
+        raise IntegrityError(
+            "a prefix that a release names is gone",
+            where=store.url_of(path),
+            found="nothing",
+            expected="a sealed prefix",
+            next=f"smcloud verify {store.url}",
+        ) from err
+
+
+def _release(store: Store, version: int | str | None) -> dict[str, Any]:
+    if version is None:
+        return newest_release(store)
+    if isinstance(version, int):
+        return read_release(store, version)
+    record = find_release(store, version)
+    if record is None:
+        latest = latest_release(store)
+        raise NothingPublishedError(
+            "no release has this run",
+            where=store.url,
+            found=f"run id {version}",
+            expected=f"a run id of releases 1 to {latest}" if latest else "a store with a release",
+            next=f"smcloud products {store.url}",
+        )
+    return record

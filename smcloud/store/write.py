@@ -1,0 +1,181 @@
+"""Writing a new prefix: metadata and small arrays at once, large arrays as one lazy write.
+
+Paths carry content ids, so two runs that write one prefix write the same bytes. They may do so side by side:
+every object is put whole, nothing is removed between them, and whoever seals first seals for both.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import xarray as xr
+
+from smcloud.errors import ChunkError, GridError, ReleaseConflictError
+from smcloud.store.layout import Store, encoding, reaching, stored_chunks
+from smcloud.store.objects import create_only, read, write_whole
+from smcloud.store.seal import METADATA, is_sealed
+
+
+def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
+    """Write metadata and in-memory variables of ``ds`` to the prefix ``path``; return the rest as lazy writes.
+
+    The lazy writes are dask arrays without content: pass them with any counters to one ``dask.compute``, and
+    each source block is computed once for both. Blocks are rechunked to whole stored chunks first. What an
+    interrupted run left unsealed at ``path`` is written over, or removed where its arrays were laid out in
+    another way; a sealed prefix raises :class:`ReleaseConflictError`.
+    """
+    import dask.array
+    import zarr
+
+    if is_sealed(store, path):
+        raise _sealed(store.url_of(path), "inventory.json")
+    ds = align(ds.drop_encoding())
+    template = _template(ds)
+    root = template.pop(METADATA)
+    if not _fits(store, path, template, root):
+        with reaching(store.url_of(path)):
+            store.fs.rm(store.join(path), recursive=True)
+    for key, content in template.items():
+        write_whole(store, f"{path}/{key}", content)
+    create_only(store, f"{path}/{METADATA}", root)
+
+    lazy = [str(name) for name, variable in ds.variables.items() if variable.chunks is not None]
+    if not lazy:
+        return ()
+    with reaching(store.url_of(path)):
+        targets = [
+            zarr.open_array(
+                store.url_of(f"{path}/{name}"),
+                mode="r+",
+                storage_options=store.options or None,
+                config={"write_empty_chunks": True},
+            )
+            for name in lazy
+        ]
+    # xarray's own lazy write is a Delayed, which dask does not merge with arrays: blocks would be computed twice.
+    sources = [ds.variables[name].data for name in lazy]
+    writes = dask.array.store(sources, targets, lock=False, compute=False)
+    return writes if isinstance(writes, tuple) else (writes,)
+
+
+def append(ds: xr.Dataset, store: Store, path: str) -> None:
+    """Add variables, small ones, to the unsealed prefix ``path`` and merge attributes; computes at once.
+
+    Coordinates that are there already must be equal (:class:`GridError`). A sealed prefix that holds anything
+    else than ``ds`` raises :class:`ReleaseConflictError`; one that holds just that is left as it is.
+    """
+    import zarr
+
+    url, options = store.url_of(path), store.options or None
+    with reaching(url):
+        there = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
+        shared = [name for name in ds.coords if name in there.coords]
+        for name in shared:
+            ours, theirs = ds[name].reset_coords(drop=True), there[name].reset_coords(drop=True)
+            if not ours.equals(theirs):
+                raise GridError(
+                    f"the coordinate {name} differs from the one that is there",
+                    where=url,
+                    found=_brief(ours),
+                    expected=_brief(theirs),
+                    next="put both on one grid first",
+                )
+        template = _template(ds.drop_vars(shared).drop_encoding().compute())
+        added = json.loads(template.pop(METADATA))["attributes"]
+        changed = [key for key, content in template.items() if read(store, f"{path}/{key}") != content]
+        group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
+        attributes = dict(group.attrs)
+        if (changed or attributes | added != attributes) and is_sealed(store, path):
+            raise _sealed(url, ", ".join(changed[:3]) or "other attributes")
+        for key in changed:
+            write_whole(store, f"{path}/{key}", template[key])
+        if attributes | added != attributes:
+            group.attrs.put(attributes | added)
+
+
+def align(ds: xr.Dataset) -> xr.Dataset:
+    """``ds`` with every dask chunk, the last along a dim apart, a multiple of the stored chunk; lazy.
+
+    Only dims that need it are rechunked. Lazy dates and texts are computed.
+    """
+    aligned = ds.copy()
+    for name, variable in ds.variables.items():
+        if variable.chunks is None:
+            continue
+        if variable.dtype.kind not in "fiub":
+            # How dates and texts are encoded depends on their values: bounds and labels, always small.
+            aligned[name] = aligned[name].compute()
+            continue
+        needed = dict(zip(variable.dims, stored_chunks(variable), strict=True))
+        wrong = {
+            dim: _multiple(chunks, needed[dim])
+            for dim, chunks in zip(variable.dims, variable.chunks, strict=True)
+            if any(chunk % needed[dim] for chunk in chunks[:-1])
+        }
+        if wrong:
+            aligned[name] = aligned[name].chunk(wrong)
+    check_alignment(aligned)
+    return aligned
+
+
+def check_alignment(ds: xr.Dataset) -> None:
+    """Raise :class:`ChunkError` if two dask blocks of ``ds`` would write into one stored chunk."""
+    for name, variable in ds.variables.items():
+        for dim, chunks, stored in zip(variable.dims, variable.chunks or (), stored_chunks(variable), strict=False):
+            if any(chunk % stored for chunk in chunks[:-1]):
+                raise ChunkError(
+                    "dask chunks and stored chunks do not line up: two tasks would write one chunk",
+                    where=f"{name}, {dim}",
+                    found=chunks,
+                    expected=f"multiples of {stored}",
+                    next=f'.chunk({{"{dim}": {stored}}})',
+                )
+
+
+def _multiple(chunks: tuple[int, ...], stored: int) -> int:
+    """The largest multiple of ``stored`` that is no larger than the largest dask chunk, at least one."""
+    return max(1, max(chunks) // stored) * stored
+
+
+def _template(ds: xr.Dataset) -> dict[str, bytes]:
+    """Every object that xarray writes for ``ds`` at once: all metadata, and the chunks of what is in memory."""
+    from zarr.storage import MemoryStore
+
+    memory: dict[str, Any] = {}
+    ds.to_zarr(
+        MemoryStore(memory),
+        mode="w",
+        compute=False,
+        zarr_format=3,
+        consolidated=False,
+        encoding=encoding(ds),
+        write_empty_chunks=True,
+    )
+    return {key: buffer.to_bytes() for key, buffer in memory.items()}
+
+
+def _fits(store: Store, path: str, template: dict[str, bytes], root: bytes) -> bool:
+    """Whether what is at ``path``, if anything, has the same arrays and attributes as ``template``."""
+    there = read(store, f"{path}/{METADATA}")
+    if there is not None:
+        ours, theirs = json.loads(root)["attributes"], json.loads(there)["attributes"]
+        if theirs | ours != theirs:
+            return False
+    metadata = [key for key in template if key.endswith(METADATA)]
+    return all(read(store, f"{path}/{key}") in (None, template[key]) for key in metadata)
+
+
+def _sealed(url: str, found: str) -> ReleaseConflictError:
+    return ReleaseConflictError(
+        "the prefix is sealed: what is published never changes",
+        where=url,
+        found=found,
+        expected="a new or unfinished prefix",
+        next="use what is there: smcloud products STORE lists it",
+    )
+
+
+def _brief(coordinate: xr.DataArray) -> str:
+    values = coordinate.values.ravel()
+    return f"{coordinate.sizes} {values[:2]} to {values[-1:]}"

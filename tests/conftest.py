@@ -1,0 +1,98 @@
+"""Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+
+ROLES = {
+    "soil_moisture": ("m3 m-3", "mean", (0, 1)),
+    "precipitation": ("mm", "sum", (0, 5000)),
+    "soil_temperature": ("K", "mean", (180, 350)),
+    "lai": ("m2 m-2", "mean", (0, 10)),
+    "aridity_index": ("1", "mean", (0, 10)),
+}
+
+
+@pytest.fixture(scope="session")
+def test_data():
+    """The folder of real files; tests that need it are skipped, and say so, where it is absent."""
+    folder = Path(os.environ.get("SMCLOUD_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the folder of real files is absent: {folder} (name it in SMCLOUD_TEST_DATA)")
+    return folder
+
+
+def small_dataset(years=18, seed=3):
+    """Monthly values of a 4 x 6 world, 45-degree cells, with a trend, a driver and a cell without data."""
+    rng = np.random.default_rng(seed)
+    time = pd.date_range("2000-01-01", periods=12 * years, freq="MS")
+    shape = (len(time), 4, 6)
+    year = (np.arange(len(time)) // 12)[:, None, None]
+    yearly = {role: np.repeat(rng.normal(size=(years, 4, 6)), 12, axis=0) for role in ROLES}
+    fields = {
+        "precipitation": 60 + 10 * yearly["precipitation"] + rng.uniform(0, 5, shape),
+        "soil_temperature": 285 + yearly["soil_temperature"] + rng.normal(size=shape),
+        "lai": 2 + 0.3 * yearly["lai"] + rng.uniform(0, 0.1, shape),
+    }
+    direction = np.where(np.arange(24).reshape(4, 6) % 2, 1e-3, -1e-3)
+    moisture = 0.25 + direction * year + 0.01 * yearly["precipitation"] + rng.normal(0, 0.002, shape)
+    moisture[:, 3, 5] = np.nan
+    ds = xr.Dataset(
+        {"soil_moisture": (("time", "lat", "lon"), moisture)}
+        | {role: (("time", "lat", "lon"), field) for role, field in fields.items()}
+        | {"aridity_index": (("lat", "lon"), np.linspace(0.1, 1.2, 24).reshape(4, 6))},
+        coords={"time": time, "lat": [-67.5, -22.5, 22.5, 67.5], "lon": np.arange(-150.0, 180, 60)},
+    )
+    for role, (units, _, _) in ROLES.items():
+        ds[role] = ds[role].astype("float32").assign_attrs(units=units)
+    return ds
+
+
+@pytest.fixture
+def small_world(tmp_path):
+    """A function that writes a small world, its catalog and its configuration, each changed as asked.
+
+    Returns the configuration's path; the store is ``tmp_path / "store"``.
+    """
+
+    def make(change=lambda ds: ds, entry=lambda catalog: None, **overrides):
+        change(small_dataset()).to_zarr(tmp_path / "world.zarr", mode="w", zarr_format=3, consolidated=False)
+        variables = {
+            role: {
+                "name": role,
+                "units": units,
+                "period": "static" if role == "aridity_index" else "month",
+                "aggregate": aggregate,
+                "valid_range": list(valid),
+            }
+            for role, (units, aggregate, valid) in ROLES.items()
+        }
+        catalog = {
+            "sources": {
+                "world": {
+                    "driver": "zarr",
+                    "description": "a world of 24 cells",
+                    "args": {"urlpath": "{{ CATALOG_DIR }}/world.zarr", "xarray_kwargs": {"consolidated": False}},
+                    "metadata": {"licence": "CC0-1.0", "citation": "invented", "variables": variables},
+                }
+            }
+        }
+        entry(catalog["sources"]["world"])
+        (tmp_path / "catalog.yaml").write_text(yaml.safe_dump(catalog))
+        config = {
+            "preset": "peng2023",
+            "period": {"start": "2000-01", "end": "2017-12"},
+            "catalog": str(tmp_path / "catalog.yaml"),
+            "inputs": dict.fromkeys(ROLES, "world"),
+            "store": str(tmp_path / "store"),
+        } | overrides
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in config.items() if value is not None}))
+        return path
+
+    return make

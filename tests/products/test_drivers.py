@@ -1,0 +1,230 @@
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+import scipy.stats
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.errors import ChunkError, ConfigurationError
+from smcloud.products.attributes import STATUS
+from smcloud.products.drivers import _pearson, driver_fields, driver_maps
+
+from .conftest import CONSTANT, DESERT, DRIVERS, EMPTY, MISSING_START, OCEAN, SHORT, each_cell, make_config
+
+CODES = {name: code for code, name in STATUS.items()}
+WEAK_LEAVES = (4, 1)
+
+
+def cases(annual: xr.Dataset, i: int, j: int, names: tuple[str, ...]) -> pd.DataFrame | None:
+    """The complete years of a cell, without the drivers that have to be dropped; None where there is no result."""
+    frame = annual[["soil_moisture", *names]].isel(lat=i, lon=j).to_dataframe()[["soil_moisture", *names]].dropna()
+    if (i, j) in (OCEAN, CONSTANT) or len(frame) < 15:
+        return None
+    floors = {"precipitation": 1.0, "lai": 0.02}
+    kept = [n for n in names if frame[n].nunique() > 1 and frame[n].std() >= floors.get(n, 0)]
+    return frame[["soil_moisture", *kept]].reset_index()
+
+
+def partial(frame: pd.DataFrame | None, name: str, *also: str) -> pd.Series | None:
+    if frame is None or name not in frame:
+        return None
+    covar = [c for c in frame.columns if c not in ("year", "soil_moisture", name)] + list(also)
+    return pingouin.partial_corr(frame, name, "soil_moisture", covar or None).iloc[0]
+
+
+@pytest.mark.parametrize("names", [("lai",), DRIVERS[:2], DRIVERS, (*DRIVERS, "radiation")])
+def test_partial_correlation_against_pingouin(annual: xr.Dataset, names: tuple[str, ...]) -> None:
+    got = driver_maps(annual, make_config(drivers={"names": names}))
+    assert got["driver"].values.tolist() == list(names)
+    for name in names:
+        rows = [[partial(cases(annual, i, j, names), name) for j in range(8)] for i in range(6)]
+        r, p = (np.array([[np.nan if v is None else v[key] for v in line] for line in rows]) for key in ("r", "p_val"))
+        assert np.isfinite(r).sum() > 35
+        where = {"driver": name}
+        np.testing.assert_allclose(got["partial_correlation"].sel(where), r, rtol=1e-9, atol=1e-12)
+        tested = np.isfinite(r)
+        np.testing.assert_allclose(got["p_value"].sel(where).values[tested], p[tested], rtol=1e-7, atol=1e-12)
+
+
+def test_degrees_of_freedom_follow_what_is_dropped(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    drivers = world["drivers"]
+    for cell, dropped in (((2, 1), 0), (DESERT, 1), (WEAK_LEAVES, 1)):
+        frame = cases(annual, *cell, DRIVERS)
+        df = drivers["df"].sel(driver="precipitation")[cell]
+        assert float(df) == len(frame) - 2 - (2 - dropped)
+        assert int(drivers["status"].sel(driver="lai")[cell]) == (CODES["dropped"] if dropped else 0)
+        assert np.isnan(drivers["partial_correlation"].sel(driver="lai")[cell]) == bool(dropped)
+        assert np.isnan(drivers["trend_contribution"].sel(driver="lai")[cell]) == bool(dropped)
+        assert np.isfinite(drivers["trend_contribution"].sel(driver="precipitation")[cell])
+    np.testing.assert_array_equal(drivers["n"], each_cell(
+        lambda i, j: 0 if (i, j) == OCEAN
+        else annual[["soil_moisture", *DRIVERS]].isel(lat=i, lon=j).to_dataframe().notna().all(axis=1).sum()
+    ))  # fmt: skip
+
+
+def test_status_says_why(world: dict[str, xr.Dataset], annual: xr.Dataset) -> None:
+    status = world["drivers"]["status"].sel(driver="soil_temperature")
+    for cell, reason in {CONSTANT: "constant", EMPTY: "empty", SHORT: "too_short", OCEAN: "not_land"}.items():
+        assert int(status[cell]) == CODES[reason], reason
+    ends = driver_maps(annual, make_config(years={"ends": {}}))
+    assert (ends["status"][:, *MISSING_START] == CODES["ends_not_covered"]).all()
+    for name in ("partial_correlation", "correlation", "trend_contribution", "p_value"):
+        assert ends[name][:, *MISSING_START].isnull().all() and ends[name][:, *OCEAN].isnull().all()
+        assert world["drivers"][name][:, *MISSING_START].notnull().all()
+
+
+def test_plain_correlation_against_scipy(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    for name in DRIVERS:
+
+        def pearson(i: int, j: int, driver: str = name) -> tuple[float, float]:
+            pair = ["soil_moisture", driver]
+            frame = annual[pair].isel(lat=i, lon=j).to_dataframe()[pair].dropna()
+            if (i, j) == OCEAN or len(frame) < 15 or frame.nunique().min() == 1:
+                return np.nan, np.nan
+            return tuple(scipy.stats.pearsonr(frame["soil_moisture"], frame[driver]))
+
+        expected = each_cell(pearson)
+        assert np.isfinite(expected).sum() > 70
+        got = world["drivers"].sel(driver=name)
+        np.testing.assert_allclose(got["correlation"], expected[..., 0], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(got["correlation_p_value"], expected[..., 1], rtol=1e-8)
+
+
+def test_contributions_add_up_to_the_slope(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    cell = (2, 1)
+    frame = cases(annual, *cell, DRIVERS)
+    columns = frame[list(DRIVERS)].to_numpy()
+    design = np.column_stack([np.ones(len(frame)), columns])
+    beta = np.linalg.lstsq(design, frame["soil_moisture"].to_numpy(), rcond=None)[0]
+    slopes = [scipy.stats.linregress(frame["year"], columns[:, k]).slope for k in range(3)]
+    got = world["drivers"]["trend_contribution"][:, *cell]
+    np.testing.assert_allclose(got, beta[1:] * slopes, rtol=1e-8)
+    rest = frame["soil_moisture"].to_numpy() - design @ beta
+    total = got.sum() + scipy.stats.linregress(frame["year"], rest).slope
+    np.testing.assert_allclose(total, scipy.stats.linregress(frame["year"], frame["soil_moisture"]).slope, rtol=1e-9)
+
+
+def test_detrending_makes_time_a_control(annual: xr.Dataset) -> None:
+    got = driver_maps(annual, make_config(drivers={"detrend": True}))
+    assert got["driver"].values.tolist() == list(DRIVERS)
+    cell = (2, 1)
+    frame = cases(annual, *cell, DRIVERS)
+    for name in DRIVERS:
+        expected = partial(frame, name, "year")
+        assert float(got["partial_correlation"].sel(driver=name)[cell]) == pytest.approx(expected["r"], rel=1e-8)
+        assert float(got["df"].sel(driver=name)[cell]) == len(frame) - 3 - 2
+    plain = driver_maps(annual, make_config())
+    np.testing.assert_array_equal(got["trend_contribution"], plain["trend_contribution"])
+
+
+def test_effective_sample_size_is_passed_on(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    got = driver_maps(annual, make_config(drivers={"dof": "effective"}))
+    tested = got["n_effective"].notnull()
+    assert (got["n_effective"] < got["n"]).any() and (got["n_effective"] <= got["n"]).where(tested, True).all()
+    np.testing.assert_array_equal(
+        world["drivers"]["n_effective"].transpose("driver", ...).values[0][2], world["drivers"]["n"].values[2]
+    )
+
+
+def test_false_discovery_rate_over_drivers_and_cells(world: dict[str, xr.Dataset]) -> None:
+    p = world["drivers"]["p_value"].values
+    valid = np.isfinite(p)
+    expected = np.full(p.shape, np.nan)
+    expected[valid] = scipy.stats.false_discovery_control(p[valid])
+    np.testing.assert_allclose(world["drivers"]["p_adjusted"], expected)
+
+
+def dominant(r: list[float], p: list[float], alpha: float) -> tuple[int, float]:
+    if all(v != v for v in p):
+        return 255, np.nan
+    good = [k for k in range(len(r)) if p[k] < alpha and r[k] == r[k]]
+    if not good:
+        return 0, np.nan
+    best = max(abs(r[k]) for k in good)
+    winners = [k for k in good if abs(r[k]) == best]
+    return (254, np.nan) if len(winners) > 1 else (winners[0] + 1, r[winners[0]])
+
+
+def test_dominant_driver_against_a_plain_loop(world: dict[str, xr.Dataset]) -> None:
+    drivers = world["drivers"]
+    r, p = drivers["partial_correlation"].values, drivers["p_value"].values
+    expected = each_cell(lambda i, j: dominant(list(r[:, i, j]), list(p[:, i, j]), 0.05))
+    np.testing.assert_array_equal(drivers["dominant_driver"], expected[..., 0])
+    np.testing.assert_array_equal(drivers["dominant_correlation"], expected[..., 1])
+    assert {0, 1, 3, 255} <= set(np.unique(drivers["dominant_driver"]))
+    assert int(drivers["dominant_driver"][CONSTANT]) == 0 and int(drivers["dominant_driver"][EMPTY]) == 255
+    assert drivers["dominant_driver"].attrs["flag_meanings"].split() == ["none", *DRIVERS, "tie", "no_data"]
+    assert drivers["dominant_driver"].attrs["flag_values"] == [0, 1, 2, 3, 254, 255]
+
+
+def fields(r: list[float], p: list[float], half: float = 0.1) -> xr.Dataset:
+    def make(values: list[float]) -> xr.DataArray:
+        return xr.DataArray(
+            np.array(values).reshape(-1, 1, 1), dims=("driver", "lat", "lon"),
+            coords={"driver": list(DRIVERS), "lat": [0.0], "lon": [0.0]},
+        )  # fmt: skip
+
+    return xr.Dataset(
+        {
+            "partial_correlation": make(r),
+            "p_value": make(p),
+            "r_lower": make(list(np.array(r) - half)),
+            "r_upper": make(list(np.array(r) + half)),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("r", "p", "by_p", "by_adjusted"),
+    [
+        ([0.6, -0.6, 0.1], [0.001, 0.001, 0.9], 254, 254),  # equal in size
+        ([0.6, -0.61, 0.1], [0.001, 0.001, 0.9], 2, 254),  # intervals overlap, signs aside
+        ([0.6, -0.9, 0.1], [0.001, 0.0001, 0.9], 2, 2),  # intervals apart
+        ([0.6, 0.7, 0.1], [0.001, 0.5, 0.9], 1, 1),  # the stronger one is not significant
+        ([0.6, 0.1, 0.2], [0.04, 0.9, 0.9], 1, 0),  # not significant after adjustment
+        ([0.1, 0.1, 0.2], [0.4, 0.9, 0.9], 0, 0),
+        ([np.nan, 0.7, 0.2], [np.nan, 0.001, 0.9], 2, 2),
+        ([np.nan] * 3, [np.nan] * 3, 255, 255),
+        ([-0.9, 0.2, 0.2], [0.0001, 0.9, 0.9], 1, 1),
+    ],
+)
+def test_ties_none_and_no_data(r: list[float], p: list[float], by_p: int, by_adjusted: int) -> None:
+    maps = fields(r, p)
+    for rule, expected in (("p_value", by_p), ("p_adjusted", by_adjusted)):
+        got = driver_fields(maps, make_config(drivers={"dominant": rule}))
+        assert got["dominant_driver"].item() == expected, rule
+        value = r[expected - 1] if 1 <= expected <= 3 else np.nan
+        np.testing.assert_equal(got["dominant_correlation"].item(), value)
+        assert got["dominant_driver"].dims == ("lat", "lon") and got["dominant_driver"].dtype == np.uint8
+
+
+def test_correlation_does_not_depend_on_layout_or_neighbours() -> None:
+    rng = np.random.default_rng(11)
+    x = xr.DataArray(rng.normal(size=(22, 9, 7)), dims=("year", "lat", "lon"))
+    y = x * 0.3 + rng.normal(size=(22, 9, 7)) * 10.0 ** rng.integers(-4, 4, (22, 9, 7))
+    x = x.where(rng.random(x.shape) > 0.2)
+    whole = _pearson(x, y, 10)
+    for order in (("year", "lat", "lon"), ("lon", "lat", "year"), ("lat", "year", "lon")):
+        for i, j in ((0, 0), (4, 3), (8, 6)):
+            cells = [da[:, i : i + 1, j : j + 1].transpose(*order) for da in (x, y)]
+            one = [xr.DataArray(np.ascontiguousarray(cell), dims=order) for cell in cells]
+            for got, expected in zip(_pearson(*one, 10), whole, strict=True):
+                np.testing.assert_array_equal(got.item(), expected[i, j])
+
+
+def test_a_constant_has_no_correlation_and_few_pairs_neither() -> None:
+    x = xr.DataArray(np.arange(22.0), dims="year")
+    constant = xr.full_like(x, 0.1)
+    for first, second in ((x, constant), (constant, x), (x.where(x < 9), x)):
+        r, p = _pearson(first, second, 10)
+        assert np.isnan(r) and np.isnan(p)
+    r, p = _pearson(x, -x, 10)
+    assert r.item() == -1.0 and p.item() == 0.0
+
+
+def test_refusals(annual: xr.Dataset, config: RunConfig) -> None:
+    with pytest.raises(ConfigurationError):
+        driver_maps(annual, make_config(drivers={"method": "spearman"}))
+    with pytest.raises(ChunkError):
+        driver_maps(annual.chunk(year=11), config)

@@ -1,0 +1,154 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.errors import GridError
+from smcloud.products.regions import regions, strata
+from smcloud.products.tables import table
+
+from .conftest import DRIVERS, LAT, LON, OCEAN, SHORT, make_config, products
+from .test_ddww import area
+
+CELLS = [(i, j) for i in range(len(LAT)) for j in range(len(LON))]
+
+
+@pytest.fixture(scope="module")
+def regional(world: dict[str, xr.Dataset], config: RunConfig) -> xr.Dataset:
+    annual = world["annual"]
+    return table(annual, world["trend"], world["drivers"], *regions(annual["lat"], annual["lon"]), config)
+
+
+@pytest.fixture(scope="module")
+def by_stratum(world: dict[str, xr.Dataset], config: RunConfig) -> xr.Dataset:
+    annual = world["annual"]
+    groups = strata(annual, world["trend"], world["ddww"], config)
+    return table(annual, world["trend"], world["drivers"], *groups, config)
+
+
+def mean(values: np.ndarray, cells: list[tuple[int, int]]) -> float:
+    """Area-weighted mean over the cells with a value."""
+    found = [(area(i), values[i, j]) for i, j in cells if not np.isnan(values[i, j])]
+    return math.fsum(w * v for w, v in found) / math.fsum(w for w, _ in found) if found else np.nan
+
+
+def line(years: np.ndarray, values: np.ndarray) -> tuple[float, float, float, float]:
+    """Slope, limits and p with the effective sample size, written out."""
+    valid = ~np.isnan(values)
+    t, x = years[valid].astype(float), values[valid]
+    n = len(t)
+    fit = scipy.stats.linregress(t, x)
+    rest = dict(zip(t, x - fit.intercept - fit.slope * t, strict=True))
+    r1 = sum(rest[y] * rest[y + 1] for y in rest if y + 1 in rest) / sum(v * v for v in rest.values())
+    phi = max(0.0, (n * max(-0.99, min(0.99, r1)) + 2) / (n - 4))
+    n_eff = n * (1 - phi) / (1 + phi)
+    stderr = math.sqrt(sum(v * v for v in rest.values()) / (n_eff - 2) / sum((t - t.mean()) ** 2))
+    half = scipy.stats.t.ppf(0.975, n_eff - 2) * stderr
+    return fit.slope, fit.slope - half, fit.slope + half, 2 * scipy.stats.t.sf(abs(fit.slope) / stderr, n_eff - 2)
+
+
+def members(name: str) -> list[tuple[int, int]]:
+    limits = {"globe": (-90, 90), "north": (0, 90), "south": (-90, 0), "tropics": (-23, 23), "40N-50N": (40, 50)}
+    return [(i, j) for i, j in CELLS if limits[name][0] <= LAT[i] < limits[name][1] and (i, j) != OCEAN]
+
+
+@pytest.mark.parametrize("name", ["globe", "north", "south", "tropics", "40N-50N"])
+def test_regions_against_a_plain_loop(world: dict[str, xr.Dataset], regional: xr.Dataset, name: str) -> None:
+    cells, row = members(name), regional.sel(region=name)
+    trend, years = world["trend"], world["annual"]["year"].values
+    moisture, slope, p = (
+        world["annual"]["soil_moisture"].values, trend["slope"].values, trend["p_value"].values
+    )  # fmt: skip
+    series = np.array([mean(moisture[k], cells) for k in range(22)])
+    np.testing.assert_allclose(row["soil_moisture"], series, rtol=1e-13)
+    got = [float(row[k]) for k in ("slope", "slope_lower", "slope_upper", "p_value")]
+    np.testing.assert_allclose(got, line(years, series), rtol=1e-7)
+    covered = [c for c in cells if not np.isnan(slope[c])]
+    assert float(row["mean_of_slopes"]) == pytest.approx(mean(slope, cells), rel=1e-12)
+    assert float(row["area_km2"]) == pytest.approx(sum(area(i) for i, _ in cells), rel=1e-12)
+    assert float(row["covered_area_km2"]) == pytest.approx(sum(area(i) for i, _ in covered), rel=1e-12)
+    assert int(row["n_cells"]) == len(covered)
+    for share, sign in (("drying_share", -1), ("wetting_share", 1)):
+        part = sum(area(i) for i, j in covered if p[i, j] < 0.05 and sign * slope[i, j] > 0)
+        assert float(row[share]) == pytest.approx(part / sum(area(i) for i, _ in covered), abs=1e-14)
+    for driver in DRIVERS:
+        r = world["drivers"]["partial_correlation"].sel(driver=driver).values
+        assert float(row["partial_correlation"].sel(driver=driver)) == pytest.approx(mean(r, cells), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["globe", "south"])
+def test_fixed_cells_against_a_plain_loop(world: dict[str, xr.Dataset], regional: xr.Dataset, name: str) -> None:
+    moisture = world["annual"]["soil_moisture"].values
+    valid = ~np.isnan(moisture)
+    cells = [
+        c for c in members(name)
+        if valid[:, *c].sum() >= 17.6 and valid[:5, *c].sum() >= 3 and valid[-5:, *c].sum() >= 3
+    ]  # fmt: skip
+    assert 0 < len(cells) < len([c for c in members(name) if valid[:, *c].any()])
+    anomalies = np.full(moisture.shape, np.nan)
+    for c in cells:
+        anomalies[:, *c] = moisture[:, *c] - np.nanmean(moisture[:, *c])
+    series = np.array([mean(anomalies[k], cells) for k in range(22)])
+    names = [f"slope_fixed_cells{tail}" for tail in ("", "_lower", "_upper", "_p_value")]
+    got = [float(regional[k].sel(region=name)) for k in names]
+    np.testing.assert_allclose(got, line(world["annual"]["year"].values, series), rtol=1e-7)
+
+
+def test_wetter_cells_that_enter_late_do_not_move_the_fixed_set(
+    world: dict[str, xr.Dataset], config: RunConfig
+) -> None:
+    annual = world["annual"]
+    flat = xr.full_like(annual["soil_moisture"], 0.2)
+    flat = flat + 1e-4 * np.random.default_rng(0).normal(size=22)[:, None, None]
+    flat[:10, :, 6:] = np.nan
+    flat[10:, :, 6:] += 0.2
+    changed = annual.assign(soil_moisture=flat)
+    made = products(changed, make_config(years={"min_years": 10}))
+    groups = regions(annual["lat"], annual["lon"])
+    got = table(changed, made["trend"], made["drivers"], *groups, config).sel(region="globe")
+    assert float(got["slope"]) > 1e-3
+    assert abs(float(got["slope_fixed_cells"])) < 1e-5
+
+
+def test_regions_without_cells_are_nan_and_zero(regional: xr.Dataset) -> None:
+    row = regional.sel(region="0-10N")
+    assert float(row["area_km2"]) == 0 and int(row["n_cells"]) == 0 and float(row["covered_area_km2"]) == 0
+    for name in ("slope", "p_value", "mean_of_slopes", "drying_share", "slope_fixed_cells"):
+        assert np.isnan(row[name]), name
+    assert row["partial_correlation"].isnull().all()
+
+
+def test_parts_add_up(regional: xr.Dataset, by_stratum: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    for name in ("area_km2", "covered_area_km2", "n_cells"):
+        whole = float(regional[name].sel(region="globe"))
+        assert float(regional[name].sel(region=["north", "south"]).sum()) == pytest.approx(whole, rel=1e-12)
+        assert float(regional[name].where(regional["kind"] == "band").sum()) == pytest.approx(whole, rel=1e-12)
+        for kind in ("land_cover", "texture", "elevation", "lai"):
+            assert float(by_stratum[name].where(by_stratum["kind"] == kind).sum()) == pytest.approx(whole, rel=1e-12)
+    classes = by_stratum["area_km2"].sel(stratum=[f"ddww/{name}" for name in world["ddww"]["class"].values])
+    np.testing.assert_allclose(classes, world["ddww"]["area_km2"], rtol=1e-12)
+    drying = by_stratum.sel(stratum=["ddww/DD", "ddww/WD"])
+    np.testing.assert_array_equal(drying["drying_share"].where(drying["n_cells"] > 0, 1), 1)
+    np.testing.assert_array_equal(drying["wetting_share"].where(drying["n_cells"] > 0, 0), 0)
+
+
+def test_a_stratum_against_a_plain_loop(world: dict[str, xr.Dataset], by_stratum: xr.Dataset) -> None:
+    cells = [(i, j) for i, j in CELLS if float(world["annual"]["land_cover"][i, j]) == 4 and (i, j) != OCEAN]
+    row, moisture = by_stratum.sel(stratum="land_cover/savanna"), world["annual"]["soil_moisture"].values
+    series = np.array([mean(moisture[k], cells) for k in range(22)])
+    got = [float(row[k]) for k in ("slope", "slope_lower", "slope_upper", "p_value")]
+    np.testing.assert_allclose(got, line(world["annual"]["year"].values, series), rtol=1e-7)
+    assert str(row["kind"].values) == "land_cover" and str(row["label"].values) == "savanna"
+    assert "slope_fixed_cells" not in by_stratum
+    assert np.isnan(world["trend"]["slope"][SHORT]) and by_stratum.attrs["title"] != ""
+
+
+def test_grids_that_differ_are_refused(world: dict[str, xr.Dataset], config: RunConfig) -> None:
+    annual = world["annual"]
+    groups = regions(annual["lat"] + 1e-7, annual["lon"])
+    shifted = groups._replace(mask=groups.mask.assign_coords(lat=annual["lat"].values + 1e-7))
+    with pytest.raises(GridError):
+        table(annual, world["trend"], world["drivers"], *shifted, config)

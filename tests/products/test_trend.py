@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.errors import ChunkError, ConfigurationError
+from smcloud.products.attributes import STATUS
+from smcloud.products.trend import trend_fields, trend_maps
+from smcloud.stats.status import FLAGS
+
+from .conftest import CONSTANT, EMPTY, MISSING_START, OCEAN, SHORT, TIES, each_cell, make_config, products
+
+CODES = {name: code for code, name in STATUS.items()}
+
+
+def series(annual: xr.Dataset, i: int, j: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Years and values of a cell that has a trend."""
+    values = annual["soil_moisture"].values[:, i, j]
+    valid = ~np.isnan(values)
+    if (i, j) == OCEAN or valid.sum() < 15:
+        return None
+    return annual["year"].values[valid].astype(float), values[valid]
+
+
+def oracle(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
+    found = series(annual, i, j)
+    if found is None:
+        return {}
+    t, x = found
+    n = len(t)
+    if x.max() == x.min():
+        zero = ("slope", "slope_lower", "slope_upper", "ols_stderr", "sen_slope", "mk_s", "mk_z")
+        return dict.fromkeys(zero, 0.0) | {"p_value": 1.0, "mk_p_value": 1.0}
+    line = scipy.stats.linregress(t, x)
+    half = scipy.stats.t.ppf(0.975, n - 2) * line.stderr
+    s = sum(np.sign(x[b] - x[a]) for a in range(n) for b in range(a + 1, n))
+    ties = np.unique(x, return_counts=True)[1]
+    var = (n * (n - 1) * (2 * n + 5) - sum(c * (c - 1) * (2 * c + 5) for c in ties)) / 18
+    z = (s - np.sign(s)) / np.sqrt(var)
+    rest = dict(zip(t, x - line.intercept - line.slope * t, strict=True))
+    r1 = sum(rest[y] * rest[y + 1] for y in rest if y + 1 in rest) / sum(v * v for v in rest.values())
+    return {
+        "slope": line.slope,
+        "slope_lower": line.slope - half,
+        "slope_upper": line.slope + half,
+        "p_value": line.pvalue,
+        "ols_stderr": line.stderr,
+        "sen_slope": scipy.stats.theilslopes(x, t).slope,
+        "mk_s": s,
+        "mk_z": z,
+        "mk_tau": scipy.stats.kendalltau(t, x).statistic,
+        "mk_p_value": 2 * scipy.stats.norm.sf(abs(z)),
+        "lag1_autocorrelation": r1,
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["slope", "slope_lower", "slope_upper", "p_value", "ols_stderr", "sen_slope", "mk_s", "mk_z", "mk_tau", "mk_p_value", "lag1_autocorrelation"],
+)
+def test_maps_against_scipy_in_a_plain_loop(annual: xr.Dataset, world: dict[str, xr.Dataset], name: str) -> None:
+    expected = each_cell(lambda i, j: oracle(annual, i, j).get(name, np.nan))
+    assert np.isfinite(expected).sum() > 35
+    np.testing.assert_allclose(world["trend"][name], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_preset_columns_are_the_ols_ones(world: dict[str, xr.Dataset]) -> None:
+    trend = world["trend"]
+    np.testing.assert_array_equal(trend["slope"], trend["ols_slope"])
+    np.testing.assert_array_equal(trend["p_value"], trend["ols_p_value"])
+
+
+def test_other_estimators_and_tests(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    sen = trend_maps(annual, make_config(trend={"estimator": "sen", "test": "mann_kendall"}))
+    np.testing.assert_array_equal(sen["slope"], world["trend"]["sen_slope"])
+    np.testing.assert_array_equal(sen["p_value"], world["trend"]["mk_p_value"])
+    t, x = series(annual, 3, 1)
+    np.testing.assert_allclose(
+        [float(sen[name][3, 1]) for name in ("slope_lower", "slope_upper")], scipy.stats.theilslopes(x, t)[2:]
+    )
+    wide = trend_maps(annual, make_config(trend={"interval": "effective"}))
+    np.testing.assert_array_equal(wide["ols_p_value"], world["trend"]["ols_p_value"])
+    width, narrow = (ds["slope_upper"] - ds["slope_lower"] for ds in (wide, world["trend"]))
+    autocorrelated = world["trend"]["lag1_autocorrelation"] > 0.1
+    assert autocorrelated.sum() > 3 and (width > narrow).where(autocorrelated, True).all()
+    with pytest.raises(ConfigurationError) as err:
+        trend_maps(annual, make_config(trend={"test": "3pw"}))
+    assert err.value.found == "3pw"
+
+
+def test_counts_climatology_and_sampling(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    trend, values = world["trend"], annual["soil_moisture"].values
+    land = np.ones(values.shape[1:], bool)
+    land[OCEAN] = False
+    np.testing.assert_array_equal(trend["n_years"], np.where(land, (~np.isnan(values)).sum(axis=0), 0))
+    cells = land & (~np.isnan(values)).any(axis=0)
+    np.testing.assert_allclose(trend["climatology"].values[cells], np.nanmean(values[:, cells], axis=0), rtol=1e-13)
+    months = annual["n_months"].values.astype(float)
+    slopes = each_cell(lambda i, j: np.polyfit(annual["year"].values, months[:, i, j], 1)[0] if cells[i, j] else np.nan)
+    np.testing.assert_allclose(trend["valid_months_slope"], slopes, atol=1e-10)
+    assert np.isnan(trend["climatology"].values[~cells]).all()
+
+
+def test_status_says_why(world: dict[str, xr.Dataset]) -> None:
+    status = world["trend"]["status"]
+    for cell, reason in {
+        CONSTANT: "constant", EMPTY: "empty", SHORT: "too_short", OCEAN: "not_land", TIES: "ok"
+    }.items():  # fmt: skip
+        assert int(status[cell]) == CODES[reason], reason
+    np.testing.assert_array_equal(world["trend"]["slope"].notnull(), np.isin(status, [CODES["ok"], CODES["constant"]]))
+    assert {code: STATUS[code] for code in FLAGS} == FLAGS
+    assert status.dtype == np.uint8
+
+
+def test_ends_rule_masks_what_misses_an_end(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    got = trend_maps(annual, make_config(years={"ends": {"span": 5, "min_years": 3}}))
+    valid = annual["soil_moisture"].notnull().values
+    covered = (valid[:5].sum(axis=0) >= 3) & (valid[-5:].sum(axis=0) >= 3)
+    assert not covered[MISSING_START] and np.isfinite(world["trend"]["slope"][MISSING_START])
+    np.testing.assert_array_equal(got["slope"], np.where(covered, world["trend"]["slope"], np.nan))
+    assert int(got["status"][MISSING_START]) == CODES["ends_not_covered"]
+    assert (int(got["status"][EMPTY]), int(got["status"][OCEAN])) == (CODES["empty"], CODES["not_land"])
+    np.testing.assert_array_equal(got["n_years"], world["trend"]["n_years"])
+
+
+def test_false_discovery_rate_over_the_valid_cells(world: dict[str, xr.Dataset], config: RunConfig) -> None:
+    trend = world["trend"]
+    p = trend["p_value"].values
+    valid = np.isfinite(p)
+    np.testing.assert_allclose(trend["p_adjusted"].values[valid], scipy.stats.false_discovery_control(p[valid]))
+    assert np.isnan(trend["p_adjusted"].values[~valid]).all()
+    np.testing.assert_array_equal(trend["significant"], np.where(valid, p < 0.05, 255))
+    adjusted = trend_fields(trend, make_config(trend={"significance": "p_adjusted"}))
+    np.testing.assert_array_equal(adjusted["significant"], np.where(valid, trend["p_adjusted"] <= 0.05, 255))
+    assert (adjusted["significant"] == 1).sum() < (trend["significant"] == 1).sum()
+    assert adjusted["significant"].dtype == np.uint8
+
+
+def test_time_reversal_flips_the_slope_and_keeps_p(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    turned = annual.assign(soil_moisture=annual["soil_moisture"].copy(data=annual["soil_moisture"].values[::-1]))
+    got = trend_maps(turned, make_config())
+    np.testing.assert_allclose(got["slope"], -world["trend"]["slope"], rtol=1e-9, atol=1e-16)
+    np.testing.assert_allclose(got["p_value"], world["trend"]["p_value"], rtol=1e-8)
+    np.testing.assert_allclose(got["mk_p_value"], world["trend"]["mk_p_value"], rtol=1e-12)
+
+
+def test_a_line_with_gaps_has_exactly_its_slope(annual: xr.Dataset, config: RunConfig) -> None:
+    rng = np.random.default_rng(0)
+    line = (0.2 + 0.001 * (annual["year"] - 2000)).broadcast_like(annual["soil_moisture"])
+    gappy = line.where(rng.random(line.shape) > 0.2)
+    got = trend_maps(annual.assign(soil_moisture=gappy), config)
+    valid = got["slope"].notnull()
+    assert valid.sum() > 30
+    np.testing.assert_allclose(got["slope"].values[valid], 1e-3, rtol=1e-10)
+    np.testing.assert_allclose(got["sen_slope"].values[valid], 1e-3, rtol=1e-10)
+    assert got["lag1_autocorrelation"].isnull().all()
+
+
+def test_without_a_land_mask_every_cell_with_soil_moisture_counts(annual: xr.Dataset) -> None:
+    config = make_config()
+    got = products(annual.drop_vars("land_mask"), config)["trend"]
+    assert np.isfinite(got["slope"][OCEAN]) and int(got["status"][EMPTY]) == CODES["not_land"]
+
+
+def test_chunks_along_year_are_refused(annual: xr.Dataset, config: RunConfig) -> None:
+    with pytest.raises(ChunkError):
+        trend_maps(annual.chunk(year=11), config)

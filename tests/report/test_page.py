@@ -1,0 +1,217 @@
+"""The page: its numbers, its links, its honesty, and the same bytes for the same input."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from smcloud.report import render
+from smcloud.report.page import pieces, unbroken
+
+
+class Page(HTMLParser):
+    """Tables as rows of cell texts by id, attributes that load or link, and the text."""
+
+    def __init__(self, html: bytes) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.links: list[tuple[str, str, str]] = []
+        self.images: dict[str, str] = {}
+        self.tags: list[str] = []
+        self.text = ""
+        self._table = self._cell = None
+        self.feed(html.decode())
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.links += [(tag, key, values[key]) for key in ("src", "href", "srcset", "data", "action") if key in values]
+        if tag == "img":
+            self.images[values["src"]] = values["alt"]
+        if tag == "table":
+            self._table = self.tables.setdefault(values.get("id") or values.get("class", ""), [])
+        if tag == "tr" and self._table is not None:
+            self._table.append([])
+        if tag in ("td", "th") and self._table:
+            self._table[-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._cell = None
+        if tag == "table":
+            self._table = None
+
+    def handle_data(self, data):
+        self.text += data
+        if self._cell and self._table:
+            self._table[-1][-1] += data
+
+
+def value(cell: str) -> float:
+    return float(cell.replace("−", "-").replace(",", "").replace("<", ""))
+
+
+@pytest.fixture(scope="module")
+def files(products, context):
+    return render(products, context)
+
+
+@pytest.fixture(scope="module")
+def page(files):
+    return Page(files["index.html"])
+
+
+def test_files(files, page):
+    assert set(files) == {"index.html", "trend.png", "drivers.png", "ddww.png", "zonal.png", "series.png"}
+    assert set(page.images) == set(files) - {"index.html"}
+    assert all(len(alt) > 40 for alt in page.images.values())
+    assert all(files[name].startswith(b"\x89PNG\r\n") for name in page.images)
+
+
+def test_regional_numbers_equal_the_product(page, products):
+    header, *rows = page.tables["table-regions"]
+    regional = products["regional"].set_index(region="label")
+    assert len(rows) == 4
+    for row in rows:
+        here = regional.sel(region=row[0])
+        cells = dict(zip(header, row, strict=True))
+        assert value(cells["Trend (10⁻³/yr)"]) == pytest.approx(1e3 * float(here["slope"]), abs=5.01e-4)
+        lower, upper = (value(end) for end in row[header.index("interval")].split(" to "))
+        assert lower == pytest.approx(1e3 * float(here["slope_lower"]), abs=5.01e-4)
+        assert upper == pytest.approx(1e3 * float(here["slope_upper"]), abs=5.01e-4)
+        assert value(cells["Drying (%)"]) == pytest.approx(100 * float(here["drying_share"]), abs=0.0501)
+        assert value(cells["Cells"]) == int(here["n_cells"])
+        r = float(here["partial_correlation"].sel(driver="soil_temperature"))
+        assert value(cells["r, soil temperature"]) == pytest.approx(r, abs=0.00501)
+
+
+def test_bands_without_data_are_dashes(page, products):
+    header, *rows = page.tables["table-bands"]
+    assert len(rows) == 18
+    dark = [row for row in rows if row[header.index("Cells")] == "0"]
+    assert dark and all(row[1] == row[2] == "–" for row in dark)
+    assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
+    assert page.text.count("A dash (–) means") == 1
+
+
+def test_class_table_equals_the_product(page, products):
+    _, *rows = page.tables["table-ddww"]
+    got = np.array([value(row[3]) for row in rows])
+    np.testing.assert_allclose(got, 100 * products["ddww"]["share_of_change"].values, atol=0.0501)
+    assert [row[0] for row in rows] == ["DD", "DW", "WD", "WW", "TD", "TW"]
+
+
+def test_summary_states_shares_with_their_denominators(page, products):
+    attrs, globe = products["ddww"].attrs, products["regional"].sel(region="globe")
+    of_change = f"{100 * attrs['ddww_share_of_change']:.1f} % of the area with a significant change"
+    assert of_change in page.text
+    assert f"{100 * attrs['ddww_share_of_land']:.1f} % of the land with a valid trend" in page.text
+    chance = float(products["ddww"]["expected_share"].sel({"class": ["DD", "WW"]}).sum())
+    assert f"would hold on {100 * chance:.1f} % of the changed area" in page.text
+    assert f"{100 * float(globe['drying_share']):.1f} % dries" in page.text
+    covered = 100 * float(globe["covered_area_km2"] / globe["area_km2"])
+    million = float(globe["covered_area_km2"]) / 1e6
+    assert f"{million:.1f} million km² with a valid trend ({covered:.1f} % of all land)" in page.text
+    assert f"changes by {1e3 * float(globe['slope']):.3f} × 10⁻³ m³ m⁻³ yr⁻¹ (95 % interval" in page.text
+
+
+def test_nothing_is_loaded_from_the_network(page, files):
+    for tag, key, url in page.links:
+        if tag == "a":
+            assert url.startswith("https://"), url
+        else:
+            assert url in files or url.startswith("data:"), (tag, key, url)
+    assert "script" not in page.tags and "iframe" not in page.tags
+    html = files["index.html"].decode()
+    assert "@import" not in html and "url(" not in html
+
+
+def test_provenance(page, context):
+    rows = {row[0]: row for row in page.tables["table-inputs"][1:]}
+    assert rows["soil_moisture"][1:5] == ["esa_cci_sm", "v08.1", "3f2a9c", "CC-BY-4.0"]
+    assert rows["precipitation"][2] == "–"
+    assert ("a", "href", "https://doi.org/10.1016/j.rse.2017.07.001") in page.links
+    assert ("a", "href", "https://doi.org/10.1002/qj.3803") in page.links
+    assert context.run_id in page.text and context.cube_id in page.text
+    assert [row[:2] for row in page.tables["table-seconds"][1:]] == [["cube", "12.3"], ["products", "40.0"]]
+    assert context.notes[0] in page.text
+
+
+def test_assumed_choices_are_called_assumed(page, products, new_context, context):
+    assert [row[0] for row in page.tables["table-assumed"][1:]] == list(context.config["assumed"])
+    assert "assumed" in page.text and "exact replication" not in page.text
+    rigorous = new_context(config=dict(context.config) | {"preset": "rigorous", "assumed": []})
+    other = Page(render({"regional": products["regional"]}, rigorous)["index.html"])
+    assert "table-assumed" not in other.tables and "none is assumed" in other.text
+
+
+def test_the_sample_world_is_called_invented(products, scorecard, new_context, page):
+    assert "invented" not in page.text and "scorecard" not in page.tables
+    sample = Page(render({"regional": products["regional"]}, new_context(scorecard=scorecard))["index.html"])
+    assert "This is an invented world." in sample.text
+    rows = {row[0]: row for row in sample.tables["scorecard"][1:]}
+    assert rows["driver"][3] == "fail" and rows["detectable"][3] == "pass"
+
+
+def test_same_input_same_bytes_also_in_threads(products, context, files):
+    with ThreadPoolExecutor(2) as pool:
+        for again in pool.map(lambda _: render(products, context), range(2)):
+            assert again == files
+
+
+def test_the_settings_of_matplotlib_are_left_alone(products, context):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    render({"trend": products["trend"]}, context)
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("names", [("precipitation",), ("precipitation", "temperature")])
+def test_one_and_two_drivers(names, make_products, context):
+    got = Page(render(make_products(names), context)["index.html"])
+    assert [row[0] for row in got.tables["table-drivers"][1:]] == [*names, "none", "tie"]
+    headers = got.tables["table-regions"][0]
+    assert [cell for cell in headers if cell.startswith("r, ")] == [f"r, {name}" for name in names]
+
+
+def test_a_run_without_any_value_says_so(empty, context):
+    got = render(empty, context)
+    text = Page(got["index.html"]).text
+    assert len(got) == 6
+    assert "No global trend could be computed" in text
+    assert "No cell has a valid trend" in text and "No cell has enough valid years" in text
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+
+
+def test_absent_products_are_named(products, context):
+    got = render({name: products[name] for name in ("annual", "trend", "drivers")}, context)
+    assert set(got) == {"index.html", "trend.png", "drivers.png"}
+    text = Page(got["index.html"]).text
+    assert "the release holds no ddww product" in text and "holds no regional product" in text
+    assert "no zones of dryness" in text
+
+
+def test_text_from_outside_is_escaped(products, new_context, context):
+    inputs = {"soil_moisture": {"entry": "<script>alert(1)</script>", "citation": 'x" onload="y <b>'}}
+    html = render({}, new_context(title="<i>title</i>", inputs=inputs))["index.html"].decode()
+    assert "<script>" not in html and "<i>" not in html and "<b>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_citations_become_links():
+    got = pieces("Dorigo (2017), https://doi.org/10.1/x.1. And 10.1002/qj.3803; end")
+    assert got == [
+        ("Dorigo (2017), ", None), ("https://doi.org/10.1/x.1", "https://doi.org/10.1/x.1"), (". And ", None),
+        ("10.1002/qj.3803", "https://doi.org/10.1002/qj.3803"), ("; end", None),
+    ]  # fmt: skip
+    assert pieces("") == [] and pieces("plain") == [("plain", None)]
+    assert pieces("javascript:alert(1)") == [("javascript:alert(1)", None)]
+
+
+def test_numbers_keep_to_their_units():
+    assert unbroken("41 % at p < 0.05") == "41\u00a0% at p\u00a0<\u00a00.05"

@@ -1,0 +1,144 @@
+"""Tables hold the datasets' numbers; rounding for readers is right and never invents a value."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smcloud.report import markdown, summary_tables, tables
+
+
+def test_every_number_of_the_regional_product_is_in_its_record(products):
+    regional = products["regional"]
+    got = summary_tables(products)
+    rows = {row["key"]: row for row in [*got["regions"], *got["bands"]]}
+    assert list(rows) == [str(key) for key in regional["region"].values]
+    for key, row in rows.items():
+        here = regional.sel(region=key)
+        assert row["label"] == str(here["label"].item())
+        for name in ("slope", "slope_lower", "slope_fixed_cells_upper", "p_value", "area_km2", "drying_share"):
+            want = float(here[name])
+            assert row[name] is None if np.isnan(want) else row[name] == want
+        for driver in regional["driver"].values:
+            want = float(here["partial_correlation"].sel(driver=driver))
+            assert row[f"partial_correlation: {driver}"] == (None if np.isnan(want) else want)
+
+
+def test_strata_are_split_by_kind(products):
+    got = summary_tables(products)
+    assert {"strata_land_cover", "strata_texture", "strata_elevation", "strata_ddww"} <= set(got)
+    classes = ("DD", "DW", "WD", "WW", "TD", "TW")
+    assert [row["key"] for row in got["strata_ddww"]] == [f"ddww/{name}" for name in classes]
+
+
+def test_records_are_json(products, empty):
+    for case in (products, empty):
+        text = json.dumps(summary_tables(case), allow_nan=False)
+        assert "globe" in text.lower()
+
+
+def test_driver_shares_are_those_of_the_flags(products):
+    drivers = products["drivers"]
+    rows = {row["driver"]: row for row in tables.driver_records(drivers)}
+    weight = np.cos(np.deg2rad(drivers["lat"]))  # proportional to the area of cells of one height
+    code = drivers["dominant_driver"]
+    total = float((weight * (code != 255)).sum())
+    for number, name in enumerate(drivers["driver"].values, start=1):
+        assert rows[name]["share"] == pytest.approx(float((weight * (code == number)).sum()) / total, rel=1e-9)
+        assert rows[name]["positive_share"] + rows[name]["negative_share"] == pytest.approx(rows[name]["share"])
+        positive = (code == number) & (drivers["dominant_correlation"] > 0)
+        assert rows[name]["positive_share"] == pytest.approx(float((weight * positive).sum()) / total, rel=1e-9)
+    assert rows["tie"]["share"] == pytest.approx(float((weight * (code == 254)).sum()) / total, rel=1e-9)
+    assert sum(row["share"] for row in rows.values()) == pytest.approx(1)
+
+
+def test_class_table_by_name_or_by_code(products):
+    ddww = products["ddww"]
+    rows = tables.class_records(ddww)
+    assert [row["area_km2"] for row in rows] == ddww["area_km2"].values.tolist()
+    coded = ddww.assign_coords({"class": np.arange(1, 7)}).isel({"class": slice(None, None, -1)})
+    assert tables.class_records(coded) == rows
+
+
+def test_coverage_counts_land_by_reason(products):
+    rows = {row["reason"]: row for row in tables.coverage_records(products["trend"])}
+    globe = products["regional"].sel(region="globe")
+    assert rows["ok"]["area_km2"] == pytest.approx(float(globe["covered_area_km2"]), rel=1e-9)
+    assert sum(row["area_km2"] for row in rows.values()) == pytest.approx(float(globe["area_km2"]), rel=1e-9)
+    assert "not land" not in rows and sum(row["share"] for row in rows.values()) == pytest.approx(1)
+
+
+def test_areas_of_the_globe_and_of_given_bounds(products):
+    assert tables.cell_areas(products["trend"]).sum() == pytest.approx(510_065_625, rel=1e-7)
+    lone = xr.Dataset(coords={"lat": [45.0], "lon": [7.0, 9.0]})
+    assert tables.cell_areas(lone).shape == (1, 2)
+    bounds = lone.assign_coords(
+        lat_bnds=(("lat", "bnds"), [[44.5, 45.5]]), lon_bnds=(("lon", "bnds"), [[6.5, 7.5], [8.0, 10.0]])
+    )
+    area = tables.cell_areas(bounds)
+    assert area[0, 1] == pytest.approx(2 * area[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("slope", -1.0349e-4, "−0.103"), ("slope", -4e-7, "0.000"), ("slope_upper", 0.0012345, "1.234"),
+        ("p_value", 0.04949, "0.049"), ("p_value", 0.00099, "< 0.001"), ("p_value", 0.001, "0.001"),
+        ("slope_fixed_cells_p_value", 0.02, "0.020"), ("drying_share", 0.41058, "41.1"), ("drying_share", 0.0, "0.0"),
+        ("area_km2", 128_682_000.0, "128,682"), ("area_km2", 80_740.0, "80.7"), ("n_cells", 12345, "12,345"),
+        ("partial_correlation: lai", -0.004, "0.00"), ("partial_correlation: lai", -0.456, "−0.46"),
+        ("slope", None, "–"), ("p_value", float("nan"), "–"), ("label", "Globe", "Globe"),
+    ],
+)  # fmt: skip
+def test_rounding(key, value, text):
+    assert tables.shown(key, value) == text
+
+
+@given(st.floats(-1e3, 1e3), st.integers(0, 4))
+def test_rounded_numbers_read_back(value: float, decimals: int):
+    text = tables.number(value, decimals)
+    back = float(text.replace("−", "-").replace(",", ""))
+    assert abs(back - value) <= 0.5 * 10.0**-decimals * (1 + 1e-9) + 1e-12
+    assert not (back == 0 and text.startswith("−"))
+
+
+def test_layout_joins_an_estimate_with_its_limits():
+    table = [{"key": "a", "label": "A", "slope": 1e-3, "slope_lower": -2e-4, "slope_upper": 2.2e-3, "extra": None}]
+    headers, text, rows = tables.layout(table)
+    assert headers[2] == "interval" and len(headers) == 3
+    assert text == [True, False, False]
+    assert rows == [["A", "1.000", "−0.200 to 2.200"]]
+
+
+def test_markdown(products):
+    text = markdown(summary_tables(products)["regions"])
+    lines = text.splitlines()
+    assert lines[0].startswith("|") and "Trend" in lines[0]
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[1].startswith("| --- | ---: |")
+    assert len(lines) == 2 + 4
+    assert markdown([]) == "(empty)"
+    assert r"a\|b" in markdown([{"label": "a|b", "slope": 1.0}])
+
+
+def test_scorecard_verdicts(scorecard):
+    rows = {row["name"]: row for row in tables.scorecard_table(scorecard)}
+    assert rows["detectable"]["verdict"] == "pass" and rows["detectable"]["wanted"] == "at least 0.95"
+    assert "41,234,567" in rows["detectable"]["details"]
+    assert rows["driver"]["verdict"] == "fail"
+    assert rows["driver named without"]["verdict"] == "pass" and "at most" in rows["driver named without"]["wanted"]
+    assert rows["recall · WW"]["verdict"] == "no value" and rows["recall · WW"]["score"] == "–"
+    assert rows["not significant · phi 0.4"]["verdict"] == "" and rows["not significant · phi 0.4"]["score"] == "0.830"
+    assert rows["skill · mean error"]["score"] == "−1.20 × 10⁻⁵"
+    assert len(rows) == 11
+
+
+@pytest.mark.parametrize(("limit", "score", "verdict"), [
+    ("wanted", 0.95, "pass"), ("wanted", 0.9499, "fail"),
+    ("wanted_at_most", 0.95, "pass"), ("wanted_at_most", 0.951, "fail"),
+])  # fmt: skip
+def test_limits_are_inclusive(limit, score, verdict):
+    assert tables.scorecard_table({"x": {"score": score, limit: 0.95}})[0]["verdict"] == verdict

@@ -1,0 +1,281 @@
+"""Numbers without gaps, races, lost answers, and what a reader sees of a run that was killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+import xarray as xr
+
+from smcloud.errors import IntegrityError, NothingPublishedError, ReleaseConflictError, UnreachableError
+from smcloud.store import (
+    Store,
+    append,
+    create_only,
+    find_release,
+    is_sealed,
+    latest_release,
+    list_releases,
+    newest_release,
+    open_product,
+    publish,
+    read_release,
+    release_path,
+    require_store,
+    seal,
+    stage,
+    verify,
+    write_catalog,
+)
+
+Released = Callable[..., dict[str, Any]]
+GIVEN = ("cube", "products", "report", "inputs", "config", "code")
+KEYS = ("schema", "number", "write_id", "created", *GIVEN, "supersedes")
+
+
+def given(record: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """The same sealed work as ``record``, as the product of another run."""
+    kept = {key: record[key] for key in GIVEN}
+    product = record["products"]["trend"]
+    return kept | {"products": {f"trend_{run_id}": product | {"run_id": run_id}}}
+
+
+def test_a_record_has_the_documented_keys(store: Store, released: Released) -> None:
+    record = released(store)
+    assert tuple(record) == KEYS
+    assert (record["schema"], record["number"], record["supersedes"]) == (1, 1, None)
+    assert record == read_release(store, 1) == json.loads(Path(store.join(release_path(1))).read_text())
+    assert len(record["write_id"]) == 32 and record["created"].endswith("Z")
+
+
+def test_the_same_work_is_published_once(store: Store, released: Released) -> None:
+    first = released(store)
+    again = publish(store, {key: first[key] for key in GIVEN})
+    assert again == first and latest_release(store) == 1
+    second = released(store, "run2")
+    assert (second["number"], second["supersedes"]) == (2, 1)
+    assert [record["number"] for record in list_releases(store)] == [2, 1]
+    assert newest_release(store) == second
+    # Back to the first configuration: a new release of the old prefixes.
+    third = publish(store, {key: first[key] for key in GIVEN})
+    assert third["number"] == 3 and third["products"] == first["products"]
+    assert find_release(store, "run1") == third
+    assert find_release(store, "run2") == second
+    assert find_release(store, "run3") is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 7, 8, 9, 31])
+def test_probing_finds_the_last_number(store: Store, count: int) -> None:
+    for number in range(1, count + 1):
+        create_only(store, release_path(number), json.dumps({"schema": 1, "number": number}).encode())
+    assert latest_release(store) == count
+
+
+def test_racing_threads_get_contiguous_numbers(store: Store, released: Released) -> None:
+    first = released(store)
+    with ThreadPoolExecutor(12) as pool:
+        records = list(pool.map(lambda i: publish(store, given(first, f"r{i}")), range(24)))
+    assert sorted(record["number"] for record in records) == list(range(2, 26))
+    there = list_releases(store)
+    assert [record["number"] for record in there] == list(range(25, 0, -1))
+    assert all(record["supersedes"] == record["number"] - 1 for record in there[:-1])
+    assert {record["write_id"] for record in there[:-1]} == {record["write_id"] for record in records}
+
+
+def test_racing_publishers_of_the_same_work_make_one_release(store: Store, released: Released) -> None:
+    first = released(store)
+    with ThreadPoolExecutor(12) as pool:
+        records = list(pool.map(lambda i: publish(store, given(first, "same")), range(12)))
+    assert {record["number"] for record in records} == {2}
+    assert latest_release(store) == 2
+
+
+def test_whole_runs_of_the_same_work_at_once(store: Store, sealed_record: Released, product: xr.Dataset) -> None:
+    fields = product[["area_km2"]].assign_attrs(share=0.5)
+
+    def run(path: str) -> str:
+        if not is_sealed(store, path):
+            try:
+                dask.compute(stage(product.drop_vars("area_km2"), store, path))
+                append(fields, store, path)
+            except ReleaseConflictError:
+                assert is_sealed(store, path)
+        return seal(store, path, [str(name) for name in product.variables])["inventory_sha256"]
+
+    def job(turn: int) -> int:
+        path = f"products/trend/run{turn}.zarr"
+        entry = {"url": path, "run_id": f"run{turn}", "inventory_sha256": run(path)}
+        return int(publish(store, first | {"products": {"trend": entry}})["number"])
+
+    first = sealed_record(store)
+    with ThreadPoolExecutor(4) as pool:
+        for turn in range(1, 9):
+            assert list(pool.map(job, [turn] * 4)) == [turn] * 4
+            assert verify(store)["release"] == turn
+    xr.testing.assert_identical(open_product(store.url, "trend").load(), product.compute().assign_attrs(share=0.5))
+
+
+PUBLISHER = """
+import json, sys
+from smcloud.store import Store, publish
+store, worker = Store.open(sys.argv[1]), sys.argv[2]
+record = json.loads(sys.stdin.read())
+(product,) = record["products"].values()
+for turn in range(6):
+    run_id = f"w{worker}t{turn}"
+    print(publish(store, record | {"products": {run_id: product | {"run_id": run_id}}})["number"])
+"""
+
+
+def test_racing_processes_get_contiguous_numbers(store: Store, released: Released) -> None:
+    record = json.dumps(given(released(store), "x"))
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", PUBLISHER, store.url, str(number)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    outputs = []
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(record)
+        worker.stdin.close()
+    for worker in workers:
+        assert worker.stdout is not None
+        with worker.stdout:
+            outputs += [int(line) for line in worker.stdout.read().split()]
+        assert worker.wait(60) == 0
+    assert sorted(outputs) == list(range(2, 20))
+    assert latest_release(store) == 19
+
+
+def test_a_lost_answer_is_recognised_by_its_write_id(
+    store: Store, released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = released(store)
+
+    def created_but_unanswered(*args: Any) -> bool:
+        assert create_only(*args)
+        raise UnreachableError("the answer was lost")
+
+    monkeypatch.setattr("smcloud.store.release.create_only", created_but_unanswered)
+    assert publish(store, given(first, "b"))["number"] == 2
+
+    def created_but_refused(*args: Any) -> bool:
+        assert create_only(*args)
+        return False
+
+    monkeypatch.setattr("smcloud.store.release.create_only", created_but_refused)
+    assert publish(store, given(first, "c"))["number"] == 3
+    assert latest_release(store) == 3
+
+
+def test_a_failure_that_created_nothing_is_passed_on(
+    store: Store, released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = released(store)
+
+    def down(*args: Any) -> bool:
+        raise UnreachableError("down")
+
+    monkeypatch.setattr("smcloud.store.release.create_only", down)
+    with pytest.raises(UnreachableError, match="down"):
+        publish(store, given(first, "b"))
+    monkeypatch.setattr("smcloud.store.release.create_only", lambda *args: False)
+    monkeypatch.setattr("smcloud.store.release.ATTEMPTS", 3)
+    with pytest.raises(ReleaseConflictError):
+        publish(store, given(first, "b"))
+    assert latest_release(store) == 1
+
+
+def test_only_sealed_work_can_be_published(store: Store, released: Released) -> None:
+    good = given(released(store), "b")
+    wrong = json.loads(json.dumps(good))
+    wrong["products"]["trend_b"]["inventory_sha256"] = "0" * 64
+    with pytest.raises(IntegrityError, match="not sealed with"):
+        publish(store, wrong)
+    wrong["products"]["trend_b"]["url"] = "products/trend/absent.zarr"
+    with pytest.raises(IntegrityError, match="not sealed"):
+        publish(store, wrong)
+    wrong["products"]["trend_b"]["url"] = store.url_of("products/trend/run1.zarr")
+    with pytest.raises(ValueError, match="not relative"):
+        publish(store, wrong)
+    with pytest.raises(ValueError, match="keys"):
+        publish(store, good | {"number": 7})
+    assert latest_release(store) == 1
+
+
+def test_absent_and_unreadable_releases(store: Store, released: Released) -> None:
+    with pytest.raises(NothingPublishedError, match="nothing has been published"):
+        newest_release(store)
+    assert list_releases(store) == []
+    released(store)
+    for number in (0, -1, 2):
+        with pytest.raises(NothingPublishedError) as caught:
+            read_release(store, number)
+        assert caught.value.found == "releases 1 to 1"
+    Path(store.join(release_path(2))).write_text('{"schema": 2, "number": 2}')
+    with pytest.raises(IntegrityError) as broken:
+        newest_release(store)
+    assert "00000002" in broken.value.where
+
+
+KILLED = """
+import os, signal, sys
+import dask, dask.array, numpy as np, xarray as xr
+from smcloud.store import Store, stage
+
+calls = []
+
+def block(values):
+    calls.append(values)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return values + 1
+
+source = dask.array.zeros((540, 180), chunks=(180, 180), dtype="f4")
+ds = xr.Dataset({"slope": (("lat", "lon"), source.map_blocks(block, dtype="f4", meta=np.empty((0, 0), "f4")))})
+dask.compute(stage(ds, Store.open(sys.argv[1]), sys.argv[2]), scheduler="synchronous")
+"""
+
+
+def test_a_killed_writer_is_never_visible(store: Store, released: Released, product: xr.Dataset) -> None:
+    released(store)
+    path = "products/trend/run2.zarr"
+    killed = subprocess.run([sys.executable, "-c", KILLED, store.url, path], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    left = [file for file in Path(store.join(path, "slope", "c")).rglob("*") if file.is_file()]
+    assert 0 < len(left) < 3
+    # A publisher that died between its temporary file and the link.
+    Path(store.join("releases", ".smcloud-0.tmp")).write_text("{")
+    require_store(store)
+    assert not is_sealed(store, path)
+    assert latest_release(store) == 1 and find_release(store, "run2") is None
+    xr.testing.assert_identical(open_product(store.url, "trend").load(), product.compute())
+    assert released(store, "run2")["number"] == 2
+    xr.testing.assert_identical(open_product(store.url, "trend", "run2").load(), product.compute())
+
+
+def test_intake_opens_the_catalog(store: Store, released: Released, product: xr.Dataset, cube: xr.Dataset) -> None:
+    import intake
+
+    released(store)
+    released(store, "run2")
+    url = write_catalog(store)
+    assert url == f"{store.url}/catalog.yaml"
+    text = Path(url).read_text()
+    assert store.url not in text and "run2" in text and "run1" not in text
+    catalog = intake.open_catalog(url)
+    assert sorted(catalog) == ["cube", "trend"]
+    xr.testing.assert_equal(catalog["trend"].to_dask().load(), product.compute())
+    xr.testing.assert_equal(catalog["cube"].to_dask()["soil_moisture"].load(), cube["soil_moisture"].compute())
+    require_store(store)

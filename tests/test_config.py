@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smcloud.config import LATEST, PRESETS, RunConfig, dropped_drivers, load_config, load_preset, parse_config
+from smcloud.errors import ConfigurationError
+
+BASE: dict[str, Any] = {
+    "preset": "peng2023",
+    "period": {"start": "2000-01", "end": "2021-12"},
+    "catalog": "catalogs/public.yaml",
+    "inputs": {
+        "soil_moisture": "esa_cci_sm",
+        "precipitation": "era5_monthly",
+        "soil_temperature": "era5_monthly",
+        "lai": "glass_lai",
+    },
+    "store": "out",
+}
+
+
+def refused(data: dict[str, Any]) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_config(data, where="run.yaml")
+    error = caught.value
+    assert error.exit_code == 2
+    assert all(error.record().values()), error.record()
+    return error
+
+
+def with_inputs(*roles: str) -> dict[str, Any]:
+    return BASE | {"inputs": {role: "some_entry" for role in ("soil_moisture", *roles)}}
+
+
+@pytest.mark.parametrize("preset", ["peng2023", "rigorous"])
+def test_presets_are_complete_and_overridden_key_by_key(preset: str) -> None:
+    config = parse_config(BASE | {"preset": preset, "years": {"min_years": 18}})
+    raw = yaml.safe_load((PRESETS / f"{preset}.yaml").read_text())
+    assert config.years.min_years == 18
+    assert config.model_dump(mode="json")["trend"] == raw["trend"]
+    assert config.drivers.detrend is raw["drivers"]["detrend"]
+    assert config.years.ends == parse_config(BASE | {"preset": preset}).years.ends
+
+
+def test_the_two_presets_differ_where_the_science_says_so() -> None:
+    study, rigorous = (parse_config(BASE | {"preset": name}) for name in ("peng2023", "rigorous"))
+    assert (study.annual.method, rigorous.annual.method) == ("monthly_means", "anomalies")
+    assert (study.trend.test, rigorous.trend.test) == ("ols", "3pw")
+    assert (study.trend.significance, rigorous.trend.significance) == ("p_value", "p_adjusted")
+    assert study.assumed and not rigorous.assumed
+
+
+# what is written -> the dotted key that the message must name
+BAD = [
+    ({"alpha": "abc"}, "alpha", "abc"),
+    ({"alpha": 0}, "alpha", "0"),
+    ({"alpha": float("nan")}, "alpha", "nan"),
+    ({"alhpa": 0.05}, "alhpa", "alhpa"),
+    ({"monthly": {"min_dayz": 5}}, "monthly.min_dayz", "min_dayz"),
+    ({"monthly": {"min_days": 0}}, "monthly.min_days", "0"),
+    ({"years": {"ends": {"spam": 5}}}, "years.ends.spam", "spam"),
+    ({"years": {"ends": 3}}, "years.ends", "3"),
+    ({"preset": "peng2032"}, "preset", "peng2032"),
+    ({"preset": None}, "preset", "None"),
+    ({"grid": {"resolution": 7}}, "grid.resolution", "7"),
+    ({"grid": {"resolution": -1}}, "grid.resolution", "-1"),
+    ({"grid": {"res": 1}}, "grid.res", "res"),
+    ({"grid": {}}, "grid.resolution", "nothing"),
+    ({"grid": "nativ"}, "grid", "nativ"),
+    ({"period": {"start": "2000"}}, "period.start", "2000"),
+    ({"period": {"start": "2000-13"}}, "period.start", "2000-13"),
+    ({"period": {"start": LATEST}}, "period.start", LATEST),
+    ({"period": {"start": "2000-01", "end": "1999-12"}}, "period.end", "1999-12"),
+    ({"period": {"end": "2001-01"}}, "period.start", "nothing"),
+    ({"period": "2000"}, "period", "2000"),
+    ({"trend": {"test": "t"}}, "trend.test", "t"),
+    ({"zones": {"limits": [0.65, 0.5]}}, "zones.limits", "[0.65, 0.5]"),
+    ({"drivers": {"names": []}}, "drivers.names", "[]"),
+    ({"drivers": {"names": None}}, "drivers.names", "None"),
+    ({"drivers": {"names": ["lai", "lai"]}}, "drivers.names", "lai, lai"),
+    ({"drivers": {"names": ["soil_moisture"]}}, "drivers.names", "soil_moisture"),
+    ({"drivers": {"floors": {"precip": 1}}}, "drivers.floors", "precip"),
+    ({"drivers": {"floors": {"lai": -1}}}, "drivers.floors.lai", "-1"),
+    ({"drivers": 5}, "drivers", "5"),
+    ({"inputs": ["soil_moisture"]}, "inputs", "['soil_moisture']"),
+    ({"inputs": {"lai": "glass_lai"}}, "inputs", "lai"),
+    ({"inputs": BASE["inputs"] | {"P-ET": "x"}}, "inputs", "P-ET"),
+    ({"inputs": BASE["inputs"] | {"lai": "glass lai"}}, "inputs.lai", "'glass lai'"),
+    ({"cluster": {"kind": "kubernetes"}}, "cluster.kind", "kubernetes"),
+    ({"store": None}, "store", "None"),
+]
+
+
+@pytest.mark.parametrize(("change", "key", "found"), BAD, ids=[key for _, key, _ in BAD])
+def test_a_bad_key_is_named_with_its_value(change: dict[str, Any], key: str, found: str) -> None:
+    error = refused(BASE | change)
+    assert error.where == f"run.yaml: {key}"
+    assert error.found == found
+    assert "run.yaml" in error.next
+
+
+@pytest.mark.parametrize("key", ["preset", "period", "catalog", "inputs", "store"])
+def test_a_missing_key_is_named(key: str) -> None:
+    error = refused({name: value for name, value in BASE.items() if name != key})
+    assert (error.what, error.where, error.found) == ("a key is missing", f"run.yaml: {key}", "nothing")
+
+
+def test_an_unknown_key_lists_the_ones_that_exist_there() -> None:
+    assert refused(BASE | {"years": {"ends": {"spam": 1}}}).expected == "one of span, min_years"
+    assert refused(BASE | {"grid": {"res": 1}}).expected == "one of resolution"
+    assert "alpha" in refused(BASE | {"alhpa": 1}).expected
+
+
+@given(st.sampled_from([None, *RunConfig.model_fields]), st.sampled_from([7, "x", None, [1], {"x": 1}, True, -0.5]))
+def test_no_value_at_any_key_ends_in_another_error(key: str | None, value: Any) -> None:
+    try:
+        parse_config(BASE | {key or "other": value})
+    except ConfigurationError as error:
+        assert error.where and error.expected and error.next
+
+
+def test_preset_drivers_without_an_input_are_dropped_and_named() -> None:
+    config = parse_config(with_inputs("lai", "aridity_index"))
+    assert config.drivers.names == ("lai",)
+    assert dict(config.drivers.floors) == {"lai": 0.02}
+    assert dropped_drivers(config) == ["precipitation", "soil_temperature"]
+    everything = parse_config(BASE)
+    assert everything.drivers.names == ("precipitation", "soil_temperature", "lai")
+    assert dropped_drivers(everything) == []
+
+
+def test_other_driver_settings_do_not_make_the_preset_list_strict() -> None:
+    config = parse_config(with_inputs("precipitation") | {"drivers": {"detrend": True}})
+    assert config.drivers.names == ("precipitation",)
+    assert config.drivers.detrend is True
+
+
+def test_one_driver_at_least_must_remain() -> None:
+    error = refused(with_inputs("aridity_index"))
+    assert error.where == "run.yaml: drivers.names"
+    assert "precipitation" in error.expected
+
+
+def test_a_list_of_ones_own_is_strict() -> None:
+    error = refused(with_inputs("lai") | {"drivers": {"names": ["lai", "precipitation"]}})
+    assert (error.where, error.found) == ("run.yaml: drivers.names", "precipitation")
+    own = parse_config(with_inputs("net_radiation") | {"drivers": {"names": ["net_radiation"]}})
+    assert own.drivers.names == ("net_radiation",)
+    assert dict(own.drivers.floors) == {}
+
+
+def test_presets_are_not_changed_by_a_run() -> None:
+    before = load_preset("peng2023")
+    parse_config(with_inputs("lai") | {"drivers": {"floors": {"lai": 0.5}}})
+    assert load_preset("peng2023") == before
+
+
+def test_the_two_hashed_parts_hold_what_shapes_them_and_nothing_else() -> None:
+    config = parse_config(BASE)
+    moved = parse_config(BASE | {"store": "gs://elsewhere", "catalog": "other.yaml", "cluster": {"workers": 3}})
+    assert (moved.harmonisation(), moved.analysis()) == (config.harmonisation(), config.analysis())
+    alpha = parse_config(BASE | {"alpha": 0.01})
+    assert alpha.harmonisation() == config.harmonisation()
+    assert alpha.analysis() != config.analysis()
+    grid = parse_config(BASE | {"grid": {"resolution": 0.5}})
+    assert grid.harmonisation() != config.harmonisation()
+    assert grid.analysis() == config.analysis()
+    parts = set(config.harmonisation()) | set(config.analysis())
+    assert set(RunConfig.model_fields) - parts == {"catalog", "store", "cluster"}
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+FILE = """
+preset: peng2023
+period: {start: %s, end: 2021-12}
+catalog: c.yaml
+inputs: {soil_moisture: a, lai: "b:LAI"}
+alpha: 5e-2
+store: out
+"""
+
+
+def test_a_file_with_the_writing_of_the_readme(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path / "run.yaml", FILE % "2000-01"), store="elsewhere")
+    assert (config.period.start, config.period.end) == ("2000-01", "2021-12")
+    assert config.inputs["lai"] == "b:LAI"
+    assert config.store == "elsewhere"
+    assert config.alpha == 0.05
+
+
+def test_yaml_makes_a_date_of_a_day_and_the_message_says_month(tmp_path: Path) -> None:
+    path = write(tmp_path / "run.yaml", FILE % "2000-01-01")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(path)
+    assert caught.value.where == f"{path}: period.start"
+    assert caught.value.found == "2000-01-01"
+    assert "YYYY-MM" in caught.value.expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("- a\n- b", "list"),
+        ("", "NoneType"),
+        ("preset: [", "line 1"),
+        ("alpha: 1\nalpha: 2", "line 2: the key alpha twice"),
+        ("years: {ends: {span: 1, span: 2}}", "the key span twice"),
+        ("a: &x {b: 1}\nc: *x", "alias"),
+        ("a: !!python/object/apply:os.getcwd []", "python/object"),
+        ("start: 2000-13-01", "month must be"),
+        ("[" * 600 + "]" * 600, "recursion"),
+    ],
+)
+def test_what_is_not_plain_yaml_is_refused(tmp_path: Path, text: str, found: str) -> None:
+    path = write(tmp_path / "run.yaml", text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(path)
+    assert found in caught.value.found
+    assert caught.value.where == str(path)
+    assert all(caught.value.record().values())
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(ConfigurationError) as caught:
+            load_config(path)
+        assert caught.value.where == str(path)
+    (tmp_path / "latin.yaml").write_bytes(b"store: \xe9t\xe9")
+    with pytest.raises(ConfigurationError):
+        load_config(tmp_path / "latin.yaml")

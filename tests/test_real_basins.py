@@ -1,0 +1,147 @@
+"""Two real basins (Caravan: daily ERA5-Land) through the whole job, against scipy and pingouin."""
+
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+import scipy.stats
+import xarray as xr
+
+import smcloud
+from smcloud import pipeline
+from smcloud.config import parse_config
+
+COLUMNS = {
+    "soil_moisture": "volumetric_soil_water_layer_1_mean",
+    "precipitation": "total_precipitation_sum",
+    "temperature": "temperature_2m_mean",
+    "potential_evaporation": "potential_evaporation_sum",
+}
+BASINS = {"camelsch_4001": 7.5, "camelslx_054": 6.0}
+DRIVERS = ("precipitation", "temperature")
+YEARS = slice("2001", "2020")
+
+
+@pytest.fixture(scope="module")
+def daily(test_data):
+    frames = {
+        name: pd.read_csv(test_data / "caravan" / f"{name}.csv.gz", index_col="date", parse_dates=True)
+        for name in BASINS
+    }
+    return {role: pd.DataFrame({b: frames[b][column] for b in BASINS}) for role, column in COLUMNS.items()}
+
+
+@pytest.fixture(scope="module")
+def store(daily, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("basins")
+    time = daily["soil_moisture"].index.to_numpy()
+    lon = np.array(sorted(BASINS.values()))
+    names = sorted(BASINS, key=BASINS.__getitem__)
+    units = {"soil_moisture": "m3 m-3", "precipitation": "mm", "temperature": "degC", "potential_evaporation": "mm"}
+    ds = xr.Dataset(
+        {
+            role: (("time", "lat", "lon"), daily[role][names].to_numpy()[:, None, :], {"units": units[role]})
+            for role in COLUMNS
+        },
+        coords={"time": time, "lat": [47.5], "lon": lon},
+    )
+    ds.to_zarr(folder / "basins.zarr", zarr_format=3, consolidated=False)
+    variable = "{name: %s, units: %s, period: day, stamp: start, aggregate: %s, valid_range: [%s]}"
+    rows = [
+        f"        {role}: " + variable % (role, units[role], aggregate, valid)
+        for role, aggregate, valid in (
+            ("soil_moisture", "mean", "0, 1"),
+            ("precipitation", "sum", "0, 500"),
+            ("temperature", "mean", "-60, 60"),
+            ("potential_evaporation", "sum", "-10, 100"),
+        )
+    ]
+    catalog = folder / "basins.yaml"
+    catalog.write_text(
+        "sources:\n  basins:\n    driver: zarr\n    description: two basins\n"
+        "    args: {urlpath: '{{ CATALOG_DIR }}/basins.zarr', xarray_kwargs: {consolidated: false}}\n"
+        "    metadata:\n      licence: CC-BY-4.0\n      citation: Caravan\n      variables:\n" + "\n".join(rows) + "\n"
+    )
+    config = parse_config(
+        {
+            "preset": "peng2023",
+            "period": {"start": "2001-01", "end": "2020-12"},
+            "catalog": str(catalog),
+            "inputs": dict.fromkeys(COLUMNS, "basins"),
+            "grid": "native",
+            "drivers": {"names": list(DRIVERS)},
+            "store": str(folder / "store"),
+        }
+    )
+    job = pipeline.check(config)
+    cube = pipeline.ingest(config, job)
+    release = pipeline.publish(config, job, cube, pipeline.compute(config, job))
+    pipeline.report(release, job.store)
+    return job.store
+
+
+def series(store, role, lon):
+    return smcloud.open_product(store, "annual")[role].sel(lon=lon).squeeze("lat").to_numpy()
+
+
+@pytest.mark.parametrize("basin", BASINS)
+def test_annual_values_are_those_of_the_daily_records(store, daily, basin):
+    for role, total in (("soil_moisture", False), ("precipitation", True), ("temperature", False)):
+        months = daily[role][basin].loc[YEARS].resample("MS")
+        monthly = months.sum(min_count=1) if total else months.mean()
+        years = monthly.resample("YS")
+        expected = (years.sum() if total else years.mean()).to_numpy()
+        offset = 273.15 if role == "temperature" else 0.0
+        np.testing.assert_allclose(series(store, role, BASINS[basin]), expected + offset, rtol=2e-7)
+
+
+@pytest.mark.parametrize("basin", BASINS)
+def test_trend_is_that_of_scipy(store, basin):
+    lon = BASINS[basin]
+    y = series(store, "soil_moisture", lon).astype(float)
+    years = np.arange(2001, 2021)
+    trend = smcloud.open_product(store, "trend").sel(lon=lon).squeeze("lat")
+    line = scipy.stats.linregress(years, y)
+    sen = scipy.stats.theilslopes(y, years)
+    tau = scipy.stats.kendalltau(years, y)
+    np.testing.assert_allclose(trend["p_value"], line.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(trend["slope"], line.slope, rtol=1e-6)  # slopes are stored as float32
+    np.testing.assert_allclose(trend["ols_stderr"], line.stderr, rtol=1e-6)
+    half = scipy.stats.t.ppf(0.975, 18) * line.stderr
+    np.testing.assert_allclose(trend["slope_lower"], line.slope - half, rtol=1e-5)
+    np.testing.assert_allclose(trend["slope_upper"], line.slope + half, rtol=1e-5)
+    np.testing.assert_allclose(trend["sen_slope"], sen.slope, rtol=1e-6)
+    np.testing.assert_allclose(trend["mk_tau"], tau.statistic, rtol=1e-6)
+    s = sum(np.sign(y[j] - y[i]) for i in range(20) for j in range(i + 1, 20))
+    assert float(trend["mk_s"]) == s
+    assert int(trend["n_years"]) == 20
+
+
+@pytest.mark.parametrize("basin", BASINS)
+def test_drivers_are_those_of_pingouin(store, basin):
+    lon = BASINS[basin]
+    frame = pd.DataFrame({role: series(store, role, lon).astype(float) for role in ("soil_moisture", *DRIVERS)})
+    drivers = smcloud.open_product(store, "drivers").sel(lon=lon).squeeze("lat")
+    for name in DRIVERS:
+        covar = [other for other in DRIVERS if other != name]
+        expected = pingouin.partial_corr(frame, x=name, y="soil_moisture", covar=covar).iloc[0]
+        one = drivers.sel(driver=name)
+        np.testing.assert_allclose(one["partial_correlation"], expected["r"], rtol=1e-6)
+        np.testing.assert_allclose(one["p_value"], expected["p_val"], rtol=1e-8)
+        assert float(one["df"]) == 20 - 2 - 1
+        plain = scipy.stats.pearsonr(frame[name], frame["soil_moisture"])
+        np.testing.assert_allclose(one["correlation"], plain.statistic, rtol=1e-6)
+        np.testing.assert_allclose(one["correlation_p_value"], plain.pvalue, rtol=1e-6)
+    slopes = {role: scipy.stats.linregress(np.arange(20), frame[role]).slope for role in frame}
+    x = np.column_stack([np.ones(20), *(frame[name] for name in DRIVERS)])
+    beta = np.linalg.lstsq(x, frame["soil_moisture"], rcond=None)[0][1:]
+    for b, name in zip(beta, DRIVERS, strict=True):
+        got = drivers["trend_contribution"].sel(driver=name)
+        np.testing.assert_allclose(got, b * slopes[name], rtol=1e-5)
+
+
+def test_the_units_of_the_cube(store):
+    cube = smcloud.open_cube(store)
+    assert cube["precipitation"].attrs["units"] == "mm month-1"
+    assert cube["temperature"].attrs["units"] == "K"
+    assert float(cube["temperature"].mean()) == pytest.approx(283, abs=8)
