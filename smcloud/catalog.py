@@ -231,14 +231,23 @@ def _through_intake(name: str, entry: Entry) -> xr.Dataset:
 
 def _check_axes(args: Args, where: str) -> None:
     """Refuse axes that do not fit in memory, from the metadata alone: opening a Dataset reads them whole."""
-    given = {key: args.xarray_kwargs[key] for key in ("group", "consolidated") if key in args.xarray_kwargs}
-    options = {"storage_options": dict(args.storage_options)} if args.storage_options else {}
+    given: dict[str, Any] = {
+        key: args.xarray_kwargs[key] for key in ("group", "consolidated") if key in args.xarray_kwargs
+    }
+    if args.storage_options:
+        given["storage_options"] = dict(args.storage_options)
     for url in args.urls:
-        raw = xr.open_dataset(
-            url, engine="zarr", chunks=None, decode_cf=False, create_default_indexes=False, **options, **given
-        )
+        raw = xr.open_dataset(url, engine="zarr", chunks=None, decode_cf=False, create_default_indexes=False, **given)
         for name in set(raw.dims) & set(raw.variables):
-            _check_chunks(raw[name], f"{where}: {name}")
+            stored = math.prod(raw[name].encoding.get("chunks", ())) * raw[name].dtype.itemsize
+            if max(stored, raw[name].nbytes) > MAX_CHUNK_BYTES:
+                raise ChunkError(
+                    "a source's axis is too large to read",
+                    where=f"{where}: {name}",
+                    found=f"{raw[name].nbytes / 2**30:.1f} GiB in chunks of {stored / 2**30:.1f} GiB",
+                    expected=f"at most {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
+                    next="check the source's metadata",
+                )
 
 
 @contextmanager

@@ -236,7 +236,7 @@ def forbidden_template(node: Any) -> str | None:
 
 def _require_scheme(url: str, schemes: tuple[str, ...], key: str = "") -> None:
     match = URL_SCHEME.match(url)
-    scheme = match[1].lower() if match else ""
+    scheme = match[1] if match else ""
     if "::" in url or (scheme and scheme not in schemes):
         raise refusal(f"a local path or one of {', '.join(f'{s}://' for s in schemes)}", url.split("//")[0], key)
     if match and "@" in url.split("//")[-1].split("/")[0]:

@@ -202,7 +202,7 @@ def report(
     if truth is not None:
         from smcloud.sample import scorecard
 
-        scores = scorecard(xr.open_zarr(truth).load(), products["trend"], products["drivers"], products.get("ddww"))
+        scores = scorecard(xr.open_zarr(truth).load(), products["trend"], products["drivers"], products["ddww"])
     config = RunConfig.model_validate(release["config"])
     context = ReportContext(
         title="Soil-moisture change: trend, drivers and DDWW",

@@ -115,7 +115,8 @@ def test_a_failed_run_leaves_the_last_release_as_it_was(small_world, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["run", "nowhere.yaml"], ["sing"], ["run", "x.yaml", "--loud"], ["catalog", "check", "no.yaml"]]
+    "arguments",
+    [["run"], ["run", "nowhere.yaml"], ["sing"], ["run", "x.yaml", "--loud"], ["catalog", "check", "no.yaml"]],
 )
 def test_usage_errors_exit_with_2(arguments, capsys):
     code, out, _ = call(capsys, *arguments, "--json")

@@ -59,7 +59,10 @@ def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset
         "share_of_change": by_class / total.sel(group="changed", drop=True),
         "expected_share": xr.concat([e.drop_vars("group", errors="ignore") for e in expected], dim=by_class["class"]),
     }
-    return document(xr.Dataset(columns), "ddww", config)
+    out = document(xr.Dataset(columns), "ddww", config)
+    limits = "dry below {:g}, wet from {:g} on".format(*config.zones.limits)
+    out["zone"].attrs["comment"] = f"Aridity index (precipitation over potential evaporation): {limits}."
+    return out
 
 
 def ddww_attributes(ddww: xr.Dataset) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from smcloud.report.context import ReportContext
 from smcloud.report.page import render
-from smcloud.report.tables import markdown, summary_tables
+from smcloud.report.rounding import markdown
+from smcloud.report.scorecard import scorecard_table
+from smcloud.report.tables import summary_tables
 
-__all__ = ["ReportContext", "markdown", "render", "summary_tables"]
+__all__ = ["ReportContext", "markdown", "render", "scorecard_table", "summary_tables"]

@@ -12,7 +12,8 @@ import xarray as xr
 from smcloud.report import palette
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.projection import choose_projection, edges, outline, picture, sorted_grid
-from smcloud.report.tables import MINUS, Record, class_records, driver_records, percent, words
+from smcloud.report.rounding import MINUS, Record, percent, words
+from smcloud.report.tables import class_records, driver_records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

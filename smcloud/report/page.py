@@ -12,10 +12,18 @@ import xarray as xr
 from smcloud.report.context import ReportContext
 from smcloud.report.figures import draw_all
 from smcloud.report.published import comparison, ddww_figures, differences
+from smcloud.report.rounding import Table, layout, number
+from smcloud.report.scorecard import scorecard_table
 from smcloud.report.sentences import summary
-from smcloud.report.tables import Table, layout, number, scorecard_table, summary_tables
+from smcloud.report.tables import summary_tables
 
 _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
+_BOUNDS = ("lat_bnds", "lon_bnds")
+_USED: dict[str, tuple[str, ...]] = {
+    "annual": (),
+    "trend": ("slope", "significant", "climatology", "status", *_BOUNDS),
+    "drivers": ("dominant_driver", "dominant_correlation", *_BOUNDS),
+}
 _KINDS = {
     "land_cover": "land cover",
     "texture": "soil texture (USDA)",
@@ -35,6 +43,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
     """
     from jinja2 import Environment, StrictUndefined
 
+    products = {name: _loaded(name, ds) for name, ds in products.items()}
     tables = summary_tables(products)
     pictures, absent = draw_all(products, context)
     template = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
@@ -77,6 +86,13 @@ def unbroken(text: str) -> str:
     for pair in (" %", "p < ", "p = ", " million", " × "):
         text = text.replace(pair, pair.replace(" ", "\u00a0"))
     return text
+
+
+def _loaded(name: str, ds: xr.Dataset) -> xr.Dataset:
+    """What the report uses of a product, in memory: a lazy product is read once, and no more of it than needed."""
+    if name not in _USED:
+        return ds.compute()
+    return ds.drop_vars([key for key in ds.data_vars if key not in _USED[name]]).compute()
 
 
 def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[tuple[str, str]]:

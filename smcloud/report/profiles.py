@@ -13,7 +13,8 @@ import xarray as xr
 from smcloud.report import palette
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.maps import DPI, WIDTH
-from smcloud.report.tables import Record, Table, find, summary_tables
+from smcloud.report.rounding import Record, Table
+from smcloud.report.tables import find, summary_tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

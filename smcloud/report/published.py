@@ -14,8 +14,9 @@ import xarray as xr
 
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.profiles import bands, latitudes
+from smcloud.report.rounding import Record, Table, number, percent, shown, words
 from smcloud.report.sentences import area, ddww_shares, global_trend, join
-from smcloud.report.tables import Record, Table, cell_areas, find, number, percent, shown, words
+from smcloud.report.tables import cell_areas, find
 
 CHANGED = "area with a significant change"
 STUDY = "Peng et al. (2023)"

@@ -8,7 +8,8 @@ from typing import Any
 import xarray as xr
 
 from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.tables import Record, Table, find, number, percent, plain, shown, words
+from smcloud.report.rounding import Record, Table, number, percent, shown, words
+from smcloud.report.tables import find, plain
 
 
 def summary(

@@ -101,7 +101,8 @@ class Months:
         angle = 2 * np.pi * (np.arange(days.size) - 25) / days.size
         noise = self.world.driver_noise[:, SPUN_UP.index(year), 2]
         steady = (geo.lai_mean + noise + p.g[:, 2] * (year + 0.5 - T0))[:, None]
-        value = steady + amplitude[:, None] * np.cos(angle) + self._lai_within(year)[:, months_of(days + 3)]
+        month = months_of(days + np.timedelta64(3, "D"))
+        value = steady + amplitude[:, None] * np.cos(angle) + self._lai_within(year)[:, month]
         return np.where((p.lai_scale > 0)[:, None], np.maximum(value, 0.0), 0.0)
 
     def soil_moisture(self, year: int) -> Array:
@@ -148,7 +149,7 @@ class Months:
         flag = np.where(chance < 0.15, kind, 0).astype(np.int8)
         barren = (geo.aridity < 0.2)[:, None] & (flag == 0) & (chance > 0.7)
         flag[barren] = 64
-        flag[geo.dense[:, None] & (np.isin(month, (4, 5, 6, 7))[None, :] | ((chance > 0.5) & (flag == 0)))] = 2
+        flag[geo.dense[:, None] & (np.isin(month, (4, 5, 6, 7))[None, :] | ((chance > 0.65) & (flag == 0)))] = 2
         thaw = round(30 * (1 - min(max(year - FIRST_YEAR, 0) / (LAST_YEAR - FIRST_YEAR), 1)))
         day_of_april = np.where(month == 3, (days - days.astype("datetime64[M]")).astype(int), 99)
         winter = np.isin(month, (11, 0, 1, 2)) | (day_of_april < thaw)

@@ -71,7 +71,7 @@ def _write_soil_moisture(path: str, world: SampleWorld, months: Months) -> np.nd
     """Daily CCI-like soil moisture; returns the days that pass the flags (cell, year of ``YEARS``, month)."""
     geo = world.geo
     days = np.concatenate([dates_of(year) for year in _years()])
-    group = new_store(path, 2, {
+    group = new_store(path, {
         "title": "Sample soil moisture in the form of ESA CCI COMBINED", "Conventions": "CF-1.8",
         "time_coverage_start": str(days[0]), "time_coverage_end": str(days[-1]),
     })  # fmt: skip
@@ -133,12 +133,12 @@ def _write_era5(path: str, world: SampleWorld, months: Months) -> None:
     p = world.physics
     shape2 = (p.nodes[0].size, p.nodes[1].size)
     days = np.concatenate([[np.datetime64(f"{FIRST_YEAR - 1}-12-31")], *(dates_of(year) for year in _years())])
-    stamps = days + 1
-    group = new_store(path, 2, {
+    stamps = days + np.timedelta64(1, "D")
+    group = new_store(path, {
         "title": "Sample reanalysis in the form of ARCO-ERA5", "valid_time_start": str(stamps[0]),
         "valid_time_stop": VALID_STOP,
     })  # fmt: skip
-    hours = (stamps - np.datetime64("1900-01-01")).astype("int64") * 24
+    hours = stamps.astype("datetime64[h]").astype("int64") - np.datetime64("1900-01-01", "h").astype("int64")
     write_axis(group, "time", hours, {"units": "hours since 1900-01-01", "calendar": "proleptic_gregorian"})
     write_lat_lon(group, ("latitude", "longitude"), *p.nodes, "f4")
     dims, shape = ("time", "latitude", "longitude"), (days.size, *shape2)
@@ -181,7 +181,7 @@ def _daily_heat(months: Months, year: int, days: np.ndarray) -> Array:
 
 def _poison(world: SampleWorld, rain: Array, heat: Array, days: np.ndarray) -> None:
     """Values after the valid end that no range check can catch."""
-    after = days > np.datetime64(VALID_STOP) + 1
+    after = days > np.datetime64(VALID_STOP) + np.timedelta64(1, "D")
     rng = generator(world.seed, POISON)
     size = rain.shape[1]
     rain[after] = rng.uniform(5, 60, size)
@@ -196,11 +196,11 @@ def _write_lai(path: str, world: SampleWorld, months: Months) -> None:
     geo = world.geo
     starts = [dates_of(year)[::COMPOSITE_DAYS] for year in _years()]
     times = np.concatenate(starts)
-    group = new_store(path, 3, {"title": "Sample leaf area index in the form of MCD15A2H"})
+    group = new_store(path, {"title": "Sample leaf area index in the form of MCD15A2H"})
     since = (times - np.datetime64("2000-01-01")).astype("int64")
     write_axis(group, "time", since, {"units": "days since 2000-01-01", "calendar": "standard"})
     write_lat_lon(group, ("lat", "lon"), *world.axes, "f8")
-    array = new_array(group, "lai", ("time", "lat", "lon"), (times.size, *geo.shape), "uint8", 0,
+    array = new_array(group, "lai", ("time", "lat", "lon"), (times.size, *geo.shape), "|u1", None,
                    {"long_name": "Leaf area index"}, steps=8 * 46)  # fmt: skip
     codes = []
     for year, days in zip(_years(), starts, strict=True):
@@ -214,6 +214,7 @@ def _write_lai(path: str, world: SampleWorld, months: Months) -> None:
         code[geo.empty] = ICE
         codes.append(world.grid(code, WATER, np.uint8))
     array[:] = np.concatenate(codes)
+    zarr.consolidate_metadata(path, zarr_format=2)
 
 
 def _write_static(paths: Mapping[str, str], world: SampleWorld) -> None:
@@ -234,7 +235,7 @@ def _write_static(paths: Mapping[str, str], world: SampleWorld) -> None:
         },
         coords,
     )
-    options: dict[str, Any] = {"mode": "w", "zarr_format": 3, "consolidated": False, "write_empty_chunks": True}
+    options: dict[str, Any] = {"mode": "w", "zarr_format": 2, "write_empty_chunks": True}
     aridity.sortby("lat").to_zarr(paths["aridity"], **options)
     environment.to_zarr(paths["environment"], **options)
 

@@ -102,7 +102,7 @@ class Physics:
     def p_mean(self) -> Array:
         """Annual precipitation of the nodes, mm: from the aridity of the land around, 900 over sea."""
         every = np.ones(self.geo.lat.shape)
-        cell = np.clip(1100 * self.geo.aridity, 15, 2200)
+        cell = np.where(self.geo.aridity < 0.03, 15.0, 80 + 1050 * self.geo.aridity)
         return self.to_nodes(cell, every, 900.0)
 
     @cached_property
@@ -181,10 +181,11 @@ class Physics:
         """Trends of precipitation (mm yr-1) and soil temperature (K yr-1) of the nodes."""
         sd = np.sqrt(np.einsum("cjj->cj", self.noise_covariance))
         out = []
-        for j in (0, 1):
+        for j, scale in enumerate((self.p_scale, np.full(self.p_scale.shape, self.t_scale))):
             moving = (self.geo.driver == j) & (self.geo.direction != 0) & ~self.geo.weak
-            wanted = self.geo.direction * np.sign(self.b[:, j]) * self._trend_per_sd * sd[:, j]
-            out.append(self.to_nodes(wanted, moving, 0.0))
+            kept = float(np.median(sd[:, j] / self.to_cells(scale)))  # of the nodes' scale in a cell's mean
+            wanted = self.geo.direction * np.sign(self.b[:, j]) * (self._trend_per_sd * kept)
+            out.append(self.to_nodes(np.asarray(wanted, np.float64), moving, 0.0) * scale)
         return out[0], out[1]
 
     @property

@@ -1,20 +1,20 @@
-"""Zarr arrays as the sources store them: format 2 or 3, whole globes, about a year in a chunk."""
+"""Zarr arrays as the sources store them: format 2, whole globes, about a year in a chunk."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numcodecs
 import numpy as np
 import zarr
-from zarr.codecs import ZstdCodec
 
 from smcloud.sample.world import Array
 
 
-def new_store(path: str, zarr_format: int, attrs: Mapping[str, Any]) -> zarr.Group:
+def new_store(path: str, attrs: Mapping[str, Any]) -> zarr.Group:
     """An empty group in place of whatever is at ``path``."""
-    return zarr.open_group(path, mode="w", zarr_format=zarr_format, attributes=dict(attrs))  # type: ignore[arg-type]
+    return zarr.open_group(path, mode="w", zarr_format=2, attributes=dict(attrs))
 
 
 def new_array(
@@ -23,16 +23,9 @@ def new_array(
 ) -> zarr.Array[Any]:  # fmt: skip
     """One array, chunked by about a year of whole globes; zstd, and every chunk is there."""
     chunks = (min(steps, shape[0]), *shape[1:])
-    if group.metadata.zarr_format == 2:
-        import numcodecs
-
-        return group.create_array(
-            name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill, compressors=numcodecs.Zstd(level=1),
-            attributes={**attrs, "_ARRAY_DIMENSIONS": list(dims)}, config={"write_empty_chunks": True},
-        )  # fmt: skip
     return group.create_array(
-        name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill, compressors=ZstdCodec(level=1, checksum=True),
-        attributes=dict(attrs), dimension_names=dims, config={"write_empty_chunks": True},
+        name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill, compressors=numcodecs.Zstd(level=1),
+        attributes={**attrs, "_ARRAY_DIMENSIONS": list(dims)}, config={"write_empty_chunks": True},
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ DRIVER_SHARES = {
     (2, -1): (0.40, 0.25, 0.25), (2, 1): (0.45, 0.15, 0.30),
     (3, -1): (0.20, 0.50, 0.20), (3, 1): (0.55, 0.10, 0.25),
 }  # fmt: skip
-DRYING, WETTING, WEAK = 0.31, 0.28, 0.03  # shares of a zone's land at the ends of the trend pattern
+DRYING, WETTING, WEAK = 0.285, 0.255, 0.03  # shares of a zone's land at the ends of the trend pattern
 DELUGE_LATITUDE = 45.0
 PHI_CYCLE = (0, 1, 2, 1, 2)  # autocorrelation regions: blocks of 30 x 30 degrees
 
@@ -125,7 +125,8 @@ def geography(resolution: float) -> Geography:
     sensor_step = box(-40, -12.5, 12.5, 37.5)
     late_start = (zone == 3) & (box(30, 47.5, -97.5, -70) | box(-25, -5, -65, -40) | box(-5, 10, 10, 30))
     constant = np.zeros(lat.shape, bool)
-    constant[np.flatnonzero((aridity < 0.03) & ~empty)[:: round((5 / resolution) ** 2) * 5]] = True
+    constant[np.flatnonzero((aridity < 0.03) & ~empty)[:: max(1, round((5 / resolution) ** 2) * 5)]] = True
+    sensor_step &= ~constant
     alive = ~(empty | constant | sensor_step)
     direction, weak = _directions(lat, lon, area, zone, gap, alive)
     block = (np.floor((lon + 180) / 30) + 2 * np.floor((lat + 90) / 30)).astype(np.int64)
@@ -221,7 +222,7 @@ def _apart(land: Mask, driver: Codes, direction: Codes, weak: Mask, lai_mean: Ar
         for up in (-1, 0, 1):
             for left in (-1, 0, 1):
                 near |= np.roll(moving, (up, left), axis=(0, 1))
-        driver = np.where((driver < 0) & (direction != 0) & near[land], np.where(lai_mean > 0, 2, 0), driver)
+        driver = np.where((driver < 0) & (direction != 0) & near[land], np.where(lai_mean > 0, 2, 1), driver)
     return driver
 
 

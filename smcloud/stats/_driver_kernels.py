@@ -14,7 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.stats._compile import jit, kernel, read_only
-from smcloud.stats._kernels import COLUMNS, EPS, LINE, ROWS, BoolArray, ByteArray, FloatArray, deviations, dot, lag1
+from smcloud.stats._kernels import (
+    COLUMNS,
+    EPS,
+    LINE,
+    ROWS,
+    BoolArray,
+    ByteArray,
+    FloatArray,
+    copy,
+    deviations,
+    dot,
+    fill,
+    lag1,
+)
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 # What is left of a unit vector after projection counts as nothing below this: twice-projected rounding noise of
@@ -45,7 +58,7 @@ def _standardise(series: FloatArray, valid: BoolArray, unit: FloatArray) -> floa
     deviations(series, valid, unit)
     length = math.sqrt(dot(unit, unit))
     if low == high or length == 0.0:
-        unit[:] = 0.0
+        fill(unit, 0.0)
         return 0.0
     for i in range(series.size):
         unit[i] /= length
@@ -73,7 +86,8 @@ def _complete_cases(
             valid[i] = valid[i] and math.isfinite(drivers[j, i])
         n += valid[i]
     if n < min_valid:
-        status[:] = EMPTY if n == 0 else TOO_SHORT
+        for j in range(status.size):
+            status[j] = EMPTY if n == 0 else TOO_SHORT
         return n, math.nan
     target_length = _standardise(target, valid, units[0])
     for j in range(drivers.shape[0]):
@@ -96,14 +110,14 @@ def _given_others(
     rank = 0
     for other in range(status.size):
         if other != j and status[other] != DROPPED:
-            basis[rank] = units[1 + other]
+            copy(units[1 + other], basis[rank])
             length = _project_out(basis[rank], basis, rank)
             if length > COLLINEAR_BELOW:
                 for i in range(basis.shape[1]):
                     basis[rank, i] /= length
                 rank += 1
-    own[:] = units[1 + j]
-    rest[:] = units[0]
+    copy(units[1 + j], own)
+    copy(units[0], rest)
     own_length = _project_out(own, basis, rank)
     return rank, own_length, _project_out(rest, basis, rank)
 
@@ -124,15 +138,17 @@ def partial_correlation(
     steps, size = target.shape[1], drivers.shape[1]
     valid = np.empty(steps, np.bool_)
     units, basis = np.empty((size + 1, steps)), np.empty((size, steps))
-    own, rest = np.empty(steps), np.empty(steps)
+    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
     for cell in range(target.shape[0]):
-        out[cell] = math.nan
+        for j in range(size):
+            fill(out[cell, j], math.nan)
         flags = status[cell]
         n, _ = _complete_cases(target[cell], drivers[cell], floors, min_valid, valid, units, flags)
         count[cell] = n
         if n < min_valid:
             continue
-        judged = flags.copy()
+        for j in range(size):
+            judged[j] = flags[j]
         for j in range(size):
             column = out[cell, j]
             if judged[j] == DROPPED:
@@ -183,9 +199,11 @@ def trend_contribution(
     steps, size = target.shape[1], drivers.shape[1]
     valid = np.empty(steps, np.bool_)
     units, basis = np.empty((size + 1, steps)), np.empty((size, steps))
-    own, rest, unexplained, x = np.empty(steps), np.empty(steps), np.empty(steps), np.empty(steps)
+    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
+    unexplained, x = np.empty(steps), np.empty(steps)
     for cell in range(target.shape[0]):
-        out[cell], residual[cell] = math.nan, math.nan
+        fill(out[cell], math.nan)
+        residual[cell] = math.nan
         flags = status[cell]
         n, length = _complete_cases(target[cell], drivers[cell], floors, min_valid, valid, units, flags)
         count[cell] = n
@@ -193,8 +211,9 @@ def trend_contribution(
             continue
         deviations(t, valid, x)
         xx = dot(x, x)
-        judged = flags.copy()
-        unexplained[:] = units[0]
+        for j in range(size):
+            judged[j] = flags[j]
+        copy(units[0], unexplained)
         for j in range(size):
             if judged[j] == DROPPED:
                 continue

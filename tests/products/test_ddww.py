@@ -51,6 +51,7 @@ def test_zones_and_their_limits(world: dict[str, xr.Dataset]) -> None:
     expected = np.vectorize({"-": 0, "D": 1, "T": 2, "W": 3}.get)(letters)
     np.testing.assert_array_equal(world["ddww"]["zone"], expected)
     assert world["ddww"]["zone"].values[5, :4].tolist() == [2, 3, 1, 1]
+    assert "dry below 0.5, wet from 0.65 on" in world["ddww"]["zone"].attrs["comment"]
     assert world["ddww"]["zone"].values[OCEAN] == 0 and world["ddww"]["zone"].values[NO_ZONE] == 0
     assert world["ddww"]["ddww_class"].values[NO_ZONE] == 255
 

@@ -215,3 +215,24 @@ def test_citations_become_links():
 
 def test_numbers_keep_to_their_units():
     assert unbroken("41 % at p < 0.05") == "41\u00a0% at p\u00a0<\u00a00.05"
+
+
+def test_lazy_products_are_read_once_and_only_as_far_as_needed(products, context, files):
+    import dask.array
+
+    reads: dict[str, int] = {}
+
+    def lazy(key: str, da):
+        def read() -> np.ndarray:
+            reads[key] = reads.get(key, 0) + 1
+            return da.values
+
+        return da.copy(data=dask.array.from_delayed(dask.delayed(read, pure=False)(), da.shape, da.dtype))
+
+    counted = {
+        name: ds.assign({key: lazy(f"{name}.{key}", da) for key, da in ds.data_vars.items()})
+        for name, ds in products.items()
+    }
+    assert render(counted, context) == files
+    assert set(reads.values()) == {1}
+    assert "trend.slope" in reads and not {"annual.soil_moisture", "drivers.partial_correlation"} & set(reads)

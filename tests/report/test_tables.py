@@ -1,14 +1,12 @@
-"""Tables hold the datasets' numbers; rounding for readers is right and never invents a value."""
+"""Tables hold the datasets' numbers."""
 
 import json
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
-from smcloud.report import markdown, summary_tables, tables
+from smcloud.report import summary_tables, tables
 
 
 def test_every_number_of_the_regional_product_is_in_its_record(products):
@@ -80,65 +78,3 @@ def test_areas_of_the_globe_and_of_given_bounds(products):
     )
     area = tables.cell_areas(bounds)
     assert area[0, 1] == pytest.approx(2 * area[0, 0])
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "text"),
-    [
-        ("slope", -1.0349e-4, "−0.103"), ("slope", -4e-7, "0.000"), ("slope_upper", 0.0012345, "1.234"),
-        ("p_value", 0.04949, "0.049"), ("p_value", 0.00099, "< 0.001"), ("p_value", 0.001, "0.001"),
-        ("slope_fixed_cells_p_value", 0.02, "0.020"), ("drying_share", 0.41058, "41.1"), ("drying_share", 0.0, "0.0"),
-        ("area_km2", 128_682_000.0, "128,682"), ("area_km2", 80_740.0, "80.7"), ("n_cells", 12345, "12,345"),
-        ("partial_correlation: lai", -0.004, "0.00"), ("partial_correlation: lai", -0.456, "−0.46"),
-        ("slope", None, "–"), ("p_value", float("nan"), "–"), ("label", "Globe", "Globe"),
-    ],
-)  # fmt: skip
-def test_rounding(key, value, text):
-    assert tables.shown(key, value) == text
-
-
-@given(st.floats(-1e3, 1e3), st.integers(0, 4))
-def test_rounded_numbers_read_back(value: float, decimals: int):
-    text = tables.number(value, decimals)
-    back = float(text.replace("−", "-").replace(",", ""))
-    assert abs(back - value) <= 0.5 * 10.0**-decimals * (1 + 1e-9) + 1e-12
-    assert not (back == 0 and text.startswith("−"))
-
-
-def test_layout_joins_an_estimate_with_its_limits():
-    table = [{"key": "a", "label": "A", "slope": 1e-3, "slope_lower": -2e-4, "slope_upper": 2.2e-3, "extra": None}]
-    headers, text, rows = tables.layout(table)
-    assert headers[2] == "interval" and len(headers) == 3
-    assert text == [True, False, False]
-    assert rows == [["A", "1.000", "−0.200 to 2.200"]]
-
-
-def test_markdown(products):
-    text = markdown(summary_tables(products)["regions"])
-    lines = text.splitlines()
-    assert lines[0].startswith("|") and "Trend" in lines[0]
-    assert len({line.count("|") for line in lines}) == 1
-    assert lines[1].startswith("| --- | ---: |")
-    assert len(lines) == 2 + 4
-    assert markdown([]) == "(empty)"
-    assert r"a\|b" in markdown([{"label": "a|b", "slope": 1.0}])
-
-
-def test_scorecard_verdicts(scorecard):
-    rows = {row["name"]: row for row in tables.scorecard_table(scorecard)}
-    assert rows["detectable"]["verdict"] == "pass" and rows["detectable"]["wanted"] == "at least 0.95"
-    assert "41,234,567" in rows["detectable"]["details"]
-    assert rows["driver"]["verdict"] == "fail"
-    assert rows["driver named without"]["verdict"] == "pass" and "at most" in rows["driver named without"]["wanted"]
-    assert rows["recall · WW"]["verdict"] == "no value" and rows["recall · WW"]["score"] == "–"
-    assert rows["not significant · phi 0.4"]["verdict"] == "" and rows["not significant · phi 0.4"]["score"] == "0.830"
-    assert rows["skill · mean error"]["score"] == "−1.20 × 10⁻⁵"
-    assert len(rows) == 11
-
-
-@pytest.mark.parametrize(("limit", "score", "verdict"), [
-    ("wanted", 0.95, "pass"), ("wanted", 0.9499, "fail"),
-    ("wanted_at_most", 0.95, "pass"), ("wanted_at_most", 0.951, "fail"),
-])  # fmt: skip
-def test_limits_are_inclusive(limit, score, verdict):
-    assert tables.scorecard_table({"x": {"score": score, limit: 0.95}})[0]["verdict"] == verdict

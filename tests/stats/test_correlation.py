@@ -134,7 +134,9 @@ def test_effective_degrees_of_freedom_are_definition_10_with_gaps(rng: np.random
 def test_degrees_of_freedom_never_fall_below_one(rng: np.random.Generator) -> None:
     slow, quick = label(np.arange(22.0)[np.newaxis] ** 1.5), label((-1.0) ** np.arange(22)[np.newaxis])
     target = slow + 0.01 * rng.normal(size=(1, 22))
-    out = partial_correlation(target, xr.Dataset({"slow": slow, "quick": quick}), dof="effective").isel(driver=0, cell=0)
+    out = partial_correlation(target, xr.Dataset({"slow": slow, "quick": quick}), dof="effective").isel(
+        driver=0, cell=0
+    )
     assert out.n_effective - 3 < 0.5 and out.df == 1
     assert (out.r_lower, out.r_upper) == (-1, 1) and 0 < out.p_value < 0.01
 

@@ -1,0 +1,124 @@
+"""How numbers and tables are written for readers: rounding, units, dashes, Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+Record = dict[str, Any]
+Table = list[Record]
+
+DASH = "–"
+MINUS = "−"
+
+_HEADERS = {
+    "label": "",
+    "driver": "Driver",
+    "class": "Class",
+    "reason": "Status",
+    "meaning": "Meaning",
+    "name": "Score",
+    "score": "Reached",
+    "wanted": "Wanted",
+    "verdict": "Verdict",
+    "details": "Details",
+    "slope": "Trend (10⁻³/yr)",
+    "mean_of_slopes": "Mean of trends (10⁻³/yr)",
+    "slope_fixed_cells": "Trend, fixed cells (10⁻³/yr)",
+    "p_value": "p",
+    "slope_fixed_cells_p_value": "p",
+    "drying_share": "Drying (%)",
+    "wetting_share": "Wetting (%)",
+    "area_km2": "Area (10³ km²)",
+    "covered_area_km2": "With data (10³ km²)",
+    "n_cells": "Cells",
+    "share": "Share (%)",
+    "positive_share": "Positive (%)",
+    "negative_share": "Negative (%)",
+    "share_of_change": "Of changed area (%)",
+    "share_of_land": "Of land with a trend (%)",
+    "share_of_all_land": "Of all land (%)",
+    "expected_share": "Of changed area by chance (%)",
+}
+
+
+def words(name: str) -> str:
+    """A role's name for readers."""
+    return "LAI" if name == "lai" else name.replace("_", " ")
+
+
+def percent(share: float | None) -> str:
+    """A share 0..1 as ``12.3 %``, a dash where it is missing."""
+    return DASH if share is None else f"{number(100 * share, 1)} %"
+
+
+def number(value: float, decimals: int) -> str:
+    """A rounded number with a true minus sign and no negative zero."""
+    text = f"{abs(value):,.{decimals}f}"
+    negative = value < 0 and any(digit not in "0.,-" for digit in text)
+    return (MINUS if negative else "") + text
+
+
+def shown(key: str, value: Any) -> str:
+    """A value of a record as readers see it: slopes in 1e-3, shares in %, areas in 1000 km2, None as a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return DASH
+    if isinstance(value, str):
+        return value
+    if key.endswith("p_value"):
+        return "< 0.001" if value < 0.001 else number(value, 3)
+    if "slope" in key:
+        return number(1e3 * value, 3)
+    if "share" in key:
+        return number(100 * value, 1)
+    if key.endswith("km2"):
+        return number(value / 1e3, 0 if value >= 1e5 or value == 0 else 1)
+    if "correlation" in key:
+        return number(value, 2)
+    return number(value, 0) if float(value).is_integer() else number(value, 3)
+
+
+def layout(table: Sequence[Record]) -> tuple[list[str], list[bool], list[list[str]]]:
+    """Headers, which columns are text, and the rounded cells; an estimate and its limits share two columns.
+
+    Columns without a single value are left out; ``key`` is for machines and is not shown.
+    """
+    keys = [key for key in table[0] if key != "key" and any(row[key] is not None for row in table)]
+    headers, text, columns = [], [], []
+    for key in keys:
+        if key.endswith("_upper") and f"{key.removesuffix('_upper')}_lower" in keys:
+            continue
+        if key.endswith("_lower") and f"{key.removesuffix('_lower')}_upper" in keys:
+            upper = f"{key.removesuffix('_lower')}_upper"
+            headers.append("interval")
+            columns.append([_interval(key, row[key], row[upper]) for row in table])
+            text.append(False)
+            continue
+        headers.append(_header(key))
+        columns.append([words(row[key]) if key == "driver" else shown(key, row[key]) for row in table])
+        text.append(any(isinstance(row[key], str) for row in table))
+    return headers, text, [list(cells) for cells in zip(*columns, strict=True)]
+
+
+def markdown(table: Sequence[Record]) -> str:
+    """The table in GitHub's Markdown, rounded as on the page; an empty table says so."""
+    if not table:
+        return "(empty)"
+    headers, text, rows = layout(table)
+    lines = [headers, ["---" if is_text else "---:" for is_text in text], *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _header(key: str) -> str:
+    if ":" in key:
+        name, driver = key.split(": ")
+        prefix = "r" if name == "partial_correlation" else name.replace("_", " ")
+        return f"{prefix}, {words(driver)}"
+    return _HEADERS.get(key, key.replace("_", " "))
+
+
+def _interval(key: str, lower: Any, upper: Any) -> str:
+    if lower is None or upper is None:
+        return DASH
+    return f"{shown(key, lower)} to {shown(key, upper)}"

@@ -1,0 +1,74 @@
+"""The sample world's scorecard as a table with verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from smcloud.report.rounding import DASH, MINUS, Record, Table, number
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
+    """A nested scorecard as records of ``name, score, wanted, verdict, details``.
+
+    A mapping with ``score`` is one row; ``wanted`` is its lower and ``wanted_at_most`` its upper limit,
+    and only with one of them there is a verdict. Other numbers are rows without one.
+    """
+    rows: Table = []
+
+    def visit(path: tuple[str, ...], value: Any) -> None:
+        if isinstance(value, Mapping) and "score" in value:
+            rows.append(_scored(path, value))
+        elif isinstance(value, Mapping):
+            for key, inner in value.items():
+                visit((*path, str(key)), inner)
+        else:
+            rows.append({"name": _path(path), "score": _free(value), "wanted": "", "verdict": "", "details": ""})
+
+    visit((), scorecard)
+    return rows
+
+
+def _path(path: Sequence[str]) -> str:
+    return " · ".join(part.replace("_", " ") for part in path) or "score"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _free(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return DASH
+    if not _is_number(value):
+        return str(value)
+    size = abs(float(value))
+    if 0 < size < 0.01:
+        digits, power = f"{float(value):.2e}".split("e")
+        return f"{digits.replace('-', MINUS)} × 10{str(int(power)).translate(_SUPERSCRIPT)}"
+    return number(float(value), 0 if size >= 1 and size == int(size) else 3)
+
+
+def _scored(path: tuple[str, ...], value: Mapping[str, Any]) -> Record:
+    score = value["score"]
+    known = _is_number(score)
+    wanted, passes = [], []
+    if "wanted" in value:
+        wanted.append(f"at least {value['wanted']:g}")
+        passes.append(known and score >= value["wanted"])
+    if "wanted_at_most" in value:
+        wanted.append(f"at most {value['wanted_at_most']:g}")
+        passes.append(known and score <= value["wanted_at_most"])
+    rest = {key: inner for key, inner in value.items() if key not in ("score", "wanted", "wanted_at_most")}
+    return {
+        "name": _path(path),
+        "score": _free(score),
+        "wanted": ", ".join(wanted),
+        "verdict": "" if not passes else "no value" if not known else "pass" if all(passes) else "fail",
+        "details": "; ".join(f"{_path([key]).replace('km2', 'km²')} {_free(inner)}" for key, inner in rest.items()),
+    }

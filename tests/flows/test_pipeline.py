@@ -1,0 +1,55 @@
+"""The flow on a real in-process Prefect server: what it returns, retries and refuses."""
+
+import json
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from flows import pipeline as flow_module
+from smcloud import pipeline
+from smcloud.errors import RangeError, UnreachableError
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect_server():
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def test_the_flow_publishes_then_finds_its_work_done(small_world):
+    config = str(small_world())
+    first = flow_module.run(config)
+    assert first["status"] == "published" and first["release"] == 1
+    assert set(first["seconds"]) == {"check", "ingest", "compute", "publish", "report"}
+    assert json.loads(json.dumps(first)) == first
+    again = flow_module.run(config)
+    assert (again["status"], again["release"]) == ("already published", 1)
+
+    from prefect.artifacts import Artifact
+
+    regional = Artifact.get("smcloud-regional")
+    assert regional is not None and "Globe" in str(regional.data)
+
+
+@pytest.mark.parametrize(("error", "tries"), [(UnreachableError("the store is away"), 3), (RangeError("bad"), 1)])
+def test_only_what_passes_by_itself_is_tried_again(small_world, monkeypatch, error, tries):
+    calls = []
+
+    def failing(config, job):
+        calls.append(job)
+        if len(calls) < 3:
+            raise error
+        return pipeline.ingest(config, job)
+
+    task = flow_module.STAGES["ingest"].with_options(retry_delay_seconds=0, retry_jitter_factor=None)
+    monkeypatch.setattr(task, "fn", failing)
+    monkeypatch.setitem(flow_module.STAGES, "ingest", task)
+    config = str(small_world())
+    if tries == 1:
+        with pytest.raises(RangeError):
+            flow_module.run(config)
+    else:
+        assert flow_module.run(config)["status"] == "published"
+    assert len(calls) == tries

@@ -1,0 +1,162 @@
+"""The scorecard itself, the scores of right statistics, and that each mistake lowers the score it should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from smcloud.errors import GridError
+from smcloud.sample import SampleWorld, annual_world, scorecard
+from smcloud.sample.coefficients import YEARS
+from smcloud.stats import linear_trend
+
+from .conftest import DRIVERS, FromBytes, products_of, score_of, seed_of
+
+CLASSES = ("DD", "DW", "WD", "WW", "TD", "TW")
+Worlds = list[tuple[xr.Dataset, xr.Dataset]]
+
+
+def perfect(truth: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+    code = truth["ddww_class"].where(truth["ddww_class"] < 7, 0)
+    trend = xr.Dataset({"slope": truth["beta"], "p_value": xr.where(truth["beta"] == 0, 1.0, 0.0)})
+    drivers = xr.Dataset({"dominant_driver": truth["driver"]}, {"driver": DRIVERS})
+    return trend, drivers, xr.Dataset({"ddww_class": code})
+
+
+def test_perfect_products_score_one_and_reach_json(three_worlds: Worlds) -> None:
+    truth = three_worlds[0][1]
+    card = scorecard(truth, *perfect(truth))
+    assert card["detectable"]["score"] == card["driver"]["score"] == 1
+    assert card["driver_named_without"]["score"] == 0
+    assert all(card["recall"][name]["score"] == 1 for name in CLASSES)
+    assert {key: entry["score"] for key, entry in card["not_significant"].items()} == dict.fromkeys(
+        ("phi 0", "phi 0.2", "phi 0.4"), 1.0
+    )
+    assert card["skill"]["pearson_r"] == pytest.approx(1) and card["skill"]["rmse"] == pytest.approx(0, abs=1e-12)
+    assert 1e6 < card["detectable"]["area_km2"] < 1.5e8
+    assert card["unscored_share"]["weak"] < 0.15
+    assert json.loads(json.dumps(card, allow_nan=False)) == card
+
+
+def test_scores_are_shares_of_area_and_read_latitude_either_way(three_worlds: Worlds) -> None:
+    truth = three_worlds[0][1]
+    trend, drivers, ddww = perfect(truth)
+    north = truth["lat"] > 0
+    trend["p_value"] = trend["p_value"].where(north, 1.0)
+    ddww["ddww_class"] = ddww["ddww_class"].where(north, 255)
+    card = scorecard(truth, trend.sortby("lat", ascending=False), drivers, ddww)
+    weight = np.cos(np.deg2rad(truth["lat"])) * (truth["delta"] >= 4)
+    assert card["detectable"]["score"] == pytest.approx(float(weight.where(north, 0).sum() / weight.sum()))
+    for code, name in enumerate(CLASSES, 1):
+        weight = np.cos(np.deg2rad(truth["lat"])) * (truth["ddww_class"] == code)
+        assert card["recall"][name]["score"] == pytest.approx(float(weight.where(north, 0).sum() / weight.sum()))
+
+
+def test_wrong_sign_missing_values_and_ties_are_misses(three_worlds: Worlds) -> None:
+    truth = three_worlds[0][1]
+    trend, drivers, ddww = perfect(truth)
+    assert scorecard(truth, trend.assign(slope=-trend["slope"]), drivers, ddww)["detectable"]["score"] == 0
+    assert scorecard(truth, trend * np.nan, drivers, ddww)["detectable"]["score"] == 0
+    for code in (254, 255):
+        tied = drivers.assign(dominant_driver=xr.full_like(drivers["dominant_driver"], code))
+        assert scorecard(truth, trend, tied, ddww)["driver"]["score"] == 0
+
+
+def test_drivers_are_matched_by_name(three_worlds: Worlds) -> None:
+    truth = three_worlds[0][1]
+    trend, drivers, ddww = perfect(truth)
+    code = drivers["dominant_driver"]
+    turned = xr.Dataset(
+        {"dominant_driver": xr.where((code >= 1) & (code <= 3), 4 - code, code)}, {"driver": DRIVERS[::-1]}
+    )
+    assert scorecard(truth, trend, turned, ddww)["driver"]["score"] == 1
+    assert scorecard(truth, trend, drivers.assign_coords(driver=np.roll(DRIVERS, 1)), ddww)["driver"]["score"] == 0
+
+
+def test_other_cells_are_refused(three_worlds: Worlds) -> None:
+    truth = three_worlds[0][1]
+    trend, drivers, ddww = perfect(truth)
+    with pytest.raises(GridError, match="not on the cells"):
+        scorecard(truth, trend.isel(lon=slice(1, None)), drivers, ddww)
+
+
+def test_scores_at_three_seeds(three_worlds: Worlds) -> None:
+    for annual, truth in three_worlds:
+        card = score_of(annual, truth)
+        assert card["detectable"]["score"] >= 0.97
+        assert card["driver"]["score"] >= 0.95
+        assert card["driver_named_without"]["score"] <= 0.20
+        assert all(card["recall"][name]["score"] >= 0.93 for name in CLASSES)
+        assert card["skill"]["pearson_r"] > 0.97
+
+
+def test_shuffled_years_and_other_labels_lose_the_scores(three_worlds: Worlds) -> None:
+    rng = np.random.default_rng(1)
+    for annual, truth in three_worlds:
+        sm = rng.permuted(annual["soil_moisture"].values, axis=0)
+        card = score_of(annual.assign(soil_moisture=(annual["soil_moisture"].dims, sm)), truth)
+        assert card["detectable"]["score"] <= 0.08 and card["driver"]["score"] <= 0.10
+        p = products_of(annual)
+        other = p.drivers.assign_coords(driver=np.roll(DRIVERS, 1))
+        assert scorecard(truth, p.trend, other, p.ddww)["driver"]["score"] <= 0.15
+
+
+def test_cells_without_a_trend_over_twenty_seeds() -> None:
+    kept: dict[str, list[float]] = {}
+    for seed in range(seed_of("gauge"), seed_of("gauge") + 20):
+        annual, truth = annual_world(seed)
+        p = linear_trend(annual["soil_moisture"], dim="year")["p_value"]
+        area = np.cos(np.deg2rad(truth["lat"])) * ((truth["ddww_class"] == 0) & (truth["sensor_step"] == 0))
+        for phi in (0.0, 0.2, 0.4):
+            weight = area.where(truth["phi"] == phi, 0)
+            kept.setdefault(str(phi), []).append(float(weight.where(p >= 0.05, 0).sum() / weight.sum()))
+    mean = {phi: np.mean(scores) for phi, scores in kept.items()}
+    assert mean["0.0"] >= 0.92
+    assert abs(mean["0.2"] - (1 - 0.105)) <= 0.03
+    assert abs(mean["0.4"] - (1 - 0.188)) <= 0.03
+
+
+def test_true_global_slope_lies_in_the_interval() -> None:
+    series = []
+    for seed in range(seed_of("globe"), seed_of("globe") + 200):
+        world = SampleWorld(seed)
+        area = np.cos(np.deg2rad(world.geo.lat)) * ~world.geo.empty
+        series.append(area @ world.anomaly[:, 1 : 1 + len(YEARS)] / area.sum())
+    true = area @ world.physics.beta / area.sum()
+    years = {"year": np.array(YEARS, float)}
+    fit = linear_trend(xr.DataArray(np.array(series), years, ("seed", "year")), dim="year", interval="effective")
+    inside = ((fit["slope_lower"] <= true) & (true <= fit["slope_upper"])).mean()
+    assert 0.905 <= float(inside) <= 0.985
+
+
+MISTAKES: dict[str, tuple[dict[str, object], Callable[[dict, dict], bool]]] = {
+    "flags off": ({"flags": False}, lambda right, wrong: wrong["detectable"]["score"] < 0.6),
+    "fill not masked": ({"lai_fill": False}, lambda right, wrong: wrong["driver"]["score"] < 0.85),
+    "precipitation not shifted": ({"shift": False}, lambda right, wrong: wrong["driver"]["score"] < 0.90),
+    "nearest instead of conservative": ({"nearest": True}, lambda right, wrong: wrong["driver"]["score"] < 0.80),
+    "tail kept": ({"last": 2022}, lambda right, wrong: wrong["driver"]["score"] < 0.70),
+    "LAI scale wrong": ({"lai_scale": 0.01}, lambda right, wrong: wrong["driver"]["score"] < 0.85),
+    "index time": ({"index_time": True}, lambda right, wrong: wrong["skill"]["rmse"] > 1.2 * right["skill"]["rmse"]),
+}
+
+
+@pytest.fixture(scope="module")
+def right(from_bytes: FromBytes) -> dict:
+    return score_of(from_bytes.annual(), from_bytes.truth)
+
+
+def test_the_written_world_reaches_the_scores(right: dict) -> None:
+    assert right["detectable"]["score"] >= 0.97 and right["driver"]["score"] >= 0.95
+    assert right["driver_named_without"]["score"] <= 0.20
+    assert all(right["recall"][name]["score"] >= 0.93 for name in CLASSES)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_each_mistake_lowers_its_score(from_bytes: FromBytes, right: dict, name: str) -> None:
+    options, lowers = MISTAKES[name]
+    wrong = score_of(from_bytes.annual(**options), from_bytes.truth)  # type: ignore[arg-type]
+    assert lowers(right, wrong), {key: wrong[key] for key in ("detectable", "driver", "skill")}
