@@ -217,7 +217,7 @@ def _show_run(result: dict[str, Any], as_json: bool) -> None:
         print(f"  {name:<9} {url}")
     print(f"  {'report':<9} {result['report']}")
     if result.get("scorecard"):
-        from smcloud.report.tables import markdown, scorecard_table
+        from smcloud.report import markdown, scorecard_table
 
         print("\nscorecard against the known truth\n" + markdown(scorecard_table(result["scorecard"])))
     print("\nseconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))

@@ -81,6 +81,7 @@ BAD = [
     ({"period": "2000"}, "period", "2000"),
     ({"trend": {"test": "t"}}, "trend.test", "t"),
     ({"zones": {"limits": [0.65, 0.5]}}, "zones.limits", "[0.65, 0.5]"),
+    ({"zones": {"limits": [0.5, float("inf")]}}, "zones.limits.1", "inf"),
     ({"drivers": {"names": []}}, "drivers.names", "[]"),
     ({"drivers": {"names": None}}, "drivers.names", "None"),
     ({"drivers": {"names": ["lai", "lai"]}}, "drivers.names", "lai, lai"),

@@ -156,11 +156,19 @@ def _described(ds: xr.Dataset, months: Times) -> xr.Dataset:
         lon_bnds=(("lon", "bnds"), np.stack([lon[:-1], lon[1:]], axis=1)),
     )
     ds["lat"].attrs = {
-        "standard_name": "latitude", "long_name": "latitude", "units": "degrees_north", "axis": "Y", "bounds": "lat_bnds"
-    }  # fmt: skip
+        "standard_name": "latitude",
+        "long_name": "latitude",
+        "units": "degrees_north",
+        "axis": "Y",
+        "bounds": "lat_bnds",
+    }
     ds["lon"].attrs = {
-        "standard_name": "longitude", "long_name": "longitude", "units": "degrees_east", "axis": "X", "bounds": "lon_bnds"
-    }  # fmt: skip
+        "standard_name": "longitude",
+        "long_name": "longitude",
+        "units": "degrees_east",
+        "axis": "X",
+        "bounds": "lon_bnds",
+    }
     ds.attrs = {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": "Monthly soil moisture and its drivers on one grid",

@@ -76,7 +76,7 @@ def regrid_classes(da: xr.DataArray, classes: Sequence[int], lat: np.ndarray, lo
     if same_grid(da, lat, lon):
         return da.where(da.isin(list(classes))).astype(np.float64).assign_coords(lat=lat, lon=lon)
     shares = [regrid((da == code).astype(np.float64), lat, lon, 0.0) for code in classes]
-    stacked = xr.concat(shares, "class")
+    stacked = xr.concat(shares, "class").round(9)  # equal areas stay equal, whatever their rounding
     codes = xr.DataArray(np.asarray(classes, np.float64), dims="class")
     if stacked.chunks:
         stacked = stacked.chunk({"class": -1})

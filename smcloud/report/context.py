@@ -18,7 +18,7 @@ class ReportContext:
     ``config`` is the run's configuration as a nested mapping; ``inputs`` maps each role to
     ``entry, version, state, licence, citation``; ``seconds`` each stage to its time; ``notes`` are
     sentences about what was left out; ``scorecard`` is given for the sample world only;
-    ``land_mask`` is (lat, lon), 1 on land, or None where the run has none; ``resolution`` is in
+    ``land_mask`` is (lat, lon), above 0 on land, or None where the run has none; ``resolution`` is in
     degrees, None for a native grid.
     """
 

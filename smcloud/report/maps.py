@@ -204,10 +204,7 @@ def _draw(
     lat = edges(grid["lat"].values.astype(float), context.resolution)
     lon = edges(grid["lon"].values.astype(float), context.resolution)
     view = choose_projection(lat, lon)
-    if context.land_mask is None:
-        land = ~missing
-    else:
-        land = sorted_grid(context.land_mask).values == 1
+    land = ~missing if context.land_mask is None else sorted_grid(context.land_mask).values > 0
     colours = np.where((land | ~missing)[..., None], colours, np.uint8(0))
     left, right, bottom, top = view.extent
     axes.set(xlim=(left, right), ylim=(bottom, top))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from smcloud.report.context import ReportContext
@@ -44,6 +46,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
     from jinja2 import Environment, StrictUndefined
 
     products = {name: _loaded(name, ds) for name, ds in products.items()}
+    context = _with_resolution(context, products)
     tables = summary_tables(products)
     pictures, absent = draw_all(products, context)
     template = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
@@ -93,6 +96,15 @@ def _loaded(name: str, ds: xr.Dataset) -> xr.Dataset:
     if name not in _USED:
         return ds.compute()
     return ds.drop_vars([key for key in ds.data_vars if key not in _USED[name]]).compute()
+
+
+def _with_resolution(context: ReportContext, products: Mapping[str, xr.Dataset]) -> ReportContext:
+    """The context with the resolution of an even native grid, as the trend product shows it."""
+    if context.resolution is not None or "trend" not in products:
+        return context
+    steps = np.concatenate([np.diff(products["trend"][axis].values.astype(float)) for axis in ("lat", "lon")])
+    even = min(products["trend"].sizes[axis] for axis in ("lat", "lon")) > 1 and np.ptp(np.abs(steps)) < 1e-3
+    return replace(context, resolution=round(float(np.abs(steps).mean()), 4)) if even else context
 
 
 def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[tuple[str, str]]:

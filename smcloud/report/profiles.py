@@ -118,7 +118,12 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=10, frameon=False, borderpad=0)
     else:
         axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
-    if not known.any():
+    if known.any():
+        # The wedge of a wide interval would flatten the series: it may run out of the picture.
+        heights = np.concatenate([line.get_ydata() for line in axes.lines])
+        room = 0.5 * (np.ptp(heights) or 0.01)
+        axes.set_ylim(heights.min() - room, heights.max() + room)
+    else:
         axes.set_yticks([])
     axes.set_xlim(years.min() - 0.8, years.max() + 0.8)
     axes.set_ylabel("m³ m⁻³", fontsize=10.5)

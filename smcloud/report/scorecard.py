@@ -17,7 +17,7 @@ def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
     """A nested scorecard as records of ``name, score, wanted, verdict, details``.
 
     A mapping with ``score`` is one row; ``wanted`` is its lower and ``wanted_at_most`` its upper limit,
-    and only with one of them there is a verdict. Other numbers are rows without one.
+    and only with one of them (not None) there is a verdict. Other numbers are rows without one.
     """
     rows: Table = []
 
@@ -51,17 +51,17 @@ def _free(value: Any) -> str:
     if 0 < size < 0.01:
         digits, power = f"{float(value):.2e}".split("e")
         return f"{digits.replace('-', MINUS)} × 10{str(int(power)).translate(_SUPERSCRIPT)}"
-    return number(float(value), 0 if size >= 1 and size == int(size) else 3)
+    return number(float(value), 0 if size >= 1000 or isinstance(value, int) else 3)
 
 
 def _scored(path: tuple[str, ...], value: Mapping[str, Any]) -> Record:
     score = value["score"]
     known = _is_number(score)
     wanted, passes = [], []
-    if "wanted" in value:
+    if value.get("wanted") is not None:
         wanted.append(f"at least {value['wanted']:g}")
         passes.append(known and score >= value["wanted"])
-    if "wanted_at_most" in value:
+    if value.get("wanted_at_most") is not None:
         wanted.append(f"at most {value['wanted_at_most']:g}")
         passes.append(known and score <= value["wanted_at_most"])
     rest = {key: inner for key, inner in value.items() if key not in ("score", "wanted", "wanted_at_most")}

@@ -472,6 +472,8 @@ def test_without_the_valid_end_the_poison_is_seen(tmp_path):
     with pytest.raises(RangeError) as err:
         judge("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
     assert "1e+06 m" in err.value.found
+    _, counters = computed(build(config, sources, month_range("2002-01", "2002-12")))
+    judge("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
 
 
 def test_a_source_without_the_attribute_of_its_valid_end(tmp_path):

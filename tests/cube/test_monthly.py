@@ -137,6 +137,8 @@ def test_lazy_with_a_chunk_for_each_calendar_year_and_few_tasks():
     assert value.chunks == days.chunks == ((9, 12, 5), (2,), (2, 1))
     added = len(value.__dask_graph__()) - len(da.__dask_graph__())
     assert added < 2.2 * da.data.npartitions  # a slice and a partial sum for each chunk, and the tree
+    needed = value.data.dask.get_all_dependencies()
+    assert max(len(keys) for keys in needed.values()) <= 16  # no task holds more partial sums than that
 
 
 # Rain spans nine orders of magnitude: plain float64 sums depend on the order of addition.

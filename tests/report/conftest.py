@@ -209,7 +209,7 @@ SCORECARD = {
     "driver": {"score": 0.911, "wanted": 0.92},
     "driver_named_without": {"score": 0.13, "wanted_at_most": 0.2},
     "recall": {"DD": {"score": 0.95, "wanted": 0.9}, "WW": {"score": float("nan"), "wanted": 0.9}},
-    "not_significant": {"phi 0.0": 0.951, "phi 0.4": 0.83},
+    "not_significant": {"phi 0.0": {"score": 0.951, "wanted": 0.92}, "phi 0.4": {"score": 0.83, "wanted": None}},
     "skill": {"pearson_r": 0.934, "rmse": 0.000312, "mean_error": -1.2e-5},
     "unscored_share": 0.31,
 }

@@ -234,5 +234,15 @@ def test_lazy_products_are_read_once_and_only_as_far_as_needed(products, context
         for name, ds in products.items()
     }
     assert render(counted, context) == files
+    unused = {"annual.soil_moisture", "drivers.partial_correlation", "trend.p_value"}
     assert set(reads.values()) == {1}
-    assert "trend.slope" in reads and not {"annual.soil_moisture", "drivers.partial_correlation"} & set(reads)
+    assert "trend.slope" in reads and not unused & set(reads)
+
+
+def test_an_even_native_grid_is_named_by_its_step(products, new_context):
+    native = new_context(resolution=None)
+    even = Page(render({"trend": products["trend"]}, native)["index.html"])
+    assert "Grid5° grid" in even.text
+    uneven = products["trend"].isel(lat=[0, 1, 3, 7])
+    got = Page(render({"trend": uneven}, new_context(resolution=None, land_mask=None))["index.html"])
+    assert "native grid" in got.text

@@ -67,3 +67,12 @@ def test_nothing_to_draw_is_said(empty, context):
     assert [text.get_text() for text in axes.texts] == ["No global trend could be computed"]
     said = [text.get_text() for text in profiles.zonal_profile(empty, context).axes[1].texts]
     assert len(said) == 18
+
+
+def test_a_wide_interval_does_not_flatten_the_series(products, context):
+    regional = products["regional"].copy(deep=True)
+    regional["slope_lower"][0], regional["slope_upper"][0] = -1.0, 1.0
+    axes = profiles.mean_series(products | {"regional": regional}, context).axes[0]
+    drawn = np.concatenate([line.get_ydata() for line in axes.lines])
+    low, high = axes.get_ylim()
+    assert low < drawn.min() and high > drawn.max() and high - low < 2.1 * np.ptp(drawn)

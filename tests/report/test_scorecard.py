@@ -15,6 +15,8 @@ def test_scorecard_verdicts(scorecard):
     assert rows["not significant · phi 0.4"]["verdict"] == "" and rows["not significant · phi 0.4"]["score"] == "0.830"
     assert rows["skill · mean error"]["score"] == "−1.20 × 10⁻⁵"
     assert len(rows) == 11
+    table = scorecard_table({"whole": {"score": 1.0, "area_km2": 71257369.443}, "cells": 3})
+    assert [row["score"] for row in table] == ["1.000", "3"] and table[0]["details"] == "area km² 71,257,369"
 
 
 @pytest.mark.parametrize(("limit", "score", "verdict"), [

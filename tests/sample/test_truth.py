@@ -53,7 +53,7 @@ def test_rho_is_what_sample_partial_correlations_scatter_about() -> None:
     white = truth["phi"].values[named] == 0
     bias = (np.log(19 / 18) + 1 / 18) / 2  # degrees of freedom of driver and residual, and the mean log of a chi-square
     assert abs(z[:, white].mean() - bias) < 0.02
-    assert 0.2 < z.std() < 0.35  # Fisher's 1/sqrt(22 - 3 - 2) is 0.24
+    assert 0.15 < z.std() < 0.3  # Fisher's 1/sqrt(22 - 3 - 2) is 0.24, less where a trend is most of the driver
     idle = (truth["driver"].values == 0) & np.isfinite(r[0][0])
     assert abs(np.nanmean([x[:, idle] for x in r])) < 0.01
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,18 @@ def test_an_older_release_is_verified_by_number(store: Store, released: Released
     assert verify(store)["release"] == 2
     with pytest.raises(IntegrityError, match="release 1"):
         verify(store, 1)
+
+
+def test_a_chunk_that_neither_store_nor_inventory_has(store: Store, released: Released) -> None:
+    released(store)
+    inventory = Path(store.join("cube/cube1.zarr/inventory.json"))
+    lost = "soil_moisture/c/1/0/0"
+    objects_left = [entry for entry in json.loads(inventory.read_bytes())["objects"] if entry["path"] != lost]
+    inventory.write_text(json.dumps({"schema": 1, "objects": objects_left}))
+    with pytest.raises(IntegrityError) as unlisted:
+        verify(store)
+    assert f"{lost} (not in the inventory)" in unlisted.value.found
+    Path(store.join("cube/cube1.zarr", lost)).unlink()
+    with pytest.raises(IntegrityError) as missing:
+        verify(store)
+    assert f"{lost} (missing)" in missing.value.found

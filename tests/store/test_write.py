@@ -42,6 +42,7 @@ def test_every_array_has_zstd_with_checksum_and_every_chunk(cube: xr.Dataset, st
     for name in names:
         metadata = json.loads(files(store)[f"{name}/zarr.json"])
         assert {"name": "zstd", "configuration": {"level": 3, "checksum": True}} in metadata["codecs"], name
+        assert (metadata["fill_value"] == "NaN") == metadata["data_type"].startswith("float"), name
     # One block is all NaN and one variable all zero: fill values, written all the same.
     for name, count in (("soil_moisture", 3 * 2 * 2), ("soil_moisture_days", 3 * 2 * 2), ("land_mask", 4)):
         assert sum(key.startswith(f"{name}/c/") for key in files(store)) == count
@@ -83,12 +84,14 @@ def test_each_block_is_computed_once_for_write_and_counters(store: Store) -> Non
     source = dask.array.map_blocks(
         block, dask.array.zeros((24, 200, 200), chunks=(24, 180, 180)), dtype=float, meta=np.empty((0, 0, 0))
     )
-    ds = xr.Dataset({"a": (("time", "lat", "lon"), source), "b": (("time", "lat", "lon"), source * 2)})
-    written, counters = dask.compute(stage(ds, store, PATH), {"sum": ds["a"].sum(), "bad": (source > 3).sum()})
+    # A chain with one end in the counters and one in the write is what dask fuses apart, and computes twice.
+    valid = dask.array.where(source > 0, source, np.nan)
+    ds = xr.Dataset({"a": (("time", "lat", "lon"), valid)})
+    written, counters = dask.compute(stage(ds, store, PATH), {"bad": ds["a"].isnull().sum()})
     assert calls == dict.fromkeys(calls, 1) and len(calls) == 4
-    assert counters["sum"] == 24 * 200 * 200 and counters["bad"] == 0
+    assert counters["bad"] == 0
     assert sum(np.asarray(part).nbytes for part in written) == 0
-    assert float(xr.open_zarr(store.url_of(PATH), consolidated=False)["b"].sum()) == 2 * 24 * 200 * 200
+    assert float(xr.open_zarr(store.url_of(PATH), consolidated=False)["a"].sum()) == 24 * 200 * 200
 
 
 @pytest.mark.parametrize("chunks", [(5, 200, 190), (26, 100, 190), (1, 1, 190), (7, 190, 181), (12, 180, 180)])

@@ -1,0 +1,42 @@
+"""What ships, and what the lock says."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_wheel_holds_catalogs_flows_and_data(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+    for needed in (
+        "smcloud/py.typed",
+        "smcloud/presets/peng2023.yaml",
+        "smcloud/report/page.html.j2",
+        "catalogs/public.yaml",
+        "catalogs/sample.yaml",
+        "flows/pipeline.py",
+    ):
+        assert needed in names
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_the_lock_pins_by_hash_and_names_no_host():
+    text = (ROOT / "infra" / "requirements.lock").read_text()
+    assert not re.search(r"https?://|index-url|find-links", text)
+    pins = re.findall(r"^[A-Za-z0-9_.\[\]-]+==.*?(?=^\S|\Z)", text, flags=re.M | re.S)
+    assert len(pins) > 100
+    assert not [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin]
+
+
+def test_importing_smcloud_is_light():
+    code = "import sys, smcloud, smcloud.cli; print(sorted({'numba','prefect','matplotlib','xskillscore','distributed'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert found.strip() == "[]"
