@@ -64,9 +64,8 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
         release = STAGES["publish"](settings, job, cube, products)
     with _timed("report", seconds):
         page = STAGES["report"](release, job.store, seconds, truth)
-    for name in ("regional", "ddww"):
-        if page["tables"].get(name):
-            create_markdown_artifact(key=f"smcloud-{name}", markdown=markdown(page["tables"][name]))
+    tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in page["tables"].items()]
+    create_markdown_artifact(key="smcloud-tables", markdown="\n\n".join(tables))
     return pipeline.summary("published", release, job.store, seconds) | {"scorecard": page["scorecard"]}
 
 

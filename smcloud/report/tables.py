@@ -18,8 +18,6 @@ import xarray as xr
 from smcloud.report.palette import CLASS_NAMES, CLASSES
 from smcloud.report.projection import edges
 from smcloud.report.rounding import Record, Table
-from smcloud.report.rounding import markdown as markdown
-from smcloud.report.scorecard import scorecard_table as scorecard_table
 from smcloud.stats.area import cell_area
 
 _ORDER = (

@@ -20,6 +20,7 @@ def mann_kendall(
     da: xr.DataArray | xr.Dataset,
     dim: str = "time",
     method: Literal["original"] = "original",
+    alpha: float = 0.05,
     min_valid: int = 3,
 ) -> xr.Dataset:
     """Mann-Kendall test for a monotonic trend along ``dim``, with the variance of independent samples.
@@ -27,7 +28,8 @@ def mann_kendall(
     Returns a Dataset over the other dimensions: ``s`` = sum over i < j of sgn(x_j - x_i), ``var_s`` with the ties of
     the values, ``tau`` (tau-b), ``z`` = (S - sgn S)/sqrt(Var S), two-sided ``p_value`` (float64), ``n`` (int32) and
     ``status`` (uint8 flags). The variables of a Dataset become the dimension ``variable``. Ties are exact equality.
-    Lazy for dask input. (Mann 1945, doi:10.2307/1907187; Kendall 1975)
+    Lazy for dask input. ``alpha`` is the level of the tests that a method makes on the way; "original" makes none, and
+    its p value does not depend on it. (Mann 1945, doi:10.2307/1907187; Kendall 1975)
 
     NaN rule: non-finite values are missing. Status 1 (empty) and 2 (fewer than ``min_valid`` samples): all NaN but
     ``n``. Status 3 (constant): S, Var S and Z 0, p 1, tau NaN.
@@ -35,6 +37,7 @@ def mann_kendall(
     Raises :class:`ConfigurationError`, :class:`VariableError`, :class:`CalendarError`, :class:`ChunkError`.
     """
     check_choice("method", method, ("original",))
+    check_alpha(alpha)
     check_min_valid(min_valid)
     array, t = time_series(da, dim)
     outputs = {name: ((), "float64") for name in ("s", "var_s", "tau", "z", "p_value")}

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import numpy as np
 import xarray as xr
 
 from smcloud.errors import ConfigurationError, NotAStoreError, SmcloudError, UnreachableError
@@ -140,7 +139,7 @@ def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
 
 
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Explicit encoding of every variable and coordinate: chunks, zstd with checksum, NaN as the fill of floats.
+    """Explicit encoding of every variable and coordinate: chunks, and zstd with checksum.
 
     It depends on names, shapes and types only, never on what a source was encoded with.
     """
@@ -152,11 +151,9 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
             "chunks": stored_chunks(variable),
             "compressors": (ZstdCodec(level=3, checksum=True),),
         }
-        if np.issubdtype(variable.dtype, np.floating):
-            # A chunk that is lost must not read as zero, not even without read_missing_chunks.
-            chosen["fill_value"] = variable.dtype.type("nan")
-            if name in ds.coords:
-                chosen["_FillValue"] = None
+        if name in ds.coords:
+            # A coordinate is never missing; CF allows it no fill value.
+            chosen["_FillValue"] = None
         encodings[str(name)] = chosen
     return encodings
 

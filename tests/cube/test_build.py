@@ -97,7 +97,7 @@ def datasets():
     sm[(flag & 63) != 0] = 0.9  # what a flag hides is wrong
     sm[rng.random(shape) < 0.05] = -9999.0
     flag[:, 0, 0] = 1  # never valid
-    sigma = np.where(sm < 0, -9999.0, sm / 10).astype(np.float32)
+    sigma = np.where((sm < 0) | (rng.random(shape) < 0.03), -9999.0, sm / 10).astype(np.float32)
     dims = ("time", "lat", "lon")
     cci = xr.Dataset(
         {
@@ -222,11 +222,16 @@ def expected_values():
     use = np.isin(cci["flag"].values, [0, 64])
     days = DAYS.to_pydatetime()
     with np.errstate(invalid="ignore"):
-        for name, raw in (("soil_moisture", "sm"), ("soil_moisture_uncertainty", "sm_uncertainty")):
-            values = np.where(use & (cci["sm"].values > -1), cci[raw].values, np.nan)
-            amount, hours = months_of(values, days, [24] * len(days), False)
-            out[name] = np.where(hours >= 5 * 24, amount / hours, np.nan)
+        sm = np.where(use & (cci["sm"].values > -1), cci["sm"].values, np.nan)
+        amount, hours = months_of(sm, days, [24] * len(days), False)
+        enough = hours >= 5 * 24
+        out["soil_moisture"] = np.where(enough, amount / hours, np.nan)
         out["soil_moisture_days"] = hours / 24
+        sigma = cci["sm_uncertainty"].values
+        amount, hours = months_of(
+            np.where(np.isfinite(sm) & (sigma > -1), sigma, np.nan), days, [24] * len(days), False
+        )
+        out["soil_moisture_uncertainty"] = np.where(enough, amount / hours, np.nan)
         era5 = DATA["era5"].sel(time=slice(None, "2003-01-01T00")).sortby("latitude")
         starts = era5["time"].to_index() - pd.Timedelta(hours=6)
         for name, raw, factor in (

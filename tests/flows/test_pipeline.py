@@ -29,8 +29,8 @@ def test_the_flow_publishes_then_finds_its_work_done(small_world):
 
     from prefect.artifacts import Artifact
 
-    regional = Artifact.get("smcloud-regional")
-    assert regional is not None and "Globe" in str(regional.data)
+    tables = Artifact.get("smcloud-tables")
+    assert tables is not None and "Globe" in str(tables.data)
 
 
 @pytest.mark.parametrize(("error", "tries"), [(UnreachableError("the store is away"), 3), (RangeError("bad"), 1)])

@@ -251,7 +251,7 @@ dask.compute(stage(ds, Store.open(sys.argv[1]), sys.argv[2]), scheduler="synchro
 def test_a_killed_writer_is_never_visible(store: Store, released: Released, product: xr.Dataset) -> None:
     released(store)
     path = "products/trend/run2.zarr"
-    killed = subprocess.run([sys.executable, "-c", KILLED, store.url, path], timeout=60)
+    killed = subprocess.run([sys.executable, "-c", KILLED, store.url, path], timeout=200)
     assert killed.returncode == -signal.SIGKILL
     left = [file for file in Path(store.join(path, "slope", "c")).rglob("*") if file.is_file()]
     assert 0 < len(left) < 3
