@@ -6,7 +6,6 @@ A catalog is intake's ``sources:`` form. It is read as plain YAML and checked ag
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -26,8 +25,8 @@ import yaml
 from pydantic import ValidationError
 
 from smcloud.catalog_schema import TEMPLATE, Args, Catalog, Entry, Metadata, VariableSpec, forbidden_template
-from smcloud.config import first_problem, read_yaml
 from smcloud.errors import CatalogError, ChunkError, SmcloudError, UnitError, UnreachableError, VariableError
+from smcloud.strict_yaml import first_problem, read_yaml
 
 __all__ = [
     "READERS",
@@ -39,13 +38,11 @@ __all__ = [
     "load_catalog",
     "open_entry",
     "same_units",
-    "source_state",
 ]
 
 READERS = ("default", "esa_cci")  # the other readers of the schema are not available yet
 MAX_CHUNK_BYTES = 2 * 2**30
 MAX_CHUNKS = 20_000_000
-FULL_DIGEST_BYTES = 2**30
 ANSWER_SECONDS = 15.0
 
 
@@ -78,7 +75,7 @@ def _read_text(path: str) -> tuple[bytes, str]:
     """The file's text and its directory, from a local path or any fsspec URL."""
     import fsspec
 
-    with _reaching(path, "check the path of the catalog"):
+    with reaching(path, "check the path of the catalog"):
         fs, key = fsspec.core.url_to_fs(path)
         try:
             text: bytes = fs.cat_file(key)
@@ -123,7 +120,7 @@ def _broken(err: ValidationError, where: str, model: type[Catalog] | type[Args])
     return CatalogError(what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}")
 
 
-def _resolved(catalog: Catalog, name: str) -> Entry:
+def resolved(catalog: Catalog, name: str) -> Entry:
     """The entry with the environment's values in its arguments, checked again with them.
 
     Raises :class:`UnreachableError` that names a variable that is not set.
@@ -155,7 +152,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     but metadata and coordinates is read. Raises :class:`CatalogError` for a reader that is not available,
     :class:`UnreachableError`, :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`.
     """
-    entry = _resolved(catalog, name)
+    entry = resolved(catalog, name)
     where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"
     if entry.metadata.reader not in READERS:
         raise CatalogError(
@@ -165,7 +162,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
             expected=f"reader {' or '.join(READERS)}",
             next="choose another entry in inputs of the configuration",
         )
-    with _reaching(where, f"smcloud catalog check {catalog.path}"):
+    with reaching(where, f"smcloud catalog check {catalog.path}"):
         _require_hosts(entry.args)
         if entry.driver == "zarr":
             _check_axes(entry.args, where)
@@ -251,7 +248,7 @@ def _check_axes(args: Args, where: str) -> None:
 
 
 @contextmanager
-def _reaching(where: str, remedy: str) -> Iterator[None]:
+def reaching(where: str, remedy: str) -> Iterator[None]:
     """Whatever a source's libraries raise becomes an :class:`UnreachableError` with one short line."""
     try:
         yield
@@ -324,68 +321,6 @@ def same_units(left: str, right: str) -> bool:
         return bool(cf_xarray.units.units.parse_units(left) == cf_xarray.units.units.parse_units(right))
     except (ValueError, TypeError, AttributeError, AssertionError, pint.errors.PintError):
         return False
-
-
-def source_state(catalog: Catalog, name: str) -> str:
-    """A fingerprint of what the source holds now and how it is read, never of its address.
-
-    Local sources: relative path, size and content of every file; beyond 1 GiB in all the time of change
-    stands for the content. Remote ones: the content of the Zarr metadata of the group and the variables, or a
-    single file's checksum, ETag or size. References: those of the reference file.
-    """
-    import fsspec
-
-    entry = _resolved(catalog, name)
-    digest = hashlib.sha256(entry.metadata.model_dump_json(exclude={"licence", "citation"}).encode())
-    digest.update(entry.args.model_dump_json(include={"xarray_kwargs"}).encode())
-    options = dict(entry.args.storage_options)
-    urls: tuple[str, ...] = entry.args.urls
-    if "fo" in options:
-        urls, options = (options["fo"],), options.get("target_options", {})
-    for url in urls:
-        with _reaching(f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
-            fs, key = fsspec.core.url_to_fs(url, **options)
-            fs.invalidate_cache()
-            paths = sorted(fs.glob(key)) if "*" in key else [key]
-            if not paths:
-                raise FileNotFoundError(url)
-            if {"file", "memory"} & ({fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)):
-                _digest_files(digest, fs, paths)
-            else:
-                for path in paths:
-                    _digest_object(digest, fs, path, entry)
-    return digest.hexdigest()[:16]
-
-
-def _digest_files(digest: hashlib._Hash, fs: Any, paths: list[str]) -> None:
-    files: dict[str, tuple[str, dict[str, Any]]] = {}
-    for path in paths:
-        found = fs.find(path, detail=True)
-        if not found:
-            raise FileNotFoundError(path)
-        for file, info in found.items():
-            files[file] = (file.removeprefix(path) if file != path else "", info)
-    whole = sum(info["size"] for _, info in files.values()) <= FULL_DIGEST_BYTES
-    for file in sorted(files):
-        relative, info = files[file]
-        content = hashlib.sha256(fs.cat_file(file)).hexdigest() if whole else info.get("mtime", info.get("created"))
-        digest.update(f"{relative}\0{info['size']}\0{content}\n".encode())
-
-
-def _digest_object(digest: hashlib._Hash, fs: Any, path: str, entry: Entry) -> None:
-    """A remote Zarr group by its metadata, a remote file by what its store says of it."""
-    if entry.driver == "zarr" and "fo" not in entry.args.storage_options:
-        group = "/".join([path.rstrip("/"), *filter(None, [entry.args.xarray_kwargs.get("group")])])
-        variables = [f"{group}/{spec.name}" for spec in entry.metadata.variables.values()]
-        names = [f"{place}/{meta}" for place in [group, *variables] for meta in ("zarr.json", ".zmetadata", ".zarray")]
-        contents = fs.cat(names, on_error="omit")
-        if not contents:
-            raise FileNotFoundError(f"{group}/zarr.json or .zmetadata")
-        for name in sorted(contents):
-            digest.update(name.removeprefix(group).encode() + b"\0" + contents[name])
-        return
-    info = fs.info(path)
-    digest.update(str(next(filter(None, (info.get(key) for key in ("md5Hash", "ETag", "etag", "size"))), "")).encode())
 
 
 def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str, str]:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smcloud.config import Model, refusal
 from smcloud.errors import CatalogError
+from smcloud.strict_yaml import Model, refusal
 
 SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "reference", "memory")
 TARGET_SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "memory")

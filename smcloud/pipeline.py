@@ -17,10 +17,11 @@ import smcloud.cube
 import smcloud.products
 import smcloud.stats
 from smcloud import store as stores
-from smcloud.catalog import load_catalog, source_state
+from smcloud.catalog import load_catalog
 from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.cube import build, judge, open_sources, resolve_months
 from smcloud.errors import NothingPublishedError, SmcloudError, TooFewYearsError
+from smcloud.source_state import source_state
 from smcloud.store import Store
 
 STAGES = ("check", "ingest", "compute", "publish", "report")
@@ -99,7 +100,7 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
         _, counted = dask.compute(write, {role: dict(counters) for role, counters in cube.counters.items()})
         for role, source in sources.items():
             judge(role, counted[role], source.spec.valid_range, source.spec.units, source.where)
-        stores.seal(store, path)
+        stores.seal(store, path, expected=map(str, cube.dataset.variables))
     return _cube_record(job, path, built)
 
 
@@ -124,7 +125,8 @@ def _cube_record(job: Job, path: str, built: bool) -> dict[str, Any]:
 def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     """Cube to sealed products: the maps tile by tile, then what needs the whole field, then the tables.
 
-    Returns url, run id and inventory hash of each product. Products already sealed are kept.
+    Returns url, run id and inventory hash of each product. Products already sealed are kept. Without drivers
+    there is no drivers product, without an aridity index no ddww.
     """
     import dask
 
@@ -132,47 +134,54 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     products = smcloud.products
     path = {name: stores.product_path(name, job.run_id) for name in PRODUCTS}
 
-    def write(**datasets: xr.Dataset) -> None:
-        writes = {n: stores.stage(ds, store, path[n]) for n, ds in datasets.items() if not sealed(n)}
-        dask.compute(writes)
+    written: dict[str, list[str]] = {}
 
     def sealed(name: str) -> bool:
         return stores.is_sealed(store, path[name])
 
+    def write(datasets: Mapping[str, xr.Dataset]) -> None:
+        written.update({name: [str(v) for v in ds.variables] for name, ds in datasets.items()})
+        dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in datasets.items() if not sealed(name)})
+
     def opened(name: str) -> xr.Dataset:
         return stores.open_staged(store, path[name], TILES)
 
-    cube = stores.open_staged(store, stores.cube_path(job.cube_id), TILES)
-    write(annual=products.annual(cube, config))
+    write({"annual": products.annual(stores.open_staged(store, stores.cube_path(job.cube_id), TILES), config)})
     annual = opened("annual")
-    write(trend=products.trend_maps(annual, config), drivers=products.driver_maps(annual, config))
+    maps = {"trend": products.trend_maps(annual, config)}
+    if config.drivers.names:
+        maps["drivers"] = products.driver_maps(annual, config)
+    write(maps)
+    finish = {"trend": products.trend_fields, "drivers": products.driver_fields}
     fields = {}
-    for name, finish in (("trend", products.trend_fields), ("drivers", products.driver_fields)):
-        if not sealed(name):
-            stores.append(finish(opened(name).load(), config), store, path[name])
+    for name in maps:
         fields[name] = opened(name).load()
+        if not sealed(name):
+            more = finish[name](fields[name], config)
+            stores.append(more, store, path[name])
+            written[name] += [str(v) for v in more.variables if v not in written[name]]
+            fields[name] = opened(name).load()
+    tables = {}
     ddww = products.ddww(fields["trend"], annual, config)
     if ddww is not None:
         ddww = ddww.compute()
-        ddww = ddww.assign_attrs(ddww.attrs | products.ddww_attributes(ddww))
-    grouped = {
-        "regional": products.regions(annual["lat"], annual["lon"]),
-        "strata": products.strata(annual, fields["trend"], ddww, config),
+        tables["ddww"] = ddww.assign_attrs(ddww.attrs | products.ddww_attributes(ddww))
+    tables["regional"] = products.table(
+        annual, fields["trend"], fields.get("drivers"), *products.regions(annual["lat"], annual["lon"]), config
+    )
+    strata = products.strata(annual, fields["trend"], ddww, config)
+    if strata is not None:
+        tables["strata"] = products.table(annual, fields["trend"], fields.get("drivers"), *strata, config)
+    write(tables)
+    return {
+        name: {
+            "url": path[name],
+            "run_id": job.run_id,
+            "inventory_sha256": stores.seal(store, path[name], expected=written[name])["inventory_sha256"],
+        }
+        for name in PRODUCTS
+        if name in written
     }
-    tables = {
-        name: products.table(annual, fields["trend"], fields["drivers"], *groups, config)
-        for name, groups in grouped.items()
-        if groups is not None
-    }
-    if ddww is not None:
-        tables["ddww"] = ddww
-    write(**tables)
-    names = [name for name in PRODUCTS if name in tables or name not in ("ddww", "strata")]
-    return {name: {"url": path[name], "run_id": job.run_id, **_seal(store, path[name])} for name in names}
-
-
-def _seal(store: Store, path: str) -> dict[str, Any]:
-    return {"inventory_sha256": stores.seal(store, path)["inventory_sha256"]}
 
 
 def publish(
@@ -180,7 +189,7 @@ def publish(
 ) -> dict[str, Any]:
     """Make all products visible together: the next release of the store, or the one a racing twin made."""
     record = {
-        "cube": {"id": job.cube_id, "url": cube["url"], "period": list(job.period), "provisional": []},
+        "cube": {key: cube[key] for key in ("id", "url", "period")} | {"provisional": []},
         "products": {name: dict(product) for name, product in products.items()},
         "report": stores.report_path(job.run_id),
         "inputs": job.inputs,

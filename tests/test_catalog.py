@@ -20,9 +20,10 @@ import pytest
 import xarray as xr
 import yaml
 
-from smcloud.catalog import Catalog, check_entries, load_catalog, open_entry, same_units, source_state
+from smcloud.catalog import Catalog, check_entries, load_catalog, open_entry, same_units
 from smcloud.config import load_config
 from smcloud.errors import CatalogError, ChunkError, SmcloudError, UnitError, UnreachableError, VariableError
+from smcloud.source_state import source_state
 
 PUBLIC = Path(__file__).parents[1] / "catalogs" / "public.yaml"
 ENTRY: dict[str, Any] = {
@@ -577,7 +578,7 @@ def test_changed_content_or_reading_has_another_state(tmp_path: Path) -> None:
 
 
 def test_of_large_sources_the_time_of_change_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smcloud.catalog.FULL_DIGEST_BYTES", 10)
+    monkeypatch.setattr("smcloud.source_state.FULL_DIGEST_BYTES", 10)
     write_store(tmp_path / "a.zarr", small())
     first = state(tmp_path)
     assert state(tmp_path) == first

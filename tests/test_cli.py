@@ -55,7 +55,7 @@ BAD = {
     "missing key": ({}, {"catalog": None}, 2, "configuration", ["catalog"]),
     "unknown key": ({}, {"colour": "blue"}, 2, "configuration", ["colour"]),
     "unknown preset": ({}, {"preset": "peng2024"}, 2, "configuration", ["peng2024", "peng2023"]),
-    "unknown entry": ({}, {"inputs": {"soil_moisture": "moon"}}, 2, "catalog", ["moon", "world"]),
+    "unknown entry": ({}, {"inputs": {"soil_moisture": "moon", "lai": "world"}}, 2, "catalog", ["moon", "world"]),
     "unreachable source": (
         {"entry": lambda e: e["args"].update(urlpath="{{ CATALOG_DIR }}/gone.zarr")}, {}, 4, "unreachable", ["gone.zarr"],
     ),

@@ -142,8 +142,14 @@ def test_other_driver_settings_do_not_make_the_preset_list_strict() -> None:
     assert config.drivers.detrend is True
 
 
-def test_one_driver_at_least_must_remain() -> None:
-    error = refused(with_inputs("aridity_index"))
+def test_only_soil_moisture_is_required() -> None:
+    config = parse_config(with_inputs())
+    assert config.drivers.names == ()
+    assert dropped_drivers(config) == ["precipitation", "soil_temperature", "lai"]
+
+
+def test_a_list_of_ones_own_is_not_empty() -> None:
+    error = refused(with_inputs("precipitation") | {"drivers": {"names": []}})
     assert error.where == "run.yaml: drivers.names"
     assert "precipitation" in error.expected
 

@@ -84,6 +84,15 @@ def test_without_aridity_there_is_no_ddww_and_the_run_says_so(small_world):
     assert any("aridity_index" in note for note in pipeline.notes_on(config))
 
 
+def test_soil_moisture_alone_is_enough(small_world):
+    config = load_config(small_world(inputs={"soil_moisture": "world"}))
+    job, _, release = whole_job(config)
+    assert set(release["products"]) == {"annual", "trend", "regional"}
+    assert float(smcloud.open_product(job.store, "regional")["n_cells"].sel(region="globe")) == 23
+    page = pipeline.report(release, job.store)
+    assert page["report"].endswith("index.html")
+
+
 def test_workers_and_chunks_do_not_change_a_bit(small_world, tmp_path, monkeypatch):
     config = load_config(small_world())
     job, _, release = whole_job(config)

@@ -22,7 +22,7 @@ def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.Da
     finite = np.isfinite(da)
     return {
         "valid": finite.sum(),
-        "outside": ((da < low - slack) | (da > high + slack) | np.isinf(da)).sum(),
+        "outside": ((da < low - slack) | (da > high + slack)).sum(),
         "smallest": da.fillna(np.inf).min(),
         "largest": da.fillna(-np.inf).max(),
     }

@@ -115,11 +115,12 @@ def test_the_quarter_degree_grids_keep_the_mean():
 )
 @settings(max_examples=30, deadline=None)
 def test_mean_and_range_are_kept_for_any_pair_of_grids(source, target, shift, seed):
+    # Overlaps below a billionth of a cell count as none: a rounding, not a sliver of a cell.
     lat, lon = global_grid(source)
     da = noise(lat, lon + shift * source, seed)
     out = regrid(da, *global_grid(target))
     before = np.average(da, weights=area(lat, lon))
-    np.testing.assert_allclose(np.average(out, weights=area(*global_grid(target))), before, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(np.average(out, weights=area(*global_grid(target))), before, rtol=0, atol=1e-9)
     assert out.min() >= da.min() - 1e-12
     assert out.max() <= da.max() + 1e-12
 
