@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -239,6 +240,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point: every error becomes one message and the exit code of its class."""
+    warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
     given = sys.argv[1:] if arguments is None else arguments
     as_json, debug = "--json" in given, "--debug" in given
     if sys.stderr.isatty() or debug:

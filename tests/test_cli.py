@@ -57,7 +57,8 @@ BAD = {
     "unknown preset": ({}, {"preset": "peng2024"}, 2, "configuration", ["peng2024", "peng2023"]),
     "unknown entry": ({}, {"inputs": {"soil_moisture": "moon", "lai": "world"}}, 2, "catalog", ["moon", "world"]),
     "unreachable source": (
-        {"entry": lambda e: e["args"].update(urlpath="{{ CATALOG_DIR }}/gone.zarr")}, {}, 4, "unreachable", ["gone.zarr"],
+        {"entry": lambda e: e["args"].update(urlpath="{{ CATALOG_DIR }}/gone.zarr")},
+        {}, 4, "unreachable", ["gone.zarr"],
     ),
     "wrong unit": ({"change": wrong_unit}, {}, 3, "unit", ["precipitation", "K", "mm"]),
     "missing variable": (

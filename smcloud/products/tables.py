@@ -28,8 +28,8 @@ def table(
 ) -> xr.Dataset:
     """Trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
 
-    ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation``; ``groups`` (region or stratum,
-    lat, lon), ``labels`` and ``kinds`` are what :func:`~smcloud.products.regions.regions` or
+    ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation``; ``groups`` (region or
+    stratum, lat, lon), ``labels`` and ``kinds`` are what :func:`~smcloud.products.regions.regions` or
     :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
     cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
     sample size. Regions also get ``slope_fixed_cells``: the same of anomalies from each cell's own mean over a set of

@@ -97,5 +97,6 @@ def _lag1_of_residuals(series: xr.DataArray, ols: xr.Dataset) -> xr.DataArray:
     Pairs with a gap add nothing to the numerator; the residuals' mean is 0 by construction.
     """
     rest = series - (ols["slope"] * series["year"] + ols["intercept"])
-    r1 = ordered_sum(rest * rest.shift(year=1), "year") / ordered_sum(rest**2, "year")
+    squares = ordered_sum(rest**2, "year")
+    r1 = ordered_sum(rest * rest.shift(year=1), "year") / squares.where(squares > 0)
     return r1.clip(-0.99, 0.99).where(ols["stderr"] > 0)

@@ -64,6 +64,22 @@ def test_strata_against_plain_conditions(world: dict[str, xr.Dataset], config: R
         np.testing.assert_array_equal(once, land.astype(int), err_msg=kind)
 
 
+def test_a_limit_belongs_to_the_class_above_it(world: dict[str, xr.Dataset], config: RunConfig) -> None:
+    annual = world["annual"].copy(deep=True)
+    annual["elevation"][0, :6] = [200.0, 500.0, 1000.0, 2000.0, 0.0, -400.0]
+    annual["elevation"][0, 6] = np.nan
+    annual["lai"][:, 0, :4] = [0.5, 1.0, 2.0, 4.0]
+    mask = strata(annual, world["trend"], None, config).mask.isel(lat=0)
+    expected = {
+        "elevation": ["200-500", "500-1000", "1000-2000", "2000+", "0-200", "0-200", None],
+        "lai": ["0.5-1", "1-2", "2-4", "4+"],
+    }
+    for kind, names in expected.items():
+        for j, name in enumerate(names):
+            found = [s for s in mask["stratum"].values[mask.isel(lon=j)].tolist() if s.startswith(kind)]
+            assert found == ([] if name is None else [f"{kind}/{name}"])
+
+
 @pytest.mark.parametrize(
     ("dropped", "gone"),
     [("land_cover", "land_cover"), ("clay", "texture"), ("sand", "texture"), ("elevation", "elevation"), ("lai", "lai"),

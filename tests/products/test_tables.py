@@ -113,6 +113,26 @@ def test_wetter_cells_that_enter_late_do_not_move_the_fixed_set(
     assert abs(float(got["slope_fixed_cells"])) < 1e-5
 
 
+@pytest.mark.parametrize("missing", [range(4, 20, 3), range(0, 3), range(19, 22)], ids=["years", "start", "end"])
+def test_who_is_not_in_the_fixed_set(world: dict[str, xr.Dataset], config: RunConfig, missing: range) -> None:
+    annual = world["annual"]
+    rng = np.random.default_rng(5)
+    full = xr.full_like(annual["soil_moisture"], 0.2) + 0.01 * rng.normal(size=annual["soil_moisture"].shape)
+
+    def slope(moisture: xr.DataArray) -> float:
+        changed = annual.assign(soil_moisture=moisture)
+        groups = regions(annual["lat"], annual["lon"])
+        got = table(changed, world["trend"], world["drivers"], *groups, config)
+        return float(got["slope_fixed_cells"].sel(region="globe"))
+
+    without, poor, rich = full.copy(), full.copy(), full.copy()
+    without[:, 2, 2] = np.nan
+    poor[list(missing), 2, 2] = np.nan
+    rich[[4, 8, 12, 16], 2, 2] = np.nan  # 18 of 22 years, both ends
+    assert slope(poor) == slope(without)
+    assert slope(rich) != slope(without)
+
+
 def test_regions_without_cells_are_nan_and_zero(regional: xr.Dataset) -> None:
     row = regional.sel(region="0-10N")
     assert float(row["area_km2"]) == 0 and int(row["n_cells"]) == 0 and float(row["covered_area_km2"]) == 0
