@@ -13,6 +13,8 @@ from smcloud.errors import UnreachableError
 if TYPE_CHECKING:
     from distributed import Client
 
+LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
+
 
 @contextmanager
 def open_cluster(config: Cluster) -> Iterator[Client]:
@@ -36,11 +38,15 @@ def _local(config: Cluster) -> Iterator[Client]:
     threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None,
+            n_workers=1,
+            threads_per_worker=threads,
+            processes=False,
+            dashboard_address=LOOPBACK,
+            worker_dashboard_address=LOOPBACK,
             memory_limit=config.worker_memory or "auto",
         ) as cluster,
         Client(cluster) as client,
-    ):  # fmt: skip
+    ):
         yield client
 
 

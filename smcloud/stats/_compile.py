@@ -13,7 +13,6 @@ from typing import Any, cast
 import numba as nb
 
 _LOCK = threading.Lock()
-_BUILDERS: list[Callable[[], Callable[..., None]]] = []
 
 
 def jit[F: Callable[..., Any]](function: F) -> F:
@@ -38,7 +37,6 @@ def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
                 compiled = build()
             compiled(*values)
 
-        _BUILDERS.append(build)
         return cast(F, call)
 
     return decorate
@@ -47,12 +45,3 @@ def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
 def read_only(dtype: Any, ndim: int) -> Any:
     """Numba's type of a contiguous argument that is only read: blocks may come from read-only buffers."""
     return nb.types.Array(dtype, ndim, "C", readonly=True)
-
-
-def compile_all() -> None:
-    """Compile every kernel: what a worker does once, before the work."""
-    from smcloud.stats import _driver_kernels, _kernels  # noqa: F401  (importing registers their kernels)
-
-    with _LOCK:
-        for build in _BUILDERS:
-            build()

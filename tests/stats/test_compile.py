@@ -1,8 +1,6 @@
 import subprocess
 import sys
 
-from smcloud.stats._compile import _BUILDERS, compile_all
-
 
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -23,9 +21,3 @@ out = mann_kendall(da.chunk(cell=1)).compute(scheduler="threads", num_workers=16
 print(out.identical(mann_kendall(da)))
 """
     assert run(code).strip() == "True"
-
-
-def test_a_worker_can_compile_everything_before_the_work() -> None:
-    compile_all()
-    assert len(_BUILDERS) == 6
-    assert all(build.cache_info().currsize == 1 for build in _BUILDERS)
