@@ -13,7 +13,9 @@ from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DRIVER, NOT_SIGNIFICANT
 from smcloud.stats.area import cell_area
 
 SIGNIFICANT = 0.05
-NULL_REJECTION = {0.0: 0.08, 0.2: 0.105, 0.4: 0.188}  # OLS t test at n = 22; at phi 0 the least that is wanted
+# Rejections of the OLS t test at n = 22 without a trend: the mean over worlds. One world scatters around it, because its
+# neighbours go together, so it gets no verdict.
+NULL_REJECTION = {0.0: 0.050, 0.2: 0.105, 0.4: 0.188}
 
 
 def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: xr.Dataset) -> dict[str, Any]:
@@ -54,8 +56,8 @@ def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: x
     }
     for phi in np.unique(truth["phi"].values[land]):
         here = null & ~step & (truth["phi"].values == phi)
-        wanted = 1 - NULL_REJECTION[float(phi)] if float(phi) in NULL_REJECTION else None
-        card["not_significant"][f"phi {phi:g}"] = {"score": share(found == 0, here), "wanted": wanted}
+        expected = 1 - NULL_REJECTION[float(phi)] if float(phi) in NULL_REJECTION else None
+        card["not_significant"][f"phi {phi:g}"] = {"score": share(found == 0, here), "expected": expected}
     card["sensor_step_called_significant"] = {"score": share(p_value < SIGNIFICANT, land & step)}
     card["unscored_share"] = {
         "weak": share((delta > 0) & (delta < DETECTABLE), land),
