@@ -6,6 +6,7 @@ A catalog is intake's ``sources:`` form. It is read as plain YAML and checked ag
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -17,6 +18,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ __all__ = [
     "load_catalog",
     "open_entry",
     "same_units",
+    "unit_registry",
 ]
 
 READERS = ("default", "esa_cci")  # the other readers of the schema are not available yet
@@ -310,15 +313,24 @@ def _check_chunks(da: xr.DataArray, where: str) -> None:
         )
 
 
+@cache
+def unit_registry() -> Any:
+    """pint with the unit words of CF, made at the first unit that is not a plain match."""
+    logging.getLogger("pint.util").setLevel(logging.ERROR)  # it warns of every word that CF redefines
+    import cf_xarray.units
+
+    return cf_xarray.units.units
+
+
 def same_units(left: str, right: str) -> bool:
     """True where two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
     if left == right:
         return True
-    import cf_xarray.units
+    registry = unit_registry()
     import pint
 
     try:
-        return bool(cf_xarray.units.units.parse_units(left) == cf_xarray.units.units.parse_units(right))
+        return bool(registry.parse_units(left) == registry.parse_units(right))
     except (ValueError, TypeError, AttributeError, AssertionError, pint.errors.PintError):
         return False
 

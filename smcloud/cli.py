@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ import typer
 
 from smcloud.errors import InterruptedRunError, SmcloudError
 
+INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
 app = typer.Typer(
     name="smcloud",
     help="Soil-moisture trends, their drivers and the DDWW question: from a catalog to published Zarr.",
@@ -199,11 +201,12 @@ def _prefect_environment(home: str) -> None:
     for key, value in {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PREFECT_LOGGING_LEVEL": "ERROR",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     }.items():
         os.environ.setdefault(key, value)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else an interrupt ends in pages of cancelled futures
 
 
 log = logging.getLogger("smcloud")
@@ -246,21 +249,27 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if sys.stderr.isatty() or debug:
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
         log.setLevel(logging.DEBUG if debug else logging.INFO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way to say Ctrl-C
     try:
-        app(args=given, standalone_mode=False)
+        code = app(args=given, standalone_mode=False)
     except SmcloudError as err:
         _fail(err, as_json, debug)
-    except KeyboardInterrupt:
-        again = f"smcloud {' '.join(given)}"
-        _fail(InterruptedRunError("the run was interrupted", found="Ctrl-C", next=again), as_json, debug)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
     except Exception as err:
         usage = getattr(err, "format_message", None)  # click's usage errors
         if usage is None:
             raise
         _fail_usage(usage(), getattr(err, "exit_code", 2), as_json)
-    sys.exit(0)
+    if code == INTERRUPTED:
+        again = f"smcloud {' '.join(given)}"
+        _fail(
+            InterruptedRunError(
+                "the run was interrupted; what is sealed stays, and nothing unfinished is visible",
+                where="this process", found="Ctrl-C or a termination signal", expected="a run to its end", next=again,
+            ),
+            as_json,
+            debug,
+        )  # fmt: skip
+    sys.exit(code or 0)
 
 
 def _fail(err: SmcloudError, as_json: bool, debug: bool) -> NoReturn:

@@ -150,3 +150,18 @@ def test_ingest_then_compute_then_nothing(small_world, capsys, tmp_path):
     code, out, _ = call(capsys, "report", tmp_path / "store")
     assert code == 0 and "index.html" in out
     assert (tmp_path / "store" / "reports" / again["run_id"] / "index.html").stat().st_size > 5000
+
+
+def test_an_interrupted_run_says_how_to_go_on(small_world, capsys, monkeypatch, tmp_path):
+    config = small_world()
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "judge", interrupted)
+        code, _, err = call(capsys, "ingest", config)
+    assert code == 6
+    assert f"smcloud ingest {config}" in err
+    assert call(capsys, "products", tmp_path / "store", "--json")[1].strip() == "[]"
+    assert json.loads(call(capsys, "ingest", config, "--json")[1])["status"] == "built"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import xarray as xr
 
+from smcloud.catalog import unit_registry
 from smcloud.errors import UnitError
 
 CUBE_UNITS = {
@@ -25,13 +23,6 @@ CUBE_UNITS = {
     "land_mask": "1",
 }
 WATER_DENSITY = "1000 kg m-3"
-
-
-@cache
-def _registry() -> Any:
-    import cf_xarray.units  # pint with the unit words of CF
-
-    return cf_xarray.units.units
 
 
 def cube_units(role: str, units: str, aggregate: str) -> str:
@@ -66,7 +57,7 @@ def _linear(source: str, target: str, where: str) -> tuple[float, float]:
     """Factor and offset of ``target = factor * source + offset``."""
     import pint
 
-    registry = _registry()
+    registry = unit_registry()
     try:
         unit, wanted = registry.parse_units(source), registry.parse_units(target)
         quantity = registry.Quantity

@@ -13,8 +13,8 @@ from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DRIVER, NOT_SIGNIFICANT
 from smcloud.stats.area import cell_area
 
 SIGNIFICANT = 0.05
-# Rejections of the OLS t test at n = 22 without a trend: the mean over worlds. One world scatters around it, because its
-# neighbours go together, so it gets no verdict.
+# Rejections of the OLS t test at n = 22 without a trend: the mean over worlds. One world scatters around it,
+# because its neighbours go together, so it gets no verdict.
 NULL_REJECTION = {0.0: 0.050, 0.2: 0.105, 0.4: 0.188}
 
 
