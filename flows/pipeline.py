@@ -54,6 +54,8 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
         job = STAGES["check"](settings)
     release = pipeline.published(job)
     if release is not None:
+        if not pipeline.has_report(release, job.store):
+            STAGES["report"](release, job.store, seconds, truth)
         return pipeline.summary("already published", release, job.store, seconds)
     with open_cluster(settings.cluster):
         with _timed("ingest", seconds):

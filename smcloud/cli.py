@@ -15,9 +15,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from smcloud.errors import InterruptedRunError, SmcloudError
+from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
+signals: list[int] = []  # what has asked this process to stop
 app = typer.Typer(
     name="smcloud",
     help="Soil-moisture trends, their drivers and the DDWW question: from a catalog to published Zarr.",
@@ -92,6 +93,8 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
             products = pipeline.compute(settings, job)
         release = pipeline.publish(settings, job, cube, products)
         status = "published"
+    if not pipeline.has_report(release, job.store):
+        pipeline.report(release, job.store)
     _show(pipeline.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
 
 
@@ -125,10 +128,12 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Check every published byte of a release against its seal."""
-    from smcloud.store import Store
+    from smcloud.store import Store, require_store
     from smcloud.store import verify as verify_release
 
-    _show({"status": "verified"} | verify_release(Store.open(store), release), json_)
+    place = Store.open(store)
+    require_store(place)
+    _show({"status": "verified"} | verify_release(place, release), json_)
 
 
 @app.command(epilog="Example: smcloud report ./smcloud-demo --release 1")
@@ -145,11 +150,13 @@ def report(
 ) -> None:
     """Render the report of a release again."""
     from smcloud import pipeline
-    from smcloud.store import Store, newest_release, read_release
+    from smcloud.sample.demo import truth_beside
+    from smcloud.store import Store, newest_release, read_release, require_store
 
     place = Store.open(store)
+    require_store(place)
     record = newest_release(place) if release is None else read_release(place, release)
-    page = pipeline.report(record, place.url, truth=truth)
+    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
     _show({"status": "rendered", "release": record["number"], "report": page["report"]}, json_)
 
 
@@ -168,8 +175,9 @@ def catalog_check(
         return
     for name, state in entries.items():
         print(f"{name:<24} {state}")
-    unreached = sum(state != "ok" for state in entries.values())
-    print(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached")
+    unreached = sum(state.startswith("unreachable") for state in entries.values())
+    later = sum(state.startswith("reader") for state in entries.values())
+    print(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached, {later} wait for a reader")
 
 
 def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
@@ -181,6 +189,8 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
     job = pipeline.check(load_config(config))
     release = pipeline.published(job)
     if release is not None:
+        if not pipeline.has_report(release, job.store):
+            pipeline.report(release, job.store, truth=truth)
         return pipeline.summary("already published", release, job.store, {"check": time.perf_counter() - began})
     with tempfile.TemporaryDirectory(prefix="smcloud-prefect-", ignore_cleanup_errors=True) as home:
         _prefect_environment(home)
@@ -188,10 +198,17 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
         start = time.perf_counter()
         from flows.pipeline import run as flow
 
+        _quiet()  # again: Prefect sets levels when it is imported
         result: dict[str, Any] = flow(str(config), truth)
         total = time.perf_counter() - start
     result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
     return result
+
+
+def _quiet() -> None:
+    """Silence what prints pages of tracebacks before, and instead of, our message; ``--debug`` shows that one's own."""
+    for name in ("asyncio", "gcsfs", "distributed.worker.state_machine", "prefect._internal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _prefect_environment(home: str) -> None:
@@ -201,12 +218,12 @@ def _prefect_environment(home: str) -> None:
     for key, value in {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "PREFECT_CLIENT_MAX_RETRIES": "2",
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     }.items():
         os.environ.setdefault(key, value)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else an interrupt ends in pages of cancelled futures
 
 
 log = logging.getLogger("smcloud")
@@ -246,30 +263,50 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
     given = sys.argv[1:] if arguments is None else arguments
     as_json, debug = "--json" in given, "--debug" in given
+    if not debug:
+        _quiet()
     if sys.stderr.isatty() or debug:
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
         log.setLevel(logging.DEBUG if debug else logging.INFO)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way to say Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         code = app(args=given, standalone_mode=False)
     except SmcloudError as err:
         _fail(err, as_json, debug)
     except Exception as err:
+        if signals:  # Ctrl-C reaches Prefect's server too, and its client may fail before we are through
+            _fail_interrupted(given, as_json, debug)
         usage = getattr(err, "format_message", None)  # click's usage errors
         if usage is None:
-            raise
+            if debug:
+                raise
+            _fail(
+                UnexpectedError(f"{type(err).__name__}: {err}", next="run again with --debug for the traceback"),
+                as_json,
+                debug,
+            )
         _fail_usage(usage(), getattr(err, "exit_code", 2), as_json)
     if code == INTERRUPTED:
-        again = f"smcloud {' '.join(given)}"
-        _fail(
-            InterruptedRunError(
-                "the run was interrupted; what is sealed stays, and nothing unfinished is visible",
-                where="this process", found="Ctrl-C or a termination signal", expected="a run to its end", next=again,
-            ),
-            as_json,
-            debug,
-        )  # fmt: skip
+        _fail_interrupted(given, as_json, debug)
     sys.exit(code or 0)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    signals.append(number)
+    _quiet()
+    raise KeyboardInterrupt
+
+
+def _fail_interrupted(given: list[str], as_json: bool, debug: bool) -> NoReturn:
+    err = InterruptedRunError(
+        "the run was interrupted; what is sealed stays, and nothing unfinished is visible",
+        where="this process",
+        found="Ctrl-C or a termination signal",
+        expected="a run to its end",
+        next=f"smcloud {' '.join(given)}",
+    )
+    _fail(err, as_json, debug)
 
 
 def _fail(err: SmcloudError, as_json: bool, debug: bool) -> NoReturn:

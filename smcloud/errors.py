@@ -135,6 +135,12 @@ class UnreachableError(SmcloudError):
     code, exit_code = "unreachable", 4
 
 
+class SourceReadError(SmcloudError):
+    """A source opened, but its values could not be read: a chunk is broken or went away."""
+
+    code, exit_code = "source-read", 4
+
+
 class IntegrityError(SmcloudError):
     """Published bytes are not those that were sealed."""
 
@@ -157,6 +163,12 @@ class NothingPublishedError(SmcloudError):
     """A store, release or product that was asked for does not exist (yet)."""
 
     code, exit_code = "nothing-published", 2
+
+
+class UnexpectedError(SmcloudError):
+    """Something that no other class foresaw: a defect of smcloud or of what it runs on."""
+
+    code, exit_code = "unexpected", 1
 
 
 class InterruptedRunError(SmcloudError):

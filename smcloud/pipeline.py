@@ -7,7 +7,8 @@ store, never from stage to stage. Dask runs on whatever client is current. Stage
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +20,8 @@ import smcloud.stats
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.config import Grid, RunConfig, dropped_drivers
-from smcloud.cube import build, judge, open_sources, resolve_months
-from smcloud.errors import NothingPublishedError, SmcloudError, TooFewYearsError
+from smcloud.cube import Source, build, judge, open_sources, resolve_months
+from smcloud.errors import NothingPublishedError, SmcloudError, SourceReadError, TooFewYearsError
 from smcloud.source_state import source_state
 from smcloud.store import Store
 
@@ -97,11 +98,33 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
         sources = open_sources(config, load_catalog(config.catalog))
         cube = build(config, sources, resolve_months(config, sources))
         write = stores.stage(cube.dataset, store, path)
-        _, counted = dask.compute(write, {role: dict(counters) for role, counters in cube.counters.items()})
-        for role, source in sources.items():
-            judge(role, counted[role], source.spec.valid_range, source.spec.units, source.where)
+        counters = {role: dict(counters) for role, counters in cube.counters.items()}
+        try:
+            with _reading(sources):
+                _, counted = dask.compute(write, counters)
+            for role, source in sources.items():
+                judge(role, counted[role], source.spec.valid_range, source.spec.units, source.where)
+        except SmcloudError:
+            stores.discard(store, path)
+            raise
         stores.seal(store, path, expected=map(str, cube.dataset.variables))
     return _cube_record(job, path, built)
+
+
+@contextmanager
+def _reading(sources: Mapping[str, Source]) -> Iterator[None]:
+    """What sources, codecs and file systems raise while blocks are read, as one error of ours."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as err:
+        first = next(iter(str(err).splitlines()), "")
+        raise SourceReadError(
+            "a source cannot be read to its end",
+            where=", ".join(sorted({source.where for source in sources.values()})),
+            found=f"{type(err).__name__}: {first}",
+            expected="chunks that are there and decode",
+            next="smcloud run CONFIG --debug names the chunk; fetch the source again, then run again",
+        ) from err
 
 
 def require_cube(job: Job) -> dict[str, Any]:
@@ -141,7 +164,8 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
 
     def write(datasets: Mapping[str, xr.Dataset]) -> None:
         written.update({name: [str(v) for v in ds.variables] for name, ds in datasets.items()})
-        dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in datasets.items() if not sealed(name)})
+        missing = {name: products.stored(ds) for name, ds in datasets.items() if not sealed(name)}
+        dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in missing.items()})
 
     def opened(name: str) -> xr.Dataset:
         return stores.open_staged(store, path[name], TILES)
@@ -196,7 +220,10 @@ def publish(
         "config": config.model_dump(mode="json"),
         "code": _versions() | {"smcloud": importlib.metadata.version("smcloud")},
     }
-    return stores.publish(Store.open(job.store), record)
+    store = Store.open(job.store)
+    release = stores.publish(store, record)
+    stores.write_catalog(store)
+    return release
 
 
 def report(
@@ -230,6 +257,12 @@ def report(
     for name, content in render(products, context).items():
         stores.put(store, f"{place}/{name}", content)
     return {"report": store.url_of(release["report"]), "tables": summary_tables(products), "scorecard": scores}
+
+
+def has_report(release: Mapping[str, Any], store_url: str) -> bool:
+    """Whether the page of ``release`` is there: a run may have ended between publishing and reporting."""
+    store = Store.open(store_url)
+    return bool(store.fs.exists(store.join(release["report"])))
 
 
 def summary(status: str, release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -274,5 +307,6 @@ def notes_on(config: RunConfig) -> list[str]:
 def is_transient(error: BaseException) -> bool:
     """True where trying again may help: the network and its stores, never data or configuration."""
     if isinstance(error, SmcloudError):
-        return error.code == "unreachable"
+        lasting = isinstance(error.__cause__, (FileNotFoundError, PermissionError, NotADirectoryError))
+        return error.code == "unreachable" and not lasting
     return isinstance(error, (ConnectionError, TimeoutError))

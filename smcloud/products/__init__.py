@@ -4,6 +4,7 @@ Every function takes and returns lazy Datasets with CF attributes and neither re
 """
 
 from smcloud.products.annual import annual
+from smcloud.products.attributes import stored
 from smcloud.products.ddww import ddww, ddww_attributes
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.regions import regions, strata
@@ -17,6 +18,7 @@ __all__ = [
     "driver_fields",
     "driver_maps",
     "regions",
+    "stored",
     "strata",
     "table",
     "trend_fields",

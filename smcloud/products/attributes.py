@@ -130,6 +130,9 @@ TABLE: dict[str, dict[str, Any]] = {
     "partial_correlation": _about(
         "area-weighted mean of the partial correlation of all valid cells", cell_methods="area: mean"
     ),
+    "trend_contribution": _about(
+        "area-weighted mean of the part of the trend that goes with the driver's", SLOPE, cell_methods="area: mean"
+    ),
     "slope_fixed_cells": _about("trend of the area-weighted mean anomaly of a fixed set of cells", SLOPE),
     "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
@@ -185,7 +188,7 @@ TEXTS = {
 def document(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
     """``ds`` with the attributes of ``product``, and no others but those of the series and static roles of annual."""
     title, summary = TEXTS[product]
-    attrs: dict[str, Any] = {"Conventions": "CF-1.11 ACDD-1.3", "title": title, "summary": summary}
+    attrs: dict[str, Any] = {"Conventions": "CF-1.11, ACDD-1.3", "title": title, "summary": summary}
     attrs |= {"preset": config.preset, "alpha": config.alpha}
     if config.assumed:
         attrs["comment"] = f"Assumed, since the study does not say: {', '.join(config.assumed)}."
@@ -204,3 +207,9 @@ def document(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
         own = out[name].attrs if product == "annual" else {}
         out[name].attrs = own | VARIABLES[product].get(name, {})
     return out
+
+
+def stored(ds: xr.Dataset) -> xr.Dataset:
+    """``ds`` as it is published: maps in m3 m-3 yr-1 as float32, lazily; p values, tables and all else as they are."""
+    maps = {name: da for name, da in ds.data_vars.items() if {"lat", "lon"} <= {*da.dims}}
+    return ds.assign({name: da.astype("float32") for name, da in maps.items() if da.attrs.get("units") == SLOPE})

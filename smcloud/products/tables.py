@@ -28,7 +28,8 @@ def table(
 ) -> xr.Dataset:
     """Trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
 
-    ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation``; ``groups`` (region or
+    ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation`` and
+    ``trend_contribution``; ``groups`` (region or
     stratum, lat, lon), ``labels`` and ``kinds`` are what :func:`~smcloud.products.regions.regions` or
     :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
     cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
@@ -55,7 +56,8 @@ def table(
         "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
     }
     if drivers is not None:
-        columns["partial_correlation"] = area_weighted_series(drivers["partial_correlation"], weights, groups)["mean"]
+        for name in ("partial_correlation", "trend_contribution"):
+            columns[name] = area_weighted_series(drivers[name], weights, groups)["mean"]
     if set(kinds) <= set(REGIONAL_KINDS):
         anomalies = _fixed_anomalies(annual["soil_moisture"].where(on_land), config)
         columns |= _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config)

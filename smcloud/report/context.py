@@ -35,6 +35,12 @@ class ReportContext:
     resolution: float | None = None
 
     @property
+    def invented(self) -> bool:
+        """Whether this is about the sample world, whose catalog entries carry that version, and not about the Earth."""
+        versions = {str(entry.get("version", "")) for entry in self.inputs.values()}
+        return self.scorecard is not None or "sample world" in versions
+
+    @property
     def alpha(self) -> float:
         """The level of the tests."""
         return float(self.config.get("alpha", 0.05))

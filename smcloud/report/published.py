@@ -82,7 +82,7 @@ def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]
 
 def differences(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[str]:
     """What separates this run from the study as a whole."""
-    if context.scorecard is not None:
+    if context.invented:
         return ["The inputs are an invented world, so the published numbers cannot be met."]
     lines = []
     if context.period(products) != "2000–2021":

@@ -11,6 +11,7 @@ Table = list[Record]
 
 DASH = "–"
 MINUS = "−"
+WIDEST = 1.0  # m3 m-3 yr-1: soil moisture lies between 0 and 1, so a wider interval of its trend says nothing
 
 _HEADERS = {
     "label": "",
@@ -68,7 +69,7 @@ def shown(key: str, value: Any) -> str:
         return value
     if key.endswith("p_value"):
         return "< 0.001" if value < 0.001 else number(value, 3)
-    if "slope" in key:
+    if "slope" in key or "contribution" in key:
         return number(1e3 * value, 3)
     if "share" in key:
         return number(100 * value, 1)
@@ -92,7 +93,7 @@ def layout(table: Sequence[Record]) -> tuple[list[str], list[bool], list[list[st
         if key.endswith("_lower") and f"{key.removesuffix('_lower')}_upper" in keys:
             upper = f"{key.removesuffix('_lower')}_upper"
             headers.append("interval")
-            columns.append([_interval(key, row[key], row[upper]) for row in table])
+            columns.append([interval(key, row[key], row[upper]) for row in table])
             text.append(False)
             continue
         headers.append(_header(key))
@@ -106,19 +107,28 @@ def markdown(table: Sequence[Record]) -> str:
     if not table:
         return "(empty)"
     headers, text, rows = layout(table)
-    lines = [headers, ["---" if is_text else "---:" for is_text in text], *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in (headers, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    padded = [
+        [cell.ljust(w) if is_text else cell.rjust(w) for cell, w, is_text in zip(line, widths, text, strict=True)]
+        for line in cells
+    ]
+    rule = ["-" * max(3, w) if is_text else "-" * max(2, w - 1) + ":" for w, is_text in zip(widths, text, strict=True)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))
 
 
 def _header(key: str) -> str:
     if ":" in key:
         name, driver = key.split(": ")
-        prefix = "r" if name == "partial_correlation" else name.replace("_", " ")
+        prefix = {"partial_correlation": "r", "trend_contribution": "Part of trend (10⁻³/yr)"}.get(name, name)
         return f"{prefix}, {words(driver)}"
     return _HEADERS.get(key, key.replace("_", " "))
 
 
-def _interval(key: str, lower: Any, upper: Any) -> str:
+def interval(key: str, lower: Any, upper: Any) -> str:
+    """Two limits as readers see them; a dash where one is missing, ``no bound`` where they say nothing."""
     if lower is None or upper is None:
         return DASH
+    if "slope" in key and upper - lower > WIDEST:
+        return "no bound"
     return f"{shown(key, lower)} to {shown(key, upper)}"

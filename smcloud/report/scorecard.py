@@ -13,6 +13,19 @@ from smcloud.report.rounding import DASH, MINUS, Record, Table, number
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+# What a score is about, by the first part of its name.
+MEANINGS = {
+    "detectable": "area with a strong true trend: right sign and p < 0.05",
+    "driver": "area with one strong true driver: that one is named",
+    "driver_named_without": "area without a driver that is given one",
+    "recall": "area of the true class that is given this class",
+    "not_significant": "area without a trend that is left without one; phi: its autocorrelation from year to year",
+    "skill": "slope map against the truth, m³ m⁻³ yr⁻¹ but for r",
+    "sensor_step_called_significant": "a step of the sensors that a trend test cannot tell from a trend",
+    "unscored_share": "land that no score above counts",
+}
+
+
 def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
     """A nested scorecard as records of ``name, score, wanted, verdict, details``.
 
@@ -28,7 +41,8 @@ def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
             for key, inner in value.items():
                 visit((*path, str(key)), inner)
         else:
-            rows.append({"name": _path(path), "score": _free(value), "wanted": "", "verdict": "", "details": ""})
+            row = {"name": _path(path), "score": _free(value), "wanted": "", "verdict": ""}
+            rows.append(row | {"details": MEANINGS.get(path[0], "") if path else ""})
 
     visit((), scorecard)
     return rows
@@ -65,10 +79,11 @@ def _scored(path: tuple[str, ...], value: Mapping[str, Any]) -> Record:
         wanted.append(f"at most {value['wanted_at_most']:g}")
         passes.append(known and score <= value["wanted_at_most"])
     rest = {key: inner for key, inner in value.items() if key not in ("score", "wanted", "wanted_at_most")}
+    facts = [f"{_path([key]).replace('km2', 'km²')} {_free(inner)}" for key, inner in rest.items()]
     return {
         "name": _path(path),
         "score": _free(score),
         "wanted": ", ".join(wanted),
         "verdict": "" if not passes else "no value" if not known else "pass" if all(passes) else "fail",
-        "details": "; ".join(f"{_path([key]).replace('km2', 'km²')} {_free(inner)}" for key, inner in rest.items()),
+        "details": "; ".join(filter(None, [MEANINGS.get(path[0] if path else ""), *facts])),
     }

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.rounding import Record, Table, number, percent, shown, words
+from smcloud.report.rounding import Record, Table, interval, number, percent, shown, words
 from smcloud.report.tables import find, plain
 
 
@@ -121,7 +121,7 @@ def slope(row: Record, context: ReportContext, key: str = "slope", units: bool =
     lower, upper = row.get(f"{key}_lower"), row.get(f"{key}_upper")
     if lower is None or upper is None:
         return text
-    return f"{text} ({context.level} interval {shown('slope', lower)} to {shown('slope', upper)})"
+    return f"{text} ({context.level} interval {interval(key, lower, upper)})"
 
 
 def p_text(value: float) -> str:

@@ -23,7 +23,7 @@ from smcloud.stats.area import cell_area
 _ORDER = (
     "slope", "slope_lower", "slope_upper", "p_value", "mean_of_slopes", "slope_fixed_cells",
     "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "drying_share", "wetting_share",
-    "area_km2", "covered_area_km2", "n_cells", "partial_correlation",
+    "area_km2", "covered_area_km2", "n_cells", "partial_correlation", "trend_contribution",
 )  # fmt: skip
 
 
@@ -46,6 +46,9 @@ def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
         tables["ddww"] = class_records(products["ddww"])
     if "strata" in products:
         tables |= {f"strata_{kind}": rows for kind, rows in _by_kind(products["strata"], "stratum").items()}
+    for name, rows in tables.items():
+        if name != "strata_ddww":  # where the question is what a trend comes from
+            tables[name] = [{k: v for k, v in row.items() if not k.startswith("trend_contribution")} for row in rows]
     return {name: rows for name, rows in tables.items() if rows}
 
 

@@ -32,6 +32,12 @@ def prepare_demo(inputs: Path, store: Path, seed: int = SEED, resolution: float 
     return config, inputs / "truth.zarr"
 
 
+def truth_beside(store: str) -> str | None:
+    """The truth of the world whose demo store this is, where :func:`prepare_demo` left it; else None."""
+    truth = Path(f"{store}-inputs") / "truth.zarr"
+    return str(truth) if "://" not in store and truth.is_dir() else None
+
+
 def configuration(store: Path | str) -> dict[str, object]:
     """The configuration of a run on the sample world."""
     roles = {

@@ -26,7 +26,7 @@ from smcloud.store.release import (
 )
 from smcloud.store.seal import is_sealed, read_inventory, seal
 from smcloud.store.verify import verify
-from smcloud.store.write import append, stage
+from smcloud.store.write import append, discard, stage
 
 __all__ = [
     "CHUNK",
@@ -37,6 +37,7 @@ __all__ = [
     "content_id",
     "create_only",
     "cube_path",
+    "discard",
     "encoding",
     "find_release",
     "is_sealed",

@@ -59,6 +59,14 @@ def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
     return writes if isinstance(writes, tuple) else (writes,)
 
 
+def discard(store: Store, path: str) -> None:
+    """Remove what a failed run left at ``path``; a sealed prefix is never touched."""
+    if not is_sealed(store, path):
+        with reaching(store.url_of(path)):
+            if store.fs.exists(store.join(path)):
+                store.fs.rm(store.join(path), recursive=True)
+
+
 def append(ds: xr.Dataset, store: Store, path: str) -> None:
     """Add variables, small ones, to the unsealed prefix ``path`` and merge attributes; computes at once.
 

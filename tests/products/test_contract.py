@@ -25,10 +25,10 @@ CONTRACT = {
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
     "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
-    "wetting_share partial_correlation slope_fixed_cells slope_fixed_cells_lower slope_fixed_cells_upper "
+    "wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower slope_fixed_cells_upper "
     "slope_fixed_cells_p_value soil_moisture",
     "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
-    "wetting_share partial_correlation soil_moisture",
+    "wetting_share partial_correlation trend_contribution soil_moisture",
 }
 
 
