@@ -88,13 +88,18 @@ class ValidEnd(Model):
 
 
 class Metadata(Model):
-    """What intake's source objects do not carry."""
+    """What intake's source objects do not carry.
+
+    ``complete`` vouches that a Zarr store holds every chunk: one that is missing is then an error. Without it a
+    missing chunk means missing values, which is how many stores keep blocks without data.
+    """
 
     reader: Literal["default", "esa_cci", "icechunk", "hdf4", "geotiff"] = "default"
     version: str | None = None
     licence: str
     citation: str
     valid_end: ValidEnd | None = None
+    complete: bool = False
     variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
 
     @field_validator("variables")

@@ -86,8 +86,7 @@ def test_bad_input(name, small_world, tmp_path, capsys):
     text = " ".join(error.values())
     assert not [word for word in words if word not in text], error
     assert error["what"] and error["where"] and error["found"] and error["expected"] and error["next"], error
-    assert not list((tmp_path / "store").glob("releases/*"))
-    assert not list((tmp_path / "store").glob("**/inventory.json"))
+    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
 def test_a_path_that_holds_something_else_stays_as_it_is(small_world, tmp_path, capsys):
@@ -138,6 +137,21 @@ def test_compute_without_a_cube_names_the_next_command(small_world, capsys):
     code, _, err = call(capsys, "compute", small_world())
     assert code == 2
     assert "smcloud ingest" in err
+
+
+@pytest.mark.parametrize(("complete", "expected"), [(True, (4, "source-read")), (False, (3, "no-data"))])
+def test_a_lost_chunk_of_a_complete_source_is_not_taken_for_missing_values(
+    small_world, capsys, tmp_path, complete, expected
+):
+    config = small_world(entry=lambda e: e["metadata"].update(complete=complete))
+    lost = [path for path in (tmp_path / "world.zarr" / "lai" / "c").rglob("*") if path.is_file()]
+    for path in lost:
+        path.unlink()
+    code, out, err = call(capsys, "ingest", config, "--json")
+    error = json.loads(out)
+    assert (code, error["code"]) == expected
+    assert "lai" in error["where"] and "Traceback" not in err
+    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
 def test_ingest_then_compute_then_nothing(small_world, capsys, tmp_path):

@@ -112,9 +112,13 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
         centre, level = years[known].mean(), means[known].mean()
         slopes = {part: float("nan") if globe.get(part) is None else globe[part] for part in _LINES}
         line = {part: level + slope * (years - centre) for part, slope in slopes.items()}
-        if np.isfinite([slopes["slope_lower"], slopes["slope_upper"]]).all():
+        widest = np.max(np.abs(line["slope_upper"] - line["slope_lower"]))
+        if not np.isfinite(widest) or widest > 4 * np.ptp(means[known]):
+            note = "the interval of the slope is too wide to draw: see the table"
+            axes.text(0.98, 0.04, note, transform=axes.transAxes, ha="right", fontsize=10, color="#555555")
+        else:
             axes.fill_between(years, line["slope_lower"], line["slope_upper"], color="#0062a8", alpha=0.15, linewidth=0)
-        axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="trend of the regional table")
+        axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="least-squares trend")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=10, frameon=False, borderpad=0)
     else:
         axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
