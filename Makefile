@@ -6,7 +6,7 @@ TOOLS := .tools
 OUT ?= smcloud-demo
 export UV_LINK_MODE = copy
 
-.PHONY: demo test lint lock clean help
+.PHONY: demo test lint bench lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -18,6 +18,10 @@ lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+
+# Every statistic against its peers; writes tests/benchmarks/RESULTS.md. Best on a quiet machine.
+bench: $(VENV)/.ready
+	NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -W ignore -m tests.benchmarks.run
 
 # The environment is exactly the hash-pinned lock; the project itself is installed as it lies here.
 $(VENV)/.ready: infra/requirements.lock pyproject.toml infra/setup.sh
@@ -36,5 +40,6 @@ help:
 	@echo "make demo   set up and run the whole job on the sample world into $(OUT)"
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"
 	@echo "make lock   resolve infra/requirements.lock anew"
 	@echo "make clean  remove the environment"

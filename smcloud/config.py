@@ -72,12 +72,16 @@ class Monthly(Model):
 
 
 class Annual(Model):
-    """How months become years."""
+    """How months become years; ``min_months`` belongs to ``monthly_means``, what follows it to ``anomalies``.
+
+    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method.
+    """
 
     method: Literal["monthly_means", "anomalies"]
     min_months: Annotated[int, Field(ge=1, le=12)]
-    fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     min_climatology_years: Annotated[int, Field(ge=1)] = 10
+    fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    year_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
 class Ends(Model):
@@ -95,7 +99,10 @@ class Years(Model):
 
 
 class Trend(Model):
-    """Estimator, test and interval of the trend product's main columns."""
+    """Estimator, test and interval of the trend product's main columns; beside ``3pw`` stand the tests it is made for.
+
+    ``interval: effective`` is that of the least-squares slope under autocorrelation.
+    """
 
     estimator: Literal["ols", "sen"]
     test: Literal["ols", "mann_kendall", "3pw"]
@@ -104,13 +111,19 @@ class Trend(Model):
 
 
 class Drivers(Model):
-    """Which roles explain soil moisture, and how their partial correlations are judged."""
+    """Which roles explain soil moisture, and how their partial correlations are judged.
+
+    ``monthly`` adds those of deseasonalised months; there a driver leads soil moisture by its ``lags`` months (default
+    0), which are to be set before the result is seen.
+    """
 
     names: tuple[str, ...]  # empty where no role of the preset's list has an input
     detrend: bool
     dof: Literal["n", "effective"]
     method: Literal["pearson", "spearman"]
     dominant: Literal["p_value", "p_adjusted"]
+    monthly: bool = False
+    lags: Mapping[str, Annotated[int, Field(ge=0, le=24)]] = Field(default_factory=dict)
     floors: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
 
     @field_validator("names")
@@ -197,9 +210,10 @@ class RunConfig(Model):
                 raise refusal(f"roles that inputs holds: {', '.join(inputs)}", name, "names")
         if "soil_moisture" in value.names:
             raise refusal("roles that drive soil moisture", "soil_moisture", "names")
-        for name in value.floors:
-            if name not in value.names:
-                raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, "floors")
+        for key, given in (("floors", value.floors), ("lags", value.lags)):
+            for name in given:
+                if name not in value.names:
+                    raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, key)
         return value
 
     def harmonisation(self) -> dict[str, Any]:

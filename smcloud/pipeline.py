@@ -170,11 +170,12 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     def opened(name: str) -> xr.Dataset:
         return stores.open_staged(store, path[name], TILES)
 
-    write({"annual": products.annual(stores.open_staged(store, stores.cube_path(job.cube_id), TILES), config)})
+    cube = stores.open_staged(store, stores.cube_path(job.cube_id), TILES)
+    write({"annual": products.annual(cube, config)})
     annual = opened("annual")
     maps = {"trend": products.trend_maps(annual, config)}
     if config.drivers.names:
-        maps["drivers"] = products.driver_maps(annual, config)
+        maps["drivers"] = products.driver_maps(annual, config, cube)
     write(maps)
     finish = {"trend": products.trend_fields, "drivers": products.driver_fields}
     fields = {}

@@ -84,6 +84,15 @@ def test_without_aridity_there_is_no_ddww_and_the_run_says_so(small_world):
     assert any("aridity_index" in note for note in pipeline.notes_on(config))
 
 
+def test_the_rigorous_preset_runs_whole(small_world):
+    job, _, release = whole_job(load_config(small_world(preset="rigorous")))
+    trend = smcloud.open_product(job.store, "trend")
+    assert int(np.isfinite(trend["p_value"]).sum()) == 23
+    called = trend["significant"] == 1
+    assert bool((trend["p_adjusted"].where(called) <= 0.05).where(called, True).all())
+    assert "ddww" in release["products"]
+
+
 def test_soil_moisture_alone_is_enough(small_world):
     config = load_config(small_world(inputs={"soil_moisture": "world"}))
     job, _, release = whole_job(config)

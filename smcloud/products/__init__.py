@@ -7,6 +7,7 @@ from smcloud.products.annual import annual
 from smcloud.products.attributes import stored
 from smcloud.products.ddww import ddww, ddww_attributes
 from smcloud.products.drivers import driver_fields, driver_maps
+from smcloud.products.false_alarms import false_alarms
 from smcloud.products.regions import regions, strata
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
@@ -17,6 +18,7 @@ __all__ = [
     "ddww_attributes",
     "driver_fields",
     "driver_maps",
+    "false_alarms",
     "regions",
     "stored",
     "strata",

@@ -8,44 +8,55 @@ import pandas as pd
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.errors import CalendarError, ChunkError, ConfigurationError, TooFewYearsError
+from smcloud.errors import CalendarError, ChunkError, TooFewYearsError
+from smcloud.products.anomalies import MONTHS, driver_years, soil_moisture_years
 from smcloud.products.attributes import document
 from smcloud.stats import cell_area
 
-MONTHS = 12
+ANOMALIES = (
+    "Departures of the months from their own means, over the months that the cell's soil moisture has in nearly every "
+    "year, plus the level of these months. For another level add a constant per cell."
+)
 
 
 def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     """Annual values on (year, lat, lon) of every time-varying role, float64, and the static roles unchanged.
 
-    Soil moisture of a year is the mean of its valid months where at least ``annual.min_months`` are valid,
-    else NaN; ``n_months`` (uint8) counts them. A driver is the sum of twelve months where its ``cell_methods``
-    is ``time: sum``, else their mean; a missing month makes the year NaN. Only whole calendar years count;
-    ``year`` holds them as integers.
+    ``annual.method`` = ``monthly_means``: soil moisture of a year is the mean of its valid months where at least
+    ``annual.min_months`` are valid, else NaN. A driver is the sum of twelve months where its ``cell_methods`` is
+    ``time: sum``, else their mean; a missing month makes the year NaN. ``anomalies``: soil moisture is the mean of the
+    months' anomalies over the cell's fixed set of months (``n_fixed_months``, uint8) plus the mean of that set, and
+    drivers are over the same months (see :mod:`smcloud.products.anomalies`), so that every series keeps its unit and
+    level. ``n_months`` (uint8) counts all valid months of soil moisture. Only whole calendar years count; ``year``
+    holds them as integers.
 
     Raises :class:`TooFewYearsError` (fewer whole years than ``years.min_years``), :class:`CalendarError` (months
-    missing, repeated or unsorted), :class:`ChunkError` (several chunks along time) and
-    :class:`ConfigurationError` (an ``annual.method`` other than ``monthly_means``).
+    missing, repeated or unsorted), :class:`ChunkError` (several chunks along time).
     """
-    if config.annual.method != "monthly_means":
-        raise ConfigurationError(
-            "this way of making annual values is not available", where="annual.method", found=config.annual.method,
-            expected="monthly_means", next="set annual: {method: monthly_means}",
-        )
-    first, years = _whole_years(cube, config)
+    first, years = whole_years(cube, config)
     out = xr.Dataset(coords={"year": ("year", years), "lat": cube["lat"], "lon": cube["lon"]})
     out = out.assign_coords({name: cube[name] for name in ("lat_bnds", "lon_bnds") if name in cube.variables})
+    span = slice(first, first + MONTHS * len(years))
+    anomalies = config.annual.method == "anomalies"
+    if anomalies:
+        moisture = one_chunk(cube["soil_moisture"].isel(time=span), "soil_moisture")
+        value, count, months, size = soil_moisture_years(moisture, config.annual)
     for name in map(str, cube.data_vars):
         da = cube[name]
         if set(da.dims) == {"lat", "lon"}:
             out[name] = da.transpose("lat", "lon")
         elif set(da.dims) == {"time", "lat", "lon"} and not name.startswith("soil_moisture_"):
-            summed = da.attrs.get("cell_methods") == "time: sum"
-            need = config.annual.min_months if name == "soil_moisture" else MONTHS
-            value, count = _years(da.isel(time=slice(first, first + MONTHS * len(years))), name, summed, need)
-            out[name] = value.assign_attrs(_annual_attrs(da, name, summed))
-            if name == "soil_moisture":
+            summed, target = da.attrs.get("cell_methods") == "time: sum", name == "soil_moisture"
+            monthly = one_chunk(da.isel(time=span), name)
+            if not anomalies:
+                value, count = _years(monthly, summed, config.annual.min_months if target else MONTHS)
+            elif not target:
+                value = driver_years(monthly, months, config.annual, summed)
+            out[name] = value.assign_attrs(_annual_attrs(da, name, summed, anomalies))
+            if target:
                 out["n_months"] = count
+                if anomalies:
+                    out["n_fixed_months"] = size
     return document(out, "annual", config)
 
 
@@ -79,7 +90,7 @@ def ordered_mean(da: xr.DataArray, dim: str) -> xr.DataArray:
     return ordered_sum(da, dim) / n.where(n > 0)
 
 
-def _whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[np.int64]]:
+def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[np.int64]]:
     """Position of the first January and the whole years that follow it."""
     index = cube.indexes["time"]
     if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
@@ -106,13 +117,18 @@ def _whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[
     return first, months[first] // MONTHS + np.arange(count, dtype=np.int64)
 
 
-def _years(da: xr.DataArray, name: str, summed: bool, need: int) -> tuple[xr.DataArray, xr.DataArray]:
+def one_chunk(da: xr.DataArray, name: str) -> xr.DataArray:
+    """``da`` as it is; raises :class:`ChunkError` where it has several chunks along time."""
     chunks = da.chunksizes.get("time", ())
     if len(chunks) > 1:
         raise ChunkError(
-            "annual values need the whole time axis in one chunk", where=name, found=f"{len(chunks)} chunks along time",
+            "the whole time axis is needed in one chunk", where=name, found=f"{len(chunks)} chunks along time",
             expected="1", next='cube.chunk({"time": -1})',
         )
+    return da
+
+
+def _years(da: xr.DataArray, summed: bool, need: int) -> tuple[xr.DataArray, xr.DataArray]:
     value, count = xr.apply_ufunc(
         _reduce_years, da, input_core_dims=[["time"]], output_core_dims=[["year"], ["year"]],
         kwargs={"summed": summed, "need": need}, dask="parallelized", output_dtypes=[np.float64, np.uint8],
@@ -135,8 +151,9 @@ def _reduce_years(
     return np.where(count >= need, value, np.nan), count.astype(np.uint8)
 
 
-def _annual_attrs(da: xr.DataArray, name: str, summed: bool) -> dict[str, object]:
+def _annual_attrs(da: xr.DataArray, name: str, summed: bool, anomalies: bool) -> dict[str, object]:
     kept = {key: da.attrs[key] for key in ("long_name", "standard_name", "units") if key in da.attrs}
     units = str(kept.get("units", "1")).replace("month-1", "yr-1")
     label = f"annual {'sum' if summed else 'mean'} of {name.replace('_', ' ')}"
-    return kept | {"long_name": label, "units": units, "cell_methods": f"time: {'sum' if summed else 'mean'}"}
+    attrs = kept | {"long_name": label, "units": units, "cell_methods": f"time: {'sum' if summed else 'mean'}"}
+    return attrs | {"comment": ANOMALIES} if anomalies else attrs

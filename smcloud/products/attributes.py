@@ -52,6 +52,7 @@ ANNUAL: dict[str, dict[str, Any]] = {
     "n_months": _about(
         "valid months of soil moisture in the year", standard_name="number_of_observations", cell_methods="time: sum"
     ),
+    "n_fixed_months": _about("calendar months that annual values of the cell are made of"),
 }
 
 TREND: dict[str, dict[str, Any]] = {
@@ -69,6 +70,9 @@ TREND: dict[str, dict[str, Any]] = {
     "mk_z": _about("Mann-Kendall Z"),
     "mk_tau": _about("Kendall tau-b of soil moisture and time"),
     "mk_p_value": _about("two-sided p value of the Mann-Kendall test"),
+    "vctfpw_slope": _about("Theil-Sen slope after trend-free prewhitening with the variance restored (VCTFPW)", SLOPE),
+    "pw_p_value": _about("two-sided p value of the Mann-Kendall test after prewhitening"),
+    "hamed_rao_p_value": _about("two-sided p value of the Mann-Kendall test with the variance of Hamed and Rao"),
     "lag1_autocorrelation": _about("lag-1 autocorrelation of the residuals of ols_slope"),
     "climatology": _about(
         "mean annual soil moisture", "m3 m-3", standard_name="volume_fraction_of_condensed_water_in_soil",
@@ -91,6 +95,13 @@ DRIVERS: dict[str, dict[str, Any]] = {
     "correlation": _about("Pearson correlation of annual soil moisture with the driver"),
     "correlation_p_value": _about("two-sided p value of correlation"),
     "n": _about("years with soil moisture and all drivers", standard_name="number_of_observations"),
+    "monthly_partial_correlation": _about(
+        "partial correlation of deseasonalised monthly soil moisture with the driver, the others held"
+    ),
+    "monthly_p_value": _about("two-sided p value of monthly_partial_correlation"),
+    "monthly_p_adjusted": _about("monthly_p_value adjusted for the false discovery rate, all drivers and cells"),
+    "monthly_n_effective": _about("effective sample size of monthly_partial_correlation"),
+    "monthly_n": _about("months with soil moisture and all drivers", standard_name="number_of_observations"),
     "dominant_driver": _about("driver with the strongest significant partial correlation"),
     "dominant_correlation": _about("partial correlation with the dominant driver"),
     "status": {"long_name": "why a cell has no value", "standard_name": "status_flag"} | flags(STATUS),

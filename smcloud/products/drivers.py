@@ -7,31 +7,37 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.errors import ConfigurationError
 from smcloud.products.annual import land
 from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, document, driver_flags
+from smcloud.products.blocks import per_block
+from smcloud.products.monthly_drivers import TIME_CONTROL, lag_attributes, monthly_columns, monthly_series
 from smcloud.products.trend import ends_covered
 from smcloud.stats import fdr, partial_correlation, trend_contribution
 
-# The name under which time joins the drivers as one more control.
-TIME_CONTROL = "calendar_year"
 
-
-def driver_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
+def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
     """Correlations of annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
 
     A year counts where soil moisture and every driver are there (plain ``correlation``: that driver); at least
     ``years.min_years`` and number of drivers + 2 years are needed. A driver that is constant, or varies less than
     its floor in ``drivers.floors``, is NaN in that cell, and the others keep a lower order (``df``, ``status``).
     ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) is always of the values
-    as they are. NaN off land and where ``years.ends`` is not met. Raises :class:`ChunkError` for several chunks
-    along year, :class:`ConfigurationError` for a ``drivers.method`` other than ``pearson``.
+    as they are. NaN off land and where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly
+    ``cube`` that ``annual`` was made of is given, the same of its deseasonalised months, with the lags in their
+    attributes (:func:`~smcloud.products.monthly_drivers.monthly_columns`). Raises :class:`ChunkError` for several
+    chunks along year or time.
     """
-    if config.drivers.method != "pearson":
-        raise ConfigurationError(
-            "this kind of correlation is not available", where="drivers.method", found=config.drivers.method,
-            expected="pearson", next="set drivers: {method: pearson}",
-        )
+    needed = annual[[name for name in ("soil_moisture", *config.drivers.names, "land_mask") if name in annual]]
+    if cube is None or not config.drivers.monthly:
+        return per_block(_driver_maps, needed, config=config)
+    out = per_block(_driver_maps, needed, monthly_series(cube, config), config=config)
+    for name in out.data_vars:
+        if str(name).startswith("monthly_"):
+            out[name].attrs |= lag_attributes(config)
+    return out
+
+
+def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config: RunConfig) -> xr.Dataset:
     names = list(config.drivers.names)
     on_land = land(annual)
     observed = annual["soil_moisture"].where(on_land)
@@ -42,7 +48,8 @@ def driver_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
     controls = drivers.assign({TIME_CONTROL: target["year"].astype("float64")}) if config.drivers.detrend else drivers
     least = max(config.years.min_years, len(controls) + 2)
     partial = partial_correlation(
-        target, controls, dim="year", dof=config.drivers.dof, min_valid=least, alpha=config.alpha, floors=floors
+        target, controls, dim="year", dof=config.drivers.dof, min_valid=least, alpha=config.alpha,
+        method=config.drivers.method, floors=floors,
     ).sel(driver=names)
     parts = trend_contribution(target, drivers, dim="year", floors=floors)
     pearson = [_pearson(target, drivers[name], config.years.min_years) for name in names]
@@ -54,6 +61,8 @@ def driver_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
         "correlation_p_value": xr.concat([p for _, p in pearson], dim=partial["driver"]),
         "status": status.where(on_land, NOT_LAND).astype("uint8"),
     }
+    if months is not None:
+        columns |= monthly_columns(months, partial, config)
     return document(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)
 
 
@@ -64,7 +73,8 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     of ``driver``; 0 where none is significant, 255 where nothing was tested. ``drivers.dominant`` = ``p_value``:
     significant is p < alpha, and 254 (tie) stands for equal absolute values. ``p_adjusted``: significant is
     p_adjusted <= alpha, and 254 stands where the interval of another significant driver overlaps that of the
-    strongest, signs aside. ``dominant_correlation`` is NaN without one dominant driver.
+    strongest, signs aside. ``dominant_correlation`` is NaN without one dominant driver. ``monthly_p_adjusted`` is
+    there where ``monthly_p_value`` is.
     """
     r, p = maps["partial_correlation"], maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
@@ -84,7 +94,11 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     dominant = (first + 1).where(~tie, TIE).where(found, 0).where(p.notnull().any("driver"), NO_DATA)
     strongest = r.where((position == first) & found & ~tie).max("driver")
     fields = {"p_adjusted": adjusted, "dominant_driver": dominant.astype("uint8"), "dominant_correlation": strongest}
+    if "monthly_p_value" in maps:
+        fields["monthly_p_adjusted"] = fdr(maps["monthly_p_value"], alpha=config.alpha)["p_adjusted"]
     out = document(xr.Dataset(fields).transpose("driver", "lat", "lon"), "drivers", config)
+    if "monthly_p_adjusted" in out:
+        out["monthly_p_adjusted"].attrs |= lag_attributes(config)
     out["dominant_driver"].attrs |= driver_flags(config.drivers.names)
     return out
 

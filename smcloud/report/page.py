@@ -17,13 +17,13 @@ from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.rounding import Table, layout, number
 from smcloud.report.scorecard import scorecard_table
 from smcloud.report.sentences import summary
-from smcloud.report.tables import summary_tables
+from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
 
 _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
 _BOUNDS = ("lat_bnds", "lon_bnds")
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
-    "trend": ("slope", "significant", "climatology", "status", *_BOUNDS),
+    "trend": ("slope", "significant", "climatology", "status", *COMPARATOR_COLUMNS, *_BOUNDS),
     "drivers": ("dominant_driver", "dominant_correlation", *_BOUNDS),
 }
 _KINDS = {
@@ -124,6 +124,7 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
         "regions": "Globe and hemispheres",
         "bands": "10-degree bands",
         "coverage": "Where there is a trend, and why not",
+        "comparators": "Other estimators and tests",
         "drivers": "Strongest driver",
         "ddww": "DDWW",
     }

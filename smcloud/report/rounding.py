@@ -34,6 +34,8 @@ _HEADERS = {
     "area_km2": "Area (10³ km²)",
     "covered_area_km2": "With data (10³ km²)",
     "n_cells": "Cells",
+    "method": "Method",
+    "rejected_share": "p below alpha (%)",
     "share": "Share (%)",
     "positive_share": "Positive (%)",
     "negative_share": "Negative (%)",

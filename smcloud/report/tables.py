@@ -26,12 +26,23 @@ _ORDER = (
     "area_km2", "covered_area_km2", "n_cells", "partial_correlation", "trend_contribution",
 )  # fmt: skip
 
+_COMPARATORS = (
+    ("the preset’s", "slope", "p_value"),
+    ("least squares, t test", "ols_slope", "ols_p_value"),
+    ("Theil-Sen, Mann-Kendall", "sen_slope", "mk_p_value"),
+    ("VCTFPW", "vctfpw_slope", ""),
+    ("Mann-Kendall, prewhitened", "", "pw_p_value"),
+    ("Mann-Kendall, Hamed-Rao", "", "hamed_rao_p_value"),
+)
+COMPARATOR_COLUMNS = tuple(name for _, *names in _COMPARATORS for name in names if name)
+
 
 def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
-    """All tables of a run by name: ``regions``, ``bands``, ``coverage``, ``drivers``, ``ddww`` and ``strata_<kind>``.
+    """All tables of a run by name.
 
-    A table whose product is absent is left out. Records hold str, float, int or None: they can be
-    written as JSON as they are.
+    These are ``regions``, ``bands``, ``coverage``, ``comparators``, ``drivers``, ``ddww`` and ``strata_<kind>``. A
+    table whose product is absent is left out. Records hold str, float, int or None: they can be written as JSON as
+    they are.
     """
     tables: dict[str, Table] = {}
     if "regional" in products:
@@ -40,6 +51,8 @@ def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
         tables["bands"] = by_kind.get("band", [])
     if "trend" in products and "status" in products["trend"]:
         tables["coverage"] = coverage_records(products["trend"])
+    if "trend" in products and "ols_slope" in products["trend"]:
+        tables["comparators"] = comparator_records(products["trend"])
     if "drivers" in products:
         tables["drivers"] = driver_records(products["drivers"])
     if "ddww" in products:
@@ -106,6 +119,31 @@ def coverage_records(trend: xr.Dataset) -> Table:
         for meaning, value in areas.items()
         if value
     ]
+
+
+def comparator_records(trend: xr.Dataset) -> Table:
+    """Area-weighted mean slope, and share of the area with a trend where p < alpha, by estimator and test.
+
+    None where the product has no such column. The first row is the preset's own pair.
+    """
+    valid = np.isfinite(trend["slope"].transpose("lat", "lon").values)
+    weight = np.where(valid, cell_areas(trend), 0.0)
+    alpha = float(trend.attrs.get("alpha", 0.05))
+    rows: Table = []
+    for method, slope, p_value in _COMPARATORS:
+        values = trend[slope].transpose("lat", "lon").values if slope in trend else None
+        p = trend[p_value].transpose("lat", "lon").values if p_value in trend else None
+        if (values is not None or p is not None) and weight.any():
+            mean = None if values is None else _weighted_mean(values, weight)
+            rejected = None if p is None else float(weight[p < alpha].sum() / weight.sum())
+            rows.append({"method": method, "mean_of_slopes": mean, "rejected_share": rejected})
+    return rows
+
+
+def _weighted_mean(values: npt.NDArray[np.floating], weight: npt.NDArray[np.float64]) -> float | None:
+    """Mean of the finite values, None where they have no weight."""
+    here = np.isfinite(values) & (weight > 0)
+    return float((values[here] * weight[here]).sum() / weight[here].sum()) if here.any() else None
 
 
 def cell_areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:

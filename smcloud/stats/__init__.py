@@ -1,18 +1,25 @@
 """Statistics of series along time, lazily and cell by cell; no I/O."""
 
 from smcloud.stats.area import area_weighted_series, area_weighted_sums, cell_area
+from smcloud.stats.bootstrap import block_sequence, bootstrap
 from smcloud.stats.correlation import partial_correlation
-from smcloud.stats.significance import fdr, mann_kendall
+from smcloud.stats.discovery import fdr
+from smcloud.stats.regression import standardised_regression
+from smcloud.stats.significance import mann_kendall, seasonal_mann_kendall
 from smcloud.stats.trend import linear_trend, theil_sen, trend_contribution
 
 __all__ = [
     "area_weighted_series",
     "area_weighted_sums",
+    "block_sequence",
+    "bootstrap",
     "cell_area",
     "fdr",
     "linear_trend",
     "mann_kendall",
     "partial_correlation",
+    "seasonal_mann_kendall",
+    "standardised_regression",
     "theil_sen",
     "trend_contribution",
 ]

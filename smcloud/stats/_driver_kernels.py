@@ -33,6 +33,9 @@ from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SH
 # What is left of a unit vector after projection counts as nothing below this: twice-projected rounding noise of
 # series with a mean 1000 times their spread stays below 1e-12.
 COLLINEAR_BELOW = 1e-10
+# Where the variance that any of the variables keeps, given all others, stays above this share, the inverse of the
+# correlation matrix is as good as projection, to 1e-13, and faster.
+CLEARLY_INDEPENDENT = 0.02
 
 DRIVERS = read_only(nb.float64, 3)
 
@@ -43,21 +46,24 @@ def _project_out(vector: FloatArray, basis: FloatArray, rank: int) -> float:
     for _ in range(2):  # the second pass removes what rounding left of the first
         for row in range(rank):
             share = dot(vector, basis[row])
+            axis = basis[row]
             for i in range(vector.size):
-                vector[i] -= share * basis[row, i]
+                vector[i] -= share * axis[i]
     return math.sqrt(dot(vector, vector))
 
 
 @jit
 def _standardise(series: FloatArray, valid: BoolArray, unit: FloatArray) -> float:
     """Write the deviations from the mean as a unit vector, 0 in the gaps; their length, 0 for equal values."""
-    low, high = math.inf, -math.inf
+    first, different = 0, 0
+    while first < series.size - 1 and not valid[first]:
+        first += 1
+    level = series[first]
     for i in range(series.size):
-        if valid[i]:
-            low, high = min(low, series[i]), max(high, series[i])
+        different += nb.int64(valid[i] and series[i] != level)
     deviations(series, valid, unit)
     length = math.sqrt(dot(unit, unit))
-    if low == high or length == 0.0:
+    if different == 0 or length == 0.0:
         fill(unit, 0.0)
         return 0.0
     for i in range(series.size):
@@ -81,10 +87,13 @@ def _complete_cases(
     """
     n = 0
     for i in range(target.size):
-        valid[i] = math.isfinite(target[i])
-        for j in range(drivers.shape[0]):
-            valid[i] = valid[i] and math.isfinite(drivers[j, i])
-        n += valid[i]
+        valid[i] = abs(target[i]) < math.inf
+    for j in range(drivers.shape[0]):
+        driver = drivers[j]
+        for i in range(target.size):
+            valid[i] &= abs(driver[i]) < math.inf
+    for i in range(target.size):
+        n += nb.int64(valid[i])
     if n < min_valid:
         for j in range(status.size):
             status[j] = EMPTY if n == 0 else TOO_SHORT
@@ -122,6 +131,42 @@ def _given_others(
     return rank, own_length, _project_out(rest, basis, rank)
 
 
+@jit
+def _invert(units: FloatArray, status: ByteArray, inverse: FloatArray) -> bool:
+    """Write the inverse of the correlation matrix of the target and the drivers that are not dropped, at its front;
+    false where it would be less accurate than projection."""
+    size = 1
+    inverse[0, 0] = dot(units[0], units[0])
+    for j in range(status.size):
+        if status[j] == CONSTANT:
+            return False
+        if status[j] != DROPPED:
+            at = 1
+            inverse[0, size] = inverse[size, 0] = dot(units[0], units[1 + j])
+            for other in range(j + 1):
+                if status[other] != DROPPED:
+                    inverse[at, size] = inverse[size, at] = dot(units[1 + other], units[1 + j])
+                    at += 1
+            size += 1
+    for k in range(size):  # Gauss-Jordan, in place
+        pivot = inverse[k, k]
+        if pivot < CLEARLY_INDEPENDENT:
+            return False
+        inverse[k, k] = 1.0
+        for b in range(size):
+            inverse[k, b] /= pivot
+        for a in range(size):
+            if a != k:
+                factor = inverse[a, k]
+                inverse[a, k] = 0.0
+                for b in range(size):
+                    inverse[a, b] -= factor * inverse[k, b]
+    largest = 0.0
+    for k in range(size):
+        largest = max(largest, inverse[k, k])
+    return largest * CLEARLY_INDEPENDENT < 1.0
+
+
 @kernel(ROWS, DRIVERS, LINE, nb.int64, nb.boolean, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1])
 def partial_correlation(
     target: FloatArray,
@@ -139,6 +184,7 @@ def partial_correlation(
     valid = np.empty(steps, np.bool_)
     units, basis = np.empty((size + 1, steps)), np.empty((size, steps))
     own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
+    inverse = np.empty((size + 1, size + 1))
     for cell in range(target.shape[0]):
         for j in range(size):
             fill(out[cell, j], math.nan)
@@ -147,13 +193,20 @@ def partial_correlation(
         count[cell] = n
         if n < min_valid:
             continue
+        in_use, at = 0, 0
         for j in range(size):
             judged[j] = flags[j]
+            in_use += nb.int64(judged[j] != DROPPED)
+        plain = _invert(units, judged, inverse)
         for j in range(size):
             column = out[cell, j]
             if judged[j] == DROPPED:
                 continue
-            rank, own_length, rest_length = _given_others(units, j, judged, basis, own, rest)
+            at += 1
+            if plain and not effective:
+                rank, own_length, rest_length = in_use - 1, 1.0, 1.0
+            else:
+                rank, own_length, rest_length = _given_others(units, j, judged, basis, own, rest)
             if own_length <= COLLINEAR_BELOW or (judged[j] == OK and rest_length <= COLLINEAR_BELOW):
                 flags[j] = COLLINEAR
                 continue
@@ -166,7 +219,10 @@ def partial_correlation(
             if judged[j] == CONSTANT:
                 column[3] = 0.0
                 continue
-            r = dot(own, rest) / (own_length * rest_length)
+            if plain:
+                r = -inverse[0, at] / math.sqrt(inverse[0, 0] * inverse[at, at])
+            else:
+                r = dot(own, rest) / (own_length * rest_length)
             if abs(r) > 1 - 4 * EPS:
                 r = math.copysign(1.0, r)
             column[0] = r

@@ -8,12 +8,14 @@ place on the axis. Sums run in the order of time.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, kernel, read_only
+from smcloud.stats._compile import jit, read_only
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,8 +25,31 @@ BoolArray = npt.NDArray[np.bool_]
 EPS = float(np.finfo(np.float64).eps)
 AUTOCORRELATION_LIMIT = 0.99
 
+Block = npt.NDArray[Any]
+
 ROWS, LINE = read_only(nb.float64, 2), read_only(nb.float64, 1)
 COLUMNS, FLAGS = nb.float64[:, ::1], nb.uint8[::1]
+
+
+def lane_tiles(series: Block, lanes: int) -> Iterator[tuple[slice, FloatArray]]:
+    """Series (cell, step), any view of any real numbers, as float64 tiles (step, lanes), and the cells in each.
+
+    The tile is the same memory each time. Lanes beyond the last cell hold NaN.
+    """
+    cells, steps = series.shape
+    tile = np.full((steps, lanes), np.nan)
+    for start in range(0, cells, lanes):
+        inside = slice(start, min(start + lanes, cells))
+        tile[:, inside.stop - start :] = np.nan
+        tile[:, : inside.stop - start] = series[inside].T
+        yield inside, tile
+
+
+def row_tiles(series: Block, rows: int = 64) -> Iterator[tuple[slice, FloatArray]]:
+    """As :func:`lane_tiles`, with tiles (cell, step)."""
+    for start in range(0, series.shape[0], rows):
+        inside = slice(start, min(start + rows, series.shape[0]))
+        yield inside, np.ascontiguousarray(series[inside], dtype=np.float64)
 
 
 @jit
@@ -42,28 +67,58 @@ def fill(row: FloatArray, value: float) -> None:
 
 
 @jit
+def dot(a: FloatArray, b: FloatArray) -> float:
+    """Sum of products, in eight sums of every eighth step, which the processor adds side by side."""
+    s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    whole = a.size // 8
+    for i in range(whole):
+        p, q = a[8 * i : 8 * i + 8], b[8 * i : 8 * i + 8]
+        s0 += p[0] * q[0]
+        s1 += p[1] * q[1]
+        s2 += p[2] * q[2]
+        s3 += p[3] * q[3]
+        s4 += p[4] * q[4]
+        s5 += p[5] * q[5]
+        s6 += p[6] * q[6]
+        s7 += p[7] * q[7]
+    rest = 0.0
+    for i in range(8 * whole, a.size):
+        rest += a[i] * b[i]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)) + rest
+
+
+@jit
 def lag1(deviations: FloatArray) -> float:
     """Lag-1 autocorrelation of deviations from the mean that are 0 in the gaps, clipped to +-0.99.
 
     A pair with a gap adds nothing to the numerator, and the sample sizes of both sums cancel.
     """
-    numerator, denominator = 0.0, 0.0
-    for i in range(deviations.size):
-        denominator += deviations[i] * deviations[i]
-        if i > 0:
-            numerator += deviations[i - 1] * deviations[i]
+    denominator = dot(deviations, deviations)
     if denominator == 0.0:
         return 0.0
+    numerator = dot(deviations[:-1], deviations[1:])
     return max(-AUTOCORRELATION_LIMIT, min(AUTOCORRELATION_LIMIT, numerator / denominator))
 
 
 @jit
-def dot(a: FloatArray, b: FloatArray) -> float:
-    """Sum of products in the order of time."""
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
+def total(values: FloatArray) -> float:
+    """Sum, in the order of :func:`dot`."""
+    s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    whole = values.size // 8
+    for i in range(whole):
+        p = values[8 * i : 8 * i + 8]
+        s0 += p[0]
+        s1 += p[1]
+        s2 += p[2]
+        s3 += p[3]
+        s4 += p[4]
+        s5 += p[5]
+        s6 += p[6]
+        s7 += p[7]
+    rest = 0.0
+    for i in range(8 * whole, values.size):
+        rest += values[i]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)) + rest
 
 
 @jit
@@ -73,16 +128,17 @@ def deviations(values: FloatArray, valid: BoolArray, out: FloatArray) -> float:
     Values are first taken relative to one of them: the mean of a series on a high level is known to fewer digits
     than the differences of its samples.
     """
-    first, n, total = -1, 0, 0.0
+    first, n = 0, 0
+    while first < values.size - 1 and not valid[first]:
+        first += 1
+    level = values[first]
     for i in range(values.size):
-        if valid[i]:
-            if first < 0:
-                first = i
-            n += 1
-            total += values[i] - values[first]
+        n += nb.int64(valid[i])
+        out[i] = values[i] - level if valid[i] else 0.0
+    mean = total(out) / n
     for i in range(values.size):
-        out[i] = (values[i] - values[first]) - total / n if valid[i] else 0.0
-    return float(values[first] + total / n)
+        out[i] = out[i] - mean if valid[i] else 0.0
+    return float(level + mean)
 
 
 @jit
@@ -128,173 +184,3 @@ def median_of_sorted(ordered: FloatArray) -> float:
     if ordered.size % 2:
         return float(ordered[half])
     return float((ordered[half - 1] + ordered[half]) / 2)
-
-
-@jit
-def _ols(
-    series: FloatArray,
-    t: FloatArray,
-    min_valid: int,
-    effective: bool,
-    valid: BoolArray,
-    y: FloatArray,
-    x: FloatArray,
-    out: FloatArray,
-) -> int:
-    n, low, high, t_largest = 0, math.inf, -math.inf, 0.0
-    for i in range(series.size):
-        valid[i] = math.isfinite(series[i])
-        if valid[i]:
-            n += 1
-            low, high, t_largest = min(low, series[i]), max(high, series[i]), max(t_largest, abs(t[i]))
-    fill(out, math.nan)
-    out[6] = n
-    status = reason(n, min_valid, low, high)
-    if status in (EMPTY, TOO_SHORT):
-        return status
-    if status == CONSTANT:
-        out[0], out[1], out[2], out[3], out[4], out[5] = 0.0, low, 0.0, 0.0, n - 2.0, float(n)
-        return status
-    y_mean, x_mean = deviations(series, valid, y), deviations(t, valid, x)
-    xx, total = dot(x, x), dot(y, y)
-    slope = dot(x, y) / xx
-    out[0], out[1] = slope, y_mean - slope * x_mean
-    largest = 0.0
-    for i in range(series.size):
-        y[i] -= slope * x[i]
-        largest = max(largest, abs(y[i]))
-    squares = dot(y, y)
-    # A straight line leaves rounding noise only. Both conditions are needed: a series that is itself rounding
-    # noise around a constant has residuals as small, but no line that stands out from them.
-    straight = largest <= 16 * EPS * (max(abs(low), abs(high)) + abs(slope) * t_largest) and squares <= 1e-12 * total
-    n_effective = float(n)
-    if effective and n <= 4:
-        return TOO_SHORT
-    if effective and not straight:
-        phi = min(1.0, max(0.0, (n * lag1(y) + 2) / (n - 4)))
-        n_effective = n * (1 - phi) / (1 + phi)
-    out[5] = n_effective
-    if n_effective <= 2:
-        return TOO_SHORT
-    out[4] = n_effective - 2
-    out[2] = 0.0 if straight else math.sqrt(squares / (n_effective - 2) / xx)
-    out[3] = slope / out[2] if out[2] > 0 else math.copysign(math.inf, slope)
-    return OK
-
-
-@kernel(ROWS, LINE, nb.int64, nb.boolean, COLUMNS, FLAGS)
-def linear_trend(
-    rows: FloatArray, t: FloatArray, min_valid: int, effective: bool, out: FloatArray, status: ByteArray
-) -> None:
-    """Columns: slope, intercept, standard error, t statistic, its degrees of freedom, n_effective, n."""
-    valid, y, x = np.empty(t.size, np.bool_), np.empty(t.size), np.empty(t.size)
-    for cell in range(rows.shape[0]):
-        status[cell] = _ols(rows[cell], t, min_valid, effective, valid, y, x, out[cell])
-
-
-@jit
-def _sen(
-    series: FloatArray,
-    t: FloatArray,
-    min_valid: int,
-    z: float,
-    interpolated: bool,
-    values: FloatArray,
-    times: FloatArray,
-    slopes: FloatArray,
-    out: FloatArray,
-) -> int:
-    n = gather(series, t, values, times)
-    fill(out, math.nan)
-    out[4] = n
-    if n < min_valid:
-        return reason(n, min_valid, 0.0, 0.0)
-    pairs = 0
-    for i in range(n):
-        for j in range(i + 1, n):
-            slopes[pairs] = (values[j] - values[i]) / (times[j] - times[i])
-            pairs += 1
-    ordered = np.sort(values[:n])
-    if ordered[0] == ordered[n - 1]:
-        out[0], out[1], out[2], out[3] = 0.0, 0.0, 0.0, ordered[0]
-        return CONSTANT
-    by_size = slopes[:pairs]
-    by_size.sort()
-    out[0] = median_of_sorted(by_size)
-    out[3] = median_of_sorted(ordered) - out[0] * median_of_sorted(times[:n])
-    ties, _ = tie_sums(ordered)
-    half_width = z * math.sqrt((n * (n - 1) * (2 * n + 5) - ties) / 18)
-    for side in range(2):
-        signed = half_width if side == 1 else -half_width
-        if interpolated:
-            place = (pairs - 1 + signed) / 2
-            below = math.floor(place)
-            if 0 <= place <= pairs - 1:
-                above = min(below + 1, pairs - 1)
-                out[1 + side] = by_size[below] + (place - below) * (by_size[above] - by_size[below])
-        else:
-            rank = int(np.rint((pairs + signed) / 2)) + side
-            if 1 <= rank <= pairs:
-                out[1 + side] = by_size[rank - 1]
-    return OK if math.isfinite(out[1]) and math.isfinite(out[2]) else TOO_SHORT
-
-
-@kernel(ROWS, LINE, nb.int64, nb.float64, nb.boolean, COLUMNS, FLAGS)
-def theil_sen(
-    rows: FloatArray, t: FloatArray, min_valid: int, z: float, interpolated: bool, out: FloatArray, status: ByteArray
-) -> None:
-    """Columns: slope, lower and upper limit, intercept, n."""
-    values, times = np.empty(t.size), np.empty(t.size)
-    slopes = np.empty(t.size * (t.size - 1) // 2)
-    for cell in range(rows.shape[0]):
-        status[cell] = _sen(rows[cell], t, min_valid, z, interpolated, values, times, slopes, out[cell])
-
-
-@jit
-def _mann_kendall(
-    series: FloatArray, t: FloatArray, min_valid: int, values: FloatArray, times: FloatArray, out: FloatArray
-) -> int:
-    n = gather(series, t, values, times)
-    fill(out, math.nan)
-    out[4] = n
-    if n < min_valid:
-        return reason(n, min_valid, 0.0, 0.0)
-    ordered = np.sort(values[:n])
-    if ordered[0] == ordered[n - 1]:
-        out[0], out[1], out[3] = 0.0, 0.0, 0.0
-        return CONSTANT
-    s = 0
-    for i in range(n):
-        for j in range(i + 1, n):
-            s += (values[j] > values[i]) - (values[j] < values[i])
-    tie_variance, tie_pairs = tie_sums(ordered)
-    pairs = n * (n - 1) / 2
-    out[0] = s
-    out[1] = (n * (n - 1) * (2 * n + 5) - tie_variance) / 18
-    out[2] = s / math.sqrt(pairs) / math.sqrt(pairs - tie_pairs)
-    out[3] = (s - np.sign(s)) / math.sqrt(out[1])
-    return OK
-
-
-@kernel(ROWS, LINE, nb.int64, COLUMNS, FLAGS)
-def mann_kendall(rows: FloatArray, t: FloatArray, min_valid: int, out: FloatArray, status: ByteArray) -> None:
-    """Columns: S, Var S, tau-b, Z, n."""
-    values, times = np.empty(t.size), np.empty(t.size)
-    for cell in range(rows.shape[0]):
-        status[cell] = _mann_kendall(rows[cell], t, min_valid, values, times, out[cell])
-
-
-@kernel(ROWS, LINE, read_only(nb.boolean, 2), nb.float64[:, :, ::1])
-def weighted_sums(rows: FloatArray, weights: FloatArray, groups: BoolArray, out: FloatArray) -> None:
-    """Per group and step, over the valid cells in order: sum of w x, sum of w, number.
-
-    ``rows`` (cell, step), ``weights`` (cell), ``groups`` (group, cell), ``out`` (3, group, step), zero at entry.
-    """
-    for group in range(groups.shape[0]):
-        for cell in range(weights.size):
-            if groups[group, cell] and weights[cell] > 0:
-                for step in range(rows.shape[1]):
-                    if math.isfinite(rows[cell, step]):
-                        out[0, group, step] += weights[cell] * rows[cell, step]
-                        out[1, group, step] += weights[cell]
-                        out[2, group, step] += 1

@@ -172,14 +172,14 @@ def _lazy_totals(values: Any, weights: Any, groups: Any) -> Any:
 
 def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
     """(3, group, step, 1, 1) of one block, or of a part of its steps."""
-    from smcloud.stats import _kernels
+    from smcloud.stats import _area_kernels
 
     steps, cells = values.shape[0], weights.size
-    out = np.zeros((len(SUMS), groups.shape[0], steps))
-    _kernels.weighted_sums(
-        np.ascontiguousarray(values.reshape(steps, cells).T, dtype=np.float64),
+    out = np.empty((len(SUMS), groups.shape[0], steps))
+    _area_kernels.weighted_sums(
+        values.reshape(steps, cells),
         np.ascontiguousarray(weights, dtype=np.float64).reshape(cells),
-        np.ascontiguousarray(groups).reshape(groups.shape[0], cells),
+        groups.reshape(groups.shape[0], cells),
         out,
     )
     return out[..., np.newaxis, np.newaxis]

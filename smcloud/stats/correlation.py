@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from smcloud.errors import ConfigurationError, GridError
@@ -14,6 +16,9 @@ from smcloud.stats._series import apply_to_series, as_rows, check_alpha, check_c
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
+
+# Float64 copies of this many series at a time keep the memory small and the processor's cache warm.
+CELLS_AT_ONCE = 256
 
 
 def partial_correlation(
@@ -23,7 +28,8 @@ def partial_correlation(
     dof: Literal["n", "effective"] = "n",
     min_valid: int | None = None,
     alpha: float = 0.05,
-    method: Literal["pearson"] = "pearson",
+    method: Literal["pearson", "spearman"] = "pearson",
+    lags: Mapping[str, int] | None = None,
     floors: Mapping[str, float] | None = None,
 ) -> xr.Dataset:
     """Correlation of ``target`` with each variable of ``drivers`` given all the others, over the complete cases.
@@ -37,9 +43,16 @@ def partial_correlation(
     The interval is Fisher's, with variance 1/(df - 1) (n - 3 for k = 0); at df <= 1 it is -1 to 1.
     ``dof="effective"``: n_effective = n (1 - a b)/(1 + a b), at most n, where a and b are the lag-1 autocorrelations of
     the two residual series on the true axis, which must be complete; df = n_effective - 2 - k, at least 1
-    (Bretherton et al. 1999, doi:10.1175/1520-0442(1999)012<1990:TENOSD>2.0.CO;2, eq. 31).
+    (Bretherton et al. 1999, doi:10.1175/1520-0442(1999)012<1990:TENOSD>2.0.CO;2, eq. 31). For 22 values of AR(1) 0.7
+    and three controls it brings the size of the 5 % test from 17 to 9 %, not to 5.
 
-    NaN rule: a case needs the target and every driver. Fewer than ``min_valid`` cases (default, and least, k + 3 with
+    ``method="spearman"``: the same with the ranks of target and drivers over the complete cases of the cell, equal
+    values with their mean rank; floors stay in the unit of the driver.
+    ``lags``: by how many steps a driver leads the target, on the true axis, which must be complete: the target at step
+    i goes with the driver at step i - lag. Lags are set in advance; nothing is searched.
+
+    NaN rule: a case needs the target and every driver (where a lag is given, that of the earlier step). Fewer than
+    ``min_valid`` cases (default, and least, k + 3 with
     all drivers in): all NaN, status 1 or 2. A constant driver, or one whose standard deviation (n - 1) lies below
     ``floors[name]``, is dropped for that cell: NaN with status 5; k and df of the others say so. Drivers that are
     linear combinations of others, to 1e-10 of their spread, are NaN with status 6, and so is a driver where the others
@@ -50,12 +63,13 @@ def partial_correlation(
     different coordinates, :class:`CalendarError`, :class:`ChunkError`.
     """
     check_alpha(alpha)
-    check_choice("method", method, ("pearson",))
+    check_choice("method", method, ("pearson", "spearman"))
     check_choice("dof", dof, ("n", "effective"))
     arrays, _, names = align_drivers(target, drivers, dim)
     least = len(names) + 2
     min_valid = least if min_valid is None else min_valid
     check_min_valid(min_valid, least)
+    steps = driver_lags(lags, names, arrays[0].indexes[dim])
     if dof == "effective":
         require_complete(arrays[0].indexes[dim])
     columns = ("r", "r_lower", "r_upper", "p_value", "df", "n_effective")
@@ -67,25 +81,36 @@ def partial_correlation(
         dim,
         outputs,
         {"driver": names},
+        lags=steps,
         floors=driver_floors(floors, names),
         min_valid=min_valid,
+        ranked=method == "spearman",
         effective=dof == "effective",
         alpha=alpha,
     )
 
 
 def _partial_correlation(
-    *blocks: Block, floors: FloatArray, min_valid: int, effective: bool, alpha: float
+    *blocks: Block, lags: Sequence[int], floors: FloatArray, min_valid: int, ranked: bool, effective: bool, alpha: float
 ) -> tuple[Block, ...]:
     from scipy.special import ndtri, stdtr
 
-    from smcloud.stats import _driver_kernels
+    from smcloud.stats import _driver_kernels, _regression_kernels
 
-    shape, target, drivers = stack_rows(blocks)
-    cells, size = drivers.shape[:2]
+    series = [block.reshape(-1, block.shape[-1]) for block in np.broadcast_arrays(*blocks)]
+    shape, cells, size = np.broadcast_shapes(*(block.shape for block in blocks))[:-1], len(series[0]), len(series) - 1
     out, n, status = np.empty((cells, size, 6)), np.empty(cells), np.empty((cells, size), np.uint8)
     z = -float(ndtri(alpha / 2))
-    _driver_kernels.partial_correlation(target, drivers, floors, min_valid, effective, z, out, n, status)
+    least = np.zeros_like(floors) if ranked else floors
+    for start in range(0, cells, CELLS_AT_ONCE):
+        part = slice(start, start + CELLS_AT_ONCE)
+        _, target, drivers = stack_rows([rows[part] for rows in series], lags)
+        if ranked:
+            target = target.copy()  # the rows may be the caller's own
+            _regression_kernels.rank_cases(target, drivers, floors, min_valid)
+        _driver_kernels.partial_correlation(
+            target, drivers, least, min_valid, effective, z, out[part], n[part], status[part]
+        )
     r, lower, upper, statistic, df, n_effective = np.moveaxis(out, -1, 0)
     p_value = 2 * stdtr(df, -np.abs(statistic))
     by_driver = [column.reshape(*shape, size) for column in (r, lower, upper, p_value, df, n_effective)]
@@ -132,7 +157,33 @@ def driver_floors(floors: Mapping[str, float] | None, names: Sequence[str]) -> F
     return np.array([float((floors or {}).get(name, 0.0)) for name in names])
 
 
-def stack_rows(blocks: Sequence[Block]) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
-    """Blocks of target and drivers as (cell, step) and (cell, driver, step); and the shape of the cells."""
+def driver_lags(lags: Mapping[str, int] | None, names: Sequence[str], index: pd.Index) -> list[int]:
+    """By how many steps each driver leads the target; 0 where none is given.
+
+    Raises :class:`ConfigurationError` where ``lags`` names a variable that is no driver, or is not a whole number of
+    steps from 0 to less than the axis has; :class:`CalendarError` where a step of the axis is missing.
+    """
+    for name, lag in (lags or {}).items():
+        if name not in names:
+            raise ConfigurationError("a lag for an unknown driver", where="lags", found=name, expected=", ".join(names))
+        if isinstance(lag, bool) or not isinstance(lag, Integral) or not 0 <= lag < len(index):
+            raise ConfigurationError(
+                "impossible lag", where=f"lags: {name}", found=lag, expected=f"whole steps from 0 to {len(index) - 1}"
+            )
+    if any((lags or {}).values()):
+        require_complete(index)
+    return [int((lags or {}).get(name, 0)) for name in names]
+
+
+def stack_rows(blocks: Sequence[Block], lags: Sequence[int] = ()) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
+    """Blocks of target and drivers as (cell, step) and (cell, driver, step); and the shape of the cells.
+
+    A driver with a lag is moved towards later steps by that many, with NaN before its first value.
+    """
     target, *drivers = np.broadcast_arrays(*blocks)
-    return target.shape[:-1], as_rows(target), np.stack([as_rows(driver) for driver in drivers], axis=1)
+    rows = np.stack([as_rows(driver) for driver in drivers], axis=1)
+    for j, lag in enumerate(lags):
+        if lag:
+            rows[:, j, lag:] = rows[:, j, :-lag]
+            rows[:, j, :lag] = np.nan
+    return target.shape[:-1], as_rows(target), rows

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.stats._series import apply_to_series, as_rows, check_alpha, check_choice, check_min_valid
+from smcloud.stats._series import apply_to_series, check_alpha, check_choice, check_min_valid
 from smcloud.stats.correlation import align_drivers, driver_floors, stack_rows
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
@@ -59,13 +59,14 @@ def linear_trend(
 def _linear_trend(values: Block, *, t: FloatArray, alpha: float, min_valid: int, effective: bool) -> tuple[Block, ...]:
     from scipy.special import stdtr, stdtrit
 
-    from smcloud.stats import _kernels
+    from smcloud.stats import _ols
 
-    rows = as_rows(values)
+    rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 7)), np.empty(len(rows), np.uint8)
-    _kernels.linear_trend(rows, t, min_valid, effective, out, status)
+    _ols.linear_trend(rows, t, min_valid, effective, out, status)
     slope, intercept, stderr, statistic, df, n_effective, n = out.T
-    half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
+    freedom, which = np.unique(df, return_inverse=True)  # few without "effective", and the quantile is dear
+    half = np.where(stderr == 0, 0.0, stdtrit(freedom, 1 - alpha / 2)[which] * stderr)
     p_value = 2 * stdtr(df, -np.abs(statistic))
     columns = (slope, slope - half, slope + half, intercept, stderr, p_value, n_effective, n.astype(np.int32), status)
     return tuple(column.reshape(values.shape[:-1]) for column in columns)
@@ -109,12 +110,12 @@ def theil_sen(
 def _theil_sen(values: Block, *, t: FloatArray, alpha: float, min_valid: int, interpolated: bool) -> tuple[Block, ...]:
     from scipy.special import ndtri
 
-    from smcloud.stats import _kernels
+    from smcloud.stats import _rank_kernels
 
-    rows = as_rows(values)
+    rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 5)), np.empty(len(rows), np.uint8)
     z = -float(ndtri(alpha / 2))
-    _kernels.theil_sen(rows, t, min_valid, z, interpolated, out, status)
+    _rank_kernels.theil_sen(rows, t, min_valid, z, interpolated, out, status)
     slope, lower, upper, intercept, n = out.T
     columns = (slope, lower, upper, intercept, n.astype(np.int32), status)
     return tuple(column.reshape(values.shape[:-1]) for column in columns)

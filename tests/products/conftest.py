@@ -101,11 +101,11 @@ def annual(config: RunConfig) -> xr.Dataset:
     return annual_product(make_cube(), config)
 
 
-def products(annual: xr.Dataset, config: RunConfig) -> dict[str, xr.Dataset]:
+def products(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> dict[str, xr.Dataset]:
     """Both phases, in the order of the pipeline."""
     trend = trend_maps(annual, config)
     trend = trend.assign(trend_fields(trend, config))
-    drivers = driver_maps(annual, config)
+    drivers = driver_maps(annual, config, cube)
     drivers = drivers.assign(driver_fields(drivers, config))
     out = {"annual": annual, "trend": trend, "drivers": drivers}
     classes = ddww(trend, annual, config)

@@ -3,11 +3,11 @@ import pytest
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.errors import CalendarError, ChunkError, ConfigurationError, TooFewYearsError
+from smcloud.errors import CalendarError, ChunkError, TooFewYearsError
 from smcloud.products.annual import annual as annual_product
 from smcloud.products.annual import land, ordered_mean, ordered_sum
 
-from .conftest import CONSTANT, EMPTY, OCEAN, each_cell, make_config
+from .conftest import CONSTANT, EMPTY, OCEAN, each_cell
 
 
 def month_values(cube: xr.Dataset, name: str, year: int, i: int, j: int) -> list[float]:
@@ -93,14 +93,11 @@ def test_too_few_years(cube: xr.Dataset, config: RunConfig) -> None:
     assert annual_product(cube.sel(time=slice("2003-02", "2018-12")), config).sizes["year"] == 15
 
 
-def test_bad_calendars_and_methods(cube: xr.Dataset, config: RunConfig) -> None:
+def test_bad_calendars_and_chunks(cube: xr.Dataset, config: RunConfig) -> None:
     with pytest.raises(CalendarError, match="follow"):
         annual_product(cube.isel(time=[*range(30), *range(31, 260)]), config)
     with pytest.raises(CalendarError, match="no dates"):
         annual_product(cube.assign_coords(time=np.arange(cube.sizes["time"])), config)
-    with pytest.raises(ConfigurationError) as err:
-        annual_product(cube, make_config(annual={"method": "anomalies"}))
-    assert err.value.where == "annual.method"
     with pytest.raises(ChunkError, match="one chunk") as chunked:
         annual_product(cube.chunk(time=12), config)
     assert "time" in chunked.value.next

@@ -20,12 +20,13 @@ CONTRACT = {
     "annual": "soil_moisture precipitation soil_temperature lai radiation n_months aridity_index elevation land_cover "
     "clay sand land_mask",
     "trend": "slope slope_lower slope_upper p_value p_adjusted significant ols_slope ols_stderr ols_p_value sen_slope "
-    "mk_s mk_z mk_tau mk_p_value lag1_autocorrelation climatology n_years valid_months_slope status",
+    "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
     "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
-    "wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower slope_fixed_cells_upper "
+    "wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower "
+    "slope_fixed_cells_upper "
     "slope_fixed_cells_p_value soil_moisture",
     "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
     "wetting_share partial_correlation trend_contribution soil_moisture",
@@ -35,7 +36,7 @@ CONTRACT = {
 def everything(cube: xr.Dataset, config: RunConfig, chunks: dict[str, int] | None = None) -> dict[str, xr.Dataset]:
     """All products of a cube, lazily where it is lazy."""
     annual = annual_product(cube, config)
-    out = products(annual if chunks is None else annual.chunk(chunks), config)
+    out = products(annual if chunks is None else annual.chunk(chunks), config, cube)
     tables = {"regional": regions(annual["lat"], annual["lon"])}
     groups = strata(out["annual"], out["trend"], out.get("ddww"), config)
     if groups is not None:
@@ -89,7 +90,7 @@ def test_nothing_is_computed_inside(config: RunConfig) -> None:
 
     cube = make_cube().chunk(lat=2, lon=3)
     with dask.config.set(scheduler=refuse):
-        for rigid in (config, make_config(drivers={"dominant": "p_adjusted", "detrend": True}, years={"ends": {}})):
+        for rigid in (config, make_config(preset="rigorous", drivers={"lags": {"lai": 1}})):
             out = everything(cube, rigid)
     for product, ds in out.items():
         for name, da in ds.data_vars.items():
@@ -108,6 +109,22 @@ def test_chunks_do_not_change_a_bit(
     for (product, name), values in dask.compute(arrays, scheduler="threads", num_workers=2)[0].items():
         np.testing.assert_array_equal(values, eager[product][name], err_msg=f"{product}: {name}")
         assert values.dtype == eager[product][name].dtype
+
+
+def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
+    config = make_config(preset="rigorous", drivers={"lags": {"precipitation": 1}})
+    whole, lazy = everything(make_cube(), config), everything(make_cube().chunk(lat=2, lon=3), config)
+    more = {
+        "annual": "n_fixed_months", "trend": "pw_p_value hamed_rao_p_value",
+        "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n",
+    }
+    for product, ds in whole.items():
+        assert set(map(str, ds.data_vars)) == {*CONTRACT[product].split(), *more.get(product, "").split()}
+        for name, da in ds.data_vars.items():
+            assert da.attrs["long_name"] and da.attrs["units"], name
+            np.testing.assert_array_equal(lazy[product][name], da, err_msg=f"{product}: {name}")
+            assert lazy[product][name].dtype == da.dtype and lazy[product][name].attrs == da.attrs, name
+    assert (whole["drivers"]["monthly_n"] > 0).any() and (whole["trend"]["significant"] == 0).any()
 
 
 def test_a_cell_does_not_depend_on_its_neighbours(eager: dict[str, xr.Dataset], config: RunConfig) -> None:

@@ -6,7 +6,7 @@ import scipy.stats
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.errors import ChunkError, ConfigurationError
+from smcloud.errors import ChunkError
 from smcloud.products.attributes import STATUS
 from smcloud.products.drivers import _pearson, driver_fields, driver_maps
 
@@ -227,8 +227,17 @@ def test_a_constant_has_no_correlation_and_few_pairs_neither() -> None:
     assert r.item() == -1.0 and p.item() == 0.0
 
 
+def test_spearman_takes_the_ranks_of_the_complete_years(annual: xr.Dataset) -> None:
+    got = driver_maps(annual, make_config(drivers={"method": "spearman"}))
+    for cell in ((2, 1), (3, 1), DESERT):
+        frame = cases(annual, *cell, DRIVERS)
+        for name in frame.columns.drop(["year", "soil_moisture"]):
+            expected = partial(frame.rank(), name)
+            here = got.sel(driver=name)
+            assert float(here["partial_correlation"][cell]) == pytest.approx(expected["r"], rel=1e-9, abs=1e-12)
+            assert float(here["p_value"][cell]) == pytest.approx(expected["p_val"], rel=1e-7)
+
+
 def test_refusals(annual: xr.Dataset, config: RunConfig) -> None:
-    with pytest.raises(ConfigurationError):
-        driver_maps(annual, make_config(drivers={"method": "spearman"}))
     with pytest.raises(ChunkError):
         driver_maps(annual.chunk(year=11), config)

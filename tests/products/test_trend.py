@@ -4,7 +4,7 @@ import scipy.stats
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.errors import ChunkError, ConfigurationError
+from smcloud.errors import ChunkError
 from smcloud.products.attributes import STATUS
 from smcloud.products.trend import trend_fields, trend_maps
 from smcloud.stats.status import FLAGS
@@ -87,9 +87,6 @@ def test_other_estimators_and_tests(annual: xr.Dataset, world: dict[str, xr.Data
     width, narrow = (ds["slope_upper"] - ds["slope_lower"] for ds in (wide, world["trend"]))
     autocorrelated = world["trend"]["lag1_autocorrelation"] > 0.1
     assert autocorrelated.sum() > 3 and (width > narrow).where(autocorrelated, True).all()
-    with pytest.raises(ConfigurationError) as err:
-        trend_maps(annual, make_config(trend={"test": "3pw"}))
-    assert err.value.found == "3pw"
 
 
 def test_counts_climatology_and_sampling(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
@@ -169,3 +166,74 @@ def test_without_a_land_mask_every_cell_with_soil_moisture_counts(annual: xr.Dat
 def test_chunks_along_year_are_refused(annual: xr.Dataset, config: RunConfig) -> None:
     with pytest.raises(ChunkError):
         trend_maps(annual.chunk(year=11), config)
+
+
+def corrected(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
+    """The tests for autocorrelated series of one cell, written out from their definitions."""
+    values = annual["soil_moisture"].values[:, i, j]
+    if series(annual, i, j) is None or np.nanmax(values) == np.nanmin(values):
+        return {}
+    t = annual["year"].values.astype(float)
+
+    def mann_kendall(x: np.ndarray) -> float:
+        found = x[~np.isnan(x)]
+        n = len(found)
+        s = sum(np.sign(found[b] - found[a]) for a in range(n) for b in range(a + 1, n))
+        ties = np.unique(found, return_counts=True)[1]
+        var = (n * (n - 1) * (2 * n + 5) - sum(c * (c - 1) * (2 * c + 5) for c in ties)) / 18
+        return 2 * scipy.stats.norm.sf(abs(s - np.sign(s)) / np.sqrt(var))
+
+    def lag1(x: np.ndarray) -> float:
+        rest = x - np.nanmean(x)
+        return float(np.clip(np.nansum(rest[1:] * rest[:-1]) / np.nansum(rest**2), -0.99, 0.99))
+
+    def whitened(x: np.ndarray) -> np.ndarray:
+        return x[1:] - lag1(x) * x[:-1]
+
+    valid = ~np.isnan(values)
+    sen = scipy.stats.theilslopes(values[valid], t[valid]).slope
+    line = sen * (t - t[0])
+    pw, tfpw = mann_kendall(whitened(values)), mann_kendall(whitened(values - line) + line[1:])
+    return {"pw_p_value": pw, "p_value": max(pw, tfpw)}
+
+
+def test_rigorous_judges_by_3pw_with_its_comparators_beside(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    config = make_config(preset="rigorous")
+    got = trend_maps(annual, config)
+    tested = got["slope"].notnull() & (got["status"] == CODES["ok"])
+    for name in ("p_value", "pw_p_value"):
+        expected = each_cell(lambda i, j, n=name: corrected(annual, i, j).get(n, np.nan))
+        assert np.isfinite(expected).sum() > 35
+        np.testing.assert_allclose(got[name].where(tested), np.where(tested, expected, np.nan), rtol=1e-8)
+    wide = trend_maps(annual, make_config(trend={"interval": "effective"}, years={"ends": {}}))
+    for name in ("slope", "slope_lower", "slope_upper"):
+        np.testing.assert_array_equal(got[name], wide[name])
+    ends = got["status"] == CODES["ends_not_covered"]
+    for name in ("ols_slope", "sen_slope", "mk_p_value", "vctfpw_slope", "ols_p_value"):
+        np.testing.assert_array_equal(got[name], world["trend"][name].where(~ends), err_msg=name)
+    uncorrected = got["hamed_rao_p_value"] == got["mk_p_value"]
+    assert uncorrected.any() and (~uncorrected & tested).sum() > 3
+    for name in ("pw_p_value", "hamed_rao_p_value"):
+        assert name not in world["trend"] and got[name].attrs["long_name"]
+
+
+def test_the_vctfpw_slope_is_there_in_both_presets(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    """Without autocorrelation it is a Sen slope; the kernel's own formula is tested with the statistics."""
+    trend = world["trend"]
+    assert (trend["vctfpw_slope"].notnull() == trend["slope"].notnull()).all()
+    assert float(trend["vctfpw_slope"][CONSTANT]) == 0
+    ok = trend["status"] == CODES["ok"]
+    strong = ok & (trend["mk_p_value"] < 0.001)
+    assert strong.sum() > 5
+    agree = np.sign(trend["vctfpw_slope"]) == np.sign(trend["sen_slope"])
+    assert float(agree.where(strong).mean()) > 0.8  # the restored variance holds that of the trend, and makes it noisy
+    assert not np.array_equal(trend["vctfpw_slope"].where(ok), trend["sen_slope"].where(ok), equal_nan=True)
+
+
+def test_a_slope_that_no_test_can_judge_is_not_significant(world: dict[str, xr.Dataset]) -> None:
+    p = world["trend"]["p_value"].copy()
+    p[2, 3] = np.nan
+    for rule in ("p_value", "p_adjusted"):
+        got = trend_fields(world["trend"].assign(p_value=p), make_config(trend={"significance": rule}))
+        assert int(got["significant"][2, 3]) == 0 and np.isnan(got["p_adjusted"][2, 3])
+        assert int(got["significant"][EMPTY]) == 255

@@ -78,3 +78,26 @@ def test_areas_of_the_globe_and_of_given_bounds(products):
     )
     area = tables.cell_areas(bounds)
     assert area[0, 1] == pytest.approx(2 * area[0, 0])
+
+
+def test_comparators_are_shares_and_means_by_area(products):
+    trend = products["trend"]
+    assert "comparators" not in summary_tables(products)
+    alpha = 0.05
+    p = trend["p_value"]
+    more = {"ols_slope": trend["slope"] * 2, "vctfpw_slope": trend["slope"]}
+    more |= {"ols_p_value": p / 2, "mk_p_value": p * 0 + 1}
+    rows = tables.comparator_records(trend.assign(more).assign_attrs(alpha=alpha))
+    assert [row["method"] for row in rows] == [
+        "the preset’s", "least squares, t test", "Theil-Sen, Mann-Kendall", "VCTFPW"
+    ]  # fmt: skip
+    area, slope = tables.cell_areas(trend), trend["slope"].values.astype(float)
+    valid = np.isfinite(slope)
+    mean = (slope[valid] * area[valid]).sum() / area[valid].sum()
+    assert [row["mean_of_slopes"] for row in rows] == [pytest.approx(v) for v in (mean, 2 * mean)] + [
+        None, pytest.approx(mean)
+    ]  # fmt: skip
+    expected = [area[valid & (values < alpha)].sum() / area[valid].sum() for values in (p.values, p.values / 2)]
+    assert [row["rejected_share"] for row in rows] == [*map(pytest.approx, expected), 0.0, None]
+    assert 0 < expected[0] < expected[1] < 1
+    assert "comparators" in summary_tables({"trend": trend.assign(more)})

@@ -68,12 +68,6 @@ def test_time_reversal_flips_s_and_keeps_p(difficult: np.ndarray, annual: Callab
     assert (back.p_value == there.p_value).all()
 
 
-def test_only_the_original_method_exists(annual: Callable) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        mann_kendall(annual(np.arange(22.0)), method="hamed_rao")
-    assert caught.value.expected == "original"
-
-
 def test_lazy_is_eager(rng: np.random.Generator) -> None:
     rows = np.round(rng.normal(size=(7, 22, 5)), 1).astype("float32")
     da = xr.DataArray(rows, dims=("lat", "time", "lon"), coords={"time": YEARS})

@@ -1,0 +1,67 @@
+"""Partial correlations of deseasonalised months, with lags that are set in advance."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.products.annual import one_chunk, whole_years
+from smcloud.products.anomalies import MONTHS, deseasonalised
+from smcloud.stats import partial_correlation
+from smcloud.stats.status import DROPPED
+
+# The name under which time joins the drivers as one more control.
+TIME_CONTROL = "time_control"
+
+
+def monthly_series(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """Soil moisture and the roles ``drivers.names`` of the whole years of ``cube``, as they are; lazy.
+
+    ``time`` becomes year + (month - 0.5)/12. Raises :class:`CalendarError`, :class:`TooFewYearsError` and, for several
+    chunks along time, :class:`ChunkError`.
+    """
+    first, years = whole_years(cube, config)
+    out = cube[["soil_moisture", *config.drivers.names]].isel(time=slice(first, first + MONTHS * years.size))
+    for name in out.data_vars:
+        one_chunk(out[name], str(name))
+    months = np.arange(MONTHS * years.size)
+    return out.assign_coords(time=years[0] + (months + 0.5) / MONTHS)
+
+
+def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) -> dict[str, xr.DataArray]:
+    """``monthly_partial_correlation``, ``monthly_p_value``, ``monthly_n_effective`` (driver, lat, lon), ``monthly_n``.
+
+    ``months`` is what :func:`monthly_series` gives, ``partial`` the annual result (p_value and status by driver): a
+    cell without one has no monthly one, and a driver that the annual one leaves out is left out. Every series is the
+    departure from the mean of its calendar month, where that is there in ``annual.min_climatology_years``. A driver
+    leads by ``drivers.lags`` months; ``drivers.detrend`` makes time one more control; ``drivers.dof`` and
+    ``drivers.method`` are as for the annual values. Fewer than ``years.min_years`` complete months, and number of
+    series + 2: NaN.
+    """
+    names, least = list(config.drivers.names), config.annual.min_climatology_years
+    target = deseasonalised(months["soil_moisture"], least).where(partial["p_value"].notnull().any("driver"))
+    left_out = partial["status"] == DROPPED
+    # A constant is what the correlation leaves out; in place of the driver its gaps cost the others no months.
+    drivers = xr.Dataset(
+        {name: deseasonalised(months[name], least).where(~left_out.sel(driver=name, drop=True), 0.0) for name in names}
+    )
+    if config.drivers.detrend:
+        drivers = drivers.assign({TIME_CONTROL: months["time"]})
+    result = partial_correlation(
+        target, drivers, dim="time", dof=config.drivers.dof, alpha=config.alpha, method=config.drivers.method,
+        min_valid=max(config.years.min_years, len(drivers) + 2), lags=dict(config.drivers.lags),
+    ).sel(driver=names)
+    return {
+        "monthly_partial_correlation": result["r"],
+        "monthly_p_value": result["p_value"],
+        "monthly_n_effective": result["n_effective"],
+        "monthly_n": result["n"],
+    }
+
+
+def lag_attributes(config: RunConfig) -> dict[str, object]:
+    """By how many months each driver leads, in the order of ``driver``, as numbers and as a sentence."""
+    lags = {name: config.drivers.lags.get(name, 0) for name in config.drivers.names}
+    text = ", ".join(f"{name} {lag}" for name, lag in lags.items())
+    return {"lag_months": list(lags.values()), "comment": f"Months by which a driver leads, set in advance: {text}."}

@@ -1,0 +1,51 @@
+"""The cases run small: the peers' numbers are ours. No time is judged here."""
+
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import run
+from tests.benchmarks.cases import all_cases
+from tests.benchmarks.full_grid import cdo_trend, trend_of_file, write_grid
+
+MAKERS = all_cases(small=True)
+
+
+@pytest.mark.parametrize("number", range(len(MAKERS)))
+def test_every_peer_finds_our_numbers(number: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        case = MAKERS[number]()
+        found = {peer.name: peer.run() for peer in case.peers}
+        case.check(case.ours(), found)
+        # A check that passes whatever it gets would let the cases rot.
+        broken = next(iter(found))
+        with pytest.raises((AssertionError, TypeError, KeyError, AttributeError, IndexError, ValueError)):
+            case.check(case.ours(), {**found, broken: None})
+
+
+def test_the_trend_of_a_file_is_that_of_cdo(tmp_path: Path) -> None:
+    write_grid(tmp_path / "grid.nc", 30, 6, 8)
+    ours = trend_of_file(tmp_path / "grid.nc")
+    assert ours.status.sum() == 0 and ours.n.min() < 30
+    if shutil.which("cdo"):
+        np.testing.assert_allclose(ours.slope, cdo_trend(tmp_path / "grid.nc", tmp_path), rtol=1e-3, atol=1e-7)
+
+
+def test_memory_is_measured_in_a_process_of_its_own() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.peak", "264", "96", "96", "48"]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    assert found["block_set"] == 4 * 264 * 48 * 48 * 4
+    assert found["above"] > 0
+
+
+def test_the_table_says_what_is_reached() -> None:
+    assert [run.verdict(ratio, 60, 120) for ratio in (59, 60, 120)] == ["no", "at least", "aim"]
+    assert run.verdict(5000, 3000, 0) == "at least"
+    assert [run.amount(value) for value in (2.0, 3e-3, 4e-6)] == ["2 s", "3 ms", "4 us"]
