@@ -23,7 +23,8 @@ EPS = float(np.finfo(np.float64).eps)
 AUTOCORRELATION_LIMIT = 0.99
 TIE_TOLERANCE = 1e-12
 ALL_PAIRS_UP_TO = 36
-BLOCK = 32
+# Pairs between the bounds below which computing their slopes is faster than narrowing further.
+FEW = 64
 HAMED_RAO, YUE_WANG, PREWHITENING, TFPW, THREE_PW = range(5)
 
 ROWS, LINE, LABELS = read_only(nb.float64, 2), read_only(nb.float64, 1), read_only(nb.int64, 1)
@@ -55,17 +56,21 @@ def _score(y: FloatArray, n: int, out: FloatArray) -> None:
 
 
 @jit
-def _below(y: FloatArray, t: FloatArray, n: int, slope: float, rest: FloatArray) -> int:
-    """Number of pairs with a slope below ``slope``: those that fall in the series less that slope, ``rest``."""
+def _below(y: FloatArray, t: FloatArray, n: int, slope: float, rest: FloatArray, falling: FloatArray) -> int:
+    """Number of pairs with a slope below ``slope``: those that fall in the series less that slope, ``rest``.
+
+    ``falling`` gets the number by the earlier sample of the pair.
+    """
     for i in range(n):
         rest[i] = y[i] - slope * t[i]
     total = 0
     for i in range(n - 1):
         later, own = rest[i + 1 : n], rest[i]
-        falling = 0
+        count = 0
         for k in range(later.size):
-            falling += later[k] < own
-        total += falling
+            count += later[k] < own
+        falling[i] = count
+        total += count
     return total
 
 
@@ -76,98 +81,106 @@ def _median_of_slopes(slopes: FloatArray, first: int, second: int) -> float:
 
 
 @jit
+def _all_slopes(values: FloatArray, times: FloatArray, n: int) -> float:
+    slopes, count = np.empty(n * (n - 1) // 2), 0
+    for i in range(n):
+        for j in range(i + 1, n):
+            slopes[count] = (values[j] - values[i]) / (times[j] - times[i])
+            count += 1
+    return _median_of_slopes(slopes, (count - 1) // 2, count // 2)
+
+
+@jit
+def _least_squares(y: FloatArray, t: FloatArray, n: int) -> tuple[float, float]:
+    """Slope and its standard error; where the search for the median begins."""
+    ym, tm, yy, ty, tt = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        ym += y[i]
+        tm += t[i]
+    ym, tm = ym / n, tm / n
+    for i in range(n):
+        yy += (y[i] - ym) ** 2
+        ty += (y[i] - ym) * (t[i] - tm)
+        tt += (t[i] - tm) ** 2
+    return ty / tt, math.sqrt(max(0.0, yy - ty * ty / tt) / (n - 2) / tt)
+
+
+@jit
 def _sen_slope(values: FloatArray, times: FloatArray, n: int, work: FloatArray) -> float:
     """Median of the slopes of all pairs, exactly.
 
     Longer series: a bracket around the median is narrowed by counting, and only the slopes inside it are computed.
     Counting is exact to rounding, so at the end the bracket is widened by what rounding can do.
     """
+    if n <= ALL_PAIRS_UP_TO:
+        return _all_slopes(values, times, n)
     pairs = n * (n - 1) // 2
     first, second = (pairs - 1) // 2, pairs // 2
-    if n <= ALL_PAIRS_UP_TO:
-        slopes, count = np.empty(pairs), 0
-        for i in range(n):
-            for j in range(i + 1, n):
-                slopes[count] = (values[j] - values[i]) / (times[j] - times[i])
-                count += 1
-        return _median_of_slopes(slopes, first, second)
-    y, t, low_rest, high_rest = work[0], work[1], work[2], work[3]
+    y, t, rest, falling = work[0], work[1], work[2], work[4]
     y_largest, t_largest, step = 0.0, 0.0, math.inf
     for i in range(n):
         y[i], t[i] = values[i] - values[0], times[i] - times[n // 2]
         y_largest, t_largest = max(y_largest, abs(y[i])), max(t_largest, abs(t[i]))
         if i > 0:
             step = min(step, t[i] - t[i - 1])
-    half = n // 2
-    sample = np.empty(n - half)
-    for i in range(n - half):
-        sample[i] = (y[i + half] - y[i]) / (t[i + half] - t[i])
-    sample.sort()
-    steepest = max(abs(sample[0]), abs(sample[sample.size - 1]))
-    noise = 8 * EPS * (y_largest + 2 * steepest * t_largest) / step
-    width = int(0.7 * math.sqrt(sample.size)) + 1
+    middle, error = _least_squares(y, t, n)
+    width = max(0.3 * error, EPS * abs(middle))
+    noise = 8 * EPS * (y_largest + 2 * (abs(middle) + 16 * width) * t_largest) / step
+    width = max(width, 4 * noise)
     low, high, below_low, below_high = -math.inf, math.inf, 0, pairs
-    while width <= sample.size // 2 and (low == -math.inf or high == math.inf):
+    for _ in range(5):
         if low == -math.inf:
-            guess = sample[sample.size // 2 - width] - noise
-            count = _below(y, t, n, guess, low_rest)
+            count = _below(y, t, n, middle - width, rest, falling)
             if count <= first:
-                low, below_low = guess, count
+                low, below_low = middle - width, count
+            elif count > second:
+                high, below_high = middle - width, count
         if high == math.inf:
-            guess = sample[min(sample.size // 2 + width, sample.size - 1)] + noise
-            count = _below(y, t, n, guess, high_rest)
+            count = _below(y, t, n, middle + width, rest, falling)
             if count > second:
-                high, below_high = guess, count
+                high, below_high = middle + width, count
+            elif count <= first:
+                low, below_low = middle + width, count
+        if low > -math.inf and high < math.inf:
+            break
         width *= 2
     if low == -math.inf or high == math.inf:
-        slopes, count = np.empty(pairs), 0
-        for i in range(n):
-            for j in range(i + 1, n):
-                slopes[count] = (values[j] - values[i]) / (times[j] - times[i])
-                count += 1
-        return _median_of_slopes(slopes, first, second)
-    for _ in range(6):
+        return _all_slopes(values, times, n)
+    for _ in range(16):
         inside = below_high - below_low
-        if inside <= n or high - low <= 4 * noise:
+        if inside <= FEW or high - low <= 4 * noise:
             break
-        margin = 0.25 * n + 0.02 * inside
+        base, begin, span = below_low, low, high - low
+        margin = 0.4 * math.sqrt(inside) + 2
         for side in (-1, 1):
-            place = ((first - below_low) + side * margin) / inside
-            if 0 < place < 1:
-                guess = low + place * (high - low)
-                count = _below(y, t, n, guess, low_rest)
-                if count <= first and guess > low:
+            guess = begin + span * min(0.9, max(0.1, (first - base + side * margin) / inside))
+            if low < guess < high:
+                count = _below(y, t, n, guess, rest, falling)
+                if count <= first:
                     low, below_low = guess, count
-                elif count > second and guess < high:
+                elif count > second:
                     high, below_high = guess, count
-                inside = below_high - below_low
     return _median_inside(values, times, n, low - 2 * noise, high + 2 * noise, work)
 
 
 @jit
 def _median_inside(values: FloatArray, times: FloatArray, n: int, low: float, high: float, work: FloatArray) -> float:
     """Median of all slopes, given that it lies between ``low`` and ``high``; y and t as in :func:`_sen_slope`."""
-    y, t, low_rest, high_rest = work[0], work[1], work[2], work[3]
+    y, t, low_rest, high_rest, low_falling, high_falling = work[0], work[1], work[2], work[3], work[4], work[5]
     pairs = n * (n - 1) // 2
-    below = _below(y, t, n, low, low_rest)
-    inside = _below(y, t, n, high, high_rest) - below
+    below = _below(y, t, n, low, low_rest, low_falling)
+    inside = _below(y, t, n, high, high_rest, high_falling) - below
     slopes, count = np.empty(inside), 0
     smallest, largest = math.inf, -math.inf
     for i in range(n - 1):
-        own_low, own_high = low_rest[i], high_rest[i]
-        for begin in range(i + 1, n, BLOCK):
-            end = min(begin + BLOCK, n)
-            lows, highs = low_rest[begin:end], high_rest[begin:end]
-            hits = 0
-            for k in range(lows.size):
-                hits += (highs[k] < own_high) & (lows[k] >= own_low)
-            if hits:
-                for k in range(lows.size):
-                    if (highs[k] < own_high) & (lows[k] >= own_low) and count < inside:
-                        slope = (values[begin + k] - values[i]) / (times[begin + k] - times[i])
-                        smallest, largest = min(smallest, slope), max(largest, slope)
-                        slopes[count] = slope
-                        count += 1
+        if high_falling[i] > low_falling[i]:
+            own_low, own_high = low_rest[i], high_rest[i]
+            for j in range(i + 1, n):
+                if (high_rest[j] < own_high) & (low_rest[j] >= own_low) and count < inside:
+                    slope = (values[j] - values[i]) / (times[j] - times[i])
+                    smallest, largest = min(smallest, slope), max(largest, slope)
+                    slopes[count] = slope
+                    count += 1
     if smallest == largest:
         return smallest
     return _median_of_slopes(slopes[:count], (pairs - 1) // 2 - below, pairs // 2 - below)

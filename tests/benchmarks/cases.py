@@ -101,7 +101,6 @@ def trend_test(n: int, cells: int, few: int, targets: dict[str, tuple[float, flo
         lambda: (stats.mann_kendall(da), stats.theil_sen(da)),
         [Peer(name, few, runs[name], *target) for name, target in targets.items()],
         check,
-        "comparisons, sorting steps and divisions of the pairs between the limits; no memory bandwidth",
     )
 
 
@@ -151,7 +150,6 @@ def least_squares(cells: int, few: int, n: int = 264) -> Case:
             Peer("scipy.stats.linregress", few, lambda: linregress(t, rows, axis=1, nan_policy="omit"), 110, 250),
         ],
         check,
-        "three passes over the samples in the cache and one quantile of Student's t per cell (0.2 us)",
     )
 
 
@@ -201,7 +199,6 @@ def partial_correlations(cells: int, few: int, n: int = 264) -> Case:
             Peer("pingouin", few, frame_by_frame, 3000),
         ],
         check,
-        "sums of ten products over the samples, copies to float64, and three p values per cell (0.2 us each)",
     )
 
 
@@ -245,7 +242,6 @@ def regional_means(lat: int, lon: int, steps: int, rows: int = 6, columns: int =
         lambda: stats.area_weighted_series(da, area, groups),
         [Peer("flox", 1, peer, 7, 10)],
         check,
-        "bringing float32 fields into float64 columns of 32 steps",
         notes="two flox sums per mean, engine flox; flox also leaves out n_cells",
     )
 
