@@ -14,6 +14,7 @@ PARTS = {"where": "store/x", "found": "K", "expected": "m", "next": "smcloud run
 # The exit codes that the commands promise.
 EXIT_CODES = {
     "error": 1,
+    "unexpected": 1,
     "configuration": 2,
     "catalog": 2,
     "nothing-published": 2,
@@ -27,6 +28,7 @@ EXIT_CODES = {
     "no-data": 3,
     "chunks": 3,
     "unreachable": 4,
+    "source-read": 4,
     "integrity": 4,
     "not-a-store": 5,
     "release-conflict": 5,

@@ -40,7 +40,7 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     anomalies = config.annual.method == "anomalies"
     if anomalies:
         moisture = one_chunk(cube["soil_moisture"].isel(time=span), "soil_moisture")
-        value, count, months, size = soil_moisture_years(moisture, config.annual)
+        own, count, months, size = soil_moisture_years(moisture, config.annual)
     for name in map(str, cube.data_vars):
         da = cube[name]
         if set(da.dims) == {"lat", "lon"}:
@@ -50,8 +50,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
             monthly = one_chunk(da.isel(time=span), name)
             if not anomalies:
                 value, count = _years(monthly, summed, config.annual.min_months if target else MONTHS)
-            elif not target:
-                value = driver_years(monthly, months, config.annual, summed)
+            else:
+                value = own if target else driver_years(monthly, months, config.annual, summed)
             out[name] = value.assign_attrs(_annual_attrs(da, name, summed, anomalies))
             if target:
                 out["n_months"] = count
