@@ -8,12 +8,15 @@ node on a pole owns the half cell below it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse
 import xarray as xr
 
 from smcloud.cube.axes import edges, lat_edges
+
+if TYPE_CHECKING:
+    import scipy.sparse  # half a second that a run which finds its work done need not spend
 
 
 def lat_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_array:
@@ -24,6 +27,8 @@ def lat_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_arra
 
 def lon_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_array:
     """(target, source) overlap of longitude cells in degrees, across the date line too."""
+    import scipy.sparse
+
     a, b = edges(source), edges(target)
     total = _overlap(a, b)
     for turn in (-360.0, 360.0):
@@ -32,6 +37,8 @@ def lon_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_arra
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> scipy.sparse.csr_array:
+    import scipy.sparse
+
     low = np.maximum(a[None, :-1], b[:-1, None])
     high = np.minimum(a[None, 1:], b[1:, None])
     width = np.clip(high - low, 0.0, None)
