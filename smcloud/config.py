@@ -161,7 +161,7 @@ class Cluster(Model):
 
 
 class RunConfig(Model):
-    """Everything that a run needs; see DESIGN of the README for an annotated example."""
+    """Everything that a run needs; the README has an annotated example."""
 
     preset: Literal["peng2023", "rigorous"]
     period: Period

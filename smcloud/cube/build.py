@@ -41,7 +41,7 @@ class Cube:
 
 
 def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cube:
-    """Harmonise ``sources`` over ``months``; see the table of the cube in the README for what comes out.
+    """Harmonise ``sources`` over ``months``: each role, the days and uncertainty of soil moisture, ``provisional``.
 
     Dims (time, lat, lon), float32; one chunk of 12 months over the whole grid for each year. A
     soil-moisture month needs ``monthly.min_days`` valid days, a mean of another role ``monthly.min_share``
