@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -20,40 +21,62 @@ IntArray = npt.NDArray[np.int64]
 
 
 def weighted_sums(
-    values: npt.NDArray[np.generic], weights: FloatArray, groups: npt.NDArray[np.bool_], out: FloatArray
+    values: npt.NDArray[np.generic],
+    weights: npt.NDArray[np.generic],
+    groups: npt.NDArray[np.bool_],
+    out: FloatArray,
 ) -> None:
     """Per group and step, over the valid cells in order: sum of w x, sum of w, number.
 
-    ``values`` (step, cell), any view of any real numbers; ``weights`` (cell); ``groups`` (group, cell); ``out``
+    ``values`` (step, lat, lon), ``weights`` (lat, lon) and ``groups`` (group, lat, lon) are any views; ``out``
     (3, group, step). A cell without a positive weight does not count.
     """
-    steps, cells = values.shape
-    which, members = np.divmod(np.flatnonzero(groups), cells)
-    order = np.argsort(members.astype(np.uint16 if cells < 2**16 else np.int64), kind="stable")
-    order = order[weights[members[order]] > 0]
-    which, starts = which[order], np.zeros(cells + 1, np.int64)
-    np.cumsum(np.bincount(members[order], minlength=cells), out=starts[1:])
-    tile = np.zeros((cells, LANES))
-    work = np.zeros((groups.shape[0], WORK_SIZE))
-    for start in range(0, steps, LANES):
-        inside = slice(start, min(start + LANES, steps))
-        size = inside.stop - start
-        tile[:, :size] = values[inside].T
+    add = _add_float32 if values.dtype == np.float32 else _add_float64
+    values = values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+    area = np.ascontiguousarray(weights, dtype=np.float64).ravel()
+    which, members = np.divmod(np.flatnonzero(groups), area.size)
+    kept = area[members] > 0
+    which, members = which[kept], members[kept]
+    order = np.argsort(members.astype(np.uint16 if area.size <= 2**16 else np.int64), kind="stable")
+    which, starts = which[order], np.zeros(area.size + 1, np.int64)
+    np.cumsum(np.bincount(members, minlength=area.size), out=starts[1:])
+    work = np.empty((groups.shape[0], WORK_SIZE))
+    for start in range(0, values.shape[0], LANES):
+        inside = slice(start, min(start + LANES, values.shape[0]))
         work[:] = 0.0
-        _add(tile, weights, starts, which, work)
-        out[:, :, inside] = work.reshape(-1, 3, LANES)[:, :, :size].transpose(1, 0, 2)
+        add(values[inside], area, starts, which, work)
+        sums = work.reshape(-1, 3, LANES)[:, :, : inside.stop - start]
+        out[:, :, inside] = sums.transpose(1, 0, 2)
 
 
-@kernel(read_only(nb.float64, 2), LINE, read_only(nb.int64, 1), read_only(nb.int64, 1), nb.float64[:, ::1])
-def _add(tile: FloatArray, weights: FloatArray, starts: IntArray, groups: IntArray, work: FloatArray) -> None:
-    """Add each cell (row of ``tile``) to the work space of the groups that it belongs to."""
-    for cell in range(weights.size):
-        row, weight = tile[cell], weights[cell]
-        for member in range(starts[cell], starts[cell + 1]):
-            w = work[groups[member]]
-            for k in range(LANES):
-                x = row[k]
-                valid = abs(x) < math.inf
-                w[k] += weight * x if valid else 0.0
-                w[COVER + k] += weight if valid else 0.0
-                w[CELLS + k] += 1.0 if valid else 0.0
+def _add(
+    values: npt.NDArray[np.floating], weights: FloatArray, starts: IntArray, groups: IntArray, work: FloatArray
+) -> None:
+    """Add each cell of ``values`` (step, lat, lon) to the work space of the groups that it belongs to."""
+    steps, rows, columns = values.shape
+    lane = np.zeros(LANES)
+    for row in range(rows):
+        for column in range(columns):
+            cell = row * columns + column
+            if starts[cell] == starts[cell + 1]:
+                continue
+            for k in range(steps):
+                lane[k] = values[k, row, column]
+            weight = weights[cell]
+            for member in range(starts[cell], starts[cell + 1]):
+                w = work[groups[member]]
+                for k in range(LANES):
+                    x = lane[k]
+                    valid = abs(x) < math.inf
+                    w[k] += weight * x if valid else 0.0
+                    w[COVER + k] += weight if valid else 0.0
+                    w[CELLS + k] += 1.0 if valid else 0.0
+
+
+def _any_strides(dtype: Any) -> Any:
+    return nb.types.Array(dtype, 3, "A", readonly=True)
+
+
+_MEMBERS = (LINE, read_only(nb.int64, 1), read_only(nb.int64, 1), nb.float64[:, ::1])
+_add_float32 = kernel(_any_strides(nb.float32), *_MEMBERS)(_add)
+_add_float64 = kernel(_any_strides(nb.float64), *_MEMBERS)(_add)

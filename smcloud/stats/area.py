@@ -130,7 +130,7 @@ def area_weighted_sums(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataA
             next="make weights and groups on the grid of the field",
         ) from err
     leading = [dim for dim in da.dims if dim not in cells]
-    fields = [da.transpose(*leading, lat, lon), weights, groups.transpose(region, lat, lon).astype(bool)]
+    fields = [da.transpose(*leading, lat, lon), weights, groups.transpose(region, lat, lon).astype(bool, copy=False)]
     lazy = any(field.chunks for field in fields)
     if lazy:
         blocks: dict[Hashable, int] = {lat: BLOCK, lon: BLOCK}
@@ -174,14 +174,8 @@ def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
     """(3, group, step, 1, 1) of one block, or of a part of its steps."""
     from smcloud.stats import _area_kernels
 
-    steps, cells = values.shape[0], weights.size
-    out = np.empty((len(SUMS), groups.shape[0], steps))
-    _area_kernels.weighted_sums(
-        values.reshape(steps, cells),
-        np.ascontiguousarray(weights, dtype=np.float64).reshape(cells),
-        groups.reshape(groups.shape[0], cells),
-        out,
-    )
+    out = np.empty((len(SUMS), groups.shape[0], values.shape[0]))
+    _area_kernels.weighted_sums(values, weights, groups, out)
     return out[..., np.newaxis, np.newaxis]
 
 
