@@ -207,7 +207,8 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
 
 def _quiet() -> None:
     """Silence what prints pages of tracebacks before, and instead of, our message; ``--debug`` shows that one's own."""
-    for name in ("asyncio", "gcsfs", "distributed.worker.state_machine", "prefect._internal"):
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
+    for name in ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", "prefect._internal"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

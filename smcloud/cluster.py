@@ -32,7 +32,8 @@ def open_cluster(config: Cluster) -> Iterator[Client]:
 def _local(config: Cluster) -> Iterator[Client]:
     import dask
 
-    dask.config.set({"logging.distributed": "warning"})  # read when distributed is imported
+    level = dask.config.get("logging.distributed", "warning")
+    dask.config.set({"logging.distributed": level})  # read when distributed is imported
     from distributed import Client, LocalCluster
 
     threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1
