@@ -21,7 +21,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 def weighted_sums(
-    values: npt.NDArray[np.generic],
+    values: npt.NDArray[Any],
     weights: npt.NDArray[np.generic],
     groups: npt.NDArray[np.bool_],
     out: FloatArray,
@@ -50,7 +50,7 @@ def weighted_sums(
 
 
 def _add(
-    values: npt.NDArray[np.floating], weights: FloatArray, starts: IntArray, groups: IntArray, work: FloatArray
+    values: npt.NDArray[Any], weights: FloatArray, starts: IntArray, groups: IntArray, work: FloatArray
 ) -> None:
     """Add each cell of ``values`` (step, lat, lon) to the work space of the groups that it belongs to."""
     steps, rows, columns = values.shape
