@@ -1,6 +1,8 @@
 """Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
 
 import os
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,11 @@ import pytest
 import xarray as xr
 import yaml
 
+# Prefect reads these when it is imported: its files stay out of the user's home, and its server may start slowly.
+os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="smcloud-test-prefect-"))
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
 ROLES = {
     "soil_moisture": ("m3 m-3", "mean", (0, 1)),
     "precipitation": ("mm", "sum", (0, 5000)),
@@ -16,6 +23,17 @@ ROLES = {
     "lai": ("m2 m-2", "mean", (0, 10)),
     "aridity_index": ("1", "mean", (0, 10)),
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_is_left():
+    """The server that Prefect started for the flows of this process ends with the tests."""
+    yield
+    if "prefect.server.api.server" in sys.modules:
+        from prefect.server.api.server import SubprocessASGIServer
+
+        for server in list(SubprocessASGIServer._instances.values()):
+            server.stop()
 
 
 @pytest.fixture(scope="session")
