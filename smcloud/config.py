@@ -148,6 +148,17 @@ class Zones(Model):
         return value
 
 
+class Bootstrap(Model):
+    """How the interval of the DDWW shares is found: replicates of blocks of whole years, none where 0.
+
+    One sequence of years, from ``seed``, serves all cells.
+    """
+
+    replicates: Annotated[int, Field(ge=0)]
+    block: Annotated[int, Field(ge=1)] = 2
+    seed: Annotated[int, Field(ge=0)] = 1
+
+
 class Cluster(Model):
     """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*."""
 
@@ -175,6 +186,7 @@ class RunConfig(Model):
     trend: Trend
     drivers: Drivers
     zones: Zones
+    bootstrap: Bootstrap
     alpha: Annotated[float, Field(gt=0, lt=1)]
     assumed: tuple[str, ...] = ()
     store: str
@@ -216,6 +228,19 @@ class RunConfig(Model):
                     raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, key)
         return value
 
+    @model_validator(mode="after")
+    def _enough_replicates(self) -> RunConfig:
+        least = 2 / self.alpha
+        if 0 < self.bootstrap.replicates < least:
+            raise refusal(f"0, or at least {least:g} (2/alpha)", self.bootstrap.replicates, "bootstrap.replicates")
+        return self
+
+    def trend_of_preset(self, name: str) -> RunConfig:
+        """This configuration with the annual values, years and trend of the preset ``name``."""
+        own = load_preset(name)
+        chosen = {key: own[key] for key in ("annual", "years", "trend")}
+        return RunConfig.model_validate(self.model_dump(mode="json") | chosen | {"preset": name})
+
     def harmonisation(self) -> dict[str, Any]:
         """What shapes the cube: hashed into the cube id."""
         data = self.model_dump(mode="json")
@@ -224,7 +249,7 @@ class RunConfig(Model):
     def analysis(self) -> dict[str, Any]:
         """What shapes the products: hashed into the run id."""
         data = self.model_dump(mode="json")
-        keys = ("annual", "years", "trend", "drivers", "zones", "alpha", "preset", "assumed")
+        keys = ("annual", "years", "trend", "drivers", "zones", "bootstrap", "alpha", "preset", "assumed")
         return {key: data[key] for key in keys}
 
 

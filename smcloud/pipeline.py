@@ -190,7 +190,10 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     ddww = products.ddww(fields["trend"], annual, config)
     if ddww is not None:
         ddww = ddww.compute()
-        tables["ddww"] = ddww.assign_attrs(ddww.attrs | products.ddww_attributes(ddww))
+        attributes = products.ddww_attributes(ddww)
+        if (interval := products.ddww_interval(annual, config)) is not None:
+            attributes |= products.interval_attributes(interval.compute())
+        tables["ddww"] = ddww.assign_attrs(ddww.attrs | attributes)
     tables["regional"] = products.table(
         annual, fields["trend"], fields.get("drivers"), *products.regions(annual["lat"], annual["lon"]), config
     )
@@ -230,17 +233,22 @@ def publish(
 def report(
     release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
 ) -> dict[str, Any]:
-    """Render the report of ``release`` into its place; ``truth`` (a Zarr of the sample world) adds the scorecard."""
+    """Render the report of ``release`` into its place; ``truth`` (a Zarr of the sample world) adds what is scored.
+
+    These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
+    """
     from smcloud.report import ReportContext, render, summary_tables
 
     store = Store.open(store_url)
     products = {name: stores.open_product(store_url, name, release["number"]).load() for name in release["products"]}
-    scores = None
-    if truth is not None:
-        from smcloud.sample import scorecard
-
-        scores = scorecard(xr.open_zarr(truth).load(), products["trend"], products["drivers"], products["ddww"])
     config = RunConfig.model_validate(release["config"])
+    scores, presets = None, []
+    if truth is not None:
+        from smcloud.sample import preset_records, scorecard
+
+        known = xr.open_zarr(truth).load()
+        scores = scorecard(known, products["trend"], products["drivers"], products["ddww"])
+        presets = preset_records(known, stores.open_staged(store, release["cube"]["url"], TILES), config)
     context = ReportContext(
         title="Soil-moisture change: trend, drivers and DDWW",
         created=release["created"],
@@ -251,6 +259,7 @@ def report(
         seconds=dict(seconds or {}),
         notes=notes_on(config),
         scorecard=scores,
+        presets=presets,
         land_mask=products["annual"].get("land_mask"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
     )

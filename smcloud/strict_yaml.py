@@ -71,7 +71,7 @@ def first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[str, st
     key, found = ".".join(parts), str(first["input"]) or "an empty text"
     if first["type"] == "refusal":
         below = first["ctx"]["key"]
-        key = f"{key}.{below}" if below else key
+        key = ".".join(filter(None, (key, below)))
         return "a key has an impossible value", key, first["ctx"]["found"] or "nothing", first["ctx"]["expected"]
     if first["type"] == "missing":
         return "a key is missing", key, "nothing", f"the key {key}"

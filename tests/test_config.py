@@ -93,6 +93,8 @@ BAD = [
     ({"inputs": {"lai": "glass_lai"}}, "inputs", "lai"),
     ({"inputs": BASE["inputs"] | {"P-ET": "x"}}, "inputs", "P-ET"),
     ({"inputs": BASE["inputs"] | {"lai": "glass lai"}}, "inputs.lai", "'glass lai'"),
+    ({"bootstrap": {"replicates": 39}}, "bootstrap.replicates", "39"),
+    ({"bootstrap": {"block": 0}}, "bootstrap.block", "0"),
     ({"cluster": {"kind": "kubernetes"}}, "cluster.kind", "kubernetes"),
     ({"store": None}, "store", "None"),
 ]

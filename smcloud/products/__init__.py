@@ -5,7 +5,7 @@ Every function takes and returns lazy Datasets with CF attributes and neither re
 
 from smcloud.products.annual import annual
 from smcloud.products.attributes import stored
-from smcloud.products.ddww import ddww, ddww_attributes
+from smcloud.products.ddww import ddww, ddww_attributes, ddww_interval, interval_attributes
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
 from smcloud.products.regions import regions, strata
@@ -16,9 +16,11 @@ __all__ = [
     "annual",
     "ddww",
     "ddww_attributes",
+    "ddww_interval",
     "driver_fields",
     "driver_maps",
     "false_alarms",
+    "interval_attributes",
     "regions",
     "stored",
     "strata",

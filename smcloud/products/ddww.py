@@ -9,7 +9,8 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import CLASSES, NO_DATA, ZONES, document
-from smcloud.stats import area_weighted_sums
+from smcloud.products.trend import ends_covered, preset_trend, trend_fields
+from smcloud.stats import area_weighted_sums, bootstrap
 
 CLASS_FLAGS = {name: flag for flag, name in CLASSES.items() if 0 < flag < NO_DATA}
 ZONE_FLAGS = {name[0].upper(): flag for flag, name in ZONES.items() if flag > 0}
@@ -69,6 +70,49 @@ def ddww_attributes(ddww: xr.Dataset) -> dict[str, float]:
     """Shares of DD and WW together, of a computed :func:`ddww`: of the significant change, and of land."""
     both = ddww.sel({"class": ["DD", "WW"]})
     return {f"ddww_{name}": float(both[name].sum(skipna=False)) for name in ("share_of_change", "share_of_land")}
+
+
+def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
+    """Interval of the two shares of :func:`ddww_attributes` by a block bootstrap of years; lazy.
+
+    None without the role ``aridity_index`` and where ``bootstrap.replicates`` is 0. By ``share`` (share_of_change,
+    share_of_land): ``estimate``, ``stderr``, ``lower``, ``upper`` and ``replicates``, as
+    :func:`~smcloud.stats.bootstrap` gives them; every replicate is tested by the preset's rule, and one sequence of
+    years serves all cells, which keeps what neighbours have in common.
+    """
+    choice = config.bootstrap
+    if "aridity_index" not in annual or not choice.replicates:
+        return None
+    zone, area = _zone(annual["aridity_index"], land(annual), config.zones.limits), cell_areas(annual)
+    everywhere = xr.ones_like(area, dtype=bool).expand_dims("group")
+
+    def shares(series: xr.DataArray) -> xr.DataArray:
+        trend = preset_trend(series, config)
+        valid = trend["slope"].notnull() & (zone > 0)
+        changed = valid & (trend_fields(trend, config)["significant"] == 1) & (trend["slope"] != 0)
+        drier, wetter = trend["slope"] < 0, trend["slope"] > 0
+        held = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
+        masks = xr.concat([held, changed, valid], dim="mask").astype("float64")
+        total = area_weighted_sums(masks, area, everywhere)["sum"].isel(group=0, drop=True)
+        base = total.isel(mask=[1, 2]).rename(mask="share").assign_coords(share=["share_of_change", "share_of_land"])
+        return total.isel(mask=0, drop=True) / base.where(base > 0)
+
+    observed = annual["soil_moisture"].where(land(annual))
+    series = observed.where(ends_covered(observed, config.years.ends))
+    return bootstrap(
+        shares, series, dim="year", block=choice.block, replicates=choice.replicates, seed=choice.seed,
+        alpha=config.alpha,
+    )  # fmt: skip
+
+
+def interval_attributes(interval: xr.Dataset) -> dict[str, float | int]:
+    """Limits of a computed :func:`ddww_interval` as attributes of the product, NaN where the share itself is."""
+    limits = {
+        f"ddww_{name}_{limit}": float(interval[limit].where(interval["estimate"].notnull()).sel(share=name))
+        for name in interval["share"].values
+        for limit in ("lower", "upper")
+    }
+    return limits | {"ddww_replicates": int(interval["replicates"].min())}
 
 
 def _zone(aridity: xr.DataArray, on_land: xr.DataArray, limits: tuple[float, float]) -> xr.DataArray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import xarray as xr
 
@@ -11,6 +12,8 @@ from smcloud.products.annual import land, ordered_mean, ordered_sum
 from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, document
 from smcloud.products.blocks import per_block
 from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen
+
+Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
 
 
 def trend_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
@@ -27,18 +30,15 @@ def trend_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 
 def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
-    alpha, least = config.alpha, config.years.min_years
     observed = annual["soil_moisture"].where(land(annual))
     covered = ends_covered(observed, config.years.ends)
     series = observed.where(covered)
     n_years = observed.notnull().sum("year")
-    ols = linear_trend(series, dim="year", alpha=alpha, min_valid=least)
-    sen = theil_sen(series, dim="year", alpha=alpha, min_valid=least)
-    mk = mann_kendall(series, dim="year", min_valid=least)
-    three = mann_kendall(series, dim="year", method="3pw", alpha=alpha, min_valid=least)
+    found = {name: STATISTICS[name](series, config) for name in ("ols", "sen", "mann_kendall", "3pw")}
+    ols, sen, mk = found["ols"], found["sen"], found["mann_kendall"]
     sampling = linear_trend(annual["n_months"].where(n_years > 0), dim="year")
     status = ols["status"].where(covered | (n_years == 0), ENDS_NOT_COVERED)
-    columns = _preset_columns(series, ols, sen, {"mann_kendall": mk, "3pw": three}, config) | {
+    columns = dict(preset_trend(series, config, found).data_vars) | {
         "ols_slope": ols["slope"],
         "ols_stderr": ols["stderr"],
         "ols_p_value": ols["p_value"],
@@ -47,7 +47,7 @@ def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
         "mk_z": mk["z"],
         "mk_tau": mk["tau"],
         "mk_p_value": mk["p_value"],
-        "vctfpw_slope": three["slope"],
+        "vctfpw_slope": found["3pw"]["slope"],
         "lag1_autocorrelation": _lag1_of_residuals(series, ols),
         "climatology": ordered_mean(observed, "year"),
         "n_years": n_years.astype("uint16"),
@@ -55,10 +55,50 @@ def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
         "status": status.where(land(annual), NOT_LAND).astype("uint8"),
     }
     if config.trend.test == "3pw":
-        pw = mann_kendall(series, dim="year", method="prewhitening", alpha=alpha, min_valid=least)
-        hamed_rao = mann_kendall(series, dim="year", method="hamed_rao", alpha=alpha, min_valid=least)
-        columns |= {"pw_p_value": pw["p_value"], "hamed_rao_p_value": hamed_rao["p_value"]}
+        columns["pw_p_value"] = STATISTICS["prewhitening"](series, config)["p_value"]
+        columns["hamed_rao_p_value"] = STATISTICS["hamed_rao"](series, config)["p_value"]
     return document(xr.Dataset(columns), "trend", config)
+
+
+def _mann_kendall(method: Any) -> Statistic:
+    return lambda series, config: mann_kendall(
+        series, dim="year", method=method, alpha=config.alpha, min_valid=config.years.min_years
+    )
+
+
+def _ols(interval: Any) -> Statistic:
+    return lambda series, config: linear_trend(
+        series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval=interval
+    )
+
+
+STATISTICS: dict[str, Statistic] = {
+    "ols": _ols("t"),
+    "effective": _ols("effective"),
+    "sen": lambda series, config: theil_sen(
+        series, dim="year", alpha=config.alpha, min_valid=config.years.min_years
+    ),
+    "mann_kendall": _mann_kendall("original"),
+} | {name: _mann_kendall(name) for name in ("3pw", "prewhitening", "hamed_rao")}
+
+
+def preset_trend(
+    series: xr.DataArray, config: RunConfig, found: Mapping[str, xr.Dataset] | None = None
+) -> xr.Dataset:
+    """``slope``, ``slope_lower``, ``slope_upper`` and ``p_value`` by the estimator, interval and test of ``trend``.
+
+    ``series`` (year and any other dimensions) in m3 m-3, one chunk along year; NaN rule of
+    :func:`~smcloud.stats.linear_trend`. ``found`` holds those of :data:`STATISTICS` that are computed already.
+    """
+    choice = config.trend
+    line = "effective" if choice.interval == "effective" else "ols"
+    estimate, test = line if choice.estimator == "ols" else "sen", line if choice.test == "ols" else choice.test
+    known = dict(found or {})
+    for name in (estimate, test):
+        if name not in known:
+            known[name] = STATISTICS[name](series, config)
+    columns = {name: known[estimate][name] for name in ("slope", "slope_lower", "slope_upper")}
+    return xr.Dataset(columns | {"p_value": known[test]["p_value"]})
 
 
 def trend_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
@@ -69,7 +109,7 @@ def trend_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     of :func:`trend_maps`.
     """
     p = maps["p_value"]
-    adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
+    adjusted = fdr(p, alpha=config.alpha, dims=("lat", "lon"))["p_adjusted"]
     passed = p < config.alpha if config.trend.significance == "p_value" else adjusted <= config.alpha
     significant = passed.astype("uint8").where(maps["slope"].notnull(), NO_DATA).astype("uint8")
     return document(xr.Dataset({"p_adjusted": adjusted, "significant": significant}), "trend", config)
@@ -86,18 +126,6 @@ def ends_covered(series: xr.DataArray, ends: Ends | None) -> xr.DataArray:
     first = valid.isel(year=slice(None, ends.span)).sum("year")
     last = valid.isel(year=slice(-ends.span, None)).sum("year")
     return (first >= ends.min_years) & (last >= ends.min_years)
-
-
-def _preset_columns(
-    series: xr.DataArray, ols: xr.Dataset, sen: xr.Dataset, tests: Mapping[str, xr.Dataset], config: RunConfig
-) -> dict[str, xr.DataArray]:
-    """Slope, interval and p value as the preset names them."""
-    choice = config.trend
-    if choice.interval == "effective":
-        least = config.years.min_years
-        ols = linear_trend(series, dim="year", alpha=config.alpha, min_valid=least, interval="effective")
-    slope, test = ols if choice.estimator == "ols" else sen, ols if choice.test == "ols" else tests[choice.test]
-    return {name: slope[name] for name in ("slope", "slope_lower", "slope_upper")} | {"p_value": test["p_value"]}
 
 
 def _lag1_of_residuals(series: xr.DataArray, ols: xr.Dataset) -> xr.DataArray:

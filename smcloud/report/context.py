@@ -8,6 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from smcloud.report.rounding import Table
+
 SLOPE_UNITS = "10⁻³ m³ m⁻³ yr⁻¹"
 
 
@@ -17,7 +19,8 @@ class ReportContext:
 
     ``config`` is the run's configuration as a nested mapping; ``inputs`` maps each role to
     ``entry, version, state, licence, citation``; ``seconds`` each stage to its time; ``notes`` are
-    sentences about what was left out; ``scorecard`` is given for the sample world only;
+    sentences about what was left out; ``scorecard`` and ``presets`` (false alarms and finds of every preset)
+    are given for the sample world only;
     ``land_mask`` is (lat, lon), above 0 on land, or None where the run has none; ``resolution`` is in
     degrees, None for a native grid.
     """
@@ -31,6 +34,7 @@ class ReportContext:
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     scorecard: Mapping[str, Any] | None = None
+    presets: Table = field(default_factory=list)
     land_mask: xr.DataArray | None = None
     resolution: float | None = None
 

@@ -65,6 +65,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         assumed=[(key, _value(context.config.get(key))) for key in context.config.get("assumed", ())],
         config=_flat(context.config),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
+        presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
         inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],
         seconds=[(stage, number(float(value), 1)) for stage, value in context.seconds.items()],
     )
@@ -131,10 +132,14 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     named = []
     for name, table in tables.items():
         kind = name.removeprefix("strata_")
-        headers, text, rows = layout(table)
         heading = headings.get(name, f"By {_KINDS.get(kind, kind.replace('_', ' '))}")
-        named.append({"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows})
+        named.append(_laid_out(name, heading, table))
     return named
+
+
+def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:
+    headers, text, rows = layout(table)
+    return {"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows}
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -35,6 +35,11 @@ _HEADERS = {
     "covered_area_km2": "With data (10³ km²)",
     "n_cells": "Cells",
     "method": "Method",
+    "preset": "Preset",
+    "phi": "φ",
+    "significant_share": "False alarms by the preset’s rule (%)",
+    "detected_share": "Strong trends with p below alpha (%)",
+    "called_share": "Strong trends found by the preset’s rule (%)",
     "rejected_share": "p below alpha (%)",
     "share": "Share (%)",
     "positive_share": "Positive (%)",
@@ -69,6 +74,8 @@ def shown(key: str, value: Any) -> str:
         return DASH
     if isinstance(value, str):
         return value
+    if key == "phi":
+        return f"{value:g}"
     if key.endswith("p_value"):
         return "< 0.001" if value < 0.001 else number(value, 3)
     if "slope" in key or "contribution" in key:

@@ -79,9 +79,9 @@ def ddww(product: xr.Dataset, table: Table) -> list[str]:
     if not shares["changed"]:
         return ["No zone has a significant change, so there is no DDWW share."]
     lines = [
-        f"“Dry gets drier, wet gets wetter” (DD + WW) holds on {percent(shares['of_change'])} of the area with a "
-        f"significant change and a zone ({area(shares['changed'])}), which is {percent(shares['of_land'])} of the land "
-        "with a valid trend and a zone."
+        f"“Dry gets drier, wet gets wetter” (DD + WW) holds on {percent(shares['of_change'])}"
+        f"{_interval(product, 'change')} of the area with a significant change and a zone ({area(shares['changed'])}), "
+        f"which is {percent(shares['of_land'])}{_interval(product, 'land')} of the land with a valid trend and a zone."
     ]
     opposite = (
         f"The opposite (DW + WD) covers {percent(shares['opposite_of_change'])} of the changed area and "
@@ -91,6 +91,16 @@ def ddww(product: xr.Dataset, table: Table) -> list[str]:
         return [*lines, f"{opposite}."]
     chance = f"if zone and change had nothing to do with each other, DDWW would hold on {percent(shares['by_chance'])}"
     return [*lines, f"{opposite}; {chance} of the changed area."]
+
+
+def _interval(product: xr.Dataset, base: str) -> str:
+    """The interval of a DDWW share in brackets, nothing where the run has none."""
+    names = [f"ddww_share_of_{base}_{limit}" for limit in ("lower", "upper")]
+    lower, upper = (plain(product.attrs[name]) if name in product.attrs else None for name in names)
+    if lower is None or upper is None:
+        return ""
+    level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
+    return f" ({level:g} % interval {number(100 * lower, 1)} to {percent(upper)}, by a bootstrap of the years)"
 
 
 def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from smcloud.sample.climate import SampleWorld
 from smcloud.sample.coefficients import Coefficients
 from smcloud.sample.native import write_world
+from smcloud.sample.presets import preset_records
 from smcloud.sample.score import scorecard
 from smcloud.sample.truth import annual_world
 
-__all__ = ["Coefficients", "SampleWorld", "annual_world", "scorecard", "write_world"]
+__all__ = ["Coefficients", "SampleWorld", "annual_world", "preset_records", "scorecard", "write_world"]

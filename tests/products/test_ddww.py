@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import linregress
 
 from smcloud.config import RunConfig
-from smcloud.products.ddww import CLASS_FLAGS, ddww, ddww_attributes
+from smcloud.products.ddww import CLASS_FLAGS, ddww, ddww_attributes, ddww_interval, interval_attributes
+from smcloud.stats import block_sequence
 
-from .conftest import LAT, LON, NO_ZONE, OCEAN, each_cell
+from .conftest import LAT, LON, NO_ZONE, OCEAN, each_cell, make_config
 
 NAMES = ["DD", "DW", "WD", "WW", "TD", "TW"]
 
@@ -108,3 +110,66 @@ def test_only_drying_expects_no_wetting(world: dict[str, xr.Dataset], config: Ru
 
 def test_without_an_aridity_index_there_is_none(world: dict[str, xr.Dataset], config: RunConfig) -> None:
     assert ddww(world["trend"], world["annual"].drop_vars("aridity_index"), config) is None
+
+
+def share_in_a_plain_loop(annual: xr.Dataset, values: np.ndarray) -> tuple[float, float]:
+    """DD + WW of the changed area and of land with a trend, for soil moisture (year, lat, lon)."""
+    held = changed = valid = 0.0
+    years = annual["year"].values.astype(float)
+    for i, j in np.ndindex(len(LAT), len(LON)):
+        letter, y = zone_letter(annual, i, j), values[:, i, j]
+        there = np.isfinite(y)
+        if letter == "-" or there.sum() < 15:
+            continue
+        valid += area(i)
+        if np.ptp(y[there]) == 0:
+            continue
+        line = linregress(years[there], y[there])
+        if line.pvalue < 0.05:
+            changed += area(i)
+            held += area(i) * (letter + ("D" if line.slope < 0 else "W") in ("DD", "WW"))
+    return held / changed, held / valid
+
+
+def test_the_interval_against_a_plain_bootstrap(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    config = make_config(bootstrap={"replicates": 40, "block": 3, "seed": 5})
+    interval = ddww_interval(annual, config)
+    series, years = annual["soil_moisture"].values, annual["year"].values.astype(float)
+    shares = []
+    for drawn in block_sequence(years.size, 3, 40, 5):
+        again = np.full(series.shape, np.nan)
+        for i, j in np.ndindex(len(LAT), len(LON)):
+            y = series[:, i, j]
+            there = np.isfinite(y)
+            n = there.sum()
+            if n >= 3:
+                slope, level = np.polyfit(years[there] - 2010, y[there], 1)
+                line = level + slope * (years - 2010)
+                again[:, i, j] = line + np.sqrt(n / (n - 2)) * (y - line)[drawn]
+        shares.append(share_in_a_plain_loop(annual, again))
+    expected = np.quantile(shares, [0.025, 0.975], axis=0)
+    np.testing.assert_allclose([interval["lower"], interval["upper"]], expected, rtol=1e-9)
+    np.testing.assert_allclose(interval["estimate"], list(ddww_attributes(world["ddww"]).values()), rtol=1e-12)
+    attributes = interval_attributes(interval)
+    assert attributes["ddww_share_of_land_upper"] == pytest.approx(expected[1, 1])
+    assert attributes["ddww_replicates"] == 40
+
+
+def test_the_interval_is_for_runs_that_ask_for_it_and_have_zones(annual: xr.Dataset) -> None:
+    asked = make_config(bootstrap={"replicates": 40})
+    assert ddww_interval(annual, make_config()) is None
+    assert ddww_interval(annual.drop_vars("aridity_index"), asked) is None
+
+
+def test_no_limits_where_nothing_changes(annual: xr.Dataset) -> None:
+    flat = annual.assign(soil_moisture=annual["soil_moisture"] * 0 + 0.2)
+    found = interval_attributes(ddww_interval(flat, make_config(bootstrap={"replicates": 40})))
+    assert np.isnan(found["ddww_share_of_change_lower"]) and found["ddww_share_of_land_lower"] == 0.0
+    assert found["ddww_replicates"] == 0
+
+
+def test_the_interval_does_not_depend_on_chunks(annual: xr.Dataset) -> None:
+    rule = {"test": "ols", "significance": "p_value"}
+    config = make_config(preset="rigorous", trend=rule, bootstrap={"replicates": 40})
+    whole = ddww_interval(annual, config)
+    xr.testing.assert_identical(whole, ddww_interval(annual.chunk(lat=2, lon=3), config).compute())

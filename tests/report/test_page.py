@@ -247,3 +247,19 @@ def test_an_even_native_grid_is_named_by_its_step(products, new_context):
     uneven = products["trend"].isel(lat=[0, 1, 3, 7])
     got = Page(render({"trend": uneven}, new_context(resolution=None, land_mask=None))["index.html"])
     assert "native grid" in got.text
+
+
+def test_the_interval_of_the_ddww_share_stands_beside_it(products, context):
+    limits = {"ddww_share_of_change_lower": 0.3111, "ddww_share_of_change_upper": 0.5222}
+    changed = products | {"ddww": products["ddww"].assign_attrs(products["ddww"].attrs | limits)}
+    text = render(changed, context)["index.html"].decode().replace("\u00a0", " ")
+    assert "(95 % interval 31.1 to 52.2 %, by a bootstrap of the years) of the area with a significant change" in text
+    assert "by a bootstrap" not in render(products, context)["index.html"].decode()
+
+
+def test_both_presets_are_shown_beside_the_scorecard(products, new_context, scorecard, page):
+    row = {"preset": "rigorous", "phi": 0.4, "rejected_share": 0.0321, "significant_share": 0.0}
+    text = render(products, new_context(scorecard=scorecard, presets=[row | {"detected_share": 0.456}]))["index.html"]
+    cells = [cell for cell in ("rigorous", "0.4", "3.2", "0.0", "45.6") if f">{cell}<" in text.decode()]
+    assert cells == ["rigorous", "0.4", "3.2", "0.0", "45.6"]
+    assert "False alarms" in text.decode()
