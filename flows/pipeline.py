@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
-from smcloud import pipeline
+from smcloud import pipeline, published
 from smcloud.cluster import open_cluster
 from smcloud.config import load_config
 from smcloud.report import markdown
@@ -52,11 +52,11 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     with _timed("check", seconds):
         job = STAGES["check"](settings)
-    release = pipeline.published(job)
+    release = pipeline.released(job)
     if release is not None:
-        if not pipeline.has_report(release, job.store):
+        if not published.has_report(release, job.store):
             STAGES["report"](release, job.store, seconds, truth)
-        return pipeline.summary("already published", release, job.store, seconds)
+        return published.summary("already published", release, job.store, seconds)
     with open_cluster(settings.cluster):
         with _timed("ingest", seconds):
             cube = STAGES["ingest"](settings, job)
@@ -68,7 +68,7 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
         page = STAGES["report"](release, job.store, seconds, truth)
     tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in page["tables"].items()]
     create_markdown_artifact(key="smcloud-tables", markdown="\n\n".join(tables))
-    return pipeline.summary("published", release, job.store, seconds) | {"scorecard": page["scorecard"]}
+    return published.summary("published", release, job.store, seconds) | {"scorecard": page["scorecard"]}
 
 
 @contextmanager

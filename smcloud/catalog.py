@@ -20,15 +20,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xarray as xr
 import yaml
 from pydantic import ValidationError
 
 from smcloud.catalog_schema import TEMPLATE, Args, Catalog, Entry, Metadata, VariableSpec, forbidden_template
 from smcloud.errors import CatalogError, ChunkError, SmcloudError, UnitError, UnreachableError, VariableError
 from smcloud.strict_yaml import first_problem, read_yaml
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "READERS",
@@ -207,6 +209,7 @@ def _through_intake(name: str, entry: Entry) -> xr.Dataset:
     """Intake gets a copy that holds only what was checked, with imports and start-up hooks off."""
     import fsspec
     import intake
+    import xarray as xr
     import zarr
 
     intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
@@ -235,6 +238,8 @@ def _through_intake(name: str, entry: Entry) -> xr.Dataset:
 
 def _check_axes(args: Args, where: str) -> None:
     """Refuse axes that do not fit in memory, from the metadata alone: opening a Dataset reads them whole."""
+    import xarray as xr
+
     given: dict[str, Any] = {
         key: args.xarray_kwargs[key] for key in ("group", "consolidated") if key in args.xarray_kwargs
     }

@@ -78,14 +78,14 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
 @app.command(epilog="Example: smcloud compute study.yaml")
 def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
     """Compute, seal and publish the products of a cube that is there (smcloud ingest makes it)."""
-    from smcloud import pipeline
+    from smcloud import pipeline, published
     from smcloud.cluster import open_cluster
     from smcloud.config import load_config
 
     began = time.perf_counter()
     settings = load_config(config)
     job = pipeline.check(settings)
-    release = pipeline.published(job)
+    release = pipeline.released(job)
     status = "already published"
     if release is None:
         with open_cluster(settings.cluster):
@@ -93,9 +93,9 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
             products = pipeline.compute(settings, job)
         release = pipeline.publish(settings, job, cube, products)
         status = "published"
-    if not pipeline.has_report(release, job.store):
+    if not published.has_report(release, job.store):
         pipeline.report(release, job.store)
-    _show(pipeline.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
+    _show(published.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
 
 
 @app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")
@@ -181,17 +181,22 @@ def catalog_check(
 
 
 def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
-    """The flow in this process, unless the work is published already: that is known before Prefect starts."""
-    from smcloud import pipeline
+    """The flow in this process, unless the work is published already: that is known before anything heavy starts."""
+    from smcloud import published
     from smcloud.config import load_config
 
     began = time.perf_counter()
-    job = pipeline.check(load_config(config))
-    release = pipeline.published(job)
+    settings = load_config(config)
+    release = published.find(settings)
     if release is not None:
-        if not pipeline.has_report(release, job.store):
-            pipeline.report(release, job.store, truth=truth)
-        return pipeline.summary("already published", release, job.store, {"check": time.perf_counter() - began})
+        if not published.has_report(release, settings.store):
+            from smcloud import pipeline
+
+            pipeline.report(release, settings.store, truth=truth)
+        return published.summary("already published", release, settings.store, {"check": time.perf_counter() - began})
+    from smcloud import pipeline
+
+    pipeline.check(settings)  # a bad input ends here, before Prefect starts
     with tempfile.TemporaryDirectory(prefix="smcloud-prefect-", ignore_cleanup_errors=True) as home:
         _prefect_environment(home)
         log.info("starting Prefect ...")

@@ -14,20 +14,17 @@ from typing import Any, NamedTuple
 
 import xarray as xr
 
-import smcloud.cube
-import smcloud.products
-import smcloud.stats
+from smcloud import products as science
+from smcloud import published
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.cube import Source, build, judge, open_sources, resolve_months
 from smcloud.errors import NothingPublishedError, SmcloudError, SourceReadError, TooFewYearsError
-from smcloud.source_state import source_state
 from smcloud.store import Store
 
 STAGES = ("check", "ingest", "compute", "publish", "report")
 PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
-NUMERIC = ("numpy", "scipy", "numba", "xarray", "xskillscore")
 TILES = {"time": -1, "year": -1, "lat": stores.CHUNK, "lon": stores.CHUNK}
 
 
@@ -39,6 +36,7 @@ class Job(NamedTuple):
     run_id: str
     period: tuple[str, str]
     inputs: dict[str, dict[str, str]]
+    fingerprint: str
 
 
 def check(config: RunConfig) -> Job:
@@ -60,8 +58,7 @@ def check(config: RunConfig) -> Job:
             expected=f"at least {config.years.min_years} (years.min_years)",
             next="lengthen period in the configuration",
         )
-    states = {source.entry: "" for source in sources.values()}
-    states = {entry: source_state(catalog, entry) for entry in states}
+    states = published.entry_states(config, catalog)
     inputs = {}
     for role, source in sources.items():
         metadata = catalog.sources[source.entry].metadata
@@ -74,13 +71,12 @@ def check(config: RunConfig) -> Job:
         }
     period = (str(months[0]), str(months[-1]))
     harmonisation = config.harmonisation() | {"period": period}
-    cube_id = stores.content_id(harmonisation, states, stores.code_digest([_directory(smcloud.cube)]))
-    code = stores.code_digest([_directory(smcloud.stats), _directory(smcloud.products)])
-    run_id = stores.content_id(config.analysis(), cube_id, code, _versions())
-    return Job(store.url, cube_id, run_id, period, inputs)
+    cube_id = stores.content_id(harmonisation, states, published.cube_code())
+    run_id = stores.content_id(config.analysis(), cube_id, published.analysis_code(), published.versions())
+    return Job(store.url, cube_id, run_id, period, inputs, published.fingerprint(config, states))
 
 
-def published(job: Job) -> dict[str, Any] | None:
+def released(job: Job) -> dict[str, Any] | None:
     """The newest release that carries this job's products, if any."""
     return stores.find_release(Store.open(job.store), job.run_id)
 
@@ -154,7 +150,6 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     import dask
 
     store = Store.open(job.store)
-    products = smcloud.products
     path = {name: stores.product_path(name, job.run_id) for name in PRODUCTS}
 
     written: dict[str, list[str]] = {}
@@ -164,20 +159,20 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
 
     def write(datasets: Mapping[str, xr.Dataset]) -> None:
         written.update({name: [str(v) for v in ds.variables] for name, ds in datasets.items()})
-        missing = {name: products.stored(ds) for name, ds in datasets.items() if not sealed(name)}
+        missing = {name: science.stored(ds) for name, ds in datasets.items() if not sealed(name)}
         dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in missing.items()})
 
     def opened(name: str) -> xr.Dataset:
         return stores.open_staged(store, path[name], TILES)
 
     cube = stores.open_staged(store, stores.cube_path(job.cube_id), TILES)
-    write({"annual": products.annual(cube, config)})
+    write({"annual": science.annual(cube, config)})
     annual = opened("annual")
-    maps = {"trend": products.trend_maps(annual, config)}
+    maps = {"trend": science.trend_maps(annual, config)}
     if config.drivers.names:
-        maps["drivers"] = products.driver_maps(annual, config, cube)
+        maps["drivers"] = science.driver_maps(annual, config, cube)
     write(maps)
-    finish = {"trend": products.trend_fields, "drivers": products.driver_fields}
+    finish = {"trend": science.trend_fields, "drivers": science.driver_fields}
     fields = {}
     for name in maps:
         fields[name] = opened(name).load()
@@ -187,19 +182,19 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
             written[name] += [str(v) for v in more.variables if v not in written[name]]
             fields[name] = opened(name).load()
     tables = {}
-    ddww = products.ddww(fields["trend"], annual, config)
+    ddww = science.ddww(fields["trend"], annual, config)
     if ddww is not None:
         ddww = ddww.compute()
-        attributes = products.ddww_attributes(ddww)
-        if (interval := products.ddww_interval(annual, config)) is not None:
-            attributes |= products.interval_attributes(interval.compute())
+        attributes = science.ddww_attributes(ddww)
+        if (interval := science.ddww_interval(annual, config)) is not None:
+            attributes |= science.interval_attributes(interval.compute())
         tables["ddww"] = ddww.assign_attrs(ddww.attrs | attributes)
-    tables["regional"] = products.table(
-        annual, fields["trend"], fields.get("drivers"), *products.regions(annual["lat"], annual["lon"]), config
+    tables["regional"] = science.table(
+        annual, fields["trend"], fields.get("drivers"), *science.regions(annual["lat"], annual["lon"]), config
     )
-    strata = products.strata(annual, fields["trend"], ddww, config)
+    strata = science.strata(annual, fields["trend"], ddww, config)
     if strata is not None:
-        tables["strata"] = products.table(annual, fields["trend"], fields.get("drivers"), *strata, config)
+        tables["strata"] = science.table(annual, fields["trend"], fields.get("drivers"), *strata, config)
     write(tables)
     return {
         name: {
@@ -222,7 +217,8 @@ def publish(
         "report": stores.report_path(job.run_id),
         "inputs": job.inputs,
         "config": config.model_dump(mode="json"),
-        "code": _versions() | {"smcloud": importlib.metadata.version("smcloud")},
+        "code": published.versions()
+        | {"smcloud": importlib.metadata.version("smcloud"), "fingerprint": job.fingerprint},
     }
     store = Store.open(job.store)
     release = stores.publish(store, record)
@@ -267,35 +263,6 @@ def report(
     for name, content in render(products, context).items():
         stores.put(store, f"{place}/{name}", content)
     return {"report": store.url_of(release["report"]), "tables": summary_tables(products), "scorecard": scores}
-
-
-def has_report(release: Mapping[str, Any], store_url: str) -> bool:
-    """Whether the page of ``release`` is there: a run may have ended between publishing and reporting."""
-    store = Store.open(store_url)
-    return bool(store.fs.exists(store.join(release["report"])))
-
-
-def summary(status: str, release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Status, release number, ids, full URLs and time spent, as ``smcloud run --json`` prints them."""
-    store = Store.open(store_url)
-    products = release["products"]
-    return {
-        "status": status,
-        "release": release["number"],
-        "run_id": next(iter(products.values()))["run_id"],
-        "cube_id": release["cube"]["id"],
-        "products": {name: store.url_of(product["url"]) for name, product in products.items()},
-        "report": store.url_of(release["report"]),
-        "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
-    }
-
-
-def _directory(package: Any) -> Path:
-    return Path(package.__file__).parent
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in NUMERIC}
 
 
 def notes_on(config: RunConfig) -> list[str]:

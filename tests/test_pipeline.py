@@ -40,7 +40,7 @@ def test_alpha_changes_the_products_but_not_the_cube(small_world):
     assert first.cube_id == second.cube_id and first.run_id != second.run_id
     assert not again["built"]
     assert (release["number"], later["number"], later["supersedes"]) == (1, 2, 1)
-    assert pipeline.published(first)["number"] == 1
+    assert pipeline.released(first)["number"] == 1
     narrow = smcloud.open_product(first.store, "trend", 1)
     wide = smcloud.open_product(first.store, "trend")
     np.testing.assert_array_equal(narrow["slope"], wide["slope"])

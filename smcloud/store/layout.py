@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
-import xarray as xr
 
 from smcloud.errors import ConfigurationError, NotAStoreError, SmcloudError, UnreachableError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 CHUNK = 180
 TIME_CHUNK = 12
@@ -134,6 +136,8 @@ def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
 
     One size per dim, so that a plain ``xr.open_zarr`` has consistent chunks.
     """
+    import xarray as xr
+
     limits = {} if isinstance(variable, xr.IndexVariable) else {"time": TIME_CHUNK, "lat": CHUNK, "lon": CHUNK}
     return tuple(max(1, min(limits.get(str(dim), size), size)) for dim, size in variable.sizes.items())
 

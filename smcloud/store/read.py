@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableError
 from smcloud.store.layout import CHUNK, Store, reaching
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
 from smcloud.store.seal import is_sealed
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 TILES = {"time": -1, "lat": CHUNK, "lon": CHUNK}
 _lock = threading.Lock()
@@ -46,6 +47,7 @@ def open_staged(store: Store, path: str, chunks: Mapping[str, int] = TILES) -> x
     """A prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are passed over."""
     # What an array does about a missing chunk is bound when it is opened and travels with it to the workers.
     # The setting is one for the process: the lock keeps a second thread from restoring it too early.
+    import xarray as xr
     import zarr
 
     url = store.url_of(path)

@@ -7,14 +7,15 @@ every object is put whole, nothing is removed between them, and whoever seals fi
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
 from smcloud.store.layout import Store, encoding, reaching, stored_chunks
 from smcloud.store.objects import create_only, read, write_whole
 from smcloud.store.seal import METADATA, is_sealed
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
@@ -73,6 +74,7 @@ def append(ds: xr.Dataset, store: Store, path: str) -> None:
     Coordinates that are there already must be equal (:class:`GridError`). A sealed prefix that holds anything
     else than ``ds`` raises :class:`ReleaseConflictError`; one that holds just that is left as it is.
     """
+    import xarray as xr
     import zarr
 
     url, options = store.url_of(path), store.options or None
