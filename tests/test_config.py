@@ -88,6 +88,29 @@ BAD = [
     ({"drivers": {"names": ["soil_moisture"]}}, "drivers.names", "soil_moisture"),
     ({"drivers": {"floors": {"precip": 1}}}, "drivers.floors", "precip"),
     ({"drivers": {"floors": {"lai": -1}}}, "drivers.floors.lai", "-1"),
+    ({"drivers": {"lags": {"lai": -1}}}, "drivers.lags.lai", "-1"),
+    ({"drivers": {"lags": {"lai": 25}}}, "drivers.lags.lai", "25"),
+    ({"drivers": {"lags": {"lai": 1.5}}}, "drivers.lags.lai", "1.5"),
+    ({"drivers": {"lags": {"lai": "one"}}}, "drivers.lags.lai", "one"),
+    ({"drivers": {"lags": {"lai": None}}}, "drivers.lags.lai", "None"),
+    ({"drivers": {"lags": {"snow": 1}}}, "drivers.lags", "snow"),
+    ({"drivers": {"lags": {"soil_moisture": 1}}}, "drivers.lags", "soil_moisture"),
+    ({"drivers": {"names": ["precipitation"], "lags": {"lai": 1}}}, "drivers.lags", "lai"),
+    ({"drivers": {"lags": [1, 0, 0]}}, "drivers.lags", "[1, 0, 0]"),
+    ({"drivers": {"lags": 1}}, "drivers.lags", "1"),
+    ({"drivers": {"lag": {"lai": 1}}}, "drivers.lag", "lag"),
+    ({"drivers": {"monthly": "maybe"}}, "drivers.monthly", "maybe"),
+    ({"drivers": {"monthly": 2}}, "drivers.monthly", "2"),
+    ({"drivers": {"monthly": None}}, "drivers.monthly", "None"),
+    ({"drivers": {"months": True}}, "drivers.months", "months"),
+    ({"annual": {"year_months_share": 0}}, "annual.year_months_share", "0"),
+    ({"annual": {"year_months_share": -0.1}}, "annual.year_months_share", "-0.1"),
+    ({"annual": {"year_months_share": 1.01}}, "annual.year_months_share", "1.01"),
+    ({"annual": {"year_months_share": 80}}, "annual.year_months_share", "80"),
+    ({"annual": {"year_months_share": float("nan")}}, "annual.year_months_share", "nan"),
+    ({"annual": {"year_months_share": "most"}}, "annual.year_months_share", "most"),
+    ({"annual": {"year_months_share": None}}, "annual.year_months_share", "None"),
+    ({"annual": {"year_month_share": 0.8}}, "annual.year_month_share", "year_month_share"),
     ({"drivers": 5}, "drivers", "5"),
     ({"inputs": ["soil_moisture"]}, "inputs", "['soil_moisture']"),
     ({"inputs": {"lai": "glass_lai"}}, "inputs", "lai"),
@@ -98,6 +121,37 @@ BAD = [
     ({"cluster": {"kind": "kubernetes"}}, "cluster.kind", "kubernetes"),
     ({"store": None}, "store", "None"),
 ]
+
+
+def test_monthly_drivers_lags_and_the_share_of_a_year() -> None:
+    study, rigorous = (parse_config(BASE | {"preset": name}) for name in ("peng2023", "rigorous"))
+    assert (study.drivers.monthly, rigorous.drivers.monthly) == (False, True)
+    assert dict(study.drivers.lags) == dict(rigorous.drivers.lags) == {}
+    assert rigorous.annual.year_months_share == 0.8
+    own = {"drivers": {"monthly": True, "lags": {"lai": 0, "precipitation": 24}}, "annual": {"year_months_share": 1}}
+    config = parse_config(BASE | own)
+    assert config.drivers.monthly is True and dict(config.drivers.lags) == {"lai": 0, "precipitation": 24}
+    assert config.annual.year_months_share == 1.0
+    assert config.drivers.names == study.drivers.names and config.annual.method == study.annual.method
+    assert dict(config.drivers.floors) == dict(study.drivers.floors)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"drivers": {"monthly": True}}, {"drivers": {"lags": {"lai": 1}}}, {"annual": {"year_months_share": 0.5}}],
+    ids=["monthly", "lags", "year_months_share"],
+)
+def test_monthly_drivers_lags_and_the_share_of_a_year_are_part_of_the_run_and_not_of_the_cube(
+    change: dict[str, Any],
+) -> None:
+    plain, changed = parse_config(BASE), parse_config(BASE | change)
+    assert changed.analysis() != plain.analysis() and changed.harmonisation() == plain.harmonisation()
+
+
+def test_a_lag_for_a_driver_without_an_input_is_refused_and_the_drivers_are_named() -> None:
+    error = refused(with_inputs("precipitation") | {"drivers": {"lags": {"lai": 1}}})
+    assert (error.where, error.found) == ("run.yaml: drivers.lags", "lai")
+    assert error.expected == "one of drivers.names: precipitation"
 
 
 @pytest.mark.parametrize(("change", "key", "found"), BAD, ids=[key for _, key, _ in BAD])

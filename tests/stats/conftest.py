@@ -24,7 +24,7 @@ def annual() -> Callable[..., xr.DataArray]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ar1() -> Callable[..., np.ndarray]:
     """Stationary AR(1) series of unit variance, (count, length)."""
 
