@@ -123,7 +123,7 @@ class Drivers(Model):
     method: Literal["pearson", "spearman"]
     dominant: Literal["p_value", "p_adjusted"]
     monthly: bool = False
-    lags: Mapping[str, Annotated[int, Field(ge=0, le=24)]] = Field(default_factory=dict)
+    lags: Mapping[str, Annotated[int, Field(ge=0, le=24, strict=True)]] = Field(default_factory=dict)
     floors: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
 
     @field_validator("names")
@@ -226,6 +226,8 @@ class RunConfig(Model):
             for name in given:
                 if name not in value.names:
                     raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, key)
+        if value.lags and not value.monthly:
+            raise refusal("drivers.monthly: true beside it, as lags are of months", dict(value.lags), "lags")
         return value
 
     @model_validator(mode="after")

@@ -98,6 +98,8 @@ BAD = [
     ({"drivers": {"names": ["precipitation"], "lags": {"lai": 1}}}, "drivers.lags", "lai"),
     ({"drivers": {"lags": [1, 0, 0]}}, "drivers.lags", "[1, 0, 0]"),
     ({"drivers": {"lags": 1}}, "drivers.lags", "1"),
+    ({"drivers": {"lags": {"lai": 1}}}, "drivers.lags", "{'lai': 1}"),
+    ({"drivers": {"monthly": True, "lags": {"lai": True}}}, "drivers.lags.lai", "True"),
     ({"drivers": {"lag": {"lai": 1}}}, "drivers.lag", "lag"),
     ({"drivers": {"monthly": "maybe"}}, "drivers.monthly", "maybe"),
     ({"drivers": {"monthly": 2}}, "drivers.monthly", "2"),
@@ -138,7 +140,7 @@ def test_monthly_drivers_lags_and_the_share_of_a_year() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"drivers": {"monthly": True}}, {"drivers": {"lags": {"lai": 1}}}, {"annual": {"year_months_share": 0.5}}],
+    [{"drivers": {"monthly": True}}, {"drivers": {"monthly": True, "lags": {"lai": 1}}}, {"annual": {"year_months_share": 0.5}}],
     ids=["monthly", "lags", "year_months_share"],
 )
 def test_monthly_drivers_lags_and_the_share_of_a_year_are_part_of_the_run_and_not_of_the_cube(
