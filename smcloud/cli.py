@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import signal
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
+from smcloud.console import call, log, quiet, show, show_run
 
-INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
-signals: list[int] = []  # what has asked this process to stop
 app = typer.Typer(
     name="smcloud",
     help="Soil-moisture trends, their drivers and the DDWW question: from a catalog to published Zarr.",
@@ -38,7 +33,7 @@ StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s
 @app.command(epilog="Example: smcloud run study.yaml --json")
 def run(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
     """Run the whole job: sources to cube, products, release and report. The same work twice is done once."""
-    _show_run(_run(config), json_)
+    show_run(_run(config), json_)
 
 
 @app.command(epilog="Example: smcloud demo --out ./smcloud-demo --seed 7")
@@ -58,7 +53,7 @@ def demo(
     written = time.perf_counter() - began
     result = _run(config, truth=str(truth))
     result["seconds"] = {"sample world": round(written, 2)} | result["seconds"]
-    _show_run(result, json_)
+    show_run(result, json_)
 
 
 @app.command(epilog="Example: smcloud ingest study.yaml")
@@ -72,7 +67,7 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
     job = pipeline.check(settings)
     with open_cluster(settings.cluster):
         cube = pipeline.ingest(settings, job)
-    _show(cube | {"status": "built" if cube["built"] else "already there"}, json_)
+    show(cube | {"status": "built" if cube["built"] else "already there"}, json_)
 
 
 @app.command(epilog="Example: smcloud compute study.yaml")
@@ -95,7 +90,7 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
         status = "published"
     if not published.has_report(release, job.store):
         pipeline.report(release, job.store)
-    _show(published.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
+    show(published.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
 
 
 @app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")
@@ -133,7 +128,7 @@ def verify(
 
     place = Store.open(store)
     require_store(place)
-    _show({"status": "verified"} | verify_release(place, release), json_)
+    show({"status": "verified"} | verify_release(place, release), json_)
 
 
 @app.command(epilog="Example: smcloud report ./smcloud-demo --release 1")
@@ -157,7 +152,7 @@ def report(
     require_store(place)
     record = newest_release(place) if release is None else read_release(place, release)
     page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
-    _show({"status": "rendered", "release": record["number"], "report": page["report"]}, json_)
+    show({"status": "rendered", "release": record["number"], "report": page["report"]}, json_)
 
 
 @catalog_app.command("check", epilog="Example: smcloud catalog check catalogs/public.yaml")
@@ -203,18 +198,11 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
         start = time.perf_counter()
         from flows.pipeline import run as flow
 
-        _quiet()  # again: Prefect sets levels when it is imported
+        quiet()  # again: Prefect sets levels when it is imported
         result: dict[str, Any] = flow(str(config), truth)
         total = time.perf_counter() - start
     result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
     return result
-
-
-def _quiet() -> None:
-    """Silence what prints pages of tracebacks before, and instead of, our message; ``--debug`` shows that one's own."""
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
-    for name in ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", "prefect._internal"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _prefect_environment(home: str) -> None:
@@ -232,105 +220,9 @@ def _prefect_environment(home: str) -> None:
         os.environ.setdefault(key, value)
 
 
-log = logging.getLogger("smcloud")
-
-
-def _show_run(result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
-    print(f"{result['status']}: release {result['release']} (run {result['run_id']}, cube {result['cube_id']})")
-    for name, url in result["products"].items():
-        print(f"  {name:<9} {url}")
-    print(f"  {'report':<9} {result['report']}")
-    if result.get("scorecard"):
-        from smcloud.report import markdown, scorecard_table
-
-        print("\nscorecard against the known truth\n" + markdown(scorecard_table(result["scorecard"])))
-    print("\nseconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
-
-
-def _show(result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
-    width = max(map(len, result))
-    for key, value in result.items():
-        if isinstance(value, dict):
-            print(key)
-            for name, part in value.items():
-                print(f"  {name:<{width}} {part}")
-        else:
-            print(f"{key:<{width}} {value}")
-
-
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Entry point: every error becomes one message and the exit code of its class."""
-    warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
-    given = sys.argv[1:] if arguments is None else arguments
-    as_json, debug = "--json" in given, "--debug" in given
-    if not debug:
-        _quiet()
-    if sys.stderr.isatty() or debug:
-        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-        log.setLevel(logging.DEBUG if debug else logging.INFO)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    try:
-        code = app(args=given, standalone_mode=False)
-    except SmcloudError as err:
-        _fail(err, as_json, debug)
-    except Exception as err:
-        if signals:  # Ctrl-C reaches Prefect's server too, and its client may fail before we are through
-            _fail_interrupted(given, as_json, debug)
-        usage = getattr(err, "format_message", None)  # click's usage errors
-        if usage is None:
-            if debug:
-                raise
-            _fail(
-                UnexpectedError(f"{type(err).__name__}: {err}", next="run again with --debug for the traceback"),
-                as_json,
-                debug,
-            )
-        _fail_usage(usage(), getattr(err, "exit_code", 2), as_json)
-    if code == INTERRUPTED:
-        _fail_interrupted(given, as_json, debug)
-    sys.exit(code or 0)
-
-
-def _stop(number: int, frame: object) -> NoReturn:
-    signals.append(number)
-    _quiet()
-    raise KeyboardInterrupt
-
-
-def _fail_interrupted(given: list[str], as_json: bool, debug: bool) -> NoReturn:
-    err = InterruptedRunError(
-        "the run was interrupted; what is sealed stays, and nothing unfinished is visible",
-        where="this process",
-        found="Ctrl-C or a termination signal",
-        expected="a run to its end",
-        next=f"smcloud {' '.join(given)}",
-    )
-    _fail(err, as_json, debug)
-
-
-def _fail(err: SmcloudError, as_json: bool, debug: bool) -> NoReturn:
-    if debug:
-        logging.exception("traceback")
-    _print_error(err.record(), f"error [{err.code}]: {err}", as_json)
-    sys.exit(err.exit_code)
-
-
-def _fail_usage(message: str, code: int, as_json: bool) -> NoReturn:
-    remedy = "smcloud --help"
-    record = {"code": "usage", "what": message, "where": "", "found": "", "expected": "", "next": remedy}
-    _print_error(record, f"error [usage]: {message}\n  next:     {remedy}", as_json)
-    sys.exit(code)
-
-
-def _print_error(record: dict[str, str], text: str, as_json: bool) -> None:
-    print(json.dumps(record) if as_json else text, file=sys.stdout if as_json else sys.stderr)
+    """Entry point of the command ``smcloud``."""
+    call(app, sys.argv[1:] if arguments is None else arguments)
 
 
 if __name__ == "__main__":

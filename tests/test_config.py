@@ -140,7 +140,11 @@ def test_monthly_drivers_lags_and_the_share_of_a_year() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"drivers": {"monthly": True}}, {"drivers": {"monthly": True, "lags": {"lai": 1}}}, {"annual": {"year_months_share": 0.5}}],
+    [
+        {"drivers": {"monthly": True}},
+        {"drivers": {"monthly": True, "lags": {"lai": 1}}},
+        {"annual": {"year_months_share": 0.5}},
+    ],
     ids=["monthly", "lags", "year_months_share"],
 )
 def test_monthly_drivers_lags_and_the_share_of_a_year_are_part_of_the_run_and_not_of_the_cube(
