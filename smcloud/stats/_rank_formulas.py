@@ -9,7 +9,7 @@ import numpy as np
 
 from smcloud.stats._compile import jit
 from smcloud.stats._kernels import FloatArray
-from smcloud.stats._sorting import IntArray
+from smcloud.stats._sorting import IntArray, count_pairs
 from smcloud.stats.status import OK, TOO_SHORT
 
 
@@ -22,6 +22,16 @@ def write_score(n: int, above: float, tied: float, ties: float, out: FloatArray)
     out[1] = (n * (n - 1) * (2 * n + 5) - ties) / 18
     out[2] = s / math.sqrt(pairs) / math.sqrt(pairs - tied) if tied < pairs else math.nan
     out[3] = (s - np.sign(s)) / math.sqrt(out[1]) if tied < pairs else 0.0
+
+
+@jit
+def score(values: FloatArray, work: FloatArray, orders: IntArray, out: FloatArray) -> tuple[int, int]:
+    """:func:`write_score` of a row; the numbers of falling and of tied pairs. ``work`` and ``orders`` (2, n or more)
+    are work space; ``work[0]`` gets the sorted values."""
+    n = values.size
+    falling, level, ties = count_pairs(values, work, orders)
+    write_score(n, n * (n - 1) // 2 - falling - level, level, ties, out)
+    return falling, level
 
 
 @jit

@@ -29,7 +29,7 @@ from smcloud.stats._kernels import (
     tie_sums,
 )
 from smcloud.stats._rank_formulas import wanted_ranks, write_line, write_score
-from smcloud.stats._sen_search import room_for, slopes_of_ranks
+from smcloud.stats._sen_search import ALL_PAIRS_BELOW, room_for, slopes_of_ranks
 from smcloud.stats._short_series import LANES, score_of_lanes, slopes_of_lanes
 from smcloud.stats._sorting import count_pairs, sort_counting
 from smcloud.stats.status import CONSTANT, OK
@@ -37,8 +37,6 @@ from smcloud.stats.status import CONSTANT, OK
 # Lengths from which the algorithm for long series is faster, measured.
 LONG_FOR_SCORES = 200
 LONG_FOR_SLOPES = 30
-# Fewer valid samples than this in a long series: all pairs.
-ALL_PAIRS_BELOW = 8
 
 
 def mann_kendall(series: Block, t: FloatArray, min_valid: int, out: FloatArray, status: ByteArray) -> None:

@@ -20,6 +20,8 @@ from smcloud.stats._compile import jit
 from smcloud.stats._kernels import EPS, FloatArray, total
 from smcloud.stats._sorting import ONE, ZERO, IntArray, select, sort_counting
 
+# Fewer samples than this: all pairs.
+ALL_PAIRS_BELOW = 8
 # Room for slopes, in multiples of the number of samples; a bracket that should hold more than half is counted first.
 ROOM = 16
 # Half the width of the first bracket, in standard deviations of the rank; of the next, as a share of the ranks to go;
@@ -81,6 +83,19 @@ def slopes_of_ranks(
 
 
 @jit
+def median_slope(
+    values: FloatArray, times: FloatArray, falling: int, level: int, work: FloatArray, orders: IntArray,
+    room: FloatArray,
+) -> float:  # fmt: skip
+    """The Theil-Sen slope alone; arguments as for :func:`slopes_of_ranks`."""
+    pairs = values.size * (values.size - 1) // 2
+    ranks, found = np.empty(2, np.int64), np.empty(2)
+    ranks[0], ranks[1] = (pairs - 1) // 2, pairs // 2
+    slopes_of_ranks(values, times, ranks, falling, level, ALL_PAIRS_BELOW, work, orders, room, found)
+    return found[0] if pairs % 2 else (found[0] + found[1]) / 2
+
+
+@jit
 def room_for(n: int) -> int:
     """Size of the room for slopes of a series of ``n`` samples or fewer."""
     return max(ROOM * n, DRAWN)
@@ -105,9 +120,10 @@ def _search(
         high, below_high, most = 0.0, falling, -2 * _rounding(scale, 0.0)
     wanted = (first + second + 1) / 2
     for step in range(STEPS):
-        slack = max(slack, n / 2)
         centre = at + (wanted - rank) / density
-        far = step >= PATIENCE and below_high - below_low > room.size
+        narrow = high - low < 8 * _rounding(scale, at)
+        far = not narrow and step >= PATIENCE and below_high - below_low > room.size
+        slack = 0.0 if narrow else max(slack, n / 2)
         if far:
             share = (wanted - below_low) / (below_high - below_low)
             centre = _draw(values, times, low, high, share, 1 - 2 * (step % 2), room)
@@ -204,7 +220,7 @@ def _draw(
     or NaN where few pairs are there. The draw is the same for every series and decides on the effort, not on the result.
     """
     state, size = 1, 0
-    for _ in range(100 * DRAWN):
+    for _ in range(32 * DRAWN):
         state = (state * 1103515245 + 12345) % 2147483648
         i = (state >> 8) % values.size
         state = (state * 1103515245 + 12345) % 2147483648
