@@ -88,16 +88,22 @@ def dot(a: FloatArray, b: FloatArray) -> float:
 
 
 @jit
-def lag1(deviations: FloatArray) -> float:
-    """Lag-1 autocorrelation of deviations from the mean that are 0 in the gaps, clipped to +-0.99.
+def autocorrelation(deviations: FloatArray, squares: float, lag: int) -> float:
+    """Autocorrelation at a lag of deviations from the mean that are 0 in the gaps, clipped to +-0.99; ``squares`` is
+    their sum of squares.
 
     A pair with a gap adds nothing to the numerator, and the sample sizes of both sums cancel.
     """
-    denominator = dot(deviations, deviations)
-    if denominator == 0.0:
+    if squares == 0.0 or lag >= deviations.size:
         return 0.0
-    numerator = dot(deviations[:-1], deviations[1:])
-    return max(-AUTOCORRELATION_LIMIT, min(AUTOCORRELATION_LIMIT, numerator / denominator))
+    numerator = dot(deviations[: deviations.size - lag], deviations[lag:])
+    return max(-AUTOCORRELATION_LIMIT, min(AUTOCORRELATION_LIMIT, numerator / squares))
+
+
+@jit
+def lag1(deviations: FloatArray) -> float:
+    """:func:`autocorrelation` at lag 1."""
+    return autocorrelation(deviations, dot(deviations, deviations), 1)
 
 
 @jit

@@ -217,11 +217,11 @@ def _variant(
 def _seasonal(
     values: Block, *, season: IntArray, cycle: IntArray, min_valid: int, dependent: bool
 ) -> tuple[Block, ...]:
-    from smcloud.stats import _mk_kernels
+    from smcloud.stats import _seasonal_kernels
 
     rows = as_rows(values)
     out, status = np.empty((len(rows), 5)), np.empty(len(rows), np.uint8)
-    _mk_kernels.seasonal(rows, season, cycle, min_valid, dependent, out, status)
+    _seasonal_kernels.seasonal(rows, season, cycle, min_valid, dependent, out, status)
     return _columns(out, status, values.shape[:-1])
 
 
