@@ -155,7 +155,6 @@ def _long_way(series: FloatArray, t: FloatArray, n: float, effective: bool, out:
     # noise around a constant has residuals as small, but no line that stands out from them.
     noise = 16 * EPS * (max(abs(low), abs(high)) + abs(slope) * t_largest)
     straight = largest <= noise and squares <= 1e-12 * yy
-    n_effective = float(n)
     return _test(slope, 0.0 if straight else squares, lagged, xx, n, effective, out)
 
 
