@@ -27,9 +27,9 @@ from smcloud.stats._compile import jit, kernel
 from smcloud.stats._kernels import EPS, LINE, ByteArray, FloatArray, dot, fill, lag1
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
-# A sum of products about the mean loses about one digit of sixteen where it keeps this share of the sum about the
-# first case.
-CLEAR = 0.1
+# A sum of products about the mean that keeps this share of the sum about the first case has lost less than two of its
+# sixteen digits.
+CLEAR = 0.05
 # Where the variance that any of the variables keeps, given all others, stays above this share, the inverse of the
 # correlation matrix is as good as projection, to 1e-13, and faster.
 CLEARLY_INDEPENDENT = 0.02
