@@ -8,7 +8,6 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._case_kernels import standardise
 from smcloud.stats._compile import kernel, read_only
 from smcloud.stats._kernels import COLUMNS, LINE, ROWS, FloatArray, deviations, dot, fill
 
@@ -54,7 +53,8 @@ def spread_of_replicates(rows: FloatArray, alpha: float, out: FloatArray) -> Non
         if n < 2:
             continue
         ordered = np.sort(buffer[:n])
-        out[cell, 0] = standardise(rows[cell], valid, buffer) / math.sqrt(n - 1)
+        deviations(rows[cell], valid, buffer)
+        out[cell, 0] = 0.0 if ordered[0] == ordered[n - 1] else math.sqrt(dot(buffer, buffer) / (n - 1))
         for column, share in ((1, alpha / 2), (2, 1 - alpha / 2)):
             place = share * (n - 1)
             below = min(int(place), n - 2)

@@ -18,13 +18,12 @@ from smcloud.stats._case_kernels import (
     LANES,
     STRIDE,
     TILE,
-    IntArray,
     complete_cases,
     gather_lane,
     given_others,
 )
 from smcloud.stats._compile import jit, kernel
-from smcloud.stats._kernels import EPS, LINE, ByteArray, FloatArray, dot, fill, lag1
+from smcloud.stats._kernels import EPS, LINE, BoolArray, ByteArray, FloatArray, dot, fill, lag1
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 # A sum of products about the mean that keeps this share of the sum about the first case has lost less than two of its
@@ -157,12 +156,6 @@ def _invert(
 
 
 @jit
-def _partial_r(inverse: FloatArray, row: int) -> float:
-    """r of a driver from the inverse of the correlation matrix, in which the target comes first."""
-    return -inverse[0, row] / math.sqrt(inverse[0, 0] * inverse[row, row])
-
-
-@jit
 def _describe(r: float, df: float, n_effective: float, z: float, column: FloatArray) -> None:
     """Fill the columns of one driver from its r: tanh(atanh(r) +- h) = (r +- tanh h)/(1 +- r tanh h)."""
     if abs(r) > 1 - 4 * EPS:
@@ -178,43 +171,6 @@ def _describe(r: float, df: float, n_effective: float, z: float, column: FloatAr
         column[1], column[2] = -1.0, 1.0
 
 
-@jit
-def _project(
-    n: float,
-    effective: bool,
-    z: float,
-    plain: bool,
-    inverse: FloatArray,
-    units: FloatArray,
-    basis: FloatArray,
-    members: IntArray,
-    out: FloatArray,
-    flags: ByteArray,
-) -> None:
-    """Columns of one cell from the residuals of target and driver; r from the inverse where this is ``plain``."""
-    own, rest, judged = np.empty(units.shape[1]), np.empty(units.shape[1]), flags.copy()
-    row = 0
-    for j in range(flags.size):
-        if judged[j] == DROPPED:
-            continue
-        row += 1
-        rank, own_length, rest_length = given_others(units, j, judged, basis, members, own, rest)
-        if own_length <= COLLINEAR_BELOW or (judged[j] == OK and rest_length <= COLLINEAR_BELOW):
-            flags[j] = COLLINEAR
-            continue
-        n_effective = n
-        if effective and judged[j] == OK:
-            product = lag1(own) * lag1(rest)
-            n_effective = min(n, n * (1 - product) / (1 + product))
-        df = max(1.0, n_effective - 2 - rank)
-        if judged[j] == CONSTANT:
-            out[j, 3], out[j, 4], out[j, 5] = 0.0, df, n_effective
-        else:
-            r = _partial_r(inverse, row) if plain else dot(own, rest) / (own_length * rest_length)
-            _describe(r, df, n_effective, z, out[j])
-
-
-@kernel(TILE, LINE, nb.int64, nb.boolean, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1])
 def partial_correlation(
     tile: FloatArray,
     floors: FloatArray,
@@ -229,10 +185,26 @@ def partial_correlation(
 
     ``tile`` (variable, step, LANES), the target first; ``status`` says how many of the lanes are in use.
     """
+    longer = np.zeros(len(status), np.bool_)
+    _by_inverse(tile, floors, min_valid, z, out, count, status, longer)
+    if effective or longer.any():
+        _by_projection(tile, floors, min_valid, effective, z, longer, out, status)
+
+
+@kernel(TILE, LINE, nb.int64, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1], nb.boolean[::1])
+def _by_inverse(
+    tile: FloatArray,
+    floors: FloatArray,
+    min_valid: int,
+    z: float,
+    out: npt.NDArray[np.float64],
+    count: FloatArray,
+    status: npt.NDArray[np.uint8],
+    longer: BoolArray,
+) -> None:
+    """The columns for ``dof="n"``, and which of the cells need the longer way."""
     cells, size = status.shape
-    steps, variables = tile.shape[1], size + 1
-    valid, units, rows = np.empty(steps, np.bool_), np.empty((variables, steps)), np.empty((variables, steps))
-    basis, members = np.empty((size, steps)), np.arange(size)
+    variables = size + 1
     cases, first, sums = np.empty(LANES), np.empty((variables, LANES)), np.empty((variables, LANES))
     products, inverse = np.empty((variables, variables, LANES)), np.empty((variables, variables))
     _first_cases(tile, first, cases)
@@ -245,16 +217,57 @@ def partial_correlation(
             flags[j] = OK if n >= min_valid else EMPTY if n == 0 else TOO_SHORT
         if n < min_valid:
             continue
-        plain = _invert(n, sums, products, cell, floors, inverse, flags)
-        if plain and not effective:
+        longer[cell] = not _invert(n, sums, products, cell, floors, inverse, flags)
+        if not longer[cell]:
             row, kept = 0, 0
             for j in range(size):
                 kept += nb.int64(flags[j] == OK)
             for j in range(size):
                 if flags[j] == OK:
                     row += 1
-                    _describe(_partial_r(inverse, row), max(1.0, n - 1 - kept), n, z, out[cell, j])
-        else:
-            gather_lane(tile, cell, rows)
-            complete_cases(rows, floors, min_valid, valid, units, flags)
-            _project(n, effective, z, plain, inverse, units, basis, members, out[cell], flags)
+                    r = -inverse[0, row] / math.sqrt(inverse[0, 0] * inverse[row, row])
+                    _describe(r, max(1.0, n - 1 - kept), n, z, out[cell, j])
+
+
+@kernel(TILE, LINE, nb.int64, nb.boolean, nb.float64, nb.boolean[::1], nb.float64[:, :, ::1], nb.uint8[:, ::1])
+def _by_projection(
+    tile: FloatArray,
+    floors: FloatArray,
+    min_valid: int,
+    effective: bool,
+    z: float,
+    longer: BoolArray,
+    out: npt.NDArray[np.float64],
+    status: npt.NDArray[np.uint8],
+) -> None:
+    """The columns from the residuals of target and driver; r stays where the inverse has told it."""
+    (cells, size), steps = status.shape, tile.shape[1]
+    valid, units, rows = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))
+    basis, members, judged = np.empty((size, steps)), np.arange(size), np.empty(size, np.uint8)
+    own, rest = np.empty(steps), np.empty(steps)
+    for cell in range(cells):
+        flags = status[cell]
+        if not (effective or longer[cell]) or flags[0] == EMPTY or flags[0] == TOO_SHORT:
+            continue
+        gather_lane(tile, cell, rows)
+        cases, _ = complete_cases(rows, floors, min_valid, valid, units, flags)
+        n = float(cases)
+        for j in range(size):
+            judged[j] = flags[j]
+        for j in range(size):
+            if judged[j] == DROPPED:
+                continue
+            rank, own_length, rest_length = given_others(units, j, judged, basis, members, own, rest)
+            if own_length <= COLLINEAR_BELOW or (judged[j] == OK and rest_length <= COLLINEAR_BELOW):
+                flags[j] = COLLINEAR
+                continue
+            n_effective, column = n, out[cell, j]
+            if effective and judged[j] == OK:
+                product = lag1(own) * lag1(rest)
+                n_effective = min(n, n * (1 - product) / (1 + product))
+            df = max(1.0, n_effective - 2 - rank)
+            if judged[j] == CONSTANT:
+                column[3], column[4], column[5] = 0.0, df, n_effective
+            else:
+                r = dot(own, rest) / (own_length * rest_length) if longer[cell] else column[0]
+                _describe(r, df, n_effective, z, column)
