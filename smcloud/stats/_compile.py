@@ -17,7 +17,7 @@ _LOCK = threading.Lock()
 
 def jit[F: Callable[..., Any]](function: F) -> F:
     """Mark a helper to be compiled together with the kernel that calls it."""
-    return cast(F, nb.njit(nogil=True)(function))
+    return cast(F, nb.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
 def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
@@ -29,7 +29,7 @@ def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.cache
         def build() -> Callable[..., None]:
-            return cast(Callable[..., None], nb.njit(nb.void(*arguments), nogil=True)(function))
+            return cast(Callable[..., None], nb.njit(nb.void(*arguments), nogil=True, no_cfunc_wrapper=True)(function))
 
         @functools.wraps(function)
         def call(*values: Any) -> None:

@@ -1,8 +1,8 @@
-"""Kernels over rows of a target and its drivers: (cells, steps) and (cells, drivers, steps).
+"""Partial correlations, 128 cells side by side.
 
-Each cell is standardised over its complete cases, with 0 in the gaps, so that sums of products need no mask. What a
-driver explains given the others comes from orthogonal projection, which stays accurate where the inverse of the
-correlation matrix does not, and tells exactly collinear drivers apart.
+One pass over the complete cases, taken relative to the first of them, gives the correlation matrix of most cells, and
+its inverse the partial correlations. Cells where this would cost digits, where a driver is dropped or collinear, or
+whose residuals are needed, go through orthogonal projection, one by one.
 """
 
 from __future__ import annotations
@@ -13,144 +13,132 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, kernel, read_only
-from smcloud.stats._kernels import (
-    COLUMNS,
-    EPS,
-    LINE,
-    ROWS,
-    BoolArray,
-    ByteArray,
-    FloatArray,
-    copy,
-    deviations,
-    dot,
-    fill,
-    lag1,
+from smcloud.stats._case_kernels import (
+    COLLINEAR_BELOW,
+    LANES,
+    STRIDE,
+    TILE,
+    complete_cases,
+    gather_lane,
+    given_others,
 )
+from smcloud.stats._compile import jit, kernel
+from smcloud.stats._kernels import EPS, LINE, BoolArray, ByteArray, FloatArray, dot, fill, lag1
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
-# What is left of a unit vector after projection counts as nothing below this: twice-projected rounding noise of
-# series with a mean 1000 times their spread stays below 1e-12.
-COLLINEAR_BELOW = 1e-10
+# A sum of products about the mean that keeps this share of the sum about the first case has lost less than two of its
+# sixteen digits.
+CLEAR = 0.05
 # Where the variance that any of the variables keeps, given all others, stays above this share, the inverse of the
 # correlation matrix is as good as projection, to 1e-13, and faster.
 CLEARLY_INDEPENDENT = 0.02
 
-DRIVERS = read_only(nb.float64, 3)
+
+@jit
+def _first_cases(tile: FloatArray, first: FloatArray, gap: FloatArray) -> None:
+    """The values of the first complete case of each lane; NaN where there is none."""
+    for j in range(first.shape[0]):
+        fill(first[j], math.nan)
+    for i in range(tile.shape[1]):
+        missing = 0
+        fill(gap, 0.0)
+        for j in range(first.shape[0]):
+            row = tile[j, i]
+            for k in range(LANES):
+                gap[k] += 0.0 * row[k]  # NaN unless every value is finite
+        for j in range(first.shape[0]):
+            row, known = tile[j, i], first[j]
+            missing = 0
+            for k in range(LANES):
+                value = known[k]
+                value = row[k] if value != value and gap[k] == 0.0 else value
+                known[k] = value
+                missing += nb.int64(value != value)
+        if missing == 0:
+            return
 
 
 @jit
-def _project_out(vector: FloatArray, basis: FloatArray, rank: int) -> float:
-    """Remove from ``vector`` its part in the span of the first rows of ``basis``; the length that is left."""
-    for _ in range(2):  # the second pass removes what rounding left of the first
-        for row in range(rank):
-            share = dot(vector, basis[row])
-            axis = basis[row]
-            for i in range(vector.size):
-                vector[i] -= share * axis[i]
-    return math.sqrt(dot(vector, vector))
+def _moments(tile: FloatArray, first: FloatArray, count: FloatArray, sums: FloatArray, products: FloatArray) -> None:
+    """Number of complete cases of each lane, and sums of the values and of their products, relative to the first."""
+    variables, steps = tile.shape[0], tile.shape[1]
+    slab, gap = np.empty((variables, STRIDE, LANES)), np.empty((STRIDE, LANES))
+    fill(count, 0.0)
+    for a in range(variables):
+        fill(sums[a], 0.0)
+        for b in range(variables):
+            fill(products[a, b], 0.0)
+    for start in range(0, steps, STRIDE):
+        for step in range(STRIDE):
+            gaps = gap[step]
+            fill(gaps, 0.0)
+            for j in range(variables):
+                row = tile[j, start + step]
+                for k in range(LANES):
+                    gaps[k] += 0.0 * row[k]
+            for j in range(variables):
+                row, level, to = tile[j, start + step], first[j], slab[j, step]
+                for k in range(LANES):
+                    to[k] = row[k] - level[k] if gaps[k] == 0.0 else 0.0
+        for k in range(LANES):
+            n = 0.0
+            for step in range(STRIDE):
+                n += 1.0 if gap[step, k] == 0.0 else 0.0
+            count[k] += n
+        for a in range(variables):
+            left, total = slab[a], sums[a]
+            for k in range(LANES):
+                part = 0.0
+                for step in range(STRIDE):
+                    part += left[step, k]
+                total[k] += part
+            for b in range(a, variables):
+                right, total = slab[b], products[a, b]
+                for k in range(LANES):
+                    part = 0.0
+                    for step in range(STRIDE):
+                        part += left[step, k] * right[step, k]
+                    total[k] += part
 
 
 @jit
-def _standardise(series: FloatArray, valid: BoolArray, unit: FloatArray) -> float:
-    """Write the deviations from the mean as a unit vector, 0 in the gaps; their length, 0 for equal values."""
-    first, different = 0, 0
-    while first < series.size - 1 and not valid[first]:
-        first += 1
-    level = series[first]
-    for i in range(series.size):
-        different += nb.int64(valid[i] and series[i] != level)
-    deviations(series, valid, unit)
-    length = math.sqrt(dot(unit, unit))
-    if different == 0 or length == 0.0:
-        fill(unit, 0.0)
-        return 0.0
-    for i in range(series.size):
-        unit[i] /= length
-    return length
-
-
-@jit
-def _complete_cases(
-    target: FloatArray,
-    drivers: FloatArray,
+def _invert(
+    n: float,
+    sums: FloatArray,
+    products: FloatArray,
+    lane: int,
     floors: FloatArray,
-    min_valid: int,
-    valid: BoolArray,
-    units: FloatArray,
-    status: ByteArray,
-) -> tuple[int, float]:
-    """Standardise target (row 0) and drivers (rows 1..) over the complete cases and judge each driver.
+    inverse: FloatArray,
+    flags: ByteArray,
+) -> bool:
+    """Write the inverse of the correlation matrix of one lane, without dropped drivers, at the front of ``inverse``.
 
-    Returns the number of cases and the length of the target's deviations.
+    False where the cell needs the longer way.
     """
-    n = 0
-    for i in range(target.size):
-        valid[i] = abs(target[i]) < math.inf
-    for j in range(drivers.shape[0]):
-        driver = drivers[j]
-        for i in range(target.size):
-            valid[i] &= abs(driver[i]) < math.inf
-    for i in range(target.size):
-        n += nb.int64(valid[i])
-    if n < min_valid:
-        for j in range(status.size):
-            status[j] = EMPTY if n == 0 else TOO_SHORT
-        return n, math.nan
-    target_length = _standardise(target, valid, units[0])
-    for j in range(drivers.shape[0]):
-        length = _standardise(drivers[j], valid, units[1 + j])
-        if length == 0.0 or length / math.sqrt(n - 1) < floors[j]:
-            status[j] = DROPPED
-        else:
-            status[j] = CONSTANT if target_length == 0.0 else OK
-    return n, target_length
-
-
-@jit
-def _given_others(
-    units: FloatArray, j: int, status: ByteArray, basis: FloatArray, own: FloatArray, rest: FloatArray
-) -> tuple[int, float, float]:
-    """Residuals of driver ``j`` (``own``) and of the target (``rest``), both given all other drivers in use.
-
-    Returns the rank of these others and the lengths that are left of the two unit vectors.
-    """
-    rank = 0
-    for other in range(status.size):
-        if other != j and status[other] != DROPPED:
-            copy(units[1 + other], basis[rank])
-            length = _project_out(basis[rank], basis, rank)
-            if length > COLLINEAR_BELOW:
-                for i in range(basis.shape[1]):
-                    basis[rank, i] /= length
-                rank += 1
-    copy(units[1 + j], own)
-    copy(units[0], rest)
-    own_length = _project_out(own, basis, rank)
-    return rank, own_length, _project_out(rest, basis, rank)
-
-
-@jit
-def _invert(units: FloatArray, status: ByteArray, inverse: FloatArray) -> bool:
-    """Write the inverse of the correlation matrix of the target and the drivers that are not dropped, at its front;
-    false where it would be less accurate than projection."""
-    size = 1
-    inverse[0, 0] = dot(units[0], units[0])
-    for j in range(status.size):
-        if status[j] == CONSTANT:
+    size = 0
+    for a in range(sums.shape[0]):
+        square = products[a, a, lane] - sums[a, lane] * (sums[a, lane] / n)
+        clear = square > CLEAR * products[a, a, lane]
+        if a > 0:
+            faint = clear and math.sqrt(square / (n - 1)) < floors[a - 1]
+            flags[a - 1] = DROPPED if faint or products[a, a, lane] == 0.0 else OK
+            if flags[a - 1] == DROPPED:
+                continue
+        if not clear:
             return False
-        if status[j] != DROPPED:
-            at = 1
-            inverse[0, size] = inverse[size, 0] = dot(units[0], units[1 + j])
-            for other in range(j + 1):
-                if status[other] != DROPPED:
-                    inverse[at, size] = inverse[size, at] = dot(units[1 + other], units[1 + j])
-                    at += 1
-            size += 1
+        row = 0
+        for b in range(a):
+            if b == 0 or flags[b - 1] != DROPPED:
+                product = products[b, a, lane] - sums[b, lane] * (sums[a, lane] / n)
+                inverse[row, size] = inverse[size, row] = product / math.sqrt(square) / math.sqrt(inverse[row, row])
+                row += 1
+        inverse[size, size] = square
+        size += 1
+    for k in range(size):
+        inverse[k, k] = 1.0
     for k in range(size):  # Gauss-Jordan, in place
         pivot = inverse[k, k]
-        if pivot < CLEARLY_INDEPENDENT:
+        if not pivot >= CLEARLY_INDEPENDENT:
             return False
         inverse[k, k] = 1.0
         for b in range(size):
@@ -167,10 +155,24 @@ def _invert(units: FloatArray, status: ByteArray, inverse: FloatArray) -> bool:
     return largest * CLEARLY_INDEPENDENT < 1.0
 
 
-@kernel(ROWS, DRIVERS, LINE, nb.int64, nb.boolean, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1])
+@jit
+def _describe(r: float, df: float, n_effective: float, z: float, column: FloatArray) -> None:
+    """Fill the columns of one driver from its r: tanh(atanh(r) +- h) = (r +- tanh h)/(1 +- r tanh h)."""
+    if abs(r) > 1 - 4 * EPS:
+        r = math.copysign(1.0, r)
+    column[0], column[4], column[5] = r, df, n_effective
+    if abs(r) == 1.0:
+        column[1], column[2], column[3] = r, r, math.copysign(math.inf, r)
+    else:
+        half = math.tanh(z / math.sqrt(df - 1)) if df > 1 else 1.0
+        column[1], column[2] = (r - half) / (1 - r * half), (r + half) / (1 + r * half)
+        column[3] = r * math.sqrt(df / ((1 - r) * (1 + r)))
+    if df <= 1:
+        column[1], column[2] = -1.0, 1.0
+
+
 def partial_correlation(
-    target: FloatArray,
-    drivers: npt.NDArray[np.float64],
+    tile: FloatArray,
     floors: FloatArray,
     min_valid: int,
     effective: bool,
@@ -179,106 +181,93 @@ def partial_correlation(
     count: FloatArray,
     status: npt.NDArray[np.uint8],
 ) -> None:
-    """Columns by driver: r, its lower and upper limit, t statistic, degrees of freedom, n_effective."""
-    steps, size = target.shape[1], drivers.shape[1]
-    valid = np.empty(steps, np.bool_)
-    units, basis = np.empty((size + 1, steps)), np.empty((size, steps))
-    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
-    inverse = np.empty((size + 1, size + 1))
-    for cell in range(target.shape[0]):
+    """Columns by driver: r, its lower and upper limit, t statistic, degrees of freedom, n_effective.
+
+    ``tile`` (variable, step, LANES), the target first; ``status`` says how many of the lanes are in use.
+    """
+    longer = np.zeros(len(status), np.bool_)
+    _by_inverse(tile, floors, min_valid, z, out, count, status, longer)
+    if effective or longer.any():
+        _by_projection(tile, floors, min_valid, effective, z, longer, out, status)
+
+
+@kernel(TILE, LINE, nb.int64, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1], nb.boolean[::1])
+def _by_inverse(
+    tile: FloatArray,
+    floors: FloatArray,
+    min_valid: int,
+    z: float,
+    out: npt.NDArray[np.float64],
+    count: FloatArray,
+    status: npt.NDArray[np.uint8],
+    longer: BoolArray,
+) -> None:
+    """The columns for ``dof="n"``, and which of the cells need the longer way."""
+    cells, size = status.shape
+    variables = size + 1
+    cases, first, sums = np.empty(LANES), np.empty((variables, LANES)), np.empty((variables, LANES))
+    products, inverse = np.empty((variables, variables, LANES)), np.empty((variables, variables))
+    _first_cases(tile, first, cases)
+    _moments(tile, first, cases, sums, products)
+    for cell in range(cells):
+        n, flags = cases[cell], status[cell]
+        count[cell] = n
         for j in range(size):
             fill(out[cell, j], math.nan)
-        flags = status[cell]
-        n, _ = _complete_cases(target[cell], drivers[cell], floors, min_valid, valid, units, flags)
-        count[cell] = n
+            flags[j] = OK if n >= min_valid else EMPTY if n == 0 else TOO_SHORT
         if n < min_valid:
             continue
-        in_use, at = 0, 0
+        longer[cell] = not _invert(n, sums, products, cell, floors, inverse, flags)
+        if not longer[cell]:
+            row, kept = 0, 0
+            for j in range(size):
+                kept += nb.int64(flags[j] == OK)
+            for j in range(size):
+                if flags[j] == OK:
+                    row += 1
+                    r = -inverse[0, row] / math.sqrt(inverse[0, 0] * inverse[row, row])
+                    _describe(r, max(1.0, n - 1 - kept), n, z, out[cell, j])
+
+
+@kernel(TILE, LINE, nb.int64, nb.boolean, nb.float64, nb.boolean[::1], nb.float64[:, :, ::1], nb.uint8[:, ::1])
+def _by_projection(
+    tile: FloatArray,
+    floors: FloatArray,
+    min_valid: int,
+    effective: bool,
+    z: float,
+    longer: BoolArray,
+    out: npt.NDArray[np.float64],
+    status: npt.NDArray[np.uint8],
+) -> None:
+    """The columns from the residuals of target and driver; r stays where the inverse has told it."""
+    (cells, size), steps = status.shape, tile.shape[1]
+    valid, units, rows = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))
+    basis, members, judged = np.empty((size, steps)), np.arange(size), np.empty(size, np.uint8)
+    own, rest = np.empty(steps), np.empty(steps)
+    for cell in range(cells):
+        flags = status[cell]
+        if not (effective or longer[cell]) or flags[0] == EMPTY or flags[0] == TOO_SHORT:
+            continue
+        gather_lane(tile, cell, rows)
+        cases, _ = complete_cases(rows, floors, min_valid, valid, units, flags)
+        n = float(cases)
         for j in range(size):
             judged[j] = flags[j]
-            in_use += nb.int64(judged[j] != DROPPED)
-        plain = _invert(units, judged, inverse)
         for j in range(size):
-            column = out[cell, j]
             if judged[j] == DROPPED:
                 continue
-            at += 1
-            if plain and not effective:
-                rank, own_length, rest_length = in_use - 1, 1.0, 1.0
-            else:
-                rank, own_length, rest_length = _given_others(units, j, judged, basis, own, rest)
+            rank, own_length, rest_length = given_others(units, j, judged, basis, members, own, rest)
             if own_length <= COLLINEAR_BELOW or (judged[j] == OK and rest_length <= COLLINEAR_BELOW):
                 flags[j] = COLLINEAR
                 continue
-            n_effective = float(n)
+            n_effective, column = n, out[cell, j]
             if effective and judged[j] == OK:
                 product = lag1(own) * lag1(rest)
-                n_effective = min(float(n), n * (1 - product) / (1 + product))
+                n_effective = min(n, n * (1 - product) / (1 + product))
             df = max(1.0, n_effective - 2 - rank)
-            column[4], column[5] = df, n_effective
             if judged[j] == CONSTANT:
-                column[3] = 0.0
-                continue
-            if plain:
-                r = -inverse[0, at] / math.sqrt(inverse[0, 0] * inverse[at, at])
+                column[3], column[4], column[5] = 0.0, df, n_effective
             else:
-                r = dot(own, rest) / (own_length * rest_length)
-            if abs(r) > 1 - 4 * EPS:
-                r = math.copysign(1.0, r)
-            column[0] = r
-            if abs(r) == 1.0:
-                column[3] = math.copysign(math.inf, r)
-            else:
-                column[3] = r * math.sqrt(df / ((1 - r) * (1 + r)))
-            if df <= 1:
-                column[1], column[2] = -1.0, 1.0
-            elif abs(r) == 1.0:
-                column[1], column[2] = r, r
-            else:
-                half = z / math.sqrt(df - 1)
-                column[1], column[2] = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
-
-
-@kernel(ROWS, DRIVERS, LINE, LINE, nb.int64, COLUMNS, nb.float64[::1], nb.float64[::1], nb.uint8[:, ::1])
-def trend_contribution(
-    target: FloatArray,
-    drivers: npt.NDArray[np.float64],
-    t: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    out: FloatArray,
-    residual: FloatArray,
-    count: FloatArray,
-    status: npt.NDArray[np.uint8],
-) -> None:
-    """Columns: contribution by driver; beside them the slope of the rest, and n."""
-    steps, size = target.shape[1], drivers.shape[1]
-    valid = np.empty(steps, np.bool_)
-    units, basis = np.empty((size + 1, steps)), np.empty((size, steps))
-    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
-    unexplained, x = np.empty(steps), np.empty(steps)
-    for cell in range(target.shape[0]):
-        fill(out[cell], math.nan)
-        residual[cell] = math.nan
-        flags = status[cell]
-        n, length = _complete_cases(target[cell], drivers[cell], floors, min_valid, valid, units, flags)
-        count[cell] = n
-        if n < min_valid:
-            continue
-        deviations(t, valid, x)
-        xx = dot(x, x)
-        for j in range(size):
-            judged[j] = flags[j]
-        copy(units[0], unexplained)
-        for j in range(size):
-            if judged[j] == DROPPED:
-                continue
-            _, own_length, _ = _given_others(units, j, judged, basis, own, rest)
-            if own_length <= COLLINEAR_BELOW:
-                flags[j] = COLLINEAR
-                continue
-            beta = dot(own, units[0]) / (own_length * own_length)
-            for i in range(steps):
-                unexplained[i] -= beta * units[1 + j, i]
-            out[cell, j] = length * beta * dot(x, units[1 + j]) / xx
-        residual[cell] = length * dot(x, unexplained) / xx
+                r = dot(own, rest) / (own_length * rest_length) if longer[cell] else column[0]
+                _describe(r, df, n_effective, z, column)

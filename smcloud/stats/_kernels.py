@@ -31,17 +31,18 @@ ROWS, LINE = read_only(nb.float64, 2), read_only(nb.float64, 1)
 COLUMNS, FLAGS = nb.float64[:, ::1], nb.uint8[::1]
 
 
-def lane_tiles(series: Block, lanes: int) -> Iterator[tuple[slice, FloatArray]]:
+def lane_tiles(series: Block, lanes: int, stride: int = 1) -> Iterator[tuple[slice, FloatArray]]:
     """Series (cell, step), any view of any real numbers, as float64 tiles (step, lanes), and the cells in each.
 
-    The tile is the same memory each time. Lanes beyond the last cell hold NaN.
+    The tile is the same memory each time. Lanes beyond the last cell hold NaN, and so do steps beyond the last one, up
+    to a multiple of ``stride``.
     """
     cells, steps = series.shape
-    tile = np.full((steps, lanes), np.nan)
+    tile = np.full((-(-steps // stride) * stride, lanes), np.nan)
     for start in range(0, cells, lanes):
         inside = slice(start, min(start + lanes, cells))
-        tile[:, inside.stop - start :] = np.nan
-        tile[:, : inside.stop - start] = series[inside].T
+        tile[:steps, inside.stop - start :] = np.nan
+        tile[:steps, : inside.stop - start] = series[inside].T
         yield inside, tile
 
 

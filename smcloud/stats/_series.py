@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,20 +29,54 @@ def apply_to_series(
     the labels of these. Lazy for dask input, and one task per block whatever the number of results.
     """
     labels = dict(coordinates or {})
+    run = functools.partial(function, **parameters)
+    if any(array.chunks is not None for array in arrays):
+        shapes = [([len(labels[name]) for name in dims], np.dtype(dtype)) for dims, dtype in outputs.values()]
+        run = functools.partial(_lazily, run, shapes)
     results = xr.apply_ufunc(
-        function,
+        run,
         *arrays,
-        kwargs=parameters,
         input_core_dims=[[dim]] * len(arrays),
         output_core_dims=[list(dims) for dims, _ in outputs.values()],
-        output_dtypes=[np.dtype(dtype) for _, dtype in outputs.values()],
-        dask="parallelized",
-        dask_gufunc_kwargs={"output_sizes": {name: len(values) for name, values in labels.items()}},
+        dask="allowed",
         keep_attrs=False,
     )
-    dataset = xr.Dataset(dict(zip(outputs, results, strict=True))).assign_coords(labels)
+    variables = {name: result.variable for name, result in zip(outputs, results, strict=True)}
+    dataset = xr.Dataset(variables, coords={**results[0].coords, **labels})  # all results have the same coordinates
     dataset["status"].attrs = status_attributes()
     return dataset.transpose(*labels, ...)
+
+
+def _lazily(
+    function: Callable[..., tuple[npt.NDArray[Any], ...]],
+    shapes: Sequence[tuple[Sequence[int], np.dtype[Any]]],
+    *arrays: Any,
+) -> tuple[Any, ...]:
+    """The results as dask arrays (``shapes``: own lengths and dtype of each), from one task per block.
+
+    Blocks go to ``function`` as they are; apply_gufunc would copy each, to join the one chunk that there is along time.
+    """
+    import dask.array
+
+    dims = max(array.ndim for array in arrays) - 1
+    loop = tuple(range(dims))
+    pairs = [part for array in arrays for part in (array, (*loop[dims + 1 - array.ndim :], dims))]
+    meta = np.empty((0,) * dims, object)
+    packed = dask.array.blockwise(functools.partial(_one_block, function), loop, *pairs, concatenate=False, meta=meta)
+    results = []
+    for i, (lengths, dtype) in enumerate(shapes):
+        own = dict(enumerate(lengths, start=dims))
+        meta = np.empty((0,) * (dims + len(own)), dtype)
+        pick = operator.itemgetter(i)
+        results.append(dask.array.blockwise(pick, (*loop, *own), packed, loop, new_axes=own, meta=meta))
+    return tuple(results)
+
+
+def _one_block(
+    function: Callable[..., tuple[npt.NDArray[Any], ...]], *chunks: Sequence[npt.NDArray[Any]]
+) -> tuple[npt.NDArray[Any], ...]:
+    """``function`` of the only chunk along time of each array."""
+    return function(*(chunk for (chunk,) in chunks))
 
 
 def as_rows(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -126,21 +126,21 @@ def _steps(t: FloatArray, block: int, replicates: int, seed: int, dim: str) -> n
 
 
 def _resample(positions: Block, values: Block, *, t: FloatArray) -> Block:
-    from smcloud.stats import _regression_kernels
+    from smcloud.stats import _bootstrap_kernels
 
     sequence = positions.reshape(-1, positions.shape[-1])
     rows = as_rows(values)
     out = np.empty((len(sequence), *rows.shape))
-    _regression_kernels.resample(rows, t, sequence, out)
+    _bootstrap_kernels.resample(rows, t, sequence, out)
     return out.reshape(len(sequence), *values.shape)
 
 
 def _limits(values: Block, *, alpha: float) -> tuple[Block, ...]:
-    from smcloud.stats import _regression_kernels
+    from smcloud.stats import _bootstrap_kernels
 
     rows = as_rows(values)
     out = np.empty((len(rows), 4))
-    _regression_kernels.spread_of_replicates(rows, alpha, out)
+    _bootstrap_kernels.spread_of_replicates(rows, alpha, out)
     stderr, lower, upper, n = out.T
     columns = (stderr, lower, upper, n.astype(np.int32))
     return tuple(column.reshape(values.shape[:-1]) for column in columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, Literal
@@ -12,13 +13,10 @@ import pandas as pd
 import xarray as xr
 
 from smcloud.errors import ConfigurationError, GridError
-from smcloud.stats._series import apply_to_series, as_rows, check_alpha, check_choice, check_min_valid
+from smcloud.stats._series import apply_to_series, check_alpha, check_choice, check_min_valid
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
-
-# Float64 copies of this many series at a time keep the memory small and the processor's cache warm.
-CELLS_AT_ONCE = 256
 
 
 def partial_correlation(
@@ -95,21 +93,17 @@ def _partial_correlation(
 ) -> tuple[Block, ...]:
     from scipy.special import ndtri, stdtr
 
-    from smcloud.stats import _driver_kernels, _regression_kernels
+    from smcloud.stats import _case_kernels, _driver_kernels, _rank_cases
 
-    series = [block.reshape(-1, block.shape[-1]) for block in np.broadcast_arrays(*blocks)]
-    shape, cells, size = np.broadcast_shapes(*(block.shape for block in blocks))[:-1], len(series[0]), len(series) - 1
+    shape, cells, size = cells_of(blocks)
     out, n, status = np.empty((cells, size, 6)), np.empty(cells), np.empty((cells, size), np.uint8)
     z = -float(ndtri(alpha / 2))
     least = np.zeros_like(floors) if ranked else floors
-    for start in range(0, cells, CELLS_AT_ONCE):
-        part = slice(start, start + CELLS_AT_ONCE)
-        _, target, drivers = stack_rows([rows[part] for rows in series], lags)
+    for inside, tile in _case_kernels.case_tiles(blocks, lags):
         if ranked:
-            target = target.copy()  # the rows may be the caller's own
-            _regression_kernels.rank_cases(target, drivers, floors, min_valid)
+            _rank_cases.rank_cases(tile, floors, min_valid)
         _driver_kernels.partial_correlation(
-            target, drivers, least, min_valid, effective, z, out[part], n[part], status[part]
+            tile, least, min_valid, effective, z, out[inside], n[inside], status[inside]
         )
     r, lower, upper, statistic, df, n_effective = np.moveaxis(out, -1, 0)
     p_value = 2 * stdtr(df, -np.abs(statistic))
@@ -175,15 +169,7 @@ def driver_lags(lags: Mapping[str, int] | None, names: Sequence[str], index: pd.
     return [int((lags or {}).get(name, 0)) for name in names]
 
 
-def stack_rows(blocks: Sequence[Block], lags: Sequence[int] = ()) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
-    """Blocks of target and drivers as (cell, step) and (cell, driver, step); and the shape of the cells.
-
-    A driver with a lag is moved towards later steps by that many, with NaN before its first value.
-    """
-    target, *drivers = np.broadcast_arrays(*blocks)
-    rows = np.stack([as_rows(driver) for driver in drivers], axis=1)
-    for j, lag in enumerate(lags):
-        if lag:
-            rows[:, j, lag:] = rows[:, j, :-lag]
-            rows[:, j, :lag] = np.nan
-    return target.shape[:-1], as_rows(target), rows
+def cells_of(blocks: Sequence[Block]) -> tuple[tuple[int, ...], int, int]:
+    """The shape of the cells of a target and its drivers, their number, and the number of drivers."""
+    shape = np.broadcast_shapes(*(block.shape for block in blocks))[:-1]
+    return shape, math.prod(shape), len(blocks) - 1

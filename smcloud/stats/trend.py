@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.stats._series import apply_to_series, check_alpha, check_choice, check_min_valid
-from smcloud.stats.correlation import align_drivers, driver_floors, stack_rows
+from smcloud.stats.correlation import align_drivers, cells_of, driver_floors
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
@@ -163,13 +163,14 @@ def trend_contribution(
 
 
 def _trend_contribution(*blocks: Block, t: FloatArray, floors: FloatArray, min_valid: int) -> tuple[Block, ...]:
-    from smcloud.stats import _driver_kernels
+    from smcloud.stats import _case_kernels, _regression_kernels
 
-    shape, target, drivers = stack_rows(blocks)
-    cells, size = drivers.shape[:2]
+    shape, cells, size = cells_of(blocks)
     contribution, status = np.empty((cells, size)), np.empty((cells, size), np.uint8)
     residual, n = np.empty(cells), np.empty(cells)
-    _driver_kernels.trend_contribution(target, drivers, t, floors, min_valid, contribution, residual, n, status)
+    for inside, tile in _case_kernels.case_tiles(blocks):
+        columns = (contribution[inside], residual[inside], n[inside], status[inside])
+        _regression_kernels.trend_contribution(tile, t, floors, min_valid, *columns)
     return (
         contribution.reshape(*shape, size),
         residual.reshape(shape),

@@ -17,6 +17,7 @@ import xarray as xr
 from smcloud import stats
 
 STEPS, LAT, LON = 264, 720, 1440
+LATITUDES_AT_ONCE = 20
 Row = tuple[str, ...]
 
 
@@ -46,16 +47,9 @@ def write_grid(path: Path, steps: int, lat: int, lon: int) -> None:
 
 
 def trend_of_file(path: Path) -> xr.Dataset:
-    """Slope, limits and p of every cell of a file, read as it lies."""
-    import netCDF4
-
-    with netCDF4.Dataset(path) as file:
-        field = file["sm"]
-        field.set_auto_maskandscale(False)
-        values = field[:]
-        values[values == field._FillValue] = np.nan
-        coords = {"time": file["time"][:].data}
-    return stats.linear_trend(xr.DataArray(values, dims=("time", "lat", "lon"), coords=coords))
+    """Slope, limits and p of every cell of a file, band by band of latitude, as a user of the library would do it."""
+    with xr.open_dataset(path, chunks={"lat": LATITUDES_AT_ONCE}) as file:
+        return stats.linear_trend(file["sm"]).compute(scheduler="synchronous")
 
 
 def cdo_trend(path: Path, to: Path) -> np.ndarray:

@@ -275,3 +275,20 @@ def test_arguments(rng: np.random.Generator) -> None:
         partial_correlation(target, drivers.assign(static=("cell", np.zeros(4))))
     with pytest.raises(ChunkError):
         partial_correlation(target, drivers.chunk(time=5))
+
+
+def test_a_high_level_and_a_far_first_case_keep_the_digits(rng: np.random.Generator) -> None:
+    """The oracle is the correlation of residuals in long double."""
+    values = rng.normal(size=(3, 6, 22)) + 1e6
+    values[0, 1, 0], values[1, 2, 0], values[:, 3, 0] = 2e6, -1e7, 1e6 + 100
+    values[:, 4] *= 1e-8
+    values[:, 5, :3] = np.nan
+    target, a, b = values
+    out = partial_correlation(label(target), xr.Dataset({"a": label(a), "b": label(b)}))
+    for cell in range(6):
+        valid = np.isfinite(target[cell])
+        y, x, z = (v[cell, valid].astype(np.longdouble) for v in (target, a, b))
+        y, x, z = ((v - v.mean()) / v.std() for v in (y, x, z))
+        own, rest = x - (x @ z) / (z @ z) * z, y - (y @ z) / (z @ z) * z
+        expected = float(own @ rest / np.sqrt((own @ own) * (rest @ rest)))
+        np.testing.assert_allclose(out.r.sel(driver="a")[cell], expected, rtol=1e-10, atol=1e-13)

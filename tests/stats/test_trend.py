@@ -400,3 +400,32 @@ def test_different_grids_are_an_error(rng: np.random.Generator) -> None:
     target, drivers = make_drivers(rng, 3)
     with pytest.raises(GridError):
         trend_contribution(target, drivers.assign_coords(time=YEARS + 1))
+
+
+@pytest.mark.parametrize("case", ["plain", "first far away", "only the last third", "nearly straight", "high"])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_least_squares_keeps_its_digits(case: str, scale: float, rng: np.random.Generator, annual: Callable) -> None:
+    """The formulas in long double, for series on either side of what one pass over the samples can do."""
+    years = np.arange(264.0)
+    values = rng.normal(size=(40, years.size))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    if case == "first far away":
+        values[:, 0] = 1e5
+    elif case == "only the last third":
+        values[:, :176] = np.nan
+    elif case == "nearly straight":
+        values += 200 * years
+    elif case == "high":
+        values += 1e6
+    values *= scale
+    da = xr.DataArray(values.T, dims=("time", "cell"), coords={"time": years})
+    out = linear_trend(da)
+    for cell, row in enumerate(values):
+        valid = np.isfinite(row)
+        x, y = years[valid].astype(np.longdouble), row[valid].astype(np.longdouble)
+        x, y = x - x.mean(), y - y.mean()
+        slope = (x @ y) / (x @ x)
+        rest = y - slope * x
+        stderr = np.sqrt((rest @ rest) / (valid.sum() - 2) / (x @ x))
+        np.testing.assert_allclose(out.stderr[cell], float(stderr), rtol=1e-12)
+        np.testing.assert_allclose(out.slope[cell], float(slope), rtol=1e-12, atol=1e-13 * float(stderr))
