@@ -16,7 +16,10 @@ _LOCK = threading.Lock()
 
 
 def jit[F: Callable[..., Any]](function: F) -> F:
-    """Mark a helper to be compiled together with the kernel that calls it."""
+    """Mark a helper to be compiled together with the kernel that calls it; only compiled code may call it.
+
+    A wrapper for Python would cost as much time to compile as the helper itself, so there is none.
+    """
     return cast(F, nb.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 

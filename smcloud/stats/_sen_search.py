@@ -217,7 +217,7 @@ def _draw(
     values: FloatArray, times: FloatArray, low: float, high: float, share: float, side: int, room: FloatArray
 ) -> float:
     """A slope a little below or above (by ``side``) the quantile ``share`` of the slopes between ``low`` and ``high``,
-    or NaN where few pairs are there. The draw is the same for every series and decides on the effort, not on the result.
+    or NaN where few pairs are there. The draw is the same for every series: it decides on the effort, not the result.
     """
     state, size = 1, 0
     for _ in range(32 * DRAWN):
