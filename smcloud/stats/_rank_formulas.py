@@ -45,7 +45,7 @@ def wanted_ranks(n: int, ties: float, z: float, interpolated: bool, ranks: IntAr
         signed = half_width if side == 1 else -half_width
         low = high = -1
         if interpolated:
-            place = (pairs - 1 + signed) / 2
+            place = (pairs + signed) / 2 - 1
             if 0 <= place <= pairs - 1:
                 low = nb.int64(math.floor(place))
                 high = min(low + 1, pairs - 1)
@@ -71,6 +71,6 @@ def write_line(
         if ranks[at] >= 0:
             out[1 + side] = found[at]
             if interpolated:
-                place = (pairs - 1 + (half_width if side == 1 else -half_width)) / 2
+                place = (pairs + (half_width if side == 1 else -half_width)) / 2 - 1
                 out[1 + side] += (place - ranks[at]) * (found[at + 1] - found[at])
     return OK if math.isfinite(out[1]) and math.isfinite(out[2]) else TOO_SHORT

@@ -88,8 +88,9 @@ def theil_sen(
     With N slopes in ascending order and C = z sqrt(Var S), Var S with the ties of the values, the limits are those of
     ranks round((N - C)/2) and round((N + C)/2) + 1, counted from 1 (Sen 1968, doi:10.1080/01621459.1968.10480934;
     ``scipy.stats.theilslopes``). ``limits="interpolated"`` interpolates between the slopes on both sides of the places
-    (N + 1 - C)/2 and (N + 1 + C)/2, counted from 1, which gives the limits of the MeteoSwiss reference data (Collaud
-    Coen et al. 2020, doi:10.5194/amt-13-6945-2020). A limit is NaN where its place lies outside the slopes.
+    (N - C)/2 and (N + C)/2, counted from 1, as the MeteoSwiss reference data do (Collaud Coen et al. 2020,
+    doi:10.5194/amt-13-6945-2020); both lie half a place low, so they are not those of the series turned round. A limit
+    is NaN where its place lies outside the slopes.
 
     NaN rule: as :func:`linear_trend`; constant series: slope and limits 0. Status 2 with a slope: n is too small for
     the limits.

@@ -69,7 +69,7 @@ def spread_of(rows: np.ndarray) -> float:
 # --- time reversal, scale, level ---
 
 
-@pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.parametrize("name", [name for name in SYMMETRIC if name != "Sen, interpolated"])  # its places are not
 @settings(max_examples=15, deadline=None)
 @given(rows=tables(FRACTIONS))
 def test_time_reversal_flips_the_slope_and_keeps_p(name: str, rows: np.ndarray) -> None:
