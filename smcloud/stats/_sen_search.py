@@ -129,28 +129,26 @@ def _search(
             centre = _draw(values, times, low, high, share, 1 - 2 * (step % 2), room)
         if not low < centre < high:
             centre = low + (high - low) / 2
-        if far or 4 * slack > room.size:
-            slope, below, count = centre, _order(centre, work, orders, n), 0
-        else:
-            half = max(slack / density, 4 * _rounding(scale, centre))
-            slope, end = max(least, centre - half), min(most, centre + half)
-            below, count = _order(slope, work, orders, n), 0
-            if below <= first:
-                count = _enumerate(values, times, end, work, orders, room)
-                if below + count > second:
-                    lower, upper = select(room[:count], first - below, second - below)
-                    if lower > slope + _rounding(scale, slope) and upper < end - _rounding(scale, end):
-                        return True, lower, upper, density
-                    slack *= 2
-                    continue
-                low, below_low = slope, below
-                if count < 0:
-                    if end - slope < 16 * _rounding(scale, slope):
-                        break
-                    at, rank, counted = slope, float(below), True
-                    slack, density = NEXT_SLACK * (wanted - below), 4 * room.size / (end - slope)
-                    continue
-                at, rank, slope, below, counted = slope, float(below), end, below + count, True
+        counting = far or 4 * slack > room.size
+        half = 0.0 if counting else max(slack / density, 4 * _rounding(scale, centre))
+        slope, end = max(least, centre - half), min(most, centre + half)
+        below = _order(slope, work, orders, n)
+        if not counting and below <= first:
+            count = _enumerate(values, times, end, work, orders, room)
+            if below + count > second:
+                lower, upper = select(room[:count], first - below, second - below)
+                if lower > slope + _rounding(scale, slope) and upper < end - _rounding(scale, end):
+                    return True, lower, upper, density
+                slack *= 2
+                continue
+            low, below_low = slope, below
+            at, rank, counted = slope, float(below), True
+            if count < 0:
+                if end - slope < 16 * _rounding(scale, slope):
+                    break
+                slack, density = NEXT_SLACK * (wanted - below), 4 * room.size / (end - slope)
+                continue
+            slope, below = end, below + count
         if below <= first:
             low, below_low = slope, below
         elif below > second:
@@ -217,7 +215,7 @@ def _draw(
     values: FloatArray, times: FloatArray, low: float, high: float, share: float, side: int, room: FloatArray
 ) -> float:
     """A slope a little below or above (by ``side``) the quantile ``share`` of the slopes between ``low`` and ``high``,
-    or NaN where few pairs are there. The draw is the same for every series: it decides on the effort, not the result.
+    or NaN where few pairs are there. The draw is the same for every series; it decides on the effort, not the result.
     """
     state, size = 1, 0
     for _ in range(32 * DRAWN):
