@@ -47,8 +47,8 @@ def write_grid(path: Path, steps: int, lat: int, lon: int) -> None:
 
 
 def trend_of_file(path: Path) -> xr.Dataset:
-    """Slope, limits and p of every cell of a file, band by band of latitude, as a user of the library would do it."""
-    with xr.open_dataset(path, chunks={"lat": LATITUDES_AT_ONCE}) as file:
+    """Slope per day, limits and p of every cell of a file, band by band of latitude, as a user would do it."""
+    with xr.open_dataset(path, chunks={"lat": LATITUDES_AT_ONCE}, decode_times=False) as file:
         return stats.linear_trend(file["sm"]).compute(scheduler="synchronous")
 
 
