@@ -173,7 +173,7 @@ def through_intake(entry: Entry, where: str) -> xr.Dataset:
         args |= kwargs
     else:
         several = len(entry.args.urls) > 1 or "*" in entry.args.urls[0]
-        combine = {"combine": "by_coords", "join": "exact"} if several else {}
+        combine = {"combine": "by_coords", "join": "exact", "compat": "no_conflicts"} if several else {}
         args["xarray_kwargs"] = {"engine": _netcdf_engine(entry.args)} | combine | kwargs
     checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"

@@ -48,7 +48,7 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
     import h5py
 
     with h5py.File(path, "r") as file:
-        time = xr.Variable("time", file["time"][:], {"units": file["time"].attrs["units"].decode()})
+        time = xr.Variable("time", file["time"][:], {"units": _text(file["time"].attrs["units"])})
         # v02.2 states the first of January 2000 as 10956.999999999534 days: the nearest hour is meant.
         stamp = xr.DataArray(xr.conventions.decode_cf_variable("time", time)).dt.round("h").values
         if stamp.size != 1 or stamp[0].astype("datetime64[D]") != date_in(path, DATE, FORM):
@@ -56,15 +56,19 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
         if not (np.array_equal(file["lat"][:], lat) and np.array_equal(file["lon"][:], lon)):
             raise ValueError(f"{path} is on another grid than the first file")
         attrs = file[name].attrs
-        found = attrs["units"].decode() if "units" in attrs else None
+        found = _text(attrs["units"]) if "units" in attrs else None
         if found != units:
             raise ValueError(f"{path} states {name} in {found}, the first file in {units}")
         raw = file[name][0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:
-            values *= attrs["scale_factor"][0]
+            values *= np.ravel(attrs["scale_factor"])[0]
         if "add_offset" in attrs:
-            values += attrs["add_offset"][0]
+            values += np.ravel(attrs["add_offset"])[0]
         if "_FillValue" in attrs:
-            values[raw == attrs["_FillValue"][0]] = np.nan
+            values[raw == np.ravel(attrs["_FillValue"])[0]] = np.nan
         return values
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
