@@ -96,11 +96,12 @@ def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt
 
 def _require_wgs84(file: Any, where: str) -> None:
     crs = file.crs
-    if crs is None or crs.to_epsg() != 4326:
+    code = crs.to_epsg() if crs else None
+    if code != 4326:
         raise GridError(
             "an image is not on WGS84 latitude and longitude",
             where=where,
-            found=crs.to_string()[:80] if crs else "no reference system",
+            found=f"EPSG:{code}" if code else crs.to_proj4() if crs else "no reference system",
             expected="EPSG:4326",
             next=f"gdalwarp -t_srs EPSG:4326 {PurePath(file.name).name} wgs84.tif, and name that file",
         )

@@ -128,7 +128,7 @@ def test_files_that_are_not_what_their_names_promise(copies, opened, entry):
 
     change("another day", "2010-07-02", lambda file: file["time"].write_direct(np.array([14790.0])))
     change("another grid", "2010-07-03", lambda file: file["lat"].write_direct(file["lat"][:][::-1].copy()))
-    change("in percent", "2010-07-04", lambda file: file["sm"].attrs.modify("units", np.bytes_("percent")))
+    change("states sm in perc", "2010-07-04", lambda file: file["sm"].attrs.modify("units", np.bytes_("percent")))
 
 
 def test_two_versions_of_a_day_and_names_without_a_day(copies, opened, entry):
@@ -193,7 +193,7 @@ def test_percent_of_saturation_is_not_volumetric(active, opened, cube, entry, re
 
 
 def test_the_zarr_store_of_v07_1(tmp_path, cube, opened, entry):
-    """Its layout: Zarr format 2, chunks of 16 days by half the globe (here by half a small grid), t0 in "days after"."""
+    """Its layout: Zarr format 2, chunks of 16 days by half the globe (a small one), t0 "days after"."""
     lat, lon, days = 6, 12, 40
     rng = np.random.default_rng(7)
     sm = rng.uniform(0.05, 0.6, (days, lat, lon)).astype("float32")
@@ -237,7 +237,7 @@ json.dump(chain if len(single) > 1 else single[0], open(sys.argv[1], "w"))
 
 
 def kerchunked(files, folder):
-    """References to ``files``, in a process of their own: kerchunk holds HDF5's lock while it waits for Zarr's thread."""
+    """References to ``files``, from another process: kerchunk holds HDF5's lock while it waits for Zarr's thread."""
     made = folder / "made.json"
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KERCHUNK, str(made), *map(str, files)], check=True, timeout=120

@@ -14,9 +14,7 @@ from smcloud.cube.provisional import ValidLimits
 from smcloud.errors import CatalogError, VariableError
 
 TP = {"name": "tp", "units": "m", "period": "hour", "stamp": "end", "aggregate": "sum", "valid_range": [-0.0001, 1]}
-MONTHLY_TP = {
-    "name": "tp", "units": "m day-1", "attr_units": "m", "period": "month", "aggregate": "mean", "valid_range": [-0.0001, 1],
-}  # fmt: skip
+MONTHLY_TP = {"name": "tp", "units": "m day-1", "attr_units": "m", "period": "month", "valid_range": [-0.0001, 1]}
 WATER = {"name": "swvl1", "units": "m3 m-3", "period": "month", "valid_range": [-0.01, 1]}
 MONTHS = pd.date_range("2000-01-01", periods=6, freq="MS")
 LAT, LON = np.array([45.0, 0.0, -45.0]), np.arange(0.0, 360, 90)
@@ -231,7 +229,7 @@ def test_a_real_day_of_era5_land_is_the_mean_of_its_hours(test_data, cube, entry
 
 
 def renewed(path, name, values, units, codes, monthly=True):
-    """A file as the new store makes it: NetCDF4, ``valid_time`` in seconds since 1970, ``number``, ``expver`` as text."""
+    """A file as the new store makes it: ``valid_time`` in seconds since 1970, ``number``, ``expver`` as text."""
     stamps = MONTHS if monthly else pd.date_range("2000-01-31T20:00", periods=len(values), freq="h")
     ds = xr.Dataset(
         {

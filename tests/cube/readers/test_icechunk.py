@@ -17,7 +17,7 @@ STL1 = {"name": "stl1", "units": "K", "period": "hour", "stamp": "end", "valid_r
 
 
 def era5(seed=0, hours=24 * 31):
-    """Names, dims, order and units of Earthmover's ERA5: latitude 90 to -90, longitude from 0, valid_time by the hour."""
+    """Names, dims, order and units of Earthmover's ERA5: latitude 90 to -90, longitude from 0, valid_time hourly."""
     rng = np.random.default_rng(seed)
     dims, shape = ("valid_time", "latitude", "longitude"), (hours, 5, 8)
     return xr.Dataset(
