@@ -31,6 +31,7 @@ XARRAY_ARGUMENTS = (
     "coords", "data_vars", "combine_attrs",
 )  # fmt: skip
 ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
+DRIVER_OF = {"esa_cci": "netcdf", "icechunk": "zarr", "hdf4": "netcdf", "geotiff": "netcdf"}
 # Both are the same twelve months in every year of ERA5 and ERA5-Land.
 ERA5_LAI = ("lai_hv", "lai_lv", "leaf_area_index_high_vegetation", "leaf_area_index_low_vegetation")
 
@@ -41,8 +42,8 @@ class VariableSpec(Model):
     ``units`` is that of the values after ``scale``; ``attr_units`` is what the source's own attribute says
     where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
     of a step its time coordinate marks; ``fill`` lists raw values that mean missing where the source has no
-    attribute for it; ``scale`` multiplies raw values where the source has no attribute for it; ``flag`` and
-    ``uncertainty`` name companion variables; ``legend`` maps class codes to names.
+    attribute for it; ``scale`` multiplies raw values where the source has no attribute for it (or converts what it
+    holds; one that the source states as well is applied once); ``flag`` and ``uncertainty`` name companion variables; ``legend`` maps class codes to names.
     """
 
     name: str
@@ -82,9 +83,14 @@ class VariableSpec(Model):
 
 
 class ValidEnd(Model):
-    """The attribute of the source that names the last valid step of a preallocated time axis."""
+    """The attributes of a source that say how far a preallocated time axis is filled.
+
+    ``attr`` names the end of the final record, ``provisional_attr`` that of the provisional part behind it. Steps
+    after the last end that is named here are not read; without ``provisional_attr`` no provisional step is.
+    """
 
     attr: str
+    provisional_attr: str | None = None
 
 
 class Metadata(Model):
@@ -112,12 +118,17 @@ class Metadata(Model):
 
 
 class Args(Model):
-    """Arguments of intake's zarr and netcdf drivers that a catalog may set."""
+    """Arguments of intake's zarr and netcdf drivers that a catalog may set; ``branch`` and ``snapshot`` of Icechunk.
+
+    A snapshot pins an Icechunk repository: it is read as it was then, whatever the branch has become.
+    """
 
     urlpath: str | tuple[str, ...]
     chunks: Mapping[str, int] = Field(default_factory=dict)
     storage_options: Mapping[str, Any] = Field(default_factory=dict)
     xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
+    branch: str = "main"
+    snapshot: str | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -171,6 +182,16 @@ class Entry(Model):
     description: str
     args: Args
     metadata: Metadata
+
+    @model_validator(mode="after")
+    def _of_one_form(self) -> Entry:
+        reader = self.metadata.reader
+        if reader in DRIVER_OF and self.driver != DRIVER_OF[reader]:
+            raise refusal(f"{DRIVER_OF[reader]}, because the reader is {reader}", self.driver, "driver")
+        for key in sorted({"branch", "snapshot"} & self.args.model_fields_set):
+            if reader != "icechunk":
+                raise refusal("reader: icechunk, which alone knows branches and snapshots", reader, f"args.{key}")
+        return self
 
 
 class Catalog(Model):

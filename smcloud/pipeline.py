@@ -138,7 +138,9 @@ def require_cube(job: Job) -> dict[str, Any]:
 
 
 def _cube_record(job: Job, path: str, built: bool) -> dict[str, Any]:
-    return {"id": job.cube_id, "url": path, "period": list(job.period), "built": built}
+    provisional = stores.open_staged(Store.open(job.store), path)["provisional"].load()
+    months = [f"{month:%Y-%m}" for month in provisional.indexes["time"][provisional.values == 1]]
+    return {"id": job.cube_id, "url": path, "period": list(job.period), "provisional": months, "built": built}
 
 
 def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
@@ -212,7 +214,7 @@ def publish(
 ) -> dict[str, Any]:
     """Make all products visible together: the next release of the store, or the one a racing twin made."""
     record = {
-        "cube": {key: cube[key] for key in ("id", "url", "period")} | {"provisional": []},
+        "cube": {key: cube[key] for key in ("id", "url", "period", "provisional")},
         "products": {name: dict(product) for name, product in products.items()},
         "report": stores.report_path(job.run_id),
         "inputs": job.inputs,

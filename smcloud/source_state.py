@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from smcloud.catalog import reaching, resolved
+from smcloud.catalog import resolved
 from smcloud.catalog_schema import Catalog, Entry
+from smcloud.reaching import reaching
 
 FULL_DIGEST_BYTES = 2**30
 
@@ -16,13 +17,17 @@ def source_state(catalog: Catalog, name: str) -> str:
 
     Local sources: relative path, size and content of every file; beyond 1 GiB in all the time of change
     stands for the content. Remote ones: the content of the Zarr metadata of the group and the variables, or a
-    single file's checksum, ETag or size. References: those of the reference file.
+    single file's checksum, ETag or size. References: those of the reference file. Icechunk: the pinned snapshot,
+    or else what the repository says of its branches, wherever it lies.
     """
     import fsspec
 
     entry = resolved(catalog, name)
     digest = hashlib.sha256(entry.metadata.model_dump_json(exclude={"licence", "citation"}).encode())
     digest.update(entry.args.model_dump_json(include={"xarray_kwargs"}).encode())
+    if entry.args.snapshot:
+        digest.update(entry.args.snapshot.encode())
+        return digest.hexdigest()[:16]
     options = dict(entry.args.storage_options)
     urls: tuple[str, ...] = entry.args.urls
     if "fo" in options:
@@ -34,7 +39,9 @@ def source_state(catalog: Catalog, name: str) -> str:
             paths = sorted(fs.glob(key)) if "*" in key else [key]
             if not paths:
                 raise FileNotFoundError(url)
-            if {"file", "memory"} & ({fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)):
+            if entry.metadata.reader == "icechunk":
+                _digest_branches(digest, fs, key, entry.args.branch)
+            elif {"file", "memory"} & ({fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)):
                 _digest_files(digest, fs, paths)
             else:
                 for path in paths:
@@ -55,6 +62,16 @@ def _digest_files(digest: hashlib._Hash, fs: Any, paths: list[str]) -> None:
         relative, info = files[file]
         content = hashlib.sha256(fs.cat_file(file)).hexdigest() if whole else info.get("mtime", info.get("created"))
         digest.update(f"{relative}\0{info['size']}\0{content}\n".encode())
+
+
+def _digest_branches(digest: hashlib._Hash, fs: Any, path: str, branch: str) -> None:
+    """The objects of an Icechunk repository that name the snapshots at the tips: one for all, or one by branch."""
+    root = path.rstrip("/")
+    tips = fs.cat([f"{root}/repo", f"{root}/refs/branch.{branch}/ref.json"], on_error="omit")
+    if not tips:
+        raise FileNotFoundError(f"{path}/repo or refs/branch.{branch}/ref.json")
+    for name in sorted(tips):
+        digest.update(name.removeprefix(root).encode() + b"\0" + tips[name])
 
 
 def _digest_object(digest: hashlib._Hash, fs: Any, path: str, entry: Entry) -> None:

@@ -22,6 +22,7 @@ import yaml
 
 from smcloud.catalog import Catalog, check_entries, load_catalog, open_entry, same_units
 from smcloud.config import load_config
+from smcloud.cube.readers import READERS
 from smcloud.errors import CatalogError, ChunkError, SmcloudError, UnitError, UnreachableError, VariableError
 from smcloud.source_state import source_state
 
@@ -493,9 +494,9 @@ def test_a_missing_file_is_unreachable_with_a_short_text(tmp_path: Path) -> None
         assert caught.value.exit_code == 4
 
 
-def test_readers_to_come_are_valid_but_not_available(tmp_path: Path) -> None:
-    catalog = catalog_of(tmp_path, changed(metadata__reader="hdf4"))
-    assert check_entries(catalog) == {"source0": "reader hdf4 is not available yet"}
+def test_a_reader_that_is_not_given_is_named(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path, changed(metadata__reader="hdf4", driver="netcdf"))
+    assert check_entries(catalog) == {"source0": "reader hdf4 is not among those given"}
     with pytest.raises(CatalogError) as caught:
         open_entry(catalog, "source0")
     assert "hdf4" in caught.value.found
@@ -653,7 +654,7 @@ def test_real_images_open_through_a_catalog(test_data: Path, tmp_path: Path) -> 
 
 def test_the_public_entry_of_c3s_opens_a_real_file(test_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMCLOUD_C3S_SOIL_MOISTURE", str(test_data / "cci_images"))
-    ds = open_entry(load_catalog(PUBLIC), "c3s")
+    ds = open_entry(load_catalog(PUBLIC), "c3s", READERS)
     assert str(ds["time"].values[0])[:10] == "2014-01-01"
     assert "t0" not in ds
 

@@ -12,6 +12,7 @@ from smcloud.config import Grid, RunConfig
 from smcloud.cube import axes, checks
 from smcloud.cube.calendar import MONTH, Steps, Times, days_in
 from smcloud.cube.monthly import monthly
+from smcloud.cube.provisional import provisional_months
 from smcloud.cube.regrid import regrid, regrid_classes
 from smcloud.cube.sources import Source
 from smcloud.cube.units import convert, cube_units
@@ -63,7 +64,7 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
     ds = xr.Dataset(variables)
     if "land_mask" in ds:
         ds["land_mask"] = (ds["land_mask"] >= 0.5).astype(np.float32).assign_attrs(ds["land_mask"].attrs)
-    return Cube(_described(ds, months), counters)
+    return Cube(_described(ds, months, _provisional(sources, months)), counters)
 
 
 def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -96,6 +97,15 @@ def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> d
     return variables
 
 
+def _provisional(sources: Mapping[str, Source], months: Times) -> xr.DataArray:
+    """1 where any role of a month rests on a provisional step."""
+    flags = xr.DataArray(np.zeros(len(months), np.int8), dims="time")
+    for source in sources.values():
+        if source.steps is not None and source.provisional is not None:
+            flags = flags | provisional_months(source.provisional, source.steps, months)
+    return flags
+
+
 def _static(source: Source, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
     spec = source.spec
     if spec.aggregate == "class":
@@ -110,7 +120,7 @@ def _static(source: Source, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
     return convert(da, source.role, spec.units, spec.aggregate, None, source.where)
 
 
-def _described(ds: xr.Dataset, months: Times) -> xr.Dataset:
+def _described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Dataset:
     for name, da in ds.data_vars.items():
         role = str(name)
         long_name = LONG_NAMES.get(role, role.replace("_", " "))
@@ -141,14 +151,8 @@ def _described(ds: xr.Dataset, months: Times) -> xr.Dataset:
         "bounds": "time_bnds",
         "long_name": "first day of the month",
     }
-    ds["provisional"] = (
-        "time",
-        np.zeros(len(months), np.int8),
-        {
-            "long_name": "months that rest on provisional input",
-            "flag_values": [0, 1],
-            "flag_meanings": "final provisional",
-        },
+    ds["provisional"] = provisional.assign_attrs(
+        long_name="months that rest on provisional input", flag_values=[0, 1], flag_meanings="final provisional"
     )
     lat, lon = axes.cell_edges(ds["lat"].values, ds["lon"].values)
     ds = ds.assign_coords(

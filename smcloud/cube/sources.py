@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,12 +24,18 @@ from smcloud.cube.calendar import (
     steps_of,
     until_valid_end,
 )
+from smcloud.cube.provisional import ValidLimits, final_first, valid_limits
+from smcloud.cube.readers import READERS
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
 @dataclass(frozen=True)
 class Source:
-    """A role's values (time, lat, lon) or (lat, lon), masked, scaled, in the source's unit; lazily."""
+    """A role's values (time, lat, lon) or (lat, lon), masked, scaled, in the source's unit; lazily.
+
+    ``limits`` are the ends of the final and the provisional record where the source states them; ``provisional``
+    says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
+    """
 
     role: str
     entry: str
@@ -37,6 +44,8 @@ class Source:
     values: xr.DataArray
     uncertainty: xr.DataArray | None = None
     steps: Steps | None = None
+    limits: ValidLimits | None = None
+    provisional: Any = None
 
 
 def open_sources(config: RunConfig, catalog: Catalog) -> dict[str, Source]:
@@ -45,23 +54,16 @@ def open_sources(config: RunConfig, catalog: Catalog) -> dict[str, Source]:
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
-        if catalog.sources[entry].metadata.reader not in ("default", "esa_cci"):
-            raise CatalogError(
-                "the reader of an entry is not available",
-                where=f"{catalog.path}: {entry}",
-                found=catalog.sources[entry].metadata.reader,
-                expected="reader: default",
-                next=f"choose another entry for inputs.{role}",
-            )
         if entry not in opened:
-            opened[entry] = open_entry(catalog, entry)
+            opened[entry] = open_entry(catalog, entry, READERS)
         sources[role] = _source(role, entry, spec, opened[entry], catalog, config)
     return sources
 
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    values = _masked(ds[spec.name], spec)
+    values, provisional = final_first(ds[spec.name], where)
+    values = _masked(values, spec)
     if spec.flag:
         values = values.where(flags.usable(ds[spec.flag], config.flags.drop_barren))
     # A day without a value has no uncertainty either; the two are packed alike.
@@ -82,28 +84,33 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     if "time" not in values.dims or values.sizes["time"] == 0:
         raise NoDataError("a source has no time steps", where=where, found=dict(values.sizes), expected="a time axis")
     steps = steps_of(values["time"], spec, where)
+    marks = provisional.data if provisional is not None else None
     end = catalog.sources[entry].metadata.valid_end
-    if end is not None:
-        if end.attr not in ds.attrs:
-            raise CatalogError(
-                "a source lacks the attribute of its valid end",
-                where=where,
-                found=", ".join(map(str, ds.attrs)) or "none",
-                expected=end.attr,
-                next="correct metadata.valid_end of the catalog entry",
-            )
-        keep_steps = slice(0, until_valid_end(steps, spec, ds.attrs[end.attr], where))
-        steps, values = steps.select(keep_steps), values.isel(time=keep_steps)
-        uncertainty = uncertainty.isel(time=keep_steps) if uncertainty is not None else None
-    return Source(role, entry, spec, where, values, uncertainty, steps)
+    if end is None:
+        return Source(role, entry, spec, where, values, uncertainty, steps, provisional=marks)
+    limits = valid_limits(ds, end, where)
+    final = until_valid_end(steps, spec, limits.final, where)
+    last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
+    keep = slice(0, max(final, last))  # a provisional end before the final one is out of date
+    if limits.provisional is not None:
+        behind = np.arange(len(steps.start)) >= final
+        marks = behind if marks is None else marks | behind
+    steps, values = steps.select(keep), values.isel(time=keep)
+    uncertainty = uncertainty.isel(time=keep) if uncertainty is not None else None
+    return Source(
+        role, entry, spec, where, values, uncertainty, steps, limits, marks[keep] if marks is not None else None
+    )
 
 
 def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
-    """Fill codes out, then scaled: codes are compared as they are stored."""
-    keep = ~da.isin(list(spec.fill)) if spec.fill else None
+    """Fill codes out, compared as they are stored; then scaled, unless the reader did so by the source's own scale."""
+    scale, offset = da.encoding.get("scale_factor"), da.encoding.get("add_offset", 0.0)
+    keep = None
+    if spec.fill:
+        keep = ~(da if scale is None else np.rint((da - offset) / scale)).isin(list(spec.fill))
     da = da.astype(np.float32) if da.dtype.kind in "iub" else da
     da = da.where(keep) if keep is not None else da
-    return da * np.float32(spec.scale) if spec.scale is not None else da
+    return da * np.float32(spec.scale) if spec.scale not in (None, scale) else da
 
 
 def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:

@@ -1,0 +1,77 @@
+"""Which steps of a source are provisional: ERA5T follows the final ERA5, and is replaced by it some months later."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from smcloud.catalog_schema import ValidEnd
+from smcloud.cube.calendar import Steps, Times
+from smcloud.errors import CatalogError, VariableError
+
+FINAL, PROVISIONAL = 1, 5  # codes of ``expver`` in the files of the Climate Data Store
+
+
+class ValidLimits(NamedTuple):
+    """What a source says of itself: the end of its final record and, behind it, of its provisional part."""
+
+    final: str
+    provisional: str | None
+
+
+def valid_limits(ds: xr.Dataset, end: ValidEnd, where: str) -> ValidLimits:
+    """The limits that the attributes named in ``valid_end`` state; raises :class:`CatalogError` without one of them."""
+    for attr in filter(None, (end.attr, end.provisional_attr)):
+        if attr not in ds.attrs:
+            raise CatalogError(
+                "a source lacks the attribute of its valid end",
+                where=where,
+                found=", ".join(map(str, ds.attrs)) or "none",
+                expected=attr,
+                next="correct metadata.valid_end of the catalog entry",
+            )
+    provisional = str(ds.attrs[end.provisional_attr]) if end.provisional_attr else None
+    return ValidLimits(str(ds.attrs[end.attr]), provisional)
+
+
+def final_first(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """``da`` without ``expver``, and which of its steps are provisional: None where it has no ``expver``.
+
+    Where ``expver`` is a dimension (1 final, 5 provisional, the one missing where the other holds), final values
+    come first; a step is provisional where no final value exists, and that is known, lazily, from the values. Where it
+    is a coordinate of the steps, every one but 1 is provisional.
+    """
+    if "expver" not in da.coords:
+        return da, None
+    codes = da["expver"].astype(int)
+    if "expver" not in da.dims:
+        return da.drop_vars("expver"), (codes != FINAL).reset_coords(drop=True) if codes.ndim else None
+    if set(codes.values.tolist()) != {FINAL, PROVISIONAL}:
+        raise VariableError(
+            "a source has versions that are not known",
+            where=where,
+            found=f"expver {', '.join(map(str, codes.values))}",
+            expected=f"expver {FINAL} (final) and {PROVISIONAL} (provisional)",
+            next="choose one version in the source",
+        )
+    final, later = (da.isel(expver=codes.values.tolist().index(code), drop=True) for code in (FINAL, PROVISIONAL))
+    maps = [dim for dim in final.dims if dim not in ("time", "valid_time")]
+    return final.fillna(later).assign_attrs(da.attrs), final.isnull().all(maps) & later.notnull().any(maps)
+
+
+def provisional_months(flags: Any, steps: Steps, months: Times) -> xr.DataArray:
+    """1 for each of ``months`` that rests on any provisional step, else 0: int8 (time).
+
+    ``flags`` says of each step whether it is provisional, as a numpy or dask array; lazy where that is.
+    """
+    within = [flags[steps.within(months[i : i + 1])].any() for i in range(len(months))]
+    months_flags = np.array(within) if isinstance(flags, np.ndarray) else _stack(within)
+    return xr.DataArray(months_flags.astype(np.int8), dims="time")
+
+
+def _stack(flags: Any) -> Any:
+    import dask.array
+
+    return dask.array.stack(flags).rechunk(-1)

@@ -1,0 +1,65 @@
+"""Reaching what lies elsewhere: whether a host answers, and one short error for whatever its libraries raise."""
+
+from __future__ import annotations
+
+import os
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from smcloud.catalog_schema import Args
+from smcloud.errors import SmcloudError, UnreachableError
+
+
+@contextmanager
+def reaching(where: str, remedy: str) -> Iterator[None]:
+    """Whatever a source's libraries raise becomes an :class:`UnreachableError` with one short line."""
+    try:
+        yield
+    except SmcloudError:
+        raise
+    except Exception as err:  # intake, xarray, zarr, fsspec, botocore and aiohttp share no base class
+        raise UnreachableError(
+            "a source cannot be opened",
+            where=where,
+            found=_short(err),
+            expected="a source that answers and opens",
+            next=remedy,
+        ) from err
+
+
+def _short(err: Exception) -> str:
+    lines = str(err).strip().splitlines()
+    text = f"{type(err).__name__}: {lines[0]}" if lines else type(err).__name__
+    if isinstance(err, ConnectionError) and lines:
+        text = lines[0]
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def require_hosts(args: Args) -> None:
+    """Connect to the host of each remote address: the clients of stores retry for minutes, and noisily."""
+    if urllib.request.getproxies():  # then the proxy is the host, and the client's affair
+        return
+    options = args.storage_options
+    known = {
+        "s3": options.get("endpoint_url")
+        or options.get("client_kwargs", {}).get("endpoint_url")
+        or os.environ.get("AWS_ENDPOINT_URL_S3", os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com")),
+        "gs": os.environ.get("STORAGE_EMULATOR_HOST", "https://storage.googleapis.com"),
+    }
+    known["gcs"] = known["gs"]
+    for url in {options["fo"]} if "fo" in options else set(args.urls):
+        scheme = url.split("://")[0] if "://" in url else ""
+        address = known.get(scheme, url if scheme in ("http", "https") else None)
+        if address is None:
+            continue
+        parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((parts.hostname or "", port), timeout=10.0).close()
+        except socket.gaierror as err:
+            raise ConnectionError(f"the host {parts.hostname} is not known (is there a network?)") from err
+        except OSError as err:
+            raise ConnectionError(f"the host {parts.hostname} does not answer ({err})") from err

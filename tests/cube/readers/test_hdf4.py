@@ -1,0 +1,286 @@
+"""HDF4: GLASS leaf area and MODIS land cover written as published, and a real MODIS tile."""
+
+import pickle
+import shutil
+
+import dask
+import numpy as np
+import pytest
+from pyhdf.SD import SD, SDC
+
+from smcloud.catalog_schema import Entry, VariableSpec
+from smcloud.cube import judge
+from smcloud.cube.readers import READERS
+from smcloud.cube.readers.hdf4 import read_values
+from smcloud.errors import CalendarError, CatalogError, GridError, RangeError, UnitError, VariableError
+
+LAI = {"name": "LAI", "units": "m2 m-2", "period": "8day", "valid_range": [0, 10]}
+TYPES = {"int8": SDC.INT8, "int16": SDC.INT16, "uint8": SDC.UINT8}
+STRUCTURE = """GROUP=SwathStructure
+END_GROUP=SwathStructure
+GROUP=GridStructure
+\tGROUP=GRID_1
+\t\tGridName="{grid}"
+\t\tXDim={nx}
+\t\tYDim={ny}
+\t\tUpperLeftPointMtrs=({corners[0]})
+\t\tLowerRightMtrs=({corners[1]})
+\t\tProjection={projection}
+\t\tGROUP=Dimension
+\t\t\tOBJECT=Dimension_1
+\t\t\t\tDimensionName="YDim"
+\t\t\t\tSize={ny}
+\t\t\tEND_OBJECT=Dimension_1
+\t\tEND_GROUP=Dimension
+\t\tGROUP=DataField
+\t\t\tOBJECT=DataField_1
+\t\t\t\tDataFieldName="{name}"
+\t\t\t\tDataType=DFNT_{dtype}
+\t\t\t\tDimList=("YDim","XDim")
+\t\t\tEND_OBJECT=DataField_1
+\t\tEND_GROUP=DataField
+\tEND_GROUP=GRID_1
+END_GROUP=GridStructure
+GROUP=PointStructure
+END_GROUP=PointStructure
+END
+"""
+PACKED = ("-180000000.000000,90000000.000000", "180000000.000000,-90000000.000000")  # degrees, minutes, seconds
+PLAIN = ("-180.000000,90.000000", "180.000000,-90.000000")
+
+
+def write(
+    path, raw, name="LAI", dtype="int8", grid="GLASS01B01", corners=PACKED, projection="GCTP_GEO", size=None, **attrs
+):
+    """An HDF-EOS2 file of one array, with the attributes given."""
+    ny, nx = size or raw.shape
+    file = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
+    structure = STRUCTURE.format(
+        grid=grid, nx=nx, ny=ny, corners=corners, projection=projection, name=name, dtype=dtype.upper()
+    )
+    file.attr("StructMetadata.0").set(SDC.CHAR, structure)
+    array = file.create(name, TYPES[dtype], raw.shape)
+    for axis, dim in enumerate(("YDim", "XDim")):
+        array.dim(axis).setname(f"{dim}:{grid}")
+    array[:] = raw
+    for key, value in attrs.items():
+        kind = SDC.CHAR if isinstance(value, str) else SDC.FLOAT64 if isinstance(value, float) else SDC.INT32
+        array.attr(key).set(kind, value)
+    array.endaccess()
+    file.end()
+    return str(path)
+
+
+def glass(folder, day, raw, **change):
+    """As GLASS01B01 V60: int8 x 0.1, fill 255."""
+    settings = {"scale_factor": 0.1, "add_offset": 0.0, "_FillValue": 255, "valid_range": [0, 100], "units": "m2/m2"}
+    return write(folder / f"GLASS01B01.V60.A{day}.2022138.hdf", raw.astype("uint8").view("int8"), **settings | change)
+
+
+def avhrr(folder, day, raw, **change):
+    """As GLASS01B02: int16 x 0.01, fill 2550."""
+    settings = {"scale_factor": 0.01, "_FillValue": 2550, "valid_range": [0, 1000], "units": "m2/m2"}
+    name = f"GLASS01B02.V40.A{day}.2022138.hdf"
+    return write(folder / name, raw.astype("int16"), dtype="int16", grid="GLASS01B02", **settings | change)
+
+
+def codes(seed, top=100, fill=255, shape=(36, 72)):
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(shape) < 0.3, fill, rng.integers(0, top + 1, shape))
+
+
+def test_composites_of_glass_are_dated_scaled_and_laid_on_their_grid(tmp_path, opened, entry):
+    days = ["2000361", "2001001", "2001009"]
+    for i in (2, 0, 1):
+        glass(tmp_path, days[i], codes(i))
+    ds = opened(entry(f"{tmp_path}/GLASS01B01.V60.*.hdf", {"lai": LAI}, reader="hdf4"))
+    np.testing.assert_array_equal(ds["time"], np.array(["2000-12-26", "2001-01-01", "2001-01-09"], "datetime64[ns]"))
+    np.testing.assert_allclose(ds["lat"], 87.5 - 5 * np.arange(36), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ds["lon"], -177.5 + 5 * np.arange(72), rtol=0, atol=1e-12)
+    assert ds["LAI"].data.chunksize == (1, 36, 72)
+    for i in range(3):
+        raw = codes(i)
+        np.testing.assert_allclose(ds["LAI"][i], np.where(raw == 255, np.nan, raw / 10), rtol=1e-6)
+    assert ds["LAI"].attrs["units"] == "m2/m2"
+
+
+def test_the_full_grid_of_glass(tmp_path, cube, entry):
+    """7200 x 3600: 0.05 degrees, every cell centre where it belongs, also after the cube's own axes."""
+    raw = np.full((3600, 7200), 255)
+    raw[0, 0], raw[1800, 3600], raw[3599, 7199] = 1, 50, 100
+    glass(tmp_path, "2001001", raw)
+    made = cube(
+        entry(f"{tmp_path}/*.hdf", {"soil_moisture": LAI | {"units": "m3 m-3", "attr_units": "m2 m-2"}}, reader="hdf4"),
+        "2001-01", "2001-01",
+    )  # fmt: skip
+    source = made.sources["soil_moisture"].values
+    np.testing.assert_allclose(source["lat"], -89.975 + 0.05 * np.arange(3600), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(source["lon"], -179.975 + 0.05 * np.arange(7200), rtol=0, atol=1e-9)
+    at = made.dataset["soil_moisture"].isel(time=0)
+    for lat, lon, value in ((89.975, -179.975, 0.1), (-0.025, 0.025, 5.0), (-89.975, 179.975, 10.0)):
+        assert float(at.sel(lat=lat, lon=lon, method="nearest")) == pytest.approx(value, rel=1e-6)
+    assert int(at.notnull().sum()) == 3
+    assert made.counters["soil_moisture"]["largest"] == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("fill", [255, -1])
+def test_a_fill_of_255_in_signed_bytes(tmp_path, opened, entry, fill):
+    raw = codes(1)
+    glass(tmp_path, "2001001", raw, _FillValue=fill)
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    np.testing.assert_allclose(ds["LAI"][0], np.where(raw == 255, np.nan, raw / 10), rtol=1e-6)
+
+
+def test_each_file_is_scaled_by_itself(tmp_path, opened, entry):
+    """The AVHRR series, and one of its files that was packed in another way."""
+    avhrr(tmp_path, "1999001", codes(1, 1000, 2550))
+    avhrr(tmp_path, "1999009", codes(2, 100, 255), scale_factor=0.1, _FillValue=255)
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    for i, (top, fill, scale) in enumerate(((1000, 2550, 0.01), (100, 255, 0.1))):
+        raw = codes(i + 1, top, fill)
+        np.testing.assert_allclose(ds["LAI"][i], np.where(raw == fill, np.nan, raw * scale), rtol=1e-5)
+
+
+def test_corners_in_plain_degrees(tmp_path, opened, entry):
+    glass(tmp_path, "2001001", codes(1), corners=PLAIN)
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    np.testing.assert_allclose(ds["lat"].values[[0, -1]], [87.5, -87.5])
+    glass(tmp_path, "2001001", codes(1), corners=("-10030000.0,50015030.0", "20000000.0,-10000000.0"))
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    north, west = 50 + 15 / 60 + 30 / 3600, -10.5
+    assert float(ds["lat"][0]) == pytest.approx(north - (north + 10) / 72)
+    assert float(ds["lon"][0]) == pytest.approx(west + (20 - west) / 144)
+
+
+def test_a_file_without_scale_takes_the_catalogs_once(tmp_path, cube, entry):
+    raw = codes(1)
+    write(tmp_path / "GLASS01B01.V60.A2001001.x.hdf", raw.astype("uint8").view("int8"))
+    spec = LAI | {"scale": 0.1, "fill": [255], "units": "m3 m-3"}
+    made = cube(entry(f"{tmp_path}/*.hdf", {"soil_moisture": spec}, reader="hdf4"), "2001-01", "2001-01")
+    want = np.where(raw == 255, np.nan, raw / 10)[::-1]
+    np.testing.assert_allclose(made.dataset["soil_moisture"][0], want, rtol=1e-6)
+    judge("lai", made.counters["soil_moisture"], (0, 10), "m2 m-2", "LAI")
+
+
+def test_a_scale_that_both_give_is_applied_once(tmp_path, cube, entry):
+    raw = codes(1)
+    glass(tmp_path, "2001001", raw, units="m3 m-3")
+    spec = LAI | {"scale": 0.1, "fill": [255], "units": "m3 m-3"}
+    made = cube(entry(f"{tmp_path}/*.hdf", {"soil_moisture": spec}, reader="hdf4"), "2001-01", "2001-01")
+    want = np.where(raw == 255, np.nan, raw / 10)[::-1]
+    np.testing.assert_allclose(made.dataset["soil_moisture"][0], want, rtol=1e-6)
+
+
+def test_the_two_series_of_glass_are_not_taken_for_each_other(tmp_path, opened, entry):
+    avhrr(tmp_path, "2001001", codes(1, 1000, 2550))
+    with pytest.raises(UnitError) as caught:
+        opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI | {"scale": 0.1}}, reader="hdf4"))
+    assert (caught.value.found, caught.value.expected) == ("scale_factor 0.01", "scale 0.1")
+    assert all(caught.value.record().values())
+
+
+@pytest.mark.parametrize("change", [{"scale_factor": 1.0}, {"scale_factor": 0.5}, {"_FillValue": 254}])
+def test_what_cannot_be_leaf_area_is_refused_when_it_is_read(tmp_path, opened, entry, change):
+    glass(tmp_path, "2001001", codes(1), **change)
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    with pytest.raises(RangeError) as caught:
+        ds["LAI"].load()
+    assert caught.value.expected == "0 to 10 m2 m-2"
+    assert "A2001001" in caught.value.where
+    assert all(caught.value.record().values())
+
+
+def test_names_without_a_day_and_two_files_of_one(tmp_path, opened, entry):
+    path = glass(tmp_path, "2001001", codes(1))
+    shutil.copyfile(path, tmp_path / "GLASS01B01.V50.A2001001.2021110.hdf")
+    shutil.copyfile(path, tmp_path / "GLASS01B01.V60.A2001400.2022138.hdf")
+    for pattern, found in (("*A2001001*", "V50"), ("*A2001400*", "A2001400")):
+        with pytest.raises(CalendarError) as caught:
+            opened(entry(f"{tmp_path}/{pattern}", {"lai": LAI}, reader="hdf4"))
+        assert found in caught.value.found
+        assert all(caught.value.record().values())
+
+
+def test_a_file_of_another_grid_in_the_series(tmp_path, opened, entry):
+    glass(tmp_path, "2001001", codes(1))
+    glass(tmp_path, "2001009", codes(1, shape=(18, 36)))
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    with pytest.raises(ValueError, match="A2001009"):
+        ds["LAI"][1].load()
+
+
+@pytest.mark.parametrize("change", [{"projection": "GCTP_SNSOID"}, {"size": (18, 36)}])
+def test_another_grid_than_latitude_and_longitude(tmp_path, opened, entry, change):
+    glass(tmp_path, "2001001", codes(1), **change)
+    with pytest.raises(GridError) as caught:
+        opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    assert next(iter(change.values())) in (caught.value.found, (18, 36))
+
+
+def test_many_files_are_read_side_by_side(tmp_path, opened, entry):
+    """The HDF4 library knows no threads: four of them, and the tasks travel to other processes."""
+    for i in range(24):
+        glass(tmp_path, f"2001{1 + 8 * i:03}", codes(i))
+    ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
+    ds = pickle.loads(pickle.dumps(ds))
+    with dask.config.set(scheduler="threads", num_workers=4):
+        values = ds["LAI"].values
+    for i in range(24):
+        raw = codes(i)
+        np.testing.assert_allclose(values[i], np.where(raw == 255, np.nan, raw / 10), rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------- land cover
+
+
+def test_land_cover_is_one_static_file(tmp_path, entry):
+    """As MCD12C1: uint8 classes, no scale, fill 255, grid MOD12C1."""
+    raw = np.random.default_rng(5).integers(0, 3, (36, 72))
+    raw[0] = 255
+    file = {"name": "Majority_Land_Cover_Type_1", "dtype": "uint8", "grid": "MOD12C1"}
+    write(tmp_path / "MCD12C1.A2001001.061.2022146170409.hdf", raw.astype("uint8"), **file, _FillValue=255)
+    cover = {
+        "name": file["name"], "units": "1", "period": "static", "aggregate": "class", "valid_range": [0, 16],
+        "fill": [255], "legend": {0: "water", 1: "forest", 2: "crop"},
+    }  # fmt: skip
+    source = entry(f"{tmp_path}/MCD12C1.*.hdf", {"land_cover": cover}, reader="hdf4")
+    ds = READERS["hdf4"](Entry.model_validate(source), "here")
+    assert ds[file["name"]].dims == ("lat", "lon")
+    np.testing.assert_array_equal(ds[file["name"]], np.where(raw == 255, np.nan, raw))
+    write(tmp_path / "MCD12C1.A2002001.061.2022146170409.hdf", raw.astype("uint8"), **file)
+    with pytest.raises(CatalogError) as caught:
+        READERS["hdf4"](Entry.model_validate(source), "here")
+    assert "2 files" in caught.value.found
+
+
+# --------------------------------------------------------------------------------------- real bytes
+
+TILE = "MCD15A2.A2012177.h17v03.005.2012188150145.hdf"
+MODIS = LAI | {"name": "Lai_1km", "fill": [249, 250, 251, 252, 253, 254, 255]}
+
+
+def test_the_values_of_a_real_tile(test_data):
+    path = str(test_data / "lai" / TILE)
+    values = read_values(path, VariableSpec(**MODIS))
+    file = SD(path, SDC.READ)
+    raw = file.select("Lai_1km").get()
+    file.end()
+    assert values.shape == (1200, 1200)
+    assert {249, 250, 253, 254, 255} & set(np.unique(raw).tolist())
+    np.testing.assert_array_equal(np.isnan(values), raw >= 249)
+    np.testing.assert_allclose(values[raw < 249], raw[raw < 249] * 0.1, rtol=1e-6)
+    assert 0 <= np.nanmin(values) < np.nanmax(values) <= 10
+    with pytest.raises(RangeError) as caught:  # the file's own fill is 255 alone
+        read_values(path, VariableSpec(**MODIS | {"fill": []}))
+    assert "to 25.4," in caught.value.found
+
+
+def test_the_grid_of_a_real_tile_is_refused(test_data, opened, entry):
+    with pytest.raises(GridError) as caught:
+        opened(entry(str(test_data / "lai" / TILE), {"lai": MODIS}, reader="hdf4"))
+    assert caught.value.found == "GCTP_SNSOID"
+    assert "climate-modelling grid" in caught.value.next
+    assert all(caught.value.record().values())
+    with pytest.raises(VariableError) as missing:
+        opened(entry(str(test_data / "lai" / TILE), {"lai": MODIS | {"name": "Lai_500m"}}, reader="hdf4"))
+    assert "Lai_1km" in missing.value.found
