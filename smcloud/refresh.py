@@ -74,7 +74,12 @@ def known_files(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]
 def choose(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> Change | None:
     """The change from the cube, of those by path in ``records``, that leaves least to compute; None: all of it."""
     found = [change for path in sorted(records) if (change := compare(record, path, records[path])) is not None]
-    return min(found, key=lambda change: sum(stop - start for start, stop in change.runs), default=None)
+    return min(found, key=_cost, default=None)
+
+
+def _cost(change: Change) -> tuple[int, int]:
+    """Months to compute; of equal ones the nearest cube has the fewest that differ."""
+    return sum(stop - start for start, stop in change.runs), len(change.new) + len(change.recomputed)
 
 
 def compare(record: Mapping[str, Any], path: str, before: Mapping[str, Any]) -> Change | None:
@@ -110,6 +115,6 @@ def compare(record: Mapping[str, Any], path: str, before: Mapping[str, Any]) -> 
 def _by_month(record: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """For each month what it is made from."""
     months = [str(month) for month in month_range(*record["period"])]
-    moving = [digests for digests in record["roles"].values() if not isinstance(digests, str)]
+    moving = [digests for _, digests in sorted(record["roles"].items()) if not isinstance(digests, str)]
     marks = np.isin(months, record["provisional"])
     return dict(zip(months, zip(*moving, map(bool, marks), strict=True), strict=True))

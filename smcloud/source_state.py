@@ -129,7 +129,8 @@ def _zarr_parts(fs: Any, group: str, entry: Entry, reading: list[str]) -> Source
         return None
     axes = sorted({dim for layout in layouts.values() for dim in layout.dims})
     listed: dict[str, Objects | None] = {name: _listed(fs, group, name, layouts.get(name)) for name in [*names, *axes]}
-    marks = _marks(fs, {key: held for objects in listed.values() for key, held in (objects or {}).items()})
+    data, small = ({key: held for name in some for key, held in (listed[name] or {}).items()} for some in (names, axes))
+    marks = _marks(fs, data) | _marks(fs, small)  # axes are read whole, however large the data
     of = {name: {(objects or {})[key][0]: marks[key] for key in objects or {}} for name, objects in listed.items()}
     top = _metadata(fs, group)
     reading = reading + [layout.digest for layout in layouts.values()]

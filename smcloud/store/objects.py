@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import threading
 import uuid
 from collections.abc import Mapping
@@ -104,17 +103,16 @@ def copy(store: Store, pairs: Mapping[str, str]) -> None:
 
 def _share(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and target.samefile(source):
-        return
-    temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}.tmp"
     try:
-        os.link(source, temporary)
+        os.link(source, target)
+    except FileExistsError:
+        if not target.samefile(source):  # what an interrupted run left
+            target.unlink()
+            _share(source, target)
     except OSError as err:
         if err.errno not in UNLINKABLE:
             raise
-        shutil.copyfile(source, temporary)
-    os.replace(temporary, target)
-    temporary.unlink(missing_ok=True)  # to replace a file by itself, as a racing twin makes us do, does nothing
+        os.replace(_temporary(target, source.read_bytes()), target)
 
 
 def _link(target: Path, content: bytes) -> bool:
