@@ -48,10 +48,10 @@ def test_memory_is_measured_in_a_process_of_its_own() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the bytes of a process are counted by Linux only")
 def test_a_refresh_by_one_month_takes_a_twentieth_of_the_bytes() -> None:
-    found = refresh_bytes(264, 30, 60)
+    found = refresh_bytes(264, 60, 120)
     assert found["refresh"]["status"] == "refreshed" and found["full"]["status"] == "built"
     assert found["refresh"]["new"] == ["2022-01"] and found["refresh"]["recomputed"] == []
-    stored = 3 * 265 * 30 * 60 * 4  # what there is to read and to write, at the least, before compression
+    stored = 3 * 265 * 60 * 120 * 4  # what there is to read and to write, at the least, before compression
     for key in ("read", "written"):
         refreshed, full = int(str(found["refresh"][key])), int(str(found["full"][key]))
         assert full > 0.8 * stored and 0 < refreshed <= full / 20, key
