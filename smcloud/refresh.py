@@ -68,7 +68,7 @@ def cube_id(record: Mapping[str, Any]) -> str:
 
 def known_files(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """First and last stamp of every file that an earlier cube was made from, by digest."""
-    return {digest: span for record in records.values() for digest, span in record["files"].items()}
+    return {digest: span for record in records.values() for digest, span in record.get("files", {}).items()}
 
 
 def choose(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> Change | None:

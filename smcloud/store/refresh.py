@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import IntegrityError
@@ -20,14 +21,17 @@ RECORD = "made-from.json"
 
 
 def cube_records(store: Store) -> dict[str, dict[str, Any]]:
-    """What each sealed cube of the store was made from, by its path; cubes without a record are left out."""
+    """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
     root = store.join("cube")
     with reaching(store.url_of("cube")):
         found = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
         names = sorted(key.rstrip("/").rpartition("/")[2] for key in found)
         sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
-    records = {path: read(store, f"{path}/{RECORD}") for path in sealed}
-    return {path: json.loads(raw) for path, raw in records.items() if raw is not None}
+    records = {}
+    for path in sealed:
+        with suppress(ValueError):  # a damaged one is verify's to report; here it is no base to build upon
+            records[path] = json.loads(read(store, f"{path}/{RECORD}") or b"")
+    return records
 
 
 def record_object(record: Mapping[str, Any]) -> dict[str, bytes]:
