@@ -50,7 +50,7 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
     """
     settings = load_config(config)
     seconds: dict[str, float] = {}
-    with _timed("check", seconds):
+    with timed("check", seconds):
         job = STAGES["check"](settings)
     release = pipeline.released(job)
     if release is not None:
@@ -58,13 +58,13 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
             STAGES["report"](release, job.store, seconds, truth)
         return published.summary("already published", release, job.store, seconds)
     with open_cluster(settings.cluster):
-        with _timed("ingest", seconds):
+        with timed("ingest", seconds):
             cube = STAGES["ingest"](settings, job)
-        with _timed("compute", seconds):
+        with timed("compute", seconds):
             products = STAGES["compute"](settings, job)
-    with _timed("publish", seconds):
+    with timed("publish", seconds):
         release = STAGES["publish"](settings, job, cube, products)
-    with _timed("report", seconds):
+    with timed("report", seconds):
         page = STAGES["report"](release, job.store, seconds, truth)
     tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in page["tables"].items()]
     create_markdown_artifact(key="smcloud-tables", markdown="\n\n".join(tables))
@@ -72,7 +72,8 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
 
 
 @contextmanager
-def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Log the stage and put down the seconds it took."""
     start = time.perf_counter()
     log.info("%s ...", stage)
     yield

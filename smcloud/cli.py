@@ -58,16 +58,18 @@ def demo(
 
 @app.command(epilog="Example: smcloud ingest study.yaml")
 def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
-    """Bring the sources to one sealed monthly cube; nothing is published."""
+    """Bring the sources to one sealed monthly cube, or an earlier one up to date; nothing is published."""
     from smcloud import pipeline
     from smcloud.cluster import open_cluster
     from smcloud.config import load_config
 
     settings = load_config(config)
     job = pipeline.check(settings)
-    with open_cluster(settings.cluster):
-        cube = pipeline.ingest(settings, job)
-    show(cube | {"status": "built" if cube["built"] else "already there"}, json_)
+    cube = pipeline.found_cube(job)
+    if cube is None:
+        with open_cluster(settings.cluster):
+            cube = pipeline.ingest(settings, job)
+    show(cube, json_)
 
 
 @app.command(epilog="Example: smcloud compute study.yaml")

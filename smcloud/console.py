@@ -121,4 +121,4 @@ def show(result: dict[str, Any], as_json: bool) -> None:
             for name, part in value.items():
                 print(f"  {name:<{width}} {part}")
         else:
-            print(f"{key:<{width}} {value}")
+            print(f"{key:<{width}} {', '.join(value) if isinstance(value, list) else value}")

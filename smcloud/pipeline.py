@@ -15,12 +15,22 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from smcloud import products as science
-from smcloud import published
+from smcloud import published, refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.config import Grid, RunConfig, dropped_drivers
-from smcloud.cube import Source, build, judge, open_sources, resolve_months
+from smcloud.cube import (
+    Source,
+    add_counters,
+    build,
+    judge,
+    month_range,
+    open_sources,
+    provisional_flags,
+    resolve_months,
+)
 from smcloud.errors import NothingPublishedError, SmcloudError, SourceReadError, TooFewYearsError
+from smcloud.source_state import file_spans
 from smcloud.store import Store
 
 STAGES = ("check", "ingest", "compute", "publish", "report")
@@ -37,6 +47,7 @@ class Job(NamedTuple):
     period: tuple[str, str]
     inputs: dict[str, dict[str, str]]
     fingerprint: str
+    made_from: dict[str, Any]
 
 
 def check(config: RunConfig) -> Job:
@@ -58,22 +69,25 @@ def check(config: RunConfig) -> Job:
             expected=f"at least {config.years.min_years} (years.min_years)",
             next="lengthen period in the configuration",
         )
-    states = published.entry_states(config, catalog)
+    parts = published.entry_parts(config, catalog)
     inputs = {}
     for role, source in sources.items():
         metadata = catalog.sources[source.entry].metadata
         inputs[role] = {
             "entry": source.entry,
             "version": str(metadata.version or ""),
-            "state": states[source.entry],
+            "state": parts[source.entry].state,
             "licence": metadata.licence,
             "citation": metadata.citation,
         }
     period = (str(months[0]), str(months[-1]))
-    harmonisation = config.harmonisation() | {"period": period}
-    cube_id = stores.content_id(harmonisation, states, published.cube_code())
+    known = refresh.known_files(stores.cube_records(store)) if any(held.files for held in parts.values()) else {}
+    spans = {entry: file_spans(catalog, entry, held, known) for entry, held in parts.items()}
+    provisional = provisional_flags(sources, months)
+    made_from = refresh.made_from(config, sources, parts, spans, months, provisional)
+    cube_id = refresh.cube_id(made_from)
     run_id = stores.content_id(config.analysis(), cube_id, published.analysis_code(), published.versions())
-    return Job(store.url, cube_id, run_id, period, inputs, published.fingerprint(config, states))
+    return Job(store.url, cube_id, run_id, period, inputs, published.fingerprint(config, parts), made_from)
 
 
 def released(job: Job) -> dict[str, Any] | None:
@@ -82,29 +96,51 @@ def released(job: Job) -> dict[str, Any] | None:
 
 
 def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
-    """Build the cube of ``job`` unless it is sealed already; returns its id, url and whether it was built.
+    """Bring the cube of ``job`` about unless it is sealed already; returns its record.
 
-    The checks that need values are computed together with the write and judged before the seal.
+    Where an earlier cube of the store was made in the same way, only the time chunks whose input is new or changed
+    are computed, and the others are copied inside the store; the record names these months. The checks that need
+    values are computed together with the write, of what is read, and judged before the seal.
     """
     import dask
 
+    there = found_cube(job)
+    if there is not None:
+        return there
     store, path = Store.open(job.store), stores.cube_path(job.cube_id)
-    built = not stores.is_sealed(store, path)
-    if built:
-        sources = open_sources(config, load_catalog(config.catalog))
-        cube = build(config, sources, resolve_months(config, sources))
-        write = stores.stage(cube.dataset, store, path)
-        counters = {role: dict(counters) for role, counters in cube.counters.items()}
-        try:
-            with _reading(sources):
-                _, counted = dask.compute(write, counters)
-            for role, source in sources.items():
-                judge(role, counted[role], source.spec.valid_range, source.spec.units, source.where)
-        except SmcloudError:
-            stores.discard(store, path)
-            raise
-        stores.seal(store, path, expected=map(str, cube.dataset.variables))
-    return _cube_record(job, path, built)
+    sources = open_sources(config, load_catalog(config.catalog))
+    months = month_range(*job.period)
+    cube = build(config, sources, months)
+    change = refresh.choose(job.made_from, stores.cube_records(store))
+    pieces = {0: cube}
+    staged = None
+    if change is not None:
+        moving = {role: source for role, source in sources.items() if source.steps is not None}
+        changed = {start: build(config, moving, months[start:stop]) for start, stop in change.runs}
+        datasets = {start: piece.dataset for start, piece in changed.items()}
+        staged = stores.stage_refreshed(cube.dataset, datasets, store, path, change.previous)
+    if staged is None:
+        change, staged = None, (stores.stage(cube.dataset, store, path), {})
+    else:
+        pieces = changed
+    writes, copied = staged
+    try:
+        with _reading(sources):
+            _, counted = dask.compute(writes, [piece.counters for piece in pieces.values()])
+        for role, counters in add_counters(counted).items():
+            source = sources[role]
+            judge(role, counters, source.spec.valid_range, source.spec.units, source.where)
+    except SmcloudError:
+        stores.discard(store, path)
+        raise
+    stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(job.made_from), copied)
+    return _cube_record(job, "built" if change is None else "refreshed", change)
+
+
+def found_cube(job: Job) -> dict[str, Any] | None:
+    """The record of this job's cube where it is sealed already, else None."""
+    there = stores.is_sealed(Store.open(job.store), stores.cube_path(job.cube_id))
+    return _cube_record(job, "already there") if there else None
 
 
 @contextmanager
@@ -125,22 +161,33 @@ def _reading(sources: Mapping[str, Source]) -> Iterator[None]:
 
 def require_cube(job: Job) -> dict[str, Any]:
     """The record of this job's cube; raises :class:`NothingPublishedError` where it is not there yet."""
-    path = stores.cube_path(job.cube_id)
-    if not stores.is_sealed(Store.open(job.store), path):
+    there = found_cube(job)
+    if there is None:
         raise NothingPublishedError(
             "the cube of this configuration is not there",
             where=job.store,
             found="no sealed cube",
-            expected=path,
+            expected=stores.cube_path(job.cube_id),
             next="smcloud ingest CONFIG, or smcloud run CONFIG for everything",
         )
-    return _cube_record(job, path, built=False)
+    return there
 
 
-def _cube_record(job: Job, path: str, built: bool) -> dict[str, Any]:
+def _cube_record(job: Job, status: str, change: refresh.Change | None = None) -> dict[str, Any]:
+    """``new`` and ``recomputed`` name the months of a refreshed cube, ``previous`` the cube it was made from."""
+    path = stores.cube_path(job.cube_id)
     provisional = stores.open_staged(Store.open(job.store), path)["provisional"].load()
-    months = [f"{month:%Y-%m}" for month in provisional.indexes["time"][provisional.values == 1]]
-    return {"id": job.cube_id, "url": path, "period": list(job.period), "provisional": months, "built": built}
+    return {
+        "id": job.cube_id,
+        "url": path,
+        "period": list(job.period),
+        "provisional": [f"{month:%Y-%m}" for month in provisional.indexes["time"][provisional.values == 1]],
+        "status": status,
+        "built": status != "already there",
+        "previous": change.previous if change else None,
+        "new": change.new if change else [],
+        "recomputed": change.recomputed if change else [],
+    }
 
 
 def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.catalog_schema import Catalog
 from smcloud.config import RunConfig
-from smcloud.source_state import source_state
+from smcloud.source_state import SourceParts, source_parts
 from smcloud.store import Store
 
 NUMERIC = ("numpy", "scipy", "numba", "xarray", "xskillscore")
@@ -29,22 +29,22 @@ def find(config: RunConfig) -> dict[str, Any] | None:
     stores.require_store(store)
     if not stores.latest_release(store):
         return None
-    wanted = fingerprint(config, entry_states(config, load_catalog(config.catalog)))
+    wanted = fingerprint(config, entry_parts(config, load_catalog(config.catalog)))
     made = (release for release in stores.list_releases(store) if release["code"].get("fingerprint") == wanted)
     return next(made, None)
 
 
-def entry_states(config: RunConfig, catalog: Catalog) -> dict[str, str]:
-    """State of every catalog entry that ``inputs`` names."""
+def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceParts]:
+    """What every catalog entry that ``inputs`` names holds now, in parts."""
     entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
-    return {entry: source_state(catalog, entry) for entry in entries}
+    return {entry: source_parts(catalog, entry) for entry in entries}
 
 
-def fingerprint(config: RunConfig, states: Mapping[str, str]) -> str:
+def fingerprint(config: RunConfig, parts: Mapping[str, SourceParts]) -> str:
     """What the run and its cube are made from: configuration, states of the sources, code, numeric libraries."""
-    return stores.content_id(
-        config.harmonisation(), config.analysis(), dict(states), cube_code(), analysis_code(), versions()
-    )
+    states = {entry: held.state for entry, held in parts.items()}
+    code = [cube_code(), analysis_code(), versions()]
+    return stores.content_id(config.harmonisation(), config.analysis(), states, *code)
 
 
 def cube_code() -> str:

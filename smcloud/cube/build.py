@@ -64,7 +64,7 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
     ds = xr.Dataset(variables)
     if "land_mask" in ds:
         ds["land_mask"] = (ds["land_mask"] >= 0.5).astype(np.float32).assign_attrs(ds["land_mask"].attrs)
-    return Cube(_described(ds, months, _provisional(sources, months)), counters)
+    return Cube(_described(ds, months, provisional_flags(sources, months)), counters)
 
 
 def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +97,7 @@ def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> d
     return variables
 
 
-def _provisional(sources: Mapping[str, Source], months: Times) -> xr.DataArray:
+def provisional_flags(sources: Mapping[str, Source], months: Times) -> xr.DataArray:
     """1 where any role of a month rests on a provisional step."""
     flags = xr.DataArray(np.zeros(len(months), np.int8), dims="time")
     for source in sources.values():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from smcloud.errors import NoDataError, RangeError
+
+TOGETHER: Mapping[str, Callable[[Iterable[float]], float]] = {
+    "valid": sum, "outside": sum, "smallest": min, "largest": max,
+}  # fmt: skip
 
 
 def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.DataArray]:
@@ -26,6 +30,18 @@ def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.Da
         "smallest": da.fillna(np.inf).min(),
         "largest": da.fillna(-np.inf).max(),
     }
+
+
+def add_counters(counted: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
+    """The computed counters of several stretches of time, by role, as those of all of them together."""
+    total: dict[str, dict[str, float]] = {}
+    for stretch in counted:
+        for role, counters in stretch.items():
+            number = {key: float(value) for key, value in counters.items()}
+            so_far = total.setdefault(role, number)
+            if so_far is not number:
+                total[role] = {key: TOGETHER[key]((so_far[key], value)) for key, value in number.items()}
+    return total
 
 
 def judge(role: str, counted: Mapping[str, Any], valid_range: tuple[float, float], units: str, where: str) -> None:

@@ -15,6 +15,7 @@ from smcloud.store.layout import (
 )
 from smcloud.store.objects import create_only, put
 from smcloud.store.read import open_cube, open_product, open_staged
+from smcloud.store.refresh import cube_records, record_object, stage_refreshed
 from smcloud.store.release import (
     find_release,
     latest_release,
@@ -37,6 +38,7 @@ __all__ = [
     "content_id",
     "create_only",
     "cube_path",
+    "cube_records",
     "discard",
     "encoding",
     "find_release",
@@ -52,11 +54,13 @@ __all__ = [
     "put",
     "read_inventory",
     "read_release",
+    "record_object",
     "release_path",
     "report_path",
     "require_store",
     "seal",
     "stage",
+    "stage_refreshed",
     "verify",
     "write_catalog",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from smcloud.errors import ConfigurationError
@@ -12,6 +14,8 @@ from smcloud.store.layout import CATALOG, TEMPORARY, Store, reaching
 
 # What S3 answers to If-None-Match when the object exists, or is just being written by somebody else.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
+# What a disk answers that has no hard links, or no more of them for this file.
+UNLINKABLE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _memory_lock = threading.Lock()
 
 
@@ -80,6 +84,35 @@ def write_whole(store: Store, path: str, content: bytes) -> None:
             os.replace(_temporary(Path(key), content), key)
         else:
             store.fs.pipe_file(key, content)
+
+
+def copy(store: Store, pairs: Mapping[str, str]) -> None:
+    """Copy objects, source -> target, inside the store; their bytes do not pass through this process.
+
+    On a local disk the two names become one file (hard links; a real copy where the disk has none): so no object
+    may ever be changed in place, only replaced. On an object store the server copies. A target is replaced.
+    """
+    keys = {store.join(source): store.join(target) for source, target in pairs.items()}
+    with reaching(store.url):
+        if store.protocol == "file":
+            for source, target in keys.items():
+                _share(Path(source), Path(target))
+        elif keys:
+            store.fs.copy(list(keys), list(keys.values()), on_error="raise")
+
+
+def _share(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not target.samefile(source):  # what an interrupted run left
+            target.unlink()
+            _share(source, target)
+    except OSError as err:
+        if err.errno not in UNLINKABLE:
+            raise
+        os.replace(_temporary(target, source.read_bytes()), target)
 
 
 def _link(target: Path, content: bytes) -> bool:

@@ -7,17 +7,19 @@ import itertools
 import json
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store.layout import Store, reaching
-from smcloud.store.objects import create_only, read
+from smcloud.store.objects import create_only, read, write_whole
 
 INVENTORY = "inventory.json"
 METADATA = "zarr.json"
 BATCH = 16
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,18 @@ def read_inventory(store: Store, path: str) -> tuple[dict[str, Any], str]:
     return inventory, hashlib.sha256(raw).hexdigest()
 
 
-def seal(store: Store, path: str, expected: Iterable[str] = ()) -> dict[str, Any]:
+def seal(
+    store: Store,
+    path: str,
+    expected: Iterable[str] = (),
+    beside: Mapping[str, bytes] = NOTHING,
+    copied: Mapping[str, Finding] = NOTHING,
+) -> dict[str, Any]:
     """Check every chunk of every array under ``path``, consolidate the metadata, then write the inventory, once.
 
-    ``expected``, where given, names all arrays; others, left by an older version, are removed. Returns
+    ``expected``, where given, names all arrays; others, left by an older version, are removed. ``beside`` are
+    small objects, by name, that are written and sealed too. ``copied`` are chunks taken over from a sealed prefix, as
+    its inventory has them: they are not read again, only their sizes are compared by a listing. Returns
     ``{"inventory_sha256", "bytes", "objects"}``; a prefix that is sealed already returns the same. Raises
     :class:`IntegrityError` naming array and chunk key, and :class:`ReleaseConflictError` where another run sealed
     other content; nothing is sealed then. The chunks are read by dask, on the cluster where one is open.
@@ -67,7 +77,8 @@ def seal(store: Store, path: str, expected: Iterable[str] = ()) -> dict[str, Any
         names = sorted(expected) or there
         findings = [Finding(name, 0, "", "array missing") for name in names if name not in there]
         names = [name for name in names if name in there]
-        findings += examine(store, path, names)
+        findings += examine(store, path, names, copied)
+        findings += _copied(store, path, copied)
         bad = [finding for finding in findings if finding.problem]
         if bad or not findings:
             raise IntegrityError(
@@ -81,7 +92,10 @@ def seal(store: Store, path: str, expected: Iterable[str] = ()) -> dict[str, Any
             for stray in set(there) - set(names):
                 store.fs.rm(store.join(path, stray), recursive=True)
         _consolidate(store, path)
-        findings += [inspect(store, path, key) for key in (METADATA, *(f"{name}/{METADATA}" for name in names))]
+        for name, content in beside.items():
+            write_whole(store, f"{path}/{name}", content)
+        metadata = (METADATA, *(f"{name}/{METADATA}" for name in names))
+        findings += [inspect(store, path, key) for key in (*metadata, *beside)]
         objects = [
             {"path": finding.path, "sha256": finding.sha256, "size": finding.size}
             for finding in sorted(findings, key=lambda finding: finding.path)
@@ -100,18 +114,41 @@ def seal(store: Store, path: str, expected: Iterable[str] = ()) -> dict[str, Any
     return {"inventory_sha256": digest, "bytes": total, "objects": len(inventory["objects"])}
 
 
-def examine(store: Store, path: str, names: list[str]) -> list[Finding]:
-    """Read and decode every chunk that the shapes of the arrays ``names`` under ``path`` call for."""
+def examine(store: Store, path: str, names: list[str], but: Container[str] = ()) -> list[Finding]:
+    """Read and decode every chunk that the shapes of the arrays ``names`` under ``path`` call for, ``but`` these."""
     from dask.base import compute
     from dask.delayed import delayed
+
+    def wanted(name: str) -> Iterator[tuple[int, ...]]:
+        array, _ = _open_metadata(store, path, name)
+        return (position for position in positions(array) if chunk_key(name, array, position) not in but)
 
     tasks = [
         delayed(_examine_batch, pure=False)(store, path, name, batch)
         for name in names
-        for batch in itertools.batched(_positions(_open_metadata(store, path, name)[0]), BATCH)
+        for batch in itertools.batched(wanted(name), BATCH)
     ]
     (results,) = compute(tasks)
     return [finding for batch in results for finding in batch]
+
+
+def sizes(store: Store, path: str) -> dict[str, int]:
+    """Size of every object under ``path``, by a listing."""
+    root = store.join(path)
+    with reaching(store.url_of(path)):
+        return {key[len(root) + 1 :]: info["size"] for key, info in store.fs.find(root, detail=True).items()}
+
+
+def _copied(store: Store, path: str, copied: Mapping[str, Finding]) -> list[Finding]:
+    there = sizes(store, path) if copied else {}
+    findings = []
+    for key, finding in copied.items():
+        if key not in there:
+            finding = Finding(key, 0, "", "missing")
+        elif there[key] != finding.size:
+            finding = Finding(key, there[key], "", f"{there[key]} bytes for {finding.size}")
+        findings.append(finding)
+    return findings
 
 
 def inspect(store: Store, path: str, key: str) -> Finding:
@@ -153,9 +190,6 @@ def _examine_batch(store: Store, path: str, name: str, positions: tuple[tuple[in
 
 def _open_metadata(store: Store, path: str, name: str) -> tuple[Any, dict[str, Any]]:
     """The array on a store in memory that holds only its metadata, and that store's dict, to put chunks in."""
-    import zarr
-    from zarr.storage import MemoryStore
-
     raw = read(store, f"{path}/{name}/{METADATA}")
     if raw is None:
         raise IntegrityError(
@@ -165,7 +199,15 @@ def _open_metadata(store: Store, path: str, name: str) -> tuple[Any, dict[str, A
             expected=METADATA,
             next="run the same command again: it starts this prefix anew",
         )
-    memory = {METADATA: _buffer(raw)}
+    return in_memory(raw)
+
+
+def in_memory(metadata: bytes) -> tuple[Any, dict[str, Any]]:
+    """An array without chunks on a store in memory, and that store's dict."""
+    import zarr
+    from zarr.storage import MemoryStore
+
+    memory = {METADATA: _buffer(metadata)}
     return zarr.open_array(MemoryStore(memory), mode="r", config={"read_missing_chunks": False}), memory
 
 
@@ -180,16 +222,19 @@ def _steps(array: Any) -> tuple[int, ...]:
     return tuple(array.shards or array.chunks)
 
 
-def _positions(array: Any) -> Iterator[tuple[int, ...]]:
+def chunk_key(name: str, array: Any, position: tuple[int, ...]) -> str:
+    """Path inside the prefix of one stored object of the array ``name``."""
+    return f"{name}/{array.metadata.encode_chunk_key(position)}"
+
+
+def positions(array: Any) -> Iterator[tuple[int, ...]]:
+    """Position of every stored object of an array."""
     counts = (math.ceil(size / step) for size, step in zip(array.shape, _steps(array), strict=True))
     return itertools.product(*(range(count) for count in counts))
 
 
 def _array_names(store: Store, path: str) -> list[str]:
-    root = store.join(path)
-    with reaching(store.url_of(path)):
-        keys = [key[len(root) + 1 :] for key in store.fs.find(root)]
-    return sorted(key.removesuffix(f"/{METADATA}") for key in keys if key.endswith(f"/{METADATA}"))
+    return sorted(key.removesuffix(f"/{METADATA}") for key in sizes(store, path) if key.endswith(f"/{METADATA}"))
 
 
 def _consolidate(store: Store, path: str) -> None:

@@ -7,6 +7,7 @@ every object is put whole, nothing is removed between them, and whoever seals fi
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
@@ -26,13 +27,15 @@ def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
     interrupted run left unsealed at ``path`` is written over, or removed where its arrays were laid out in
     another way; a sealed prefix raises :class:`ReleaseConflictError`.
     """
-    import dask.array
-    import zarr
+    ds = align(ds.drop_encoding())
+    write_template(store, path, template_of(ds))
+    return lazy_writes({0: ds}, store, path)
 
+
+def write_template(store: Store, path: str, template: dict[str, bytes]) -> None:
+    """Write all metadata and in-memory variables, over or in place of what an interrupted run left."""
     if is_sealed(store, path):
         raise _sealed(store.url_of(path), "inventory.json")
-    ds = align(ds.drop_encoding())
-    template = _template(ds)
     root = template.pop(METADATA)
     if not _fits(store, path, template, root):
         with reaching(store.url_of(path)):
@@ -41,22 +44,34 @@ def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
         write_whole(store, f"{path}/{key}", content)
     create_only(store, f"{path}/{METADATA}", root)
 
-    lazy = [str(name) for name, variable in ds.variables.items() if variable.chunks is not None]
-    if not lazy:
-        return ()
-    with reaching(store.url_of(path)):
-        targets = [
-            zarr.open_array(
-                store.url_of(f"{path}/{name}"),
-                mode="r+",
-                storage_options=store.options or None,
-                config={"write_empty_chunks": True},
+
+def lazy_writes(pieces: Mapping[int, xr.Dataset], store: Store, path: str) -> tuple[Any, ...]:
+    """The lazy writes of aligned Datasets into the arrays of ``path``, each from its position along time on."""
+    import dask.array
+    import zarr
+
+    sources, targets, regions = [], [], []
+    for first, ds in pieces.items():
+        for name, variable in ds.variables.items():
+            if variable.chunks is None:
+                continue
+            with reaching(store.url_of(path)):
+                target = zarr.open_array(
+                    store.url_of(f"{path}/{name}"),
+                    mode="r+",
+                    storage_options=store.options or None,
+                    config={"write_empty_chunks": True},
+                )
+            starts = [first if dim == "time" else 0 for dim in variable.dims]
+            sources.append(variable.data)
+            targets.append(target)
+            regions.append(
+                tuple(slice(start, start + size) for start, size in zip(starts, variable.shape, strict=True))
             )
-            for name in lazy
-        ]
+    if not sources:
+        return ()
     # xarray's own lazy write is a Delayed, which dask does not merge with arrays: blocks would be computed twice.
-    sources = [ds.variables[name].data for name in lazy]
-    writes = dask.array.store(sources, targets, lock=False, compute=False)
+    writes = dask.array.store(sources, targets, lock=False, regions=regions, compute=False)
     return writes if isinstance(writes, tuple) else (writes,)
 
 
@@ -91,7 +106,7 @@ def append(ds: xr.Dataset, store: Store, path: str) -> None:
                     expected=_brief(theirs),
                     next="put both on one grid first",
                 )
-        template = _template(ds.drop_vars(shared).drop_encoding().compute())
+        template = template_of(ds.drop_vars(shared).drop_encoding().compute())
         added = json.loads(template.pop(METADATA))["attributes"]
         changed = [key for key, content in template.items() if read(store, f"{path}/{key}") != content]
         group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
@@ -148,7 +163,7 @@ def _multiple(chunks: tuple[int, ...], stored: int) -> int:
     return max(1, max(chunks) // stored) * stored
 
 
-def _template(ds: xr.Dataset) -> dict[str, bytes]:
+def template_of(ds: xr.Dataset) -> dict[str, bytes]:
     """Every object that xarray writes for ``ds`` at once: all metadata, and the chunks of what is in memory."""
     from zarr.storage import MemoryStore
 

@@ -16,6 +16,7 @@ from statistics import median
 
 from tests.benchmarks.cases import Case, all_cases
 from tests.benchmarks.full_grid import grid_trend, peak_memory
+from tests.benchmarks.refresh import refresh_row
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PACKAGES = ("numpy", "numba", "scipy", "xarray", "dask", "pymannkendall", "xskillscore", "pingouin", "flox")
@@ -131,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of cases, from 0; writes no file")
-    parser.add_argument("--no-grid", action="store_true", help="leave out the two cases of the full grid")
+    parser.add_argument("--no-grid", action="store_true", help="leave out the cases of the full grid and of a refresh")
     options = parser.parse_args(arguments)
     if any(os.environ.get(name) != "1" for name in THREADS):
         raise SystemExit(f"set {'=1 '.join(THREADS)}=1, as `make bench` does")
@@ -149,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
         if case.notes:
             notes.append(f"{case.name}: {case.notes}")
     if not options.no_grid and options.only is None:
-        for row, note in (grid_trend(options.rounds, seconds, amount), peak_memory()):
+        for row, note in (grid_trend(options.rounds, seconds, amount), peak_memory(), refresh_row()):
             rows.append(row)
             notes.append(note)
             print(" | ".join(row), note, flush=True)

@@ -13,6 +13,7 @@ import pytest
 from tests.benchmarks import run
 from tests.benchmarks.cases import all_cases
 from tests.benchmarks.full_grid import cdo_trend, trend_of_file, write_grid
+from tests.benchmarks.refresh import refresh_bytes
 
 MAKERS = all_cases(small=True)
 
@@ -43,6 +44,17 @@ def test_memory_is_measured_in_a_process_of_its_own() -> None:
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     assert found["block_set"] == 4 * 264 * 48 * 48 * 4
     assert found["above"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the bytes of a process are counted by Linux only")
+def test_a_refresh_by_one_month_takes_a_twentieth_of_the_bytes() -> None:
+    found = refresh_bytes(264, 60, 120)
+    assert found["refresh"]["status"] == "refreshed" and found["full"]["status"] == "built"
+    assert found["refresh"]["new"] == ["2022-01"] and found["refresh"]["recomputed"] == []
+    stored = 3 * 265 * 60 * 120 * 4  # what there is to read and to write, at the least, before compression
+    for key in ("read", "written"):
+        refreshed, full = int(str(found["refresh"][key])), int(str(found["full"][key]))
+        assert full > 0.8 * stored and 0 < refreshed <= full / 20, key
 
 
 def test_the_table_says_what_is_reached() -> None:

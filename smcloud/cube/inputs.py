@@ -1,0 +1,52 @@
+"""Which parts of a source each month of a role is made from, as one digest per month."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from smcloud.cube.calendar import Steps, Times
+from smcloud.cube.sources import Source
+from smcloud.source_state import SourceParts, digest_of
+
+
+def month_inputs(
+    source: Source, parts: SourceParts, months: Times, spans: Mapping[str, Sequence[str]]
+) -> list[str] | str:
+    """A digest of what each of ``months`` of ``source`` is made from, or a single one where it is static.
+
+    It covers how the source is read, the steps that overlap the month, and every part that holds one of them:
+    time chunks, or files by their ``spans`` (first and last stamp by digest; a file without them belongs to every
+    month). A source without parts makes every month depend on the whole. Two equal digests: equal values.
+    """
+    spec = source.spec
+    role = spec.model_dump_json()
+    names = filter(None, (spec.name, spec.flag, spec.uncertainty))
+    held = {name: parts.chunks[name] for name in names if name in parts.chunks}
+    if source.steps is None:
+        return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
+    stamps = source.values["time"].values
+    files = [(digest, _positions(stamps, spans[digest])) for digest in parts.files]
+    digests = []
+    for month in range(len(months)):
+        window = source.steps.within(months[month : month + 1])
+        lines = [role, parts.reading, _text(source.steps.select(window))]
+        for name, chunks in held.items():
+            part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)
+            lines += [name, *chunks.digests[part]]
+        lines += [digest for digest, (first, stop) in files if first < window.stop and stop > window.start]
+        digests.append(digest_of(lines))
+    return digests
+
+
+def _positions(stamps: Times, span: Sequence[str]) -> tuple[int, int]:
+    """First position, and the one behind the last, of the steps that a file holds."""
+    if not span:
+        return 0, len(stamps)
+    first, last = (np.datetime64(stamp, "ns") for stamp in span)
+    return int(np.searchsorted(stamps, first, side="left")), int(np.searchsorted(stamps, last, side="right"))
+
+
+def _text(steps: Steps) -> str:
+    return " ".join(map(str, [*steps.start, *steps.end]))

@@ -1,0 +1,120 @@
+"""What a cube is made from, month by month, and what of an earlier cube still holds. Records only, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from smcloud import published
+from smcloud import store as stores
+from smcloud.config import RunConfig
+from smcloud.cube import Source, Times, month_inputs, month_range
+from smcloud.source_state import SourceParts
+from smcloud.store import TIME_CHUNK
+
+SCHEMA = 1
+Spans = Mapping[str, Mapping[str, list[str]]]
+
+
+class Change(NamedTuple):
+    """What a cube differs in from the one at ``previous``.
+
+    ``new`` months it has not, ``recomputed`` months whose input changed, and ``runs``, the half-open ranges of
+    positions to compute: whole time chunks. All else is equal to the last bit.
+    """
+
+    previous: str
+    new: list[str]
+    recomputed: list[str]
+    runs: list[tuple[int, int]]
+
+
+def made_from(
+    config: RunConfig,
+    sources: Mapping[str, Source],
+    parts: Mapping[str, SourceParts],
+    spans: Spans,
+    months: Times,
+    provisional: xr.DataArray,
+) -> dict[str, Any]:
+    """The record of everything that shapes a cube, JSON-able; ``parts`` and ``spans`` by catalog entry.
+
+    ``basis`` is what all months share (harmonisation, code); ``roles`` holds the digests of :func:`month_inputs`.
+    ``provisional`` lists the months that are marked so; where that is lazy it follows from the roles' parts.
+    """
+    harmonisation = config.harmonisation() | {"period": config.period.start}
+    marked = months[provisional.values == 1] if provisional.chunks is None else months[:0]
+    return {
+        "schema": SCHEMA,
+        "basis": stores.content_id(harmonisation, published.cube_code()),
+        "period": [str(months[0]), str(months[-1])],
+        "roles": {
+            role: month_inputs(source, parts[source.entry], months, spans.get(source.entry, {}))
+            for role, source in sources.items()
+        },
+        "provisional": [str(month) for month in marked],
+        "files": {digest: span for held in spans.values() for digest, span in held.items()},
+    }
+
+
+def cube_id(record: Mapping[str, Any]) -> str:
+    """The id of the cube that ``record`` describes."""
+    return stores.content_id({key: value for key, value in record.items() if key != "files"})
+
+
+def known_files(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """First and last stamp of every file that an earlier cube was made from, by digest."""
+    return {digest: span for record in records.values() for digest, span in record.get("files", {}).items()}
+
+
+def choose(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> Change | None:
+    """The change from the cube, of those by path in ``records``, that leaves least to compute; None: all of it."""
+    found = [change for path in sorted(records) if (change := compare(record, path, records[path])) is not None]
+    return min(found, key=_cost, default=None)
+
+
+def _cost(change: Change) -> tuple[int, int]:
+    """Months to compute; of equal ones the nearest cube has the fewest that differ."""
+    return sum(stop - start for start, stop in change.runs), len(change.new) + len(change.recomputed)
+
+
+def compare(record: Mapping[str, Any], path: str, before: Mapping[str, Any]) -> Change | None:
+    """What ``record`` changes of ``before``; None where nothing of the cube at ``path`` can be taken over."""
+    if before["schema"] != record["schema"] or before["basis"] != record["basis"]:
+        return None
+    static = [role for role, digest in record["roles"].items() if isinstance(digest, str)]
+    if any(record["roles"][role] != before["roles"].get(role) for role in static):
+        return None
+    ours, theirs = _by_month(record), _by_month(before)
+    months = list(ours)
+    old = list(theirs)
+    changed = [
+        start
+        for start in range(0, len(months), TIME_CHUNK)
+        if (chunk := months[start : start + TIME_CHUNK]) != old[start : start + TIME_CHUNK]
+        or any(ours[month] != theirs[month] for month in chunk)
+    ]
+    if len(changed) * TIME_CHUNK >= len(months):
+        return None
+    runs = []
+    for _, neighbours in groupby(enumerate(changed), key=lambda pair: pair[1] - TIME_CHUNK * pair[0]):
+        starts = [start for _, start in neighbours]
+        runs.append((starts[0], min(starts[-1] + TIME_CHUNK, len(months))))
+    return Change(
+        path,
+        [month for month in months if month not in theirs],
+        [month for month in months if month in theirs and ours[month] != theirs[month]],
+        runs,
+    )
+
+
+def _by_month(record: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """For each month what it is made from."""
+    months = [str(month) for month in month_range(*record["period"])]
+    moving = [digests for _, digests in sorted(record["roles"].items()) if not isinstance(digests, str)]
+    marks = np.isin(months, record["provisional"])
+    return dict(zip(months, zip(*moving, map(bool, marks), strict=True), strict=True))

@@ -1,0 +1,101 @@
+"""A new prefix from a sealed one: unchanged chunks copied inside the store, the others as lazy writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from smcloud.errors import IntegrityError
+from smcloud.store.layout import TIME_CHUNK, Store, reaching
+from smcloud.store.objects import copy, read
+from smcloud.store.seal import INVENTORY, METADATA, Finding, chunk_key, in_memory, positions, read_inventory, sizes
+from smcloud.store.write import align, lazy_writes, template_of, write_template
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+RECORD = "made-from.json"
+
+
+def cube_records(store: Store) -> dict[str, dict[str, Any]]:
+    """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
+    root = store.join("cube")
+    with reaching(store.url_of("cube")):
+        found = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
+        names = sorted(key.rstrip("/").rpartition("/")[2] for key in found)
+        sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
+    records = {}
+    for path in sealed:
+        with suppress(ValueError):  # a damaged one is verify's to report; here it is no base to build upon
+            records[path] = json.loads(read(store, f"{path}/{RECORD}") or b"")
+    return records
+
+
+def record_object(record: Mapping[str, Any]) -> dict[str, bytes]:
+    """What :func:`seal` is to put beside a cube so that :func:`cube_records` finds it."""
+    return {RECORD: json.dumps(record, sort_keys=True, separators=(",", ":")).encode()}
+
+
+def stage_refreshed(
+    ds: xr.Dataset, pieces: Mapping[int, xr.Dataset], store: Store, path: str, previous: str
+) -> tuple[tuple[Any, ...], dict[str, Finding]] | None:
+    """As :func:`stage`, but only ``pieces`` of ``ds`` are written, and all other chunks copied from ``previous``.
+
+    ``pieces`` holds, by their position along time, whole time chunks; what has no time axis is copied. Returns the
+    lazy writes, and the chunks copied, as the inventory of ``previous`` has them, for :func:`seal`. None, and nothing
+    is touched, where ``previous`` is not whole or differs in grid, variables or encoding.
+    """
+    ds = align(ds.drop_encoding())
+    template = template_of(ds)
+    try:
+        inventory, _ = read_inventory(store, previous)
+    except IntegrityError:
+        return None
+    sealed = {entry["path"]: Finding(entry["path"], entry["size"], entry["sha256"]) for entry in inventory["objects"]}
+    lazy = {str(name): variable.dims for name, variable in ds.variables.items() if variable.chunks is not None}
+    written = {(first + at) // TIME_CHUNK for first, piece in pieces.items() for at in range(piece.sizes["time"])}
+    kept = {}
+    for name, dims in lazy.items():
+        array, _ = in_memory(template[f"{name}/{METADATA}"])
+        for position in positions(array):
+            if "time" not in dims or position[dims.index("time")] not in written:
+                key = chunk_key(name, array, position)
+                if key not in sealed:
+                    return None
+                kept[key] = sealed[key]
+    there = sizes(store, previous)
+    if not _same_layout(store, previous, ds, template, sealed) or any(there.get(k) != f.size for k, f in kept.items()):
+        return None
+    write_template(store, path, template)
+    copy(store, {f"{previous}/{key}": f"{path}/{key}" for key in kept})
+    return lazy_writes({first: align(piece.drop_encoding()) for first, piece in pieces.items()}, store, path), kept
+
+
+def _same_layout(
+    store: Store, previous: str, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]
+) -> bool:
+    """The same arrays, those that are copied in the same encoding, and the same axes but for time."""
+    names = {str(name) for name in ds.variables}
+    if names != {key.removesuffix(f"/{METADATA}") for key in sealed if key.endswith(f"/{METADATA}")}:
+        return False
+    for name, variable in ds.variables.items():
+        if variable.chunks is not None:
+            there = read(store, f"{previous}/{name}/{METADATA}")
+            ours = template[f"{name}/{METADATA}"]
+            if there is None or _but_time(there, variable.dims) != _but_time(ours, variable.dims):
+                return False
+        elif "time" not in variable.dims:
+            content = {key: raw for key, raw in template.items() if key.startswith(f"{name}/")}
+            if any(key not in sealed or sealed[key].sha256 != hashlib.sha256(raw).hexdigest()
+                   for key, raw in content.items()):  # fmt: skip
+                return False
+    return True
+
+
+def _but_time(metadata: bytes, dims: tuple[Hashable, ...]) -> dict[str, Any]:
+    array: dict[str, Any] = json.loads(metadata)
+    array["shape"] = [size for size, dim in zip(array["shape"], dims, strict=True) if dim != "time"]
+    return array

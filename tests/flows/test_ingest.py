@@ -1,0 +1,43 @@
+"""The ingest flow on a real in-process Prefect server: built, refreshed, already there."""
+
+import json
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from flows import ingest as flow_module
+from smcloud.errors import UnreachableError
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect_server():
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def test_the_flow_builds_then_refreshes_then_has_nothing_to_do(small_world, monkeypatch):
+    def until(end):
+        period = {"start": "2000-01", "end": end}
+        return str(small_world(lambda ds: ds.sel(time=slice(None, end)).chunk(time=12), period=period,
+                               years={"min_years": 3}))  # fmt: skip
+
+    first = flow_module.ingest(until("2002-12"))
+    assert first["status"] == "built" and set(first["seconds"]) == {"check", "ingest"}
+    tries = []
+
+    def failing(config, job):
+        tries.append(job)
+        if len(tries) == 1:
+            raise UnreachableError("the store is away")
+        return flow_module.pipeline.ingest(config, job)
+
+    task = flow_module.STAGES["ingest"].with_options(retry_delay_seconds=0, retry_jitter_factor=None)
+    monkeypatch.setattr(task, "fn", failing)
+    monkeypatch.setitem(flow_module.STAGES, "ingest", task)
+    second = flow_module.ingest(until("2003-01"))
+    assert (second["status"], second["new"], len(tries)) == ("refreshed", ["2003-01"], 2)
+    assert json.loads(json.dumps(second)) == second
+    monkeypatch.setattr(flow_module, "open_cluster", None)  # not called
+    assert flow_module.ingest(until("2003-01"))["status"] == "already there"

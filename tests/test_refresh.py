@@ -1,0 +1,376 @@
+"""A cube is brought up to date at the cost of what changed, and is the cube that a full build makes."""
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from smcloud import pipeline, refresh, source_state
+from smcloud import store as stores
+from smcloud.config import load_config
+from smcloud.errors import IntegrityError, RangeError
+from smcloud.store import Store
+
+FEW = {"years": {"min_years": 3}}
+
+
+def until(end, edit=lambda ds: None, chunk=3):
+    """The small world from 2000 to ``end``, edited, in time chunks of ``chunk`` months."""
+
+    def change(ds):
+        ds = ds.sel(time=slice(None, end)).copy(deep=True)
+        edit(ds)
+        return ds.chunk(time=chunk)
+
+    return change
+
+
+def warmer(*months):
+    def edit(ds):
+        for month in months:
+            ds["soil_temperature"].loc[{"time": month}] += 1
+
+    return edit
+
+
+@pytest.fixture
+def ingest(small_world, tmp_path):
+    """A function that writes the world and brings its cube about; ``fresh`` in an empty store. Returns record, job."""
+
+    def run(end, edit=lambda ds: None, last=None, fresh=None, chunk=3, start="2000-01", **overrides):
+        period = {"start": start, "end": last or end}
+        path = small_world(change=until(end, edit, chunk), period=period, **FEW | overrides)
+        config = load_config(path)
+        if fresh:
+            config = config.model_copy(update={"store": str(tmp_path / fresh)})
+        job = pipeline.check(config)
+        return pipeline.ingest(config, job), job
+
+    return run
+
+
+def place(job):
+    return Path(Store.open(job.store).join(stores.cube_path(job.cube_id)))
+
+
+def content(job):
+    return {str(f.relative_to(place(job))): f.read_bytes() for f in place(job).rglob("*") if f.is_file()}
+
+
+def shared(job, previous):
+    """Time chunks of soil temperature that are one file with the earlier cube's."""
+    chunks = sorted(place(job).glob("soil_temperature/c/*/0/0"), key=lambda f: int(f.parts[-3]))
+    there = Path(job.store) / previous
+    return [i for i, f in enumerate(chunks) if (there / f.relative_to(place(job))).exists()
+            and f.samefile(there / f.relative_to(place(job)))]  # fmt: skip
+
+
+BUILT = {}
+
+
+def assert_as_built_anew(job, ingest, *arguments, **keywords):
+    """Equal Datasets, and equal bytes: metadata, chunks, record and inventory. One full build serves all tests."""
+    if job.cube_id not in BUILT:
+        record, other = ingest(*arguments, fresh="anew", **keywords)
+        assert record["status"] == "built" and other.cube_id == job.cube_id
+        opened = [xr.open_zarr(place(each)).load() for each in (job, other)]
+        xr.testing.assert_identical(*opened)
+        BUILT[job.cube_id] = content(other)
+    ours, theirs = content(job), BUILT[job.cube_id]
+    assert ours.keys() == theirs.keys()
+    assert [key for key in ours if ours[key] != theirs[key]] == []
+
+
+def test_a_new_month_costs_its_time_chunk_and_the_same_again_nothing(ingest):
+    first, before = ingest("2003-12", chunk=1)
+    assert (first["status"], first["new"], first["recomputed"]) == ("built", [], [])
+    kept = content(before)
+    record, job = ingest("2004-01", chunk=1)
+    assert record == {
+        "id": job.cube_id, "url": f"cube/{job.cube_id}.zarr", "period": ["2000-01", "2004-01"], "status": "refreshed",
+        "built": True, "previous": first["url"], "new": ["2004-01"], "recomputed": [],
+    }  # fmt: skip
+    assert json.loads(json.dumps(record)) == record
+    assert shared(job, first["url"]) == [0, 1, 2, 3]
+    assert_as_built_anew(job, ingest, "2004-01", chunk=1)
+    again, _ = ingest("2004-01", chunk=1)
+    assert (again["status"], again["built"]) == ("already there", False)
+    # One more month: the chunk that it falls into is computed, and only the month is named.
+    record, job = ingest("2004-02", chunk=1)
+    assert (record["new"], record["recomputed"]) == (["2004-02"], [])
+    assert shared(job, record["previous"]) == [0, 1, 2, 3]
+    assert content(before) == kept
+
+
+def test_a_changed_past_is_recomputed_where_it_changed(ingest):
+    edit = warmer("2001-03", "2001-07", "2003-12")
+    first, _ = ingest("2003-12", chunk=1)
+    record, job = ingest("2004-01", edit, chunk=1)
+    assert record["status"] == "refreshed"
+    assert (record["recomputed"], record["new"]) == (["2001-03", "2001-07", "2003-12"], ["2004-01"])
+    assert shared(job, first["url"]) == [0, 2]
+    assert_as_built_anew(job, ingest, "2004-01", edit, chunk=1)
+
+
+def test_of_a_longer_source_chunk_every_month_counts_as_changed(ingest):
+    ingest("2003-12", chunk=6)
+    record, _ = ingest("2003-12", warmer("2002-09"), chunk=6)
+    assert record["recomputed"] == [f"2002-{month:02d}" for month in range(7, 13)]
+
+
+def test_what_lies_beyond_the_period_is_another_state_and_the_same_cube(ingest):
+    first, before = ingest("2003-12")
+    record, job = ingest("2004-06", last="2003-12")
+    assert (record["status"], record["id"]) == ("already there", first["id"])
+    assert job.inputs["lai"]["state"] != before.inputs["lai"]["state"]
+    assert job.run_id == before.run_id
+
+
+def test_the_latest_complete_year_rolls_on(ingest):
+    ingest("2003-12", last="latest-complete-year")
+    assert ingest("2004-11", last="latest-complete-year")[0]["status"] == "already there"
+    record, _ = ingest("2004-12", last="latest-complete-year")
+    assert (record["status"], record["period"]) == ("refreshed", ["2000-01", "2004-12"])
+    assert record["new"] == [f"2004-{month:02d}" for month in range(1, 13)]
+
+
+def test_a_provisional_month_that_became_final_is_recomputed(ingest, monkeypatch):
+    real, provisional = pipeline.build, ["2003-11", "2003-12"]
+
+    def build(config, sources, months):
+        cube = real(config, sources, months)
+        cube.dataset["provisional"].values[np.isin(months.astype(str), provisional)] = 1
+        return cube
+
+    monkeypatch.setattr(pipeline, "build", build)
+    first, _ = ingest("2003-12", chunk=1)
+    provisional.remove("2003-11")
+    record, job = ingest("2003-12", chunk=1)
+    assert (record["status"], record["recomputed"]) == ("refreshed", ["2003-11"])
+    assert shared(job, first["url"]) == [0, 1, 2]
+    assert xr.open_zarr(place(job))["provisional"].values.tolist() == [0] * 47 + [1]
+
+
+@pytest.mark.parametrize("what", ["static", "flags", "start", "code", "axis"])
+def test_what_all_months_share_is_built_anew(ingest, what, monkeypatch):
+    ingest("2003-12")
+    keywords = {}
+    if what == "static":
+        keywords["edit"] = lambda ds: np.multiply(ds["aridity_index"], 2, out=ds["aridity_index"].values)
+    if what == "axis":
+        keywords["edit"] = lambda ds: ds.update({"lon": ds["lon"] + 30})
+    if what == "flags":
+        keywords["flags"] = {"drop_barren": True}
+    if what == "code":
+        monkeypatch.setattr("smcloud.published.cube_code", lambda: "another version")
+    if what == "start":
+        keywords["start"] = "2001-01"
+    record, _ = ingest("2003-12", **keywords)
+    assert (record["status"], record["previous"]) == ("built", None)
+
+
+def test_values_out_of_range_leave_the_earlier_cube_and_nothing_else(ingest):
+    def broken(ds):
+        ds["lai"].loc[{"time": "2004-01"}] = 99.0
+
+    first, before = ingest("2003-12")
+    kept = content(before)
+    with pytest.raises(RangeError, match="lai"):
+        ingest("2004-01", broken)
+    assert [path.name for path in (Path(before.store) / "cube").iterdir()] == [place(before).name]
+    assert content(before) == kept
+    assert ingest("2004-01")[0]["previous"] == first["url"]
+
+
+class Crash(BaseException):
+    """What no handler of the pipeline catches: the process is gone."""
+
+
+@pytest.mark.parametrize("where", ["copies", "seal", "inventory"])
+def test_a_crash_leaves_the_earlier_cube_and_the_next_run_goes_on(ingest, monkeypatch, where):
+    _, before = ingest("2003-12")
+    kept, edit = content(before), warmer("2001-03")
+
+    def crash(*arguments, **keywords):
+        raise Crash
+
+    real, links = os.link, []
+
+    def seven_links(source, target):
+        links.append(real(source, target))
+        if len(links) == 7:
+            raise Crash
+
+    with monkeypatch.context() as patch:
+        if where == "copies":
+            patch.setattr(os, "link", seven_links)
+        if where == "seal":
+            patch.setattr(stores, "seal", crash)
+        if where == "inventory":
+            patch.setattr(sys.modules["smcloud.store.seal"], "create_only", crash)
+        with pytest.raises(Crash):
+            ingest("2004-01", edit)
+    assert content(before) == kept
+    record, job = ingest("2004-01", edit)
+    assert record["status"] == "refreshed" and record["new"] == ["2004-01"]
+    assert record["recomputed"] == ["2001-01", "2001-02", "2001-03"]
+    assert content(before) == kept
+    assert_as_built_anew(job, ingest, "2004-01", edit)
+
+
+def test_a_twin_that_seals_first_seals_for_both(ingest, small_world, monkeypatch):
+    ingest("2003-12")
+    path = small_world(change=until("2004-01"), period={"start": "2000-01", "end": "2004-01"}, **FEW)
+    config = load_config(path)
+    job, real, twins = pipeline.check(config), stores.seal, []
+
+    def seal(*arguments):
+        if not twins:
+            twins.append(True)
+            twins.append(pipeline.ingest(config, job))
+        return real(*arguments)
+
+    monkeypatch.setattr(pipeline.stores, "seal", seal)
+    record = pipeline.ingest(config, job)
+    assert record["status"] == "refreshed" and record == twins[1]
+    assert_as_built_anew(job, ingest, "2004-01")
+
+
+def test_twins_side_by_side_make_one_cube(ingest, small_world):
+    ingest("2003-12")
+    path = small_world(change=until("2004-01"), period={"start": "2000-01", "end": "2004-01"}, **FEW)
+    config = load_config(path)
+    job, ended = pipeline.check(config), []
+    twins = [threading.Thread(target=lambda: ended.append(pipeline.ingest(config, job)["id"])) for _ in range(3)]
+    for twin in twins:
+        twin.start()
+    for twin in twins:
+        twin.join()
+    assert ended == [job.cube_id] * 3
+    assert_as_built_anew(job, ingest, "2004-01")
+
+
+def test_what_lies_in_the_place_of_a_copy_is_never_trusted(ingest):
+    first, before = ingest("2003-12")
+    _, probe = ingest("2004-01", fresh="probe")
+    key = "soil_temperature/c/1/0/0"
+    left = place(before).with_name(f"{probe.cube_id}.zarr") / key
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes((place(before) / key).stat().st_size))
+    record, job = ingest("2004-01")
+    assert record["previous"] == first["url"] and job.cube_id == probe.cube_id
+    assert content(job) == content(probe)
+
+
+def test_copies_are_not_read_again_but_a_lost_one_is_noticed(ingest, monkeypatch):
+    ingest("2003-12")
+    read, seal = stores.objects.read, sys.modules["smcloud.store.seal"]
+    keys = []
+    monkeypatch.setattr(seal, "read", lambda store, path: keys.append(path) or read(store, path))
+    _, job = ingest("2004-01")
+    chunks = [key for key in keys if key.startswith(stores.cube_path(job.cube_id)) and "temperature/c/" in key]
+    assert chunks == [f"{stores.cube_path(job.cube_id)}/soil_temperature/c/4/0/0"]
+
+    real = pipeline.stores.seal
+
+    def lose(store, path, *rest):
+        Path(store.join(path, "lai/c/0/0/0")).unlink()
+        short = Path(store.join(path, "lai/c/1/0/0"))
+        content = short.read_bytes()
+        short.unlink()
+        short.write_bytes(content[:-1])
+        return real(store, path, *rest)
+
+    monkeypatch.setattr(pipeline.stores, "seal", lose)
+    with pytest.raises(IntegrityError) as caught:
+        ingest("2004-02")
+    assert "lai/c/0/0/0 (missing)" in caught.value.found and "lai/c/1/0/0 (" in caught.value.found
+
+
+def test_an_earlier_cube_that_lost_a_chunk_is_not_built_upon(ingest):
+    _, before = ingest("2003-12")
+    (place(before) / "lai/c/2/0/0").unlink()
+    record, job = ingest("2004-01")
+    assert (record["status"], record["previous"]) == ("built", None)
+    assert_as_built_anew(job, ingest, "2004-01")
+
+
+def record_of(end, count, **changes):
+    return {
+        "schema": 1, "basis": "b", "period": ["2000-03", end], "provisional": [], "files": {},
+        "roles": {"z": ["z"] * count, "a": [f"{i}" for i in range(count)], "static": "s"},
+    } | changes  # fmt: skip
+
+
+def test_the_nearest_earlier_cube_is_chosen_and_runs_are_whole_time_chunks():
+    wanted = record_of("2005-01", 59)
+    wanted["roles"]["a"][13] = "changed"
+    stored = {
+        "far": record_of("2004-12", 58),
+        "near": json.loads(json.dumps(wanted | record_of("2004-12", 58), sort_keys=True)),
+        "other": record_of("2005-01", 59, basis="c"),
+        "short": record_of("2000-12", 10),
+    }
+    stored["near"]["roles"]["a"][13] = "changed"
+    change = refresh.choose(wanted, stored)
+    assert change == refresh.Change("near", ["2005-01"], [], [(48, 59)])
+    assert refresh.compare(wanted, "far", stored["far"]).runs == [(12, 24), (48, 59)]
+    assert refresh.compare(wanted, "far", stored["far"]).recomputed == ["2001-04"]
+    assert refresh.choose(wanted, {key: stored[key] for key in ("other", "short")}) is None
+    # A record that ends earlier: its last, shorter chunk is another chunk.
+    assert refresh.compare(record_of("2004-11", 57), "far", stored["far"]).runs == [(48, 57)]
+    neighbours = record_of("2004-12", 58, provisional=["2001-05", "2002-05"])
+    assert refresh.compare(neighbours, "far", stored["far"]).runs == [(12, 36)]
+
+
+# --------------------------------------------------------------------------------- sets of NetCDF files
+
+
+@pytest.fixture
+def files(small_world, tmp_path, monkeypatch):
+    """A function that writes one file per year, and ingests them. Returns the record and the files opened for it."""
+    opened, written = [], {}
+    real = source_state._span
+    monkeypatch.setattr(source_state, "_span", lambda *args: opened.append(Path(args[2]).name) or real(*args))
+
+    def entry(source):
+        source["driver"] = "netcdf"
+        source["args"] = {"urlpath": "{{ CATALOG_DIR }}/files/*.nc", "xarray_kwargs": {"data_vars": "minimal"}}
+
+    def run(end, edit=lambda ds: None, store="store"):
+        roles = ("soil_moisture", "precipitation", "soil_temperature", "lai")
+        only = {"inputs": dict.fromkeys(roles, "world")} | FEW
+        path = small_world(entry=entry, period={"start": "2000-01", "end": end}, **only)
+        (tmp_path / "files").mkdir(exist_ok=True)
+        world = until(end, edit)(xr.open_zarr(tmp_path / "world.zarr", consolidated=False).load()).load()
+        for year, ds in world.groupby("time.year"):
+            if written.get(year) is not None and ds.identical(written[year]):
+                continue  # HDF5 stamps the time of writing into the file
+            written[year] = ds
+            ds.drop_encoding().to_netcdf(tmp_path / "files" / f"{year}.nc", engine="h5netcdf")
+        config = load_config(path).model_copy(update={"store": str(tmp_path / store)})
+        opened.clear()
+        job = pipeline.check(config)
+        return pipeline.ingest(config, job), job, list(opened)
+
+    return run
+
+
+def test_only_files_that_are_not_known_are_opened_for_their_time_stamps(files):
+    first, _, opened = files("2002-12")
+    assert opened == ["2000.nc", "2001.nc", "2002.nc"]
+    record, _, opened = files("2002-12")
+    assert (record["status"], opened) == ("already there", [])
+    record, job, opened = files("2003-12", warmer("2001-05"))
+    assert opened == ["2001.nc", "2003.nc"]
+    assert (record["status"], record["previous"]) == ("refreshed", first["url"])
+    assert record["recomputed"] == [f"2001-{month:02d}" for month in range(1, 13)]
+    assert record["new"] == [f"2003-{month:02d}" for month in range(1, 13)]
+    assert shared(job, first["url"]) == [0, 2]
+    _, other, _ = files("2003-12", warmer("2001-05"), store="anew")
+    assert content(other) == content(job)
