@@ -285,7 +285,7 @@ def _short(err: Exception) -> str:
 
 
 def _check_variable(ds: xr.Dataset, spec: VariableSpec, where: str) -> None:
-    for needed in filter(None, (spec.name, spec.flag, spec.uncertainty)):
+    for needed in filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty)):
         if needed not in ds:
             raise VariableError(
                 "a source lacks a variable",

@@ -41,8 +41,8 @@ class VariableSpec(Model):
     ``units`` is that of the values after ``scale``; ``attr_units`` is what the source's own attribute says
     where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
     of a step its time coordinate marks; ``fill`` lists raw values that mean missing where the source has no
-    attribute for it; ``scale`` multiplies raw values where the source has no attribute for it; ``flag`` and
-    ``uncertainty`` name companion variables; ``legend`` maps class codes to names.
+    attribute for it; ``scale`` multiplies raw values where the source has no attribute for it; ``flag``,
+    ``sensor`` and ``uncertainty`` name companion variables; ``legend`` maps class codes to names.
     """
 
     name: str
@@ -55,6 +55,7 @@ class VariableSpec(Model):
     fill: tuple[float, ...] = ()
     scale: float | None = None
     flag: str | None = None
+    sensor: str | None = None
     uncertainty: str | None = None
     legend: Mapping[int, str] = Field(default_factory=dict)
 

@@ -23,12 +23,16 @@ from smcloud.cube.calendar import (
     steps_of,
     until_valid_end,
 )
+from smcloud.cube.measurement import sensor_mask
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
 @dataclass(frozen=True)
 class Source:
-    """A role's values (time, lat, lon) or (lat, lon), masked, scaled, in the source's unit; lazily."""
+    """A role's values (time, lat, lon) or (lat, lon), masked, scaled, in the source's unit; lazily.
+
+    ``uncertainty`` and ``sensors`` (int32 bits, 0 unknown) are those of the days that have a value.
+    """
 
     role: str
     entry: str
@@ -36,6 +40,7 @@ class Source:
     where: str
     values: xr.DataArray
     uncertainty: xr.DataArray | None = None
+    sensors: xr.DataArray | None = None
     steps: Steps | None = None
 
 
@@ -66,8 +71,10 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         values = values.where(flags.usable(ds[spec.flag], config.flags.drop_barren))
     # A day without a value has no uncertainty either; the two are packed alike.
     uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
+    sensors = sensor_mask(ds[spec.sensor], values) if spec.sensor else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
+    sensors = axes.normalise(sensors, where) if sensors is not None else None
     if spec.period == "static":
         values = values.isel(time=0, drop=True) if "time" in values.dims else values
         return Source(role, entry, spec, where, values)
@@ -95,7 +102,8 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         keep_steps = slice(0, until_valid_end(steps, spec, ds.attrs[end.attr], where))
         steps, values = steps.select(keep_steps), values.isel(time=keep_steps)
         uncertainty = uncertainty.isel(time=keep_steps) if uncertainty is not None else None
-    return Source(role, entry, spec, where, values, uncertainty, steps)
+        sensors = sensors.isel(time=keep_steps) if sensors is not None else None
+    return Source(role, entry, spec, where, values, uncertainty, sensors, steps)
 
 
 def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:

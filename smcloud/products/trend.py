@@ -16,7 +16,7 @@ from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen
 Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
 
 
-def trend_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
+def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
     """Trend of ``soil_moisture`` (year, lat, lon) per land cell, on (lat, lon); lazy.
 
     Slopes are m3 m-3 yr-1. A cell off land, with fewer than ``years.min_years`` years or (where asked) with too few
