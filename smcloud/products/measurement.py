@@ -11,7 +11,6 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import MONTHS, one_chunk, whole_years
 from smcloud.products.anomalies import soil_moisture_years
-from smcloud.products.attributes import NO_DATA
 from smcloud.stats import set_breaks, trend_with_steps
 
 Block = npt.NDArray[Any]
@@ -43,7 +42,7 @@ def measurement_columns(
     """Columns (lat, lon) beside the least-squares trend ``ols`` of annual ``series`` (year, lat, lon).
 
     ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``p_value_with_breaks``,
-    ``n_breaks`` (uint8, 255 no data) and ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where
+    ``n_breaks`` and ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where
     they cannot be told: nothing is known of the sensors, or the steps take all that time explains. With the errors of
     the months: ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
     """
@@ -82,13 +81,13 @@ def _with_breaks(
     return {
         "slope_with_breaks": xr.where(plain, ols["slope"], fit["slope"]).where(told),
         "p_value_with_breaks": xr.where(plain, ols["p_value"], fit["p_value"]).where(told),
-        "n_breaks": fit["n_steps"].where(told, NO_DATA).astype("uint8"),
+        "n_breaks": fit["n_steps"].where(told),
         "stderr_growth": growth.where(told),
     }
 
 
 def _shares_behind(used: Block, position: Block) -> FloatArray:
-    """(..., break, year): how much of the months behind each year's value lies at or behind each break; NaN for none."""
+    """(..., break, year): share of the months behind each year's value that lies at or behind each break; NaN: none."""
     month = np.arange(used.shape[-1])
     behind = month >= position[..., np.newaxis]
     months = used[..., np.newaxis, :].reshape(*used.shape[:-1], 1, -1, MONTHS)
@@ -102,7 +101,8 @@ def _stderr(
     series: xr.DataArray, used: xr.DataArray, position: xr.DataArray | None, months: xr.Dataset
 ) -> dict[str, xr.DataArray]:
     """The columns of :data:`STDERR`, and that of errors which are the same within a sensor epoch."""
-    epochs = xr.full_like(used.isel(time=0, drop=True), -1, np.int32).expand_dims("break") if position is None else position
+    none = xr.full_like(used.isel(time=0, drop=True), -1, np.int32).expand_dims("break")
+    epochs = none if position is None else position
     results = xr.apply_ufunc(
         _stderr_of_block, series, used, epochs, *(months[name] for name in STDERR.values()),
         kwargs={"t": series["year"].to_numpy().astype(np.float64)},
@@ -121,9 +121,9 @@ def _stderr_of_block(
     The slope is sum_y c_y x_y over the valid years, c_y = (t_y - mean t)/sum (t - mean t)^2, and x_y the mean of n_y
     months with errors sigma_m. Independent across months and years: variance = sum_y (c_y/n_y)^2 sum_m sigma_m^2, for
     each of ``sigmas``. One and the same error within a sensor epoch, none in common between epochs: variance =
-    sum_e (sum_y c_y/n_y sum_(m in e) sigma_m)^2 with the last of ``sigmas``. An error that the whole record shares moves
-    no slope, so with one epoch only the drift of sigma is left. Months without a sigma do not count; NaN where a valid
-    year has none, or there is no slope (fewer than two years). Added from the first year to the last.
+    sum_e (sum_y c_y/n_y sum_(m in e) sigma_m)^2 with the last of ``sigmas``. An error that the whole record shares
+    moves no slope, so with one epoch only the drift of sigma is left. Months without a sigma do not count; NaN where a
+    valid year has none, or there is no slope (fewer than two years). Added from the first year to the last.
     """
     valid = np.isfinite(series)
     n = np.maximum(valid.sum(axis=-1), 1)
@@ -140,8 +140,8 @@ def _stderr_of_block(
         errors = np.where(known, sigma, 0.0).astype(np.float64)
         share = weight / count
         out.append(np.sqrt(_added(share * share * _added((errors * errors).reshape(months)))))
-    epoch = (np.arange(used.shape[-1])[:, np.newaxis] >= np.where(position < 0, used.shape[-1], position)[..., np.newaxis, :])
-    number = epoch.sum(axis=-1)
+    month = np.arange(used.shape[-1])[:, np.newaxis]
+    number = ((month >= position[..., np.newaxis, :]) & (position >= 0)[..., np.newaxis, :]).sum(axis=-1)
     total = np.zeros(n.shape)
     for e in range(position.shape[-1] + 1):
         moved = _added(share * _added(np.where(number == e, errors, 0.0).reshape(months)))

@@ -11,6 +11,7 @@ from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import land, ordered_mean, ordered_sum
 from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, document
 from smcloud.products.blocks import per_block
+from smcloud.products.measurement import measured_months, measurement_columns
 from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen
 
 Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
@@ -23,13 +24,16 @@ def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = 
     years at either end is NaN, and ``status`` says why; a constant cell has slope 0 and p 1. ``n_years``,
     ``climatology`` and ``valid_months_slope`` are of all valid years of a land cell. ``trend.test`` = ``3pw`` puts
     ``pw_p_value`` and ``hamed_rao_p_value`` beside it. A test that a series is too short for, once corrected for its
-    autocorrelation, leaves p NaN beside a slope. Raises :class:`ChunkError` for several chunks along year.
+    autocorrelation, leaves p NaN beside a slope. With the monthly ``cube`` that ``annual`` was made of, what its
+    sensors and errors leave uncertain (:func:`~smcloud.products.measurement.measurement_columns`). Raises
+    :class:`ChunkError` for several chunks along year or time.
     """
     needed = annual[[name for name in ("soil_moisture", "n_months", "land_mask") if name in annual]]
-    return per_block(_trend_maps, needed, config=config)
+    months = [] if cube is None else [measured_months(cube, config)]
+    return per_block(_trend_maps, needed, *months, config=config)
 
 
-def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
+def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config: RunConfig) -> xr.Dataset:
     observed = annual["soil_moisture"].where(land(annual))
     covered = ends_covered(observed, config.years.ends)
     series = observed.where(covered)
@@ -57,6 +61,8 @@ def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
     if config.trend.test == "3pw":
         columns["pw_p_value"] = STATISTICS["prewhitening"](series, config)["p_value"]
         columns["hamed_rao_p_value"] = STATISTICS["hamed_rao"](series, config)["p_value"]
+    if months is not None:
+        columns |= measurement_columns(series, ols, months, config)
     return document(xr.Dataset(columns), "trend", config)
 
 

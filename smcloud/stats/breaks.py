@@ -19,8 +19,9 @@ def set_breaks(sets: xr.DataArray, dim: str = "time", shortest: int = 12, most: 
     """Where the set behind a series changes for good: positions along ``dim``, int32 (break, ...), -1 for none.
 
     ``sets`` holds sets as bits of an integer, 0 where nothing is known. A run is a stretch of one set, from its first
-    to its last step; steps without a known set neither end nor lengthen it at its ends. Only runs of at least ``shortest``
-    steps count, at the beginning of the record too: a set that stays for less has no level of its own to be told from.
+    to its last step; steps without a known set neither end it nor lengthen it at its ends. Only runs of at least
+    ``shortest`` steps count, at the beginning of the record too: a set that stays for less has no level of its own to
+    be told from.
     A break is the first step of such a run whose set is not that of the run before. It is found from the sets alone,
     never from the values, so it cannot take a real change for one of the instruments.
 
@@ -69,10 +70,10 @@ def trend_with_steps(
     """Least-squares trend along ``dim`` beside steps of unknown height: y = a + slope t + sum_k h_k step_k.
 
     ``steps`` (break, ``dim``, ...) says how much of each sample lies behind each break: 0 before it, 1 after it, a
-    share where a sample covers both; NaN where there is no such break. Returns ``slope``, ``slope_lower``, ``slope_upper``
-    (unit of ``da`` per unit of the coordinate), ``stderr`` of the slope, two-sided ``p_value`` (float64), ``n_steps``
-    (float64, steps that were fitted), ``n`` (int32) and ``status`` (uint8 flags). Standard error, interval and p are
-    those of ordinary least squares with df = n - 2 - ``n_steps``. Lazy for dask input.
+    share where a sample covers both; NaN where there is no such break. Returns ``slope``, ``slope_lower`` and
+    ``slope_upper`` (unit of ``da`` per unit of the coordinate), ``stderr`` of the slope, two-sided ``p_value``
+    (float64), ``n_steps`` (float64, steps that were fitted), ``n`` (int32) and ``status`` (uint8). Standard
+    error, interval and p are those of ordinary least squares with df = n - 2 - ``n_steps``. Lazy for dask input.
 
     NaN rule: non-finite values are missing. A step that is constant over the valid samples, or told by other steps, is
     not fitted. Status 1 (empty) and 2 (fewer than ``min_valid`` samples): all NaN but ``n``. Status 6: the steps take
