@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.products.annual import MONTHS, one_chunk, whole_years
-from smcloud.products.anomalies import soil_moisture_years
+from smcloud.products.annual import one_chunk, whole_years
+from smcloud.products.anomalies import MONTHS, soil_moisture_years
 from smcloud.stats import set_breaks, trend_with_steps
 
 Block = npt.NDArray[Any]
@@ -38,7 +39,7 @@ def measured_months(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 def measurement_columns(
     series: xr.DataArray, ols: xr.Dataset, months: xr.Dataset, config: RunConfig
-) -> dict[str, xr.DataArray]:
+) -> dict[Hashable, xr.DataArray]:
     """Columns (lat, lon) beside the least-squares trend ``ols`` of annual ``series`` (year, lat, lon).
 
     ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``p_value_with_breaks``,
@@ -47,7 +48,7 @@ def measurement_columns(
     the months: ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
     """
     used = _months_behind(months["soil_moisture"], config)
-    columns: dict[str, xr.DataArray] = {}
+    columns: dict[Hashable, xr.DataArray] = {}
     position = None
     if SENSORS in months:
         position = set_breaks(months[SENSORS], dim="time")
@@ -79,8 +80,8 @@ def _with_breaks(
     plain = fit["n_steps"] == 0
     growth = (fit["stderr"] / ols["stderr"].where(ols["stderr"] > 0)).where(~plain, 1.0)
     return {
-        "slope_with_breaks": xr.where(plain, ols["slope"], fit["slope"]).where(told),
-        "p_value_with_breaks": xr.where(plain, ols["p_value"], fit["p_value"]).where(told),
+        "slope_with_breaks": fit["slope"].where(~plain, ols["slope"]).where(told),
+        "p_value_with_breaks": fit["p_value"].where(~plain, ols["p_value"]).where(told),
         "n_breaks": fit["n_steps"].where(told),
         "stderr_growth": growth.where(told),
     }
