@@ -22,6 +22,7 @@ from smcloud.cube.units import convert, cube_units
 MIN_VALID_AREA = 0.5
 LONG_NAMES = {
     "soil_moisture": "volumetric soil moisture of the surface layer",
+    "soil_moisture_reference": "volumetric soil moisture of another record",
     "precipitation": "precipitation",
     "soil_temperature": "soil temperature",
     "lai": "leaf area index",
@@ -55,8 +56,9 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
     Soil moisture has its valid days, and where the source says so the uncertainty of the mean and the set of sensors.
 
     Dims (time, lat, lon), float32 (sensors: int32 bits); one chunk of 12 months over the whole grid for each year. A
-    soil-moisture month needs ``monthly.min_days`` valid days, a mean of another role ``monthly.min_share``
-    of the month, a sum all of it; otherwise the month is NaN. Nothing is read until it is computed.
+    soil-moisture month (of the reference too) needs ``monthly.min_days`` valid days, a mean of another role
+    ``monthly.min_share`` of the month, a sum all of it; otherwise the month is NaN. Nothing is read until it is
+    computed.
     """
     lat, lon = target_grid(config, sources["soil_moisture"])
     variables: dict[str, xr.DataArray] = {}
@@ -91,7 +93,7 @@ def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> d
     total = spec.aggregate == "sum"
     value, days = monthly(source.values, steps, months, total)
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
-    if source.role == "soil_moisture":
+    if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = days >= config.monthly.min_days
     else:
         # A month with missing hours is NaN, never a smaller sum.

@@ -69,7 +69,7 @@ def _months_behind(moisture: xr.DataArray, config: RunConfig) -> xr.DataArray:
 def _with_breaks(
     series: xr.DataArray, ols: xr.Dataset, used: xr.DataArray, position: xr.DataArray, known: xr.DataArray,
     config: RunConfig,
-) -> dict[str, xr.DataArray]:  # fmt: skip
+) -> dict[Hashable, xr.DataArray]:  # fmt: skip
     steps = xr.apply_ufunc(
         _shares_behind, used, position, input_core_dims=[["time"], ["break"]], output_core_dims=[["break", "year"]],
         dask="parallelized", output_dtypes=[np.float64],
@@ -100,7 +100,7 @@ def _shares_behind(used: Block, position: Block) -> FloatArray:
 
 def _stderr(
     series: xr.DataArray, used: xr.DataArray, position: xr.DataArray | None, months: xr.Dataset
-) -> dict[str, xr.DataArray]:
+) -> dict[Hashable, xr.DataArray]:
     """The columns of :data:`STDERR`, and that of errors which are the same within a sensor epoch."""
     none = xr.full_like(used.isel(time=0, drop=True), -1, np.int32).expand_dims("break")
     epochs = none if position is None else position
