@@ -99,8 +99,9 @@ def add_measurement(cube: xr.Dataset) -> None:
     sets = np.where(np.arange(len(LAT))[None, :, None] == UNKNOWN_SENSORS_ROW, sets * (kind == 1), sets)
     cube["soil_moisture_sensors"] = (sm.dims, np.where(sm.notnull(), sets, 0).astype("int32"))
     low = rng.uniform(0.01, 0.05, sm.shape) * (1 + 0.004 * month)
+    known = sm.notnull() & (rng.random(sm.shape) > 0.02)
     for name, factor in (("", 1.0), ("_independent", 0.25), ("_decaying", 0.6)):
-        values = np.where(sm.notnull() & (rng.random(sm.shape) > 0.02), factor * low, np.nan)
+        values = np.where(known, factor * low, np.nan)
         cube[f"soil_moisture_uncertainty{name}"] = (sm.dims, values.astype("float32"))
 
 

@@ -130,14 +130,14 @@ def test_slope_errors_equal_the_full_covariance(made: World) -> None:
     for name in (*ERRORS, "slope_stderr_measurement_epoch"):
         expected = each_cell(lambda i, j, n=name: slope_errors(made, i, j).get(n, np.nan))
         got = made.trend[name].where(made.trend["ols_slope"].notnull())
-        assert np.isfinite(expected).sum() > 20
+        assert np.isfinite(expected).sum() > 10
         np.testing.assert_allclose(got, expected, rtol=1e-9, err_msg=name)
 
 
 def test_the_bounds_are_in_order_and_the_interval_is_left_alone(made: World) -> None:
     low, mid, high = (made.trend[f"slope_stderr_measurement{name}"] for name in ("_lower", "", "_upper"))
     has = made.trend["ols_slope"].notnull() & low.notnull()
-    assert has.sum() > 20 and ((low < mid) & (mid < high)).where(has, True).all()
+    assert has.sum() > 10 and ((low < mid) & (mid < high)).where(has, True).all()
     bare = made.cube.drop_vars([name for name in made.cube.data_vars if str(name).startswith("soil_moisture_")])
     config = make_config(preset=made.trend.attrs["preset"])
     plain = trend_maps(annual_product(bare, config), config, bare)
