@@ -65,10 +65,15 @@ class Flags(Model):
 
 
 class Monthly(Model):
-    """A soil-moisture month needs ``min_days`` valid days; other means ``min_share`` of the month."""
+    """A soil-moisture month needs ``min_days`` valid days; other means ``min_share`` of the month.
+
+    ``error_tau_days``: time in which the correlation of the daily errors falls to 1/e, for one of the three bounds of
+    the uncertainty of a monthly mean (the others: correlation 0 and 1). Its value is an assumption.
+    """
 
     min_days: Annotated[int, Field(ge=1, le=28)]
     min_share: Annotated[float, Field(gt=0, le=1)]
+    error_tau_days: Annotated[float, Field(gt=0, le=365)] = 5.0
 
 
 class Annual(Model):

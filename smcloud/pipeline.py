@@ -217,7 +217,7 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     cube = stores.open_staged(store, stores.cube_path(job.cube_id), TILES)
     write({"annual": science.annual(cube, config)})
     annual = opened("annual")
-    maps = {"trend": science.trend_maps(annual, config)}
+    maps = {"trend": science.trend_maps(annual, config, cube)}
     if config.drivers.names:
         maps["drivers"] = science.driver_maps(annual, config, cube)
     write(maps)

@@ -26,7 +26,7 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
     :class:`ChunkError` chunks that no memory holds. Only metadata is looked at.
     """
     for spec in variables:
-        for needed in filter(None, (spec.name, spec.flag, spec.uncertainty)):
+        for needed in filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty)):
             if needed not in ds:
                 raise VariableError(
                     "a source lacks a variable",

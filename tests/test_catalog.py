@@ -182,7 +182,7 @@ def http(request: pytest.FixtureRequest) -> Callable[[Path], str]:
 def test_a_missing_variable_or_companion_is_named(tmp_path: Path) -> None:
     write_store(tmp_path / "a.zarr", small())
     variables = "metadata__variables__soil_moisture__"
-    for key in ("name", "flag", "uncertainty"):
+    for key in ("name", "flag", "sensor", "uncertainty"):
         catalog = catalog_of(tmp_path, changed(**{variables + key: "nowhere"}))
         with pytest.raises(VariableError) as caught:
             open_entry(catalog, "source0")

@@ -32,18 +32,22 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reference(world):
     config, catalog, truth = world
-    annual = annual_of(config, catalog)
-    return annual, card_of(config, truth, annual)
+    cube = cube_of(config, catalog)
+    annual = products.annual(cube, config).compute()
+    return annual, card_of(config, truth, annual, cube)
+
+
+def cube_of(config, catalog):
+    sources = cubes.open_sources(config, catalog)
+    return cubes.build(config, sources, cubes.resolve_months(config, sources)).dataset.compute()
 
 
 def annual_of(config, catalog):
-    sources = cubes.open_sources(config, catalog)
-    built = cubes.build(config, sources, cubes.resolve_months(config, sources))
-    return products.annual(built.dataset.compute(), config).compute()
+    return products.annual(cube_of(config, catalog), config).compute()
 
 
-def card_of(config, truth, annual):
-    trend = products.trend_maps(annual, config)
+def card_of(config, truth, annual, cube=None):
+    trend = products.trend_maps(annual, config, cube)
     trend = trend.merge(products.trend_fields(trend, config))
     drivers = products.driver_maps(annual, config)
     drivers = drivers.merge(products.driver_fields(drivers, config))
@@ -78,6 +82,12 @@ def test_the_scores(reference):
     )
     assert card["skill"]["pearson_r"] > 0.97
     assert abs(card["skill"]["mean_error"]) < 1e-4
+
+
+def test_a_step_of_the_sensors_is_no_trend_beside_a_term_for_it(reference):
+    _, card = reference
+    assert card["sensor_step_called_significant"]["score"] > 0.9
+    assert card["sensor_step_with_break_terms"]["score"] < 0.25
 
 
 def test_the_period_ends_with_the_last_complete_year(reference):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,9 +12,10 @@ import xarray as xr
 from smcloud.config import Grid, RunConfig
 from smcloud.cube import axes, checks
 from smcloud.cube.calendar import MONTH, Steps, Times, days_in
+from smcloud.cube.measurement import SENSORS, error_bounds, sensor_sets
 from smcloud.cube.monthly import monthly
 from smcloud.cube.provisional import provisional_months
-from smcloud.cube.regrid import regrid, regrid_classes
+from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
 from smcloud.cube.sources import Source
 from smcloud.cube.units import convert, cube_units
 
@@ -21,6 +23,7 @@ from smcloud.cube.units import convert, cube_units
 MIN_VALID_AREA = 0.5
 LONG_NAMES = {
     "soil_moisture": "volumetric soil moisture of the surface layer",
+    "soil_moisture_reference": "volumetric soil moisture of another record",
     "precipitation": "precipitation",
     "soil_temperature": "soil temperature",
     "lai": "leaf area index",
@@ -33,6 +36,13 @@ LONG_NAMES = {
 }
 
 
+UNCERTAINTY = {
+    "soil_moisture_uncertainty": "errors of the days of a month the same (correlation 1)",
+    "soil_moisture_uncertainty_independent": "errors of the days independent (correlation 0)",
+    "soil_moisture_uncertainty_decaying": "correlation of the errors of two days falling exponentially",
+}
+
+
 @dataclass(frozen=True)
 class Cube:
     """The lazy cube and, by role, the lazy counters that must be computed with it and judged."""
@@ -42,11 +52,14 @@ class Cube:
 
 
 def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cube:
-    """Harmonise ``sources`` over ``months``: each role, the days and uncertainty of soil moisture, ``provisional``.
+    """Harmonise ``sources`` over ``months``: each role, the companions of soil moisture, ``provisional``.
 
-    Dims (time, lat, lon), float32; one chunk of 12 months over the whole grid for each year. A
-    soil-moisture month needs ``monthly.min_days`` valid days, a mean of another role ``monthly.min_share``
-    of the month, a sum all of it; otherwise the month is NaN. Nothing is read until it is computed.
+    Soil moisture has its valid days, and where the source says so the uncertainty of the mean and the set of sensors.
+
+    Dims (time, lat, lon), float32 (sensors: int32 bits); one chunk of 12 months over the whole grid for each year. A
+    soil-moisture month (of the reference too) needs ``monthly.min_days`` valid days, a mean of another role
+    ``monthly.min_share`` of the month, a sum all of it; otherwise the month is NaN. Nothing is read until it is
+    computed.
     """
     lat, lon = target_grid(config, sources["soil_moisture"])
     variables: dict[str, xr.DataArray] = {}
@@ -57,9 +70,10 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
             counters[role] = checks.count(source.values, source.spec.valid_range)
             continue
         for name, da in _months(source, source.steps, months, config).items():
-            variables[name] = regrid(da, lat, lon, MIN_VALID_AREA)
+            bits = da.dtype.kind == "i"
+            variables[name] = regrid_bits(da, len(SENSORS), lat, lon) if bits else regrid(da, lat, lon, MIN_VALID_AREA)
         counters[role] = checks.count(source.values.isel(time=source.steps.within(months)), source.spec.valid_range)
-    variables = {name: da.astype(np.float32) for name, da in variables.items()}
+    variables = {name: da if da.dtype.kind == "i" else da.astype(np.float32) for name, da in variables.items()}
     xr.align(*variables.values(), join="exact", copy=False)  # what does not fit exactly must not be joined
     ds = xr.Dataset(variables)
     if "land_mask" in ds:
@@ -75,12 +89,12 @@ def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, n
 
 
 def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> dict[str, xr.DataArray]:
-    """The role's variables on its own grid: for soil moisture its valid days and uncertainty too."""
+    """The role's variables on its own grid: for soil moisture its companions too."""
     spec = source.spec
     total = spec.aggregate == "sum"
     value, days = monthly(source.values, steps, months, total)
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
-    if source.role == "soil_moisture":
+    if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = days >= config.monthly.min_days
     else:
         # A month with missing hours is NaN, never a smaller sum.
@@ -90,10 +104,13 @@ def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> d
         return {source.role: value}
     variables = {source.role: value, "soil_moisture_days": days}
     if source.uncertainty is not None:
-        sigma = monthly(source.uncertainty, steps, months)[0].where(enough)
-        variables["soil_moisture_uncertainty"] = convert(
-            sigma, source.role, spec.units, spec.aggregate, length, source.where
-        )
+        bounds = error_bounds(source.uncertainty, steps, months, config.monthly.error_tau_days)
+        for name, sigma in zip(UNCERTAINTY, (monthly(source.uncertainty, steps, months)[0], *bounds), strict=True):
+            variables[name] = convert(
+                sigma.where(enough), source.role, spec.units, spec.aggregate, length, source.where
+            )
+    if source.sensors is not None:
+        variables["soil_moisture_sensors"] = sensor_sets(source.sensors, steps, months).where(enough, 0)
     return variables
 
 
@@ -121,6 +138,7 @@ def _static(source: Source, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
 
 
 def _described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Dataset:
+    attrs: dict[str, Any]
     for name, da in ds.data_vars.items():
         role = str(name)
         long_name = LONG_NAMES.get(role, role.replace("_", " "))
@@ -130,10 +148,17 @@ def _described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.D
                 "units": "day",
                 "cell_methods": "time: sum",
             }
-        elif role == "soil_moisture_uncertainty":
+        elif role in UNCERTAINTY:
             attrs = {
-                "long_name": "uncertainty of the soil moisture (1 sigma; mean of the days)",
+                "long_name": f"uncertainty of the monthly soil moisture (1 sigma), {UNCERTAINTY[role]}",
                 "units": "m3 m-3",
+            }
+        elif role == "soil_moisture_sensors":
+            attrs = {
+                "long_name": "sensors in at least a fifth of the valid days of the month; 0: not known",
+                "units": "1",
+                "flag_masks": [1 << k for k in range(len(SENSORS))],
+                "flag_meanings": " ".join(SENSORS),
             }
         else:
             units = da.attrs.get("units") or cube_units(role, "1", "mean")

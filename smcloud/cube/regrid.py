@@ -7,6 +7,8 @@ node on a pole owns the half cell below it.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -90,6 +92,19 @@ def regrid_classes(da: xr.DataArray, classes: Sequence[int], lat: np.ndarray, lo
         codes = codes.chunk({"class": -1})
     best = codes.isel({"class": stacked.fillna(0.0).argmax("class")})
     return best.where(stacked.sum("class") >= 0.5)
+
+
+def regrid_bits(da: xr.DataArray, bits: int, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
+    """Sets as ``bits`` bits (..., lat, lon; int32, 0 unknown) on the target grid, lazily.
+
+    A member belongs to the set of a target cell where it is in at least half of the cell's area with a known set.
+    """
+    if same_grid(da, lat, lon):
+        return da.assign_coords(lat=lat, lon=lon)
+    known = da > 0
+    sets = [regrid(((da & (1 << k)) > 0).where(known).astype(np.float64), lat, lon, 0.0) for k in range(bits)]
+    members = [(share >= 0.5 - 1e-9).astype(np.int32) << k for k, share in enumerate(sets)]
+    return functools.reduce(operator.or_, members)
 
 
 def same_grid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray) -> bool:

@@ -24,6 +24,7 @@ from smcloud.cube.calendar import (
     steps_of,
     until_valid_end,
 )
+from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import ValidLimits, final_first, valid_limits
 from smcloud.cube.readers import READERS
 from smcloud.errors import CatalogError, NoDataError, PeriodError
@@ -33,6 +34,7 @@ from smcloud.errors import CatalogError, NoDataError, PeriodError
 class Source:
     """A role's values (time, lat, lon) or (lat, lon), masked, scaled, in the source's unit; lazily.
 
+    ``uncertainty`` and ``sensors`` (int32 bits, 0 unknown) are those of the days that have a value.
     ``limits`` are the ends of the final and the provisional record where the source states them; ``provisional``
     says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
     """
@@ -43,6 +45,7 @@ class Source:
     where: str
     values: xr.DataArray
     uncertainty: xr.DataArray | None = None
+    sensors: xr.DataArray | None = None
     steps: Steps | None = None
     limits: ValidLimits | None = None
     provisional: Any = None
@@ -68,8 +71,10 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         values = values.where(flags.usable(ds[spec.flag], config.flags.drop_barren))
     # A day without a value has no uncertainty either; the two are packed alike.
     uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
+    sensors = sensor_mask(ds[spec.sensor], values) if spec.sensor else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
+    sensors = axes.normalise(sensors, where) if sensors is not None else None
     if spec.period == "static":
         values = values.isel(time=0, drop=True) if "time" in values.dims else values
         return Source(role, entry, spec, where, values)
@@ -87,7 +92,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     marks = provisional.data if provisional is not None else None
     end = catalog.sources[entry].metadata.valid_end
     if end is None:
-        return Source(role, entry, spec, where, values, uncertainty, steps, provisional=marks)
+        return Source(role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks)
     limits = valid_limits(ds, end, where)
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
@@ -97,9 +102,9 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         marks = behind if marks is None else marks | behind
     steps, values = steps.select(keep), values.isel(time=keep)
     uncertainty = uncertainty.isel(time=keep) if uncertainty is not None else None
-    return Source(
-        role, entry, spec, where, values, uncertainty, steps, limits, marks[keep] if marks is not None else None
-    )
+    sensors = sensors.isel(time=keep) if sensors is not None else None
+    marks = marks[keep] if marks is not None else None
+    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks)
 
 
 def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:

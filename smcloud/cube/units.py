@@ -10,6 +10,7 @@ from smcloud.source_checks import unit_registry
 CUBE_UNITS = {
     "soil_moisture": "m3 m-3",
     "soil_moisture_uncertainty": "m3 m-3",
+    "soil_moisture_reference": "m3 m-3",
     "precipitation": "mm month-1",
     "potential_evaporation": "mm month-1",
     "soil_temperature": "K",

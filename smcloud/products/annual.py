@@ -13,6 +13,7 @@ from smcloud.products.anomalies import MONTHS, driver_years, soil_moisture_years
 from smcloud.products.attributes import document
 from smcloud.stats import cell_area
 
+REFERENCE = "soil_moisture_reference"
 ANOMALIES = (
     "Departures of the months from their own means, over the months that the cell's soil moisture has in nearly every "
     "year, plus the level of these months. For another level add a constant per cell."
@@ -24,7 +25,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
     ``annual.method`` = ``monthly_means``: soil moisture of a year is the mean of its valid months where at least
     ``annual.min_months`` are valid, else NaN. A driver is the sum of twelve months where its ``cell_methods`` is
-    ``time: sum``, else their mean; a missing month makes the year NaN. ``anomalies``: soil moisture is the mean of the
+    ``time: sum``, else their mean; a missing month makes the year NaN. ``soil_moisture_reference`` is averaged as soil
+    moisture is, over the months that soil moisture has. ``anomalies``: soil moisture is the mean of the
     months' anomalies over the cell's fixed set of months (``n_fixed_months``, uint8) plus the mean of that set, and
     drivers are over the same months (see :mod:`smcloud.products.anomalies`), so that every series keeps its unit and
     level. ``n_months`` (uint8) counts all valid months of soil moisture. Only whole calendar years count; ``year``
@@ -45,11 +47,14 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
         da = cube[name]
         if set(da.dims) == {"lat", "lon"}:
             out[name] = da.transpose("lat", "lon")
-        elif set(da.dims) == {"time", "lat", "lon"} and not name.startswith("soil_moisture_"):
+        elif set(da.dims) == {"time", "lat", "lon"} and (name == REFERENCE or not name.startswith("soil_moisture_")):
             summed, target = da.attrs.get("cell_methods") == "time: sum", name == "soil_moisture"
             monthly = one_chunk(da.isel(time=span), name)
             if not anomalies:
-                value, count = _years(monthly, summed, config.annual.min_months if target else MONTHS)
+                if name == REFERENCE:
+                    monthly = monthly.where(cube["soil_moisture"].isel(time=span).notnull())
+                moisture_like = target or name == REFERENCE
+                value, count = _years(monthly, summed, config.annual.min_months if moisture_like else MONTHS)
             else:
                 value = own if target else driver_years(monthly, months, config.annual, summed)
             out[name] = value.assign_attrs(_annual_attrs(da, name, summed, anomalies))

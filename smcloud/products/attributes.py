@@ -80,6 +80,29 @@ TREND: dict[str, dict[str, Any]] = {
     ),
     "n_years": _about("years with soil moisture", standard_name="number_of_observations"),
     "valid_months_slope": _about("trend of the number of valid months per year (trend of the sampling)", "yr-1"),
+    "reference_slope": _about("trend of the reference record over the same years, by the preset's estimator", SLOPE),
+    "reference_p_value": _about("two-sided p value of reference_slope by the preset's test"),
+    "reference_r": _about("Pearson correlation of annual soil moisture with the reference record"),
+    "reference_rmse": _about("root mean square difference of annual soil moisture and the reference", "m3 m-3"),
+    "reference_bias": _about("mean of annual soil moisture less the reference", "m3 m-3"),
+    "slope_with_breaks": _about("ordinary least squares slope beside a step at each change of the sensors", SLOPE),
+    "p_value_with_breaks": _about("two-sided p value of slope_with_breaks (t, n - 2 - n_breaks degrees of freedom)"),
+    "n_breaks": _about("changes of the sensors that slope_with_breaks has a step for"),
+    "stderr_growth": _about("standard error of slope_with_breaks over ols_stderr"),
+    "slope_stderr_measurement": _about(
+        "standard error of ols_slope from measurement: errors independent between months, within a month with a "
+        "correlation that decays from day to day", SLOPE,
+    ),
+    "slope_stderr_measurement_lower": _about(
+        "standard error of ols_slope from measurement: errors independent between months and days", SLOPE
+    ),
+    "slope_stderr_measurement_upper": _about(
+        "standard error of ols_slope from measurement: errors independent between months, the same within one", SLOPE
+    ),
+    "slope_stderr_measurement_epoch": _about(
+        "standard error of ols_slope from measurement: errors the same within a sensor epoch", SLOPE,
+        comment="An error that all years share moves no slope: where the sensors never change it is small.",
+    ),
     "status": {"long_name": "why a cell has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 

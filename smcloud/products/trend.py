@@ -11,25 +11,30 @@ from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import land, ordered_mean, ordered_sum
 from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, document
 from smcloud.products.blocks import per_block
+from smcloud.products.measurement import measured_months, measurement_columns
+from smcloud.products.reference import REFERENCE, agreement, same_sign_share
 from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen
 
 Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
 
 
-def trend_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
+def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
     """Trend of ``soil_moisture`` (year, lat, lon) per land cell, on (lat, lon); lazy.
 
     Slopes are m3 m-3 yr-1. A cell off land, with fewer than ``years.min_years`` years or (where asked) with too few
     years at either end is NaN, and ``status`` says why; a constant cell has slope 0 and p 1. ``n_years``,
     ``climatology`` and ``valid_months_slope`` are of all valid years of a land cell. ``trend.test`` = ``3pw`` puts
     ``pw_p_value`` and ``hamed_rao_p_value`` beside it. A test that a series is too short for, once corrected for its
-    autocorrelation, leaves p NaN beside a slope. Raises :class:`ChunkError` for several chunks along year.
+    autocorrelation, leaves p NaN beside a slope. With the monthly ``cube`` that ``annual`` was made of, what its
+    sensors and errors leave uncertain (:func:`~smcloud.products.measurement.measurement_columns`). Raises
+    :class:`ChunkError` for several chunks along year or time.
     """
-    needed = annual[[name for name in ("soil_moisture", "n_months", "land_mask") if name in annual]]
-    return per_block(_trend_maps, needed, config=config)
+    needed = annual[[name for name in ("soil_moisture", "n_months", "land_mask", REFERENCE) if name in annual]]
+    months = [] if cube is None else [measured_months(cube, config)]
+    return per_block(_trend_maps, needed, *months, config=config)
 
 
-def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
+def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config: RunConfig) -> xr.Dataset:
     observed = annual["soil_moisture"].where(land(annual))
     covered = ends_covered(observed, config.years.ends)
     series = observed.where(covered)
@@ -57,6 +62,13 @@ def _trend_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
     if config.trend.test == "3pw":
         columns["pw_p_value"] = STATISTICS["prewhitening"](series, config)["p_value"]
         columns["hamed_rao_p_value"] = STATISTICS["hamed_rao"](series, config)["p_value"]
+    if REFERENCE in annual:
+        reference = annual[REFERENCE].where(series.notnull())
+        other = preset_trend(reference, config)
+        columns |= {"reference_slope": other["slope"], "reference_p_value": other["p_value"]}
+        columns |= {str(name): da for name, da in agreement(series, reference, config.years.min_years).items()}
+    if months is not None:
+        columns |= measurement_columns(series, ols, months, config)
     return document(xr.Dataset(columns), "trend", config)
 
 
@@ -106,13 +118,16 @@ def trend_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
     ``trend.significance`` decides: ``p_value`` < alpha, or ``p_adjusted`` <= alpha. A slope whose p value is NaN is not
     significant: no data is where there is no slope. A dask input is brought to one chunk: meant for the loaded fields
-    of :func:`trend_maps`.
+    of :func:`trend_maps`. With a reference record the attribute ``reference_same_sign_share`` is the share of the area
+    with both slopes where they have the same sign.
     """
     p = maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha, dims=("lat", "lon"))["p_adjusted"]
     passed = p < config.alpha if config.trend.significance == "p_value" else adjusted <= config.alpha
     significant = passed.astype("uint8").where(maps["slope"].notnull(), NO_DATA).astype("uint8")
-    return document(xr.Dataset({"p_adjusted": adjusted, "significant": significant}), "trend", config)
+    out = document(xr.Dataset({"p_adjusted": adjusted, "significant": significant}), "trend", config)
+    share = same_sign_share(maps)
+    return out if share is None else out.assign_attrs(reference_same_sign_share=share)
 
 
 def ends_covered(series: xr.DataArray, ends: Ends | None) -> xr.DataArray:

@@ -22,6 +22,7 @@ MEANINGS = {
     "not_significant": "area without a trend that is left without one; phi: its autocorrelation from year to year",
     "skill": "slope map against the truth, m³ m⁻³ yr⁻¹ but for r",
     "sensor_step_called_significant": "a step of the sensors that a trend test cannot tell from a trend",
+    "sensor_step_with_break_terms": "the same step called a trend beside a term for each change of the sensors",
     "unscored_share": "land that no score above counts",
 }
 

@@ -20,6 +20,7 @@ def summary(
     lines = ["This release holds no regional product."]
     if "regional" in products:
         lines = [global_trend(globe, context), changed_area(globe, context)]
+    lines.append(reference(products.get("trend")))
     lines.append(drivers(tables["drivers"], context) if "drivers" in tables else "This run tested no drivers.")
     if "ddww" in products:
         lines += ddww(products["ddww"], tables.get("ddww", []))
@@ -41,6 +42,14 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
     if globe.get("mean_of_slopes") is not None:
         text += f"; the mean of the cells’ own slopes is {shown('slope', globe['mean_of_slopes'])}"
     return text + "."
+
+
+def reference(trend: xr.Dataset | None) -> str:
+    """How far the trend of the second record agrees with the first; empty without one."""
+    share = None if trend is None else trend.attrs.get("reference_same_sign_share")
+    if share is None:
+        return ""
+    return f"On {percent(share)} of the area with both, the reference record has a slope of the same sign."
 
 
 def changed_area(globe: Record | None, context: ReportContext) -> str:

@@ -22,8 +22,8 @@ def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: x
     """Scores of a run on the sample world; all floats, NaN where nothing can be scored (as None).
 
     ``truth`` as stored in ``truth.zarr``; the products on the same cells, latitude in either order:
-    ``trend`` (slope, p_value), ``drivers`` (dominant_driver), ``ddww`` (ddww_class). Cells without a value
-    in a product count as missed. Raises :class:`GridError` where the cells differ.
+    ``trend`` (slope, p_value; p_value_with_breaks where it is there), ``drivers`` (dominant_driver), ``ddww``
+    (ddww_class). Cells without a value in a product count as missed. Raises :class:`GridError` where the cells differ.
     """
     truth = truth.sortby("lat")
     slope, p_value = (_on(truth, trend[name]) for name in ("slope", "p_value"))
@@ -59,6 +59,9 @@ def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: x
         expected = 1 - NULL_REJECTION[float(phi)] if float(phi) in NULL_REJECTION else None
         card["not_significant"][f"phi {phi:g}"] = {"score": share(found == 0, here), "expected": expected}
     card["sensor_step_called_significant"] = {"score": share(p_value < SIGNIFICANT, land & step)}
+    if "p_value_with_breaks" in trend:
+        p_value = _on(truth, trend["p_value_with_breaks"])
+        card["sensor_step_with_break_terms"] = {"score": share(p_value < SIGNIFICANT, land & step)}
     card["unscored_share"] = {
         "weak": share((delta > 0) & (delta < DETECTABLE), land),
         "without_a_trend_to_find": share(~np.isfinite(delta), land),

@@ -2,6 +2,7 @@
 
 from smcloud.stats.area import area_weighted_series, area_weighted_sums, cell_area
 from smcloud.stats.bootstrap import block_sequence, bootstrap
+from smcloud.stats.breaks import set_breaks, trend_with_steps
 from smcloud.stats.correlation import partial_correlation
 from smcloud.stats.discovery import fdr
 from smcloud.stats.regression import standardised_regression
@@ -19,7 +20,9 @@ __all__ = [
     "mann_kendall",
     "partial_correlation",
     "seasonal_mann_kendall",
+    "set_breaks",
     "standardised_regression",
     "theil_sen",
     "trend_contribution",
+    "trend_with_steps",
 ]

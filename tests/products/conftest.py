@@ -15,6 +15,7 @@ from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.trend import trend_fields, trend_maps
 
 LAT, LON = np.arange(-75.0, 90, 30), np.arange(-157.5, 180, 45)
+UNKNOWN_SENSORS_ROW = 4
 DRIVERS = ("precipitation", "soil_temperature", "lai")
 CONSTANT, EMPTY, SHORT, DESERT, OCEAN, TIES, NO_ZONE, MISSING_START = (
     (0, 0), (0, 1), (0, 2), (1, 3), (5, 7), (2, 2), (3, 3), (4, 4),
@@ -74,6 +75,7 @@ def make_cube(seed: int = 7) -> xr.Dataset:
     cube["land_mask"][OCEAN] = 0
     cube["aridity_index"][NO_ZONE] = np.nan
     cube["aridity_index"][5, :4] = [0.5, 0.65, 0.2, 0.05]  # on the limits
+    add_measurement(cube)
     units = {"soil_moisture": "m3 m-3", "precipitation": "mm month-1", "soil_temperature": "K", "lai": "m2 m-2"}
     for name in (*units, "radiation"):
         total = name == "precipitation"
@@ -84,6 +86,23 @@ def make_cube(seed: int = 7) -> xr.Dataset:
         "units": "1", "long_name": "land cover", "flag_values": [1, 4, 9], "flag_meanings": "forest savanna cropland"
     }
     return cube
+
+
+def add_measurement(cube: xr.Dataset) -> None:
+    """Sensors that change in no cell, in one month, in several, or are not known; and errors with gaps."""
+    rng = np.random.default_rng(17)
+    sm = cube["soil_moisture"]
+    month = np.arange(sm.sizes["time"])[:, None, None]
+    first, second = (rng.integers(*limits, sm.shape[1:]) for limits in ((40, 110), (135, 230)))
+    kind = rng.integers(0, 4, sm.shape[1:])
+    sets = 2 + 8 * ((month >= first) & (kind > 0)) + 256 * ((month >= second) & (kind > 1))
+    sets = np.where(np.arange(len(LAT))[None, :, None] == UNKNOWN_SENSORS_ROW, sets * (kind == 1), sets)
+    cube["soil_moisture_sensors"] = (sm.dims, np.where(sm.notnull(), sets, 0).astype("int32"))
+    low = rng.uniform(0.01, 0.05, sm.shape) * (1 + 0.004 * month)
+    known = sm.notnull() & (rng.random(sm.shape) > 0.02)
+    for name, factor in (("", 1.0), ("_independent", 0.25), ("_decaying", 0.6)):
+        values = np.where(known, factor * low, np.nan)
+        cube[f"soil_moisture_uncertainty{name}"] = (sm.dims, values.astype("float32"))
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +122,7 @@ def annual(config: RunConfig) -> xr.Dataset:
 
 def products(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> dict[str, xr.Dataset]:
     """Both phases, in the order of the pipeline."""
-    trend = trend_maps(annual, config)
+    trend = trend_maps(annual, config, cube)
     trend = trend.assign(trend_fields(trend, config))
     drivers = driver_maps(annual, config, cube)
     drivers = drivers.assign(driver_fields(drivers, config))

@@ -20,7 +20,9 @@ CONTRACT = {
     "annual": "soil_moisture precipitation soil_temperature lai radiation n_months aridity_index elevation land_cover "
     "clay sand land_mask",
     "trend": "slope slope_lower slope_upper p_value p_adjusted significant ols_slope ols_stderr ols_p_value sen_slope "
-    "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status",
+    "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status "
+    "slope_with_breaks p_value_with_breaks n_breaks stderr_growth slope_stderr_measurement "
+    "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",

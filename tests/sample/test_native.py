@@ -150,7 +150,7 @@ def test_catalog_matches_the_stores(stores: dict[str, str], monkeypatch: pytest.
     for entry, source in catalog.sources.items():
         ds = xr.open_zarr(stores[names.get(entry, entry)])
         for spec in source.metadata.variables.values():
-            companions = [name for name in (spec.flag, spec.uncertainty) if name]
+            companions = [name for name in (spec.flag, spec.sensor, spec.uncertainty) if name]
             assert {spec.name, *companions} <= set(ds.data_vars), entry
             assert spec.name == "lai" or ds[spec.name].attrs.get("units", "1") == spec.units
     legend = catalog.sources["environment"].metadata.variables["land_cover"].legend

@@ -1,0 +1,158 @@
+"""What the instruments leave uncertain in a trend: breaks where their set changes, and the errors of the months."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.products.annual import one_chunk, whole_years
+from smcloud.products.anomalies import MONTHS, soil_moisture_years
+from smcloud.stats import set_breaks, trend_with_steps
+
+Block = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float64]
+
+SENSORS = "soil_moisture_sensors"
+# Column of the slope's standard error, and the bound of the months' errors that it is made of.
+STDERR = {
+    "slope_stderr_measurement": "soil_moisture_uncertainty_decaying",
+    "slope_stderr_measurement_lower": "soil_moisture_uncertainty_independent",
+    "slope_stderr_measurement_upper": "soil_moisture_uncertainty",
+}
+
+
+def measured_months(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """Soil moisture of the cube's whole years with what it says of its sensors and errors; lazy.
+
+    Raises :class:`ChunkError` for several chunks along time.
+    """
+    first, years = whole_years(cube, config)
+    names = [name for name in ("soil_moisture", SENSORS, *STDERR.values()) if name in cube]
+    span = slice(first, first + MONTHS * len(years))
+    return xr.Dataset({name: one_chunk(cube[name].isel(time=span), name) for name in names})
+
+
+def measurement_columns(
+    series: xr.DataArray, ols: xr.Dataset, months: xr.Dataset, config: RunConfig
+) -> dict[Hashable, xr.DataArray]:
+    """Columns (lat, lon) beside the least-squares trend ``ols`` of annual ``series`` (year, lat, lon).
+
+    ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``p_value_with_breaks``,
+    ``n_breaks`` and ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where
+    they cannot be told: nothing is known of the sensors, or the steps take all that time explains. With the errors of
+    the months: ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
+    """
+    used = _months_behind(months["soil_moisture"], config)
+    columns: dict[Hashable, xr.DataArray] = {}
+    position = None
+    if SENSORS in months:
+        position = set_breaks(months[SENSORS], dim="time")
+        columns |= _with_breaks(series, ols, used, position, (months[SENSORS] > 0).any("time"), config)
+    if "soil_moisture_uncertainty" in months:
+        columns |= _stderr(series, used, position, months)
+    return columns
+
+
+def _months_behind(moisture: xr.DataArray, config: RunConfig) -> xr.DataArray:
+    """True (time, lat, lon) for the months that annual values are made of."""
+    valid = moisture.notnull()
+    if config.annual.method == "monthly_means":
+        return valid
+    return valid & soil_moisture_years(moisture, config.annual)[2]
+
+
+def _with_breaks(
+    series: xr.DataArray, ols: xr.Dataset, used: xr.DataArray, position: xr.DataArray, known: xr.DataArray,
+    config: RunConfig,
+) -> dict[Hashable, xr.DataArray]:  # fmt: skip
+    steps = xr.apply_ufunc(
+        _shares_behind, used, position, input_core_dims=[["time"], ["break"]], output_core_dims=[["break", "year"]],
+        dask="parallelized", output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"year": series.sizes["year"]}},
+    ).assign_coords(year=series["year"])  # fmt: skip
+    fit = trend_with_steps(series, steps, dim="year", alpha=config.alpha, min_valid=config.years.min_years)
+    told = ols["slope"].notnull() & known
+    plain = fit["n_steps"] == 0
+    growth = (fit["stderr"] / ols["stderr"].where(ols["stderr"] > 0)).where(~plain, 1.0)
+    return {
+        "slope_with_breaks": fit["slope"].where(~plain, ols["slope"]).where(told),
+        "p_value_with_breaks": fit["p_value"].where(~plain, ols["p_value"]).where(told),
+        "n_breaks": fit["n_steps"].where(told),
+        "stderr_growth": growth.where(told),
+    }
+
+
+def _shares_behind(used: Block, position: Block) -> FloatArray:
+    """(..., break, year): share of the months behind each year's value that lies at or behind each break; NaN: none."""
+    month = np.arange(used.shape[-1])
+    behind = month >= position[..., np.newaxis]
+    months = used[..., np.newaxis, :].reshape(*used.shape[:-1], 1, -1, MONTHS)
+    count = months.sum(axis=-1)
+    share = (months & behind.reshape(*behind.shape[:-1], -1, MONTHS)).sum(axis=-1) / np.maximum(count, 1)
+    # A year without months has no value to be explained, whatever stands here.
+    return np.where(position[..., np.newaxis] >= 0, share, np.nan)
+
+
+def _stderr(
+    series: xr.DataArray, used: xr.DataArray, position: xr.DataArray | None, months: xr.Dataset
+) -> dict[Hashable, xr.DataArray]:
+    """The columns of :data:`STDERR`, and that of errors which are the same within a sensor epoch."""
+    none = xr.full_like(used.isel(time=0, drop=True), -1, np.int32).expand_dims("break")
+    epochs = none if position is None else position
+    results = xr.apply_ufunc(
+        _stderr_of_block, series, used, epochs, *(months[name] for name in STDERR.values()),
+        kwargs={"t": series["year"].to_numpy().astype(np.float64)},
+        input_core_dims=[["year"], ["time"], ["break"], ["time"], ["time"], ["time"]],
+        output_core_dims=[[]] * (len(STDERR) + 1), dask="parallelized",
+        output_dtypes=[np.float64] * (len(STDERR) + 1),
+    )  # fmt: skip
+    return dict(zip((*STDERR, "slope_stderr_measurement_epoch"), results, strict=True))
+
+
+def _stderr_of_block(
+    series: Block, used: Block, position: Block, *sigmas: Block, t: FloatArray
+) -> tuple[FloatArray, ...]:
+    """Standard errors of the least-squares slope that the errors of the months leave, in closed form.
+
+    The slope is sum_y c_y x_y over the valid years, c_y = (t_y - mean t)/sum (t - mean t)^2, and x_y the mean of n_y
+    months with errors sigma_m. Independent across months and years: variance = sum_y (c_y/n_y)^2 sum_m sigma_m^2, for
+    each of ``sigmas``. One and the same error within a sensor epoch, none in common between epochs: variance =
+    sum_e (sum_y c_y/n_y sum_(m in e) sigma_m)^2 with the last of ``sigmas``. An error that the whole record shares
+    moves no slope, so with one epoch only the drift of sigma is left. Months without a sigma do not count; NaN where a
+    valid year has none, or there is no slope (fewer than two years). Added from the first year to the last.
+    """
+    valid = np.isfinite(series)
+    n = np.maximum(valid.sum(axis=-1), 1)
+    mean = _added(np.where(valid, t, 0.0)) / n
+    offset = np.where(valid, t - mean[..., np.newaxis], 0.0)
+    spread = _added(offset * offset)
+    weight = offset / np.where(spread > 0, spread, np.nan)[..., np.newaxis]
+    out = []
+    months = (*used.shape[:-1], -1, MONTHS)
+    for sigma in sigmas:
+        known = used & np.isfinite(sigma)
+        count = known.reshape(months).sum(axis=-1)
+        count = np.where(valid & (count == 0), np.nan, np.maximum(count, 1))
+        errors = np.where(known, sigma, 0.0).astype(np.float64)
+        share = weight / count
+        out.append(np.sqrt(_added(share * share * _added((errors * errors).reshape(months)))))
+    month = np.arange(used.shape[-1])[:, np.newaxis]
+    number = ((month >= position[..., np.newaxis, :]) & (position >= 0)[..., np.newaxis, :]).sum(axis=-1)
+    total = np.zeros(n.shape)
+    for e in range(position.shape[-1] + 1):
+        moved = _added(share * _added(np.where(number == e, errors, 0.0).reshape(months)))
+        total += moved * moved
+    return (*out, np.sqrt(total))
+
+
+def _added(values: FloatArray) -> FloatArray:
+    """Sum over the last axis in its order, whatever the memory layout."""
+    total = np.zeros(values.shape[:-1])
+    for i in range(values.shape[-1]):
+        total += values[..., i]
+    return total
