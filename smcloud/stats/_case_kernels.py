@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.stats._compile import jit, read_only
-from smcloud.stats._kernels import Block, BoolArray, ByteArray, FloatArray, copy, deviations, dot, fill
+from smcloud.stats._kernels import Block, BoolArray, ByteArray, FloatArray, copy, copy_lanes, deviations, dot, fill
 from smcloud.stats.status import CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 LANES = 128
@@ -43,7 +43,7 @@ def case_tiles(blocks: Sequence[Block], lags: Sequence[int] = ()) -> Iterator[tu
         width = inside.stop - start
         tile[:, :steps, width:] = np.nan
         for rows, variable, lag in zip(tile, series, [0, *(lags or [0] * len(series[1:]))], strict=True):
-            rows[lag:steps, :width] = variable[inside, : steps - lag].T
+            copy_lanes(variable[inside, : steps - lag], rows[lag:steps])
         yield inside, tile
 
 

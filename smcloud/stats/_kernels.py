@@ -15,7 +15,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, read_only
+from smcloud.stats._compile import jit, kernel, read_only
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,8 +42,33 @@ def lane_tiles(series: Block, lanes: int, stride: int = 1) -> Iterator[tuple[sli
     for start in range(0, cells, lanes):
         inside = slice(start, min(start + lanes, cells))
         tile[:steps, inside.stop - start :] = np.nan
-        tile[:steps, : inside.stop - start] = series[inside].T
+        copy_lanes(series[inside], tile[:steps])
         yield inside, tile
+
+
+def copy_lanes(series: Block, to: FloatArray) -> None:
+    """Write ``series`` (cell, step), any view of any real numbers, to the front of ``to`` (step, lanes), contiguous.
+
+    For the two kinds of floats a compiled loop, as numpy takes its time for every short row.
+    """
+    if series.dtype == np.float32:
+        _lanes_of_float32(series, to)
+    elif series.dtype == np.float64:
+        _lanes_of_float64(series, to)
+    else:
+        to[:, : series.shape[0]] = series.T
+
+
+def _copy_lanes(series: FloatArray, to: FloatArray) -> None:
+    for i in range(to.shape[0]):
+        row = to[i]
+        for k in range(series.shape[0]):
+            row[k] = series[k, i]
+
+
+_lanes_of_float32, _lanes_of_float64 = (
+    kernel(nb.types.Array(dtype, 2, "A", readonly=True), COLUMNS)(_copy_lanes) for dtype in (nb.float32, nb.float64)
+)
 
 
 def row_tiles(series: Block, rows: int = 64) -> Iterator[tuple[slice, FloatArray]]:

@@ -91,9 +91,9 @@ def partial_correlation(
 def _partial_correlation(
     *blocks: Block, lags: Sequence[int], floors: FloatArray, min_valid: int, ranked: bool, effective: bool, alpha: float
 ) -> tuple[Block, ...]:
-    from scipy.special import ndtri, stdtr
+    from scipy.special import ndtri
 
-    from smcloud.stats import _case_kernels, _driver_kernels, _rank_cases
+    from smcloud.stats import _case_kernels, _driver_kernels, _rank_cases, _student
 
     shape, cells, size = cells_of(blocks)
     out, n, status = np.empty((cells, size, 6)), np.empty(cells), np.empty((cells, size), np.uint8)
@@ -106,7 +106,7 @@ def _partial_correlation(
             tile, least, min_valid, effective, z, out[inside], n[inside], status[inside]
         )
     r, lower, upper, statistic, df, n_effective = np.moveaxis(out, -1, 0)
-    p_value = 2 * stdtr(df, -np.abs(statistic))
+    p_value = _student.two_sided(statistic, df)
     by_driver = [column.reshape(*shape, size) for column in (r, lower, upper, p_value, df, n_effective)]
     return (*by_driver, n.astype(np.int32).reshape(shape), status.reshape(*shape, size))
 

@@ -57,9 +57,9 @@ def linear_trend(
 
 
 def _linear_trend(values: Block, *, t: FloatArray, alpha: float, min_valid: int, effective: bool) -> tuple[Block, ...]:
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtrit
 
-    from smcloud.stats import _ols
+    from smcloud.stats import _ols, _student
 
     rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 7)), np.empty(len(rows), np.uint8)
@@ -67,7 +67,7 @@ def _linear_trend(values: Block, *, t: FloatArray, alpha: float, min_valid: int,
     slope, intercept, stderr, statistic, df, n_effective, n = out.T
     freedom, which = np.unique(df, return_inverse=True)  # few without "effective", and the quantile is dear
     half = np.where(stderr == 0, 0.0, stdtrit(freedom, 1 - alpha / 2)[which] * stderr)
-    p_value = 2 * stdtr(df, -np.abs(statistic))
+    p_value = _student.two_sided(statistic, df)
     columns = (slope, slope - half, slope + half, intercept, stderr, p_value, n_effective, n.astype(np.int32), status)
     return tuple(column.reshape(values.shape[:-1]) for column in columns)
 
