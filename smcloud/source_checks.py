@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-
 from smcloud.catalog_schema import VariableSpec
 from smcloud.errors import ChunkError, UnitError, VariableError
 
