@@ -43,7 +43,8 @@ class VariableSpec(Model):
     where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
     of a step its time coordinate marks; ``fill`` lists raw values that mean missing where the source has no
     attribute for it; ``scale`` multiplies raw values where the source has no attribute for it (or converts what it
-    holds; one that the source states as well is applied once); ``flag`` and ``uncertainty`` name companion variables; ``legend`` maps class codes to names.
+    holds; one that the source states as well is applied once); ``flag`` and ``uncertainty`` name companion variables;
+    ``legend`` maps class codes to names.
     """
 
     name: str
