@@ -10,7 +10,7 @@ from pyhdf.SD import SD, SDC
 
 from smcloud.catalog_schema import Entry, VariableSpec
 from smcloud.cube import judge
-from smcloud.cube.readers import READERS
+from smcloud.cube.readers import READERS, hdf4
 from smcloud.cube.readers.hdf4 import read_values
 from smcloud.errors import CalendarError, CatalogError, GridError, RangeError, UnitError, VariableError
 
@@ -217,14 +217,25 @@ def test_another_grid_than_latitude_and_longitude(tmp_path, opened, entry, chang
     assert next(iter(change.values())) in (caught.value.found, (18, 36))
 
 
-def test_many_files_are_read_side_by_side(tmp_path, opened, entry):
-    """The HDF4 library knows no threads: four of them, and the tasks travel to other processes."""
+def test_many_files_are_read_side_by_side(tmp_path, opened, entry, monkeypatch):
+    """The HDF4 library knows no threads: of four only one is in it, and the tasks travel to other processes."""
+    import pyhdf.SD
+
+    inside = []
+
+    def alone(*arguments):
+        inside.append(hdf4._library.locked())
+        return SD(*arguments)
+
+    monkeypatch.setattr(pyhdf.SD, "SD", alone)
     for i in range(24):
         glass(tmp_path, f"2001{1 + 8 * i:03}", codes(i))
     ds = opened(entry(f"{tmp_path}/*.hdf", {"lai": LAI}, reader="hdf4"))
     ds = pickle.loads(pickle.dumps(ds))
     with dask.config.set(scheduler="threads", num_workers=4):
         values = ds["LAI"].values
+    assert len(inside) == 25
+    assert all(inside)
     for i in range(24):
         raw = codes(i)
         np.testing.assert_allclose(values[i], np.where(raw == 255, np.nan, raw / 10), rtol=1e-6)
