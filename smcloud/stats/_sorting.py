@@ -102,7 +102,7 @@ def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, t
 
 @jit
 def select(values: FloatArray, first: int, second: int) -> tuple[float, float]:
-    """The values of two ranks (from 0), the same or neighbours; ``values`` change places."""
+    """The values of two ranks (from 0), the same or neighbours; ``values`` change places. NaN among NaN."""
     begin, end = 0, values.size
     while end - begin > 1:
         # The middle of three values of the part, so that presorted values are no bad case.
@@ -113,6 +113,8 @@ def select(values: FloatArray, first: int, second: int) -> tuple[float, float]:
             end = lower
             continue
         upper = _partition(values, lower, end, pivot, True)
+        if upper == lower:  # a pivot that does not even equal itself: differences have overflowed
+            return math.nan, math.nan
         if first >= upper:
             begin = upper
             continue

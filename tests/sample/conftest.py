@@ -31,7 +31,7 @@ class Products:
 
 
 def products_of(annual: xr.Dataset) -> Products:
-    """Trend, dominant driver and class as SCIENCE.md defines them, from annual series (year, lat, lon)."""
+    """Trend, dominant driver and class by plain formulas, from annual series (year, lat, lon)."""
     sm = annual["soil_moisture"].astype(float)
     annual = annual.assign_coords(year=annual["year"].astype(float))
     trend = linear_trend(sm.assign_coords(year=annual["year"]), dim="year", min_valid=15)

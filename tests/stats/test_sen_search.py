@@ -3,11 +3,12 @@
 import numba as nb
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, theilslopes
 
-from smcloud.stats import _mk_kernels, _rank_kernels, _sen_search, _sorting
+from smcloud.stats import _mk_kernels, _rank_kernels, _sen_search, _sorting, mann_kendall, theil_sen
 
 
 def from_python(helper):
@@ -126,3 +127,16 @@ def test_mid_ranks() -> None:
         shaken = values + rng.uniform(-1e-13, 1e-13, n)
         mid_ranks(shaken, 1e-12, work, orders, out)
         np.testing.assert_array_equal(out, rankdata(values))
+
+
+@pytest.mark.parametrize("method", ["original", "hamed_rao", "yue_wang", "prewhitening", "tfpw", "3pw"])
+def test_values_whose_differences_overflow_come_to_an_end(method: str) -> None:
+    rows = [[3.0, -np.inf, -2.2e176, 5.8e16, -np.inf, 3.4e38, 5.3e192, 1.7e308, -3.1, np.nan],
+            [np.nan, 5e-324, -0.16, 1.7e308, 2.7e23, 5e-324, -0.05, 0.0, np.inf, np.nan],
+            [1.7e308, -1.7e308] * 5, [0.0, 1.7e308] * 5]  # fmt: skip
+    for length in (10, 40):  # all pairs, and the search
+        table = np.array([(row * 4)[:length] for row in rows])
+        da = xr.DataArray(table, dims=("cell", "time"), coords={"time": np.arange(2000.0, 2000 + length)})
+        with np.errstate(all="ignore"):
+            assert mann_kendall(da, method=method).s.shape == theil_sen(da).slope.shape == (4,)
+    assert np.isnan(select(np.full(9, np.nan), 4, 4)).all()
