@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -32,6 +33,7 @@ def no_server_is_left():
     if "prefect.server.api.server" in sys.modules:
         from prefect.server.api.server import SubprocessASGIServer
 
+        logging.disable(logging.CRITICAL)  # it says goodbye on a stream that is closed by now
         for server in list(SubprocessASGIServer._instances.values()):
             server.stop()
 
