@@ -37,7 +37,9 @@ FRACTIONS = st.one_of(
     st.integers(-3, 3).map(float), st.integers(-(2**12), 2**12).map(lambda k: k / 2**10), st.just(np.nan)
 )
 # Finite values stay where the square of a difference is finite; beyond that the corrected tests are not defined.
-EXTREMES = st.one_of(FRACTIONS, st.floats(width=32), st.floats(-1e150, 1e150), st.sampled_from([np.inf, -np.inf, 5e-324]))
+EXTREMES = st.one_of(
+    FRACTIONS, st.floats(width=32), st.floats(-1e150, 1e150), st.sampled_from([np.inf, -np.inf, 5e-324])
+)
 
 
 def tables(elements: st.SearchStrategy[float], least: int = 3) -> st.SearchStrategy[np.ndarray]:
