@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -45,13 +44,16 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Run the whole job on an invented world whose truth is known, and score the result against it."""
+    from flows.server import own_server
     from smcloud.sample.demo import SEED, prepare_demo
 
     began = time.perf_counter()
     inputs = out.absolute().with_name(f"{out.absolute().name}-inputs")
-    config, truth = prepare_demo(inputs, out.absolute(), SEED if seed is None else seed, resolution)
-    written = time.perf_counter() - began
-    result = _run(config, truth=str(truth))
+    # Where there is no store yet a run is sure to follow, and its server comes up while the world is written.
+    with nullcontext() if out.exists() else own_server():
+        config, truth = prepare_demo(inputs, out.absolute(), SEED if seed is None else seed, resolution)
+        written = time.perf_counter() - began
+        result = _run(config, truth=str(truth))
     result["seconds"] = {"sample world": round(written, 2)} | result["seconds"]
     show_run(result, json_)
 
@@ -191,35 +193,22 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
 
             pipeline.report(release, settings.store, truth=truth)
         return published.summary("already published", release, settings.store, {"check": time.perf_counter() - began})
-    from smcloud import pipeline
+    from flows.server import own_server, wait_for_server
 
-    pipeline.check(settings)  # a bad input ends here, before Prefect starts
-    with tempfile.TemporaryDirectory(prefix="smcloud-prefect-", ignore_cleanup_errors=True) as home:
-        _prefect_environment(home)
-        log.info("starting Prefect ...")
+    with own_server():
         start = time.perf_counter()
+        from smcloud import pipeline
+
+        pipeline.check(settings)  # a bad input ends here, before Prefect is needed
+        log.info("starting Prefect ...")
         from flows.pipeline import run as flow
 
         quiet()  # again: Prefect sets levels when it is imported
+        wait_for_server()
         result: dict[str, Any] = flow(str(config), truth)
         total = time.perf_counter() - start
     result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
     return result
-
-
-def _prefect_environment(home: str) -> None:
-    """A Prefect of its own for runs in this process, so that two runs never share a database file."""
-    if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", home)
-    for key, value in {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_CLIENT_MAX_RETRIES": "2",
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_LOGGING_TO_API_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    }.items():
-        os.environ.setdefault(key, value)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
