@@ -26,8 +26,7 @@ from smcloud.stats._kernels import (
     fill,
 )
 from smcloud.stats._rank_formulas import score
-from smcloud.stats._sen_search import median_slope, room_for
-from smcloud.stats._sorting import IntArray, count_pairs, mid_ranks
+from smcloud.stats._sorting import IntArray, mid_ranks
 from smcloud.stats.status import CONSTANT, EMPTY, NOT_CORRECTED, OK, TOO_SHORT
 
 TIE_TOLERANCE = 1e-12
@@ -91,32 +90,36 @@ def _variance(values: FloatArray) -> float:
 
 
 @jit
-def _vctfpw_slope(
+def _vctfpw_series(
     values: FloatArray, rest: FloatArray, times: FloatArray, places: IntArray, slope: float, r1: float, removed: bool,
-    work: FloatArray, orders: IntArray, room: FloatArray,
-) -> float:  # fmt: skip
-    """Sen slope of the variance-corrected trend-free pre-whitened series."""
-    n, m = rest.size, 0
-    series, at = work[6], work[7]
+    series: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    """Write the variance-corrected trend-free pre-whitened series on the axis; ``series`` is work space."""
+    n, m, first = rest.size, 0, 0
     for i in range(n):
         if not removed or (i > 0 and places[i] == places[i - 1] + 1):
-            series[m], at[m] = rest[i] - r1 * rest[i - 1] if removed else rest[i], times[i]
+            series[m] = rest[i] - r1 * rest[i - 1] if removed else rest[i]
+            first = i if m == 0 else first
             m += 1
-    series, at = series[:m], at[:m]
-    spread = _variance(series)
+    spread = _variance(series[:m])
     ratio = _variance(values) / spread if spread > 0 else 1.0
     corrected = slope / math.sqrt((1 + r1) / (1 - r1)) if r1 > 0 else slope
-    for i in range(m):
-        series[i] = series[i] * ratio + corrected * (at[i] - at[0])
-    falling, level, _ = count_pairs(series, work, orders)
-    return median_slope(series, at, falling, level, work, orders, room)
+    m = 0
+    for i in range(n):
+        if not removed or (i > 0 and places[i] == places[i - 1] + 1):
+            out[places[i]] = series[m] * ratio + corrected * (times[i] - times[first])
+            m += 1
 
 
 @jit
-def _variant(
-    series: FloatArray, t: FloatArray, method: int, min_valid: int, lags: int, z: float, significant: bool,
-    places: IntArray, valid: BoolArray, work: FloatArray, orders: IntArray, room: FloatArray, out: FloatArray,
-) -> int:  # fmt: skip
+def _samples(
+    series: FloatArray, t: FloatArray, slope: float, min_valid: int, places: IntArray, valid: BoolArray,
+    work: FloatArray, out: FloatArray,
+) -> tuple[int, int, float]:  # fmt: skip
+    """The status of a series, its number of samples, and what counts as noise in its residuals.
+
+    Samples, their times and their residuals from the Sen line go to ``work[8]``, ``work[9]`` and ``work[10]``.
+    """
     n, low, high, t_largest = 0, math.inf, -math.inf, 0.0
     values, times, rest = work[8], work[9], work[10]
     for i in range(series.size):
@@ -125,31 +128,48 @@ def _variant(
             values[n], times[n], places[n] = series[i], t[i], i
             low, high, t_largest = min(low, series[i]), max(high, series[i]), max(t_largest, abs(t[i]))
             n += 1
-    values, times, rest = values[:n], times[:n], rest[:n]
     fill(out, math.nan)
     out[4] = n
     if n < min_valid:
-        return EMPTY if n == 0 else TOO_SHORT
+        return EMPTY if n == 0 else TOO_SHORT, n, 0.0
     if low == high:
         out[0], out[1], out[3], out[5] = 0.0, 0.0, 0.0, 0.0
-        return CONSTANT
-    white, on_axis, one = work[11], work[4], np.empty(4)
-    slope, noise = 0.0, 0.0
-    if method != PREWHITENING:
-        falling, level = score(values, work, orders, one)
-        slope = median_slope(values, times, falling, level, work, orders, room)
-        noise = TIE_TOLERANCE * (max(abs(low), abs(high)) + abs(slope) * t_largest)
-        for i in range(n):
-            rest[i] = values[i] - slope * (times[i] - times[0])
-    if method in (HAMED_RAO, YUE_WANG):
-        for column in range(4):
-            out[column] = one[column]
-        factor = _variance_factor(method, rest, places, valid, noise, lags, z, work, orders)
-        if factor <= 0:
-            return NOT_CORRECTED
-        out[1] *= factor
-        out[3] = (out[0] - np.sign(out[0])) / math.sqrt(out[1])
-        return OK
+        return CONSTANT, n, 0.0
+    for i in range(n):
+        rest[i] = values[i] - slope * (times[i] - times[0])
+    return OK, n, TIE_TOLERANCE * (max(abs(low), abs(high)) + abs(slope) * t_largest)
+
+
+@kernel(ROWS, LINE, LINE, nb.int64, nb.int64, nb.int64, nb.float64, COLUMNS, FLAGS)
+def corrected(
+    rows: FloatArray, t: FloatArray, slopes: FloatArray, method: int, min_valid: int, lags: int, z: float,
+    out: FloatArray, status: ByteArray,
+) -> None:  # fmt: skip
+    """Hamed-Rao and Yue-Wang. Columns: S, Var S, tau-b, Z, n, and one not used. ``t`` ascends; ``slopes`` are the Sen
+    slopes of the rows, ``z`` is the normal quantile of the tests."""
+    steps = t.size
+    places, valid = np.empty(steps, np.int64), np.empty(steps, np.bool_)
+    work, orders = np.empty((11, steps)), np.empty((2, steps), np.int64)
+    for cell in range(rows.shape[0]):
+        row = out[cell]
+        status[cell], n, noise = _samples(rows[cell], t, slopes[cell], min_valid, places, valid, work, row)
+        if status[cell] != OK:
+            continue
+        score(work[8, :n], work, orders, row)
+        factor = _variance_factor(method, work[10, :n], places, valid, noise, lags, z, work, orders)
+        if factor > 0:
+            row[1] *= factor
+            row[3] = (row[0] - np.sign(row[0])) / math.sqrt(row[1])
+        else:
+            status[cell] = NOT_CORRECTED
+
+
+@jit
+def _prewhitened(
+    n: int, noise: float, slope: float, method: int, z: float, significant: bool, places: IntArray, valid: BoolArray,
+    work: FloatArray, orders: IntArray, one: FloatArray, series: FloatArray, out: FloatArray,
+) -> int:  # fmt: skip
+    values, times, rest, white, on_axis = work[8, :n], work[9, :n], work[10, :n], work[11], work[4]
     neighbours = 0
     for i in range(1, n):
         neighbours += places[i] == places[i - 1] + 1
@@ -181,24 +201,26 @@ def _variant(
                 out[column] = one[column]
     if method == THREE_PW:
         if removed and not straight:
-            out[5] = _vctfpw_slope(
-                values, rest, times, places, slope, r1_of_rest, removed_from_rest, work, orders, room
-            )  # fmt: skip
+            _vctfpw_series(values, rest, times, places, slope, r1_of_rest, removed_from_rest, white, series)
         else:
             out[5] = slope
     return OK if out[1] > 0 else CONSTANT
 
 
-@kernel(ROWS, LINE, nb.int64, nb.int64, nb.int64, nb.float64, nb.boolean, COLUMNS, FLAGS)
-def variants(
-    rows: FloatArray, t: FloatArray, method: int, min_valid: int, lags: int, z: float, significant: bool,
-    out: FloatArray, status: ByteArray,
+@kernel(ROWS, LINE, LINE, nb.int64, nb.int64, nb.float64, nb.boolean, COLUMNS, COLUMNS, FLAGS)
+def prewhitened(
+    rows: FloatArray, t: FloatArray, slopes: FloatArray, method: int, min_valid: int, z: float, significant: bool,
+    series: FloatArray, out: FloatArray, status: ByteArray,
 ) -> None:  # fmt: skip
-    """Columns: S, Var S, tau-b, Z, n, slope (of 3PW only). ``t`` ascends; ``z`` is the normal quantile of the tests."""
+    """The tests after pre-whitening. Columns and arguments as for :func:`corrected`, and as the last column of 3PW its
+    slope; it is NaN where the series whose slope it is stands in the row of ``series``, which is all NaN at first."""
     steps = t.size
-    places, valid, room = np.empty(steps, np.int64), np.empty(steps, np.bool_), np.empty(room_for(steps))
-    work, orders = np.empty((12, steps)), np.empty((2, steps), np.int64)
+    places, valid = np.empty(steps, np.int64), np.empty(steps, np.bool_)
+    work, orders, one = np.empty((12, steps)), np.empty((2, steps), np.int64), np.empty(4)
     for cell in range(rows.shape[0]):
-        status[cell] = _variant(
-            rows[cell], t, method, min_valid, lags, z, significant, places, valid, work, orders, room, out[cell]
-        )  # fmt: skip
+        slope, row = slopes[cell], out[cell]
+        status[cell], n, noise = _samples(rows[cell], t, slope, min_valid, places, valid, work, row)
+        if status[cell] == OK:
+            status[cell] = _prewhitened(
+                n, noise, slope, method, z, significant, places, valid, work, orders, one, series[cell], row
+            )  # fmt: skip

@@ -37,6 +37,8 @@ from smcloud.stats.status import CONSTANT, OK
 # Lengths from which the algorithm for long series is faster, measured.
 LONG_FOR_SCORES = 200
 LONG_FOR_SLOPES = 30
+# A normal quantile whose limits lie beyond all slopes, so that none is searched for.
+NO_LIMITS = 1e9
 
 
 def mann_kendall(series: Block, t: FloatArray, min_valid: int, out: FloatArray, status: ByteArray) -> None:
@@ -59,6 +61,13 @@ def theil_sen(
     else:
         for cells, rows in row_tiles(series):
             slopes_of_rows(rows, t, min_valid, z, interpolated, ALL_PAIRS_BELOW, out[cells], status[cells])
+
+
+def sen_slopes(series: Block, t: FloatArray) -> FloatArray:
+    """The slopes alone, of every series with two samples; else NaN."""
+    out, status = np.empty((series.shape[0], 5)), np.empty(series.shape[0], np.uint8)
+    theil_sen(series, t, 2, NO_LIMITS, False, out, status)
+    return np.ascontiguousarray(out[:, 0])
 
 
 @kernel(ROWS, LINE, nb.int64, COLUMNS, FLAGS)

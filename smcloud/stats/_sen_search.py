@@ -83,19 +83,6 @@ def slopes_of_ranks(
 
 
 @jit
-def median_slope(
-    values: FloatArray, times: FloatArray, falling: int, level: int, work: FloatArray, orders: IntArray,
-    room: FloatArray,
-) -> float:  # fmt: skip
-    """The Theil-Sen slope alone; arguments as for :func:`slopes_of_ranks`."""
-    pairs = values.size * (values.size - 1) // 2
-    ranks, found = np.empty(2, np.int64), np.empty(2)
-    ranks[0], ranks[1] = (pairs - 1) // 2, pairs // 2
-    slopes_of_ranks(values, times, ranks, falling, level, ALL_PAIRS_BELOW, work, orders, room, found)
-    return found[0] if pairs % 2 else (found[0] + found[1]) / 2
-
-
-@jit
 def room_for(n: int) -> int:
     """Size of the room for slopes of a series of ``n`` samples or fewer."""
     return max(ROOM * n, DRAWN)

@@ -204,13 +204,20 @@ def _variant(
 ) -> tuple[Block, ...]:
     from scipy.special import ndtri
 
-    from smcloud.stats import _mk_kernels
+    from smcloud.stats import _mk_kernels, _rank_kernels
 
     rows = as_rows(values)
     out, status = np.empty((len(rows), 6)), np.empty(len(rows), np.uint8)
     number = METHODS.index(method) - 1
     z = -float(ndtri(alpha / 2))
-    _mk_kernels.variants(rows, t, number, min_valid, lags, z, significant, out, status)
+    slopes = np.zeros(len(rows)) if method == "prewhitening" else _rank_kernels.sen_slopes(rows, t)
+    if method in DEFAULT_LAGS:
+        _mk_kernels.corrected(rows, t, slopes, number, min_valid, lags, z, out, status)
+    else:
+        series = np.full(rows.shape if method == "3pw" else (len(rows), 0), np.nan)
+        _mk_kernels.prewhitened(rows, t, slopes, number, min_valid, z, significant, series, out, status)
+    if method == "3pw":
+        out[:, 5] = np.where(np.isnan(out[:, 5]), _rank_kernels.sen_slopes(series, t), out[:, 5])
     return _columns(out if method == "3pw" else out[:, :5], status, values.shape[:-1])
 
 

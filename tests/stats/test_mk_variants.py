@@ -15,6 +15,7 @@ from scipy import stats
 
 from smcloud.errors import CalendarError, ConfigurationError
 from smcloud.stats import mann_kendall
+from smcloud.stats.significance import _variant
 
 VARIANTS = ("hamed_rao", "yue_wang", "prewhitening", "tfpw", "3pw")
 REVERSIBLE = ("original", "hamed_rao", "yue_wang")
@@ -229,12 +230,9 @@ def test_reference_prewhitening(folder: Path) -> None:
     tfpw = mann_kendall(da, method="tfpw", r1="significant")
     valid = reference["TFPW_Y"].notna().to_numpy()
     assert (tfpw.s, tfpw.var_s) == score(reference["TFPW_Y"][valid].tolist())
-    from smcloud.stats import _mk_kernels
-
-    out, status = np.empty((1, 6)), np.empty(1, np.uint8)
-    _mk_kernels.variants(values[None], t, _mk_kernels.THREE_PW, 3, 0, 1.959963984540054, True, out, status)
+    columns = _variant(values[None], t=t, method="3pw", alpha=0.05, min_valid=3, lags=0, significant=True)
     vctfpw = reference["VCTFPW"].to_numpy()
-    np.testing.assert_allclose(out[0, 5], sen(vctfpw[valid].tolist(), t[valid].tolist()), rtol=1e-12)
+    np.testing.assert_allclose(columns[5], sen(vctfpw[valid].tolist(), t[valid].tolist()), rtol=1e-12)
     # The reference takes Pearson's r of the pairs for r1; with it our formula gives its series.
     x = values - np.nanmean(values)
     both = np.isfinite(x[1:] * x[:-1])

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, theilslopes
 
-from smcloud.stats import _mk_kernels, _rank_kernels, _sen_search, _sorting, mann_kendall, theil_sen
+from smcloud.stats import _rank_kernels, _sen_search, _sorting, mann_kendall, theil_sen
+from smcloud.stats.significance import _variant
 
 
 def from_python(helper):
@@ -103,9 +104,8 @@ def test_the_variants_have_the_same_median() -> None:
     """Where nothing is removed, the slope of 3PW is the Sen slope."""
     for seed, n in enumerate((9, 40, 300)):
         x, t = make("rounded", n, 3 * seed)
-        out, status = np.empty((1, 6)), np.empty(1, np.uint8)
-        _mk_kernels.variants(x[None], t, _mk_kernels.THREE_PW, 3, 0, 1e9, True, out, status)
-        assert out[0, 5] == theilslopes(x, t).slope
+        columns = _variant(x[None], t=t, method="3pw", alpha=1e-300, min_valid=3, lags=0, significant=True)
+        assert columns[5] == theilslopes(x, t).slope
 
 
 @settings(max_examples=200, deadline=None)
