@@ -33,7 +33,9 @@ def _local(config: Cluster) -> Iterator[Client]:
     import dask
 
     level = dask.config.get("logging.distributed", "warning")
-    dask.config.set({"logging.distributed": level})  # read when distributed is imported
+    # Read when distributed is imported. Its profiler walks the stacks of compilers in this process, hundred times a
+    # second, and costs a tenth of the first run.
+    dask.config.set({"logging.distributed": level, "distributed.worker.profile.enabled": False})
     from distributed import Client, LocalCluster
 
     threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1

@@ -1,9 +1,7 @@
 """Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
 
-import logging
 import os
-import sys
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +10,7 @@ import pytest
 import xarray as xr
 import yaml
 
-# Prefect reads these when it is imported: its files stay out of the user's home, and its server may start slowly.
-os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="smcloud-test-prefect-"))
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+from flows.server import own_server
 
 ROLES = {
     "soil_moisture": ("m3 m-3", "mean", (0, 1)),
@@ -26,16 +21,20 @@ ROLES = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_server_is_left():
-    """The server that Prefect started for the flows of this process ends with the tests."""
-    yield
-    if "prefect.server.api.server" in sys.modules:
-        from prefect.server.api.server import SubprocessASGIServer
+_server = ExitStack()
 
-        logging.disable(logging.CRITICAL)  # it says goodbye on a stream that is closed by now
-        for server in list(SubprocessASGIServer._instances.values()):
-            server.stop()
+
+def pytest_sessionstart(session):
+    """One Prefect server for the flows of all test processes, and of the commands that they start.
+
+    Prefect reads where it is when it is imported, so this comes before the tests are.
+    """
+    _server.enter_context(own_server())
+
+
+def pytest_sessionfinish(session):
+    """The server ends with the tests."""
+    _server.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,30 @@
+"""A server of the run's own comes up, answers, and is gone afterwards."""
+
+import os
+import urllib.request
+
+import pytest
+
+from flows.server import own_server, wait_for_server
+from smcloud.errors import UnreachableError
+
+
+def test_it_ends_with_its_context(monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL")
+    with own_server():
+        wait_for_server()
+        url = os.environ["PREFECT_API_URL"]
+        with urllib.request.urlopen(f"{url}/health") as answer:
+            assert answer.read() == b"true"
+    assert "PREFECT_API_URL" not in os.environ
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    with pytest.raises(UnreachableError, match="does not answer") as caught:
+        wait_for_server()
+    assert "refused" in caught.value.found
+
+
+def test_a_server_that_is_named_is_used():
+    url = os.environ["PREFECT_API_URL"]
+    with own_server():
+        assert os.environ["PREFECT_API_URL"] == url
+    assert os.environ["PREFECT_API_URL"] == url
