@@ -203,12 +203,24 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
         log.info("starting Prefect ...")
         from flows.pipeline import run as flow
 
+        _import_ahead()
         quiet()  # again: Prefect sets levels when it is imported
         wait_for_server()
         result: dict[str, Any] = flow(str(config), truth)
         total = time.perf_counter() - start
     result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
     return result
+
+
+def _import_ahead() -> None:
+    """Import what the stages will need, while Prefect's server comes up on another core."""
+    from importlib import import_module
+
+    from smcloud.cluster import load_distributed
+
+    load_distributed()
+    for name in ("xskillscore", "intake", "matplotlib.figure"):
+        import_module(name)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

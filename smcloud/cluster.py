@@ -30,12 +30,7 @@ def open_cluster(config: Cluster) -> Iterator[Client]:
 
 @contextmanager
 def _local(config: Cluster) -> Iterator[Client]:
-    import dask
-
-    level = dask.config.get("logging.distributed", "warning")
-    # Read when distributed is imported. Its profiler walks the stacks of compilers in this process, hundred times a
-    # second, and costs a tenth of the first run.
-    dask.config.set({"logging.distributed": level, "distributed.worker.profile.enabled": False})
+    load_distributed()
     from distributed import Client, LocalCluster
 
     threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1
@@ -51,6 +46,16 @@ def _local(config: Cluster) -> Iterator[Client]:
         Client(cluster) as client,
     ):
         yield client
+
+
+def load_distributed() -> None:
+    """Import distributed with our settings: it reads some of them only then."""
+    import dask
+
+    # Its profiler walks the stacks of the compilers in this process, a hundred times a second: a tenth of a first run.
+    level = dask.config.get("logging.distributed", "warning")
+    dask.config.set({"logging.distributed": level, "distributed.worker.profile.enabled": False})
+    import distributed  # noqa: F401
 
 
 @contextmanager
