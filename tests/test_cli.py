@@ -149,7 +149,7 @@ def test_a_lost_chunk_of_a_complete_source_is_not_taken_for_missing_values(
         path.unlink()
     code, out, err = call(capsys, "ingest", config, "--json")
     error = json.loads(out)
-    assert (code, error["code"]) == expected
+    assert (code, error["code"]) == expected, error
     assert "lai" in error["where"] and "Traceback" not in err
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
