@@ -114,10 +114,10 @@ def test_files_are_parts_and_known_ones_are_not_opened(parts, tmp_path):
     assert parts("{{ CATALOG_DIR }}/*.nc", "netcdf", spans=known)[1] == known
 
 
-def test_objects_of_a_store_count_by_their_etag(parts, bucket, monkeypatch):
+def test_objects_of_a_store_count_by_their_etag(parts, s3_endpoint, monkeypatch):
     import s3fs
 
-    options = {"client_kwargs": {"endpoint_url": bucket}}
+    options = {"client_kwargs": {"endpoint_url": s3_endpoint}}
     fs = s3fs.S3FileSystem(**options)
     fs.mkdir("sources")
 
@@ -137,21 +137,3 @@ def test_objects_of_a_store_count_by_their_etag(parts, bucket, monkeypatch):
     # Too many to list: only the layout is known, and growth is still seen.
     monkeypatch.setattr("smcloud.source_state.LISTED_OBJECTS", 2)
     assert parts("s3://sources/a.zarr", options=options).chunks["sm"].digests == ("", "", "")
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """The address of an S3 server in this process."""
-    import s3fs
-    from moto.server import ThreadedMotoServer
-
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    s3fs.S3FileSystem.clear_instance_cache()

@@ -104,14 +104,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 
 @pytest.fixture
-def bucket(environment: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(s3_endpoint: str, environment: pytest.MonkeyPatch) -> str:
     import s3fs
-    from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    environment.setenv("AWS_ENDPOINT_URL", s3_endpoint)
     s3fs.S3FileSystem().mkdir("bucket")
-    yield "bucket"
-    server.stop()
+    return "bucket"

@@ -146,35 +146,28 @@ def test_an_axis_that_does_not_fit_in_memory_is_refused(repository, opened, hour
         opened(hourly(group="huge"))
 
 
-def test_an_anonymous_bucket_with_an_endpoint_of_its_own(monkeypatch, opened, hourly, catalog):
+def test_an_anonymous_bucket_with_an_endpoint_of_its_own(s3_endpoint, monkeypatch, opened, hourly, catalog):
     import boto3
-    from moto.server import ThreadedMotoServer
 
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
-        client = boto3.client(
-            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-        )
-        client.create_bucket(Bucket="earth")
-        storage = icechunk.s3_storage(
-            bucket="earth", prefix="icechunkV2", region="us-east-1", endpoint_url=endpoint, allow_http=True,
-            force_path_style=True, access_key_id="a", secret_access_key="b",
-        )  # fmt: skip
-        commit(icechunk.Repository.create(storage), era5(hours=48))
-        options = {"anon": True, "client_kwargs": {"region_name": "us-east-1", "endpoint_url": endpoint}}
-        source = hourly("s3://earth/icechunkV2", storage_options=options)
-        with pytest.raises(UnreachableError):
-            opened(source)  # the bucket is private still
-        everyone = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::earth/*"}
-        client.put_bucket_policy(Bucket="earth", Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]}))
-        xr.testing.assert_identical(opened(source).load(), era5(hours=48))
-        assert len(source_state(catalog(source=source), "source")) == 16
-    finally:
-        server.stop()
+    client = boto3.client(
+        "s3", endpoint_url=s3_endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    client.create_bucket(Bucket="earth")
+    storage = icechunk.s3_storage(
+        bucket="earth", prefix="icechunkV2", region="us-east-1", endpoint_url=s3_endpoint, allow_http=True,
+        force_path_style=True, access_key_id="a", secret_access_key="b",
+    )  # fmt: skip
+    commit(icechunk.Repository.create(storage), era5(hours=48))
+    options = {"anon": True, "client_kwargs": {"region_name": "us-east-1", "endpoint_url": s3_endpoint}}
+    source = hourly("s3://earth/icechunkV2", storage_options=options)
+    with pytest.raises(UnreachableError):
+        opened(source)  # the bucket is private still
+    everyone = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::earth/*"}
+    client.put_bucket_policy(Bucket="earth", Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]}))
+    xr.testing.assert_identical(opened(source).load(), era5(hours=48))
+    assert len(source_state(catalog(source=source), "source")) == 16
 
 
 def test_the_public_entry_reads_anonymously_from_us_east_1(monkeypatch):
