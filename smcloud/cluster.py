@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from smcloud.config import Cluster
 from smcloud.errors import UnreachableError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Worker
 
 LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
 
@@ -26,6 +27,26 @@ def open_cluster(config: Cluster) -> Iterator[Client]:
     """
     with _local(config) if config.kind == "local" else _gateway(config) as client:
         yield client
+
+
+def settle(seconds: float = 60.0) -> None:
+    """Return when no worker of the current client runs a task any more, or after ``seconds``.
+
+    A computation ends for its caller at the first error, while other tasks, which nobody waits for, still write.
+    """
+    from distributed import default_client
+
+    try:
+        client = default_client()
+    except ValueError:  # no cluster
+        return
+    end = time.monotonic() + seconds
+    while any(client.run(_running).values()) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _running(dask_worker: Worker) -> int:
+    return dask_worker.state.executing_count
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from smcloud import products as science
 from smcloud import published, refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
+from smcloud.cluster import settle
 from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.cube import (
     Source,
@@ -29,7 +30,7 @@ from smcloud.cube import (
     provisional_flags,
     resolve_months,
 )
-from smcloud.errors import NothingPublishedError, SmcloudError, SourceReadError, TooFewYearsError
+from smcloud.errors import NothingPublishedError, SmcloudError, SourceReadError, TooFewYearsError, UnreachableError
 from smcloud.source_state import file_spans
 from smcloud.store import Store
 
@@ -131,7 +132,10 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
             source = sources[role]
             judge(role, counters, source.spec.valid_range, source.spec.units, source.where)
     except SmcloudError:
-        stores.discard(store, path)
+        settle()
+        # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it.
+        with suppress(UnreachableError):
+            stores.discard(store, path)
         raise
     stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(job.made_from), copied)
     return _cube_record(job, "built" if change is None else "refreshed", change)

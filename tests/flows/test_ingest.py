@@ -1,20 +1,9 @@
-"""The ingest flow on a real in-process Prefect server: built, refreshed, already there."""
+"""The ingest flow on a real Prefect server: built, refreshed, already there."""
 
 import json
 
-import pytest
-from prefect.testing.utilities import prefect_test_harness
-
 from flows import ingest as flow_module
 from smcloud.errors import UnreachableError
-
-pytestmark = pytest.mark.xdist_group("prefect")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect_server():
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 def test_the_flow_builds_then_refreshes_then_has_nothing_to_do(small_world, monkeypatch):

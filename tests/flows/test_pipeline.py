@@ -1,21 +1,12 @@
-"""The flow on a real in-process Prefect server: what it returns, retries and refuses."""
+"""The flow on a real Prefect server: what it returns, retries and refuses."""
 
 import json
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from flows import pipeline as flow_module
 from smcloud import pipeline
 from smcloud.errors import RangeError, UnreachableError
-
-pytestmark = pytest.mark.xdist_group("prefect")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect_server():
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 def test_the_flow_publishes_then_finds_its_work_done(small_world):
