@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -39,14 +40,17 @@ def lon_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_arra
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> scipy.sparse.csr_array:
+    """(len(b) - 1, len(a) - 1) widths shared by the cells between the edges ``a`` and those between ``b``."""
     import scipy.sparse
 
-    low = np.maximum(a[None, :-1], b[:-1, None])
-    high = np.minimum(a[None, 1:], b[1:, None])
-    width = np.clip(high - low, 0.0, None)
+    cuts = np.union1d(a, b)
+    width, middle = np.diff(cuts), (cuts[1:] + cuts[:-1]) / 2
+    source, target = np.searchsorted(a, middle) - 1, np.searchsorted(b, middle) - 1
+    inside = (source >= 0) & (source < len(a) - 1) & (target >= 0) & (target < len(b) - 1)
     # Edges that agree but for rounding must not make a sliver of a cell.
-    width[width < 1e-9 * np.abs(np.diff(b)).max()] = 0.0
-    return scipy.sparse.csr_array(width)
+    inside &= width >= 1e-9 * np.abs(np.diff(b)).max()
+    cells = (target[inside], source[inside])
+    return scipy.sparse.csr_array((width[inside], cells), shape=(len(b) - 1, len(a) - 1))
 
 
 def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: float = 0.5) -> xr.DataArray:
@@ -58,23 +62,16 @@ def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: 
     """
     if same_grid(da, lat, lon):
         return da.astype(np.float64).assign_coords(lat=lat, lon=lon)
+    da = da.transpose(..., "lat", "lon")
     weights_lat = lat_overlap(da["lat"].values, lat)
     weights_lon = lon_overlap(da["lon"].values, lon)
-    area_lat = np.diff(np.sin(np.radians(lat_edges(lat))))
-    area = area_lat[:, None] * np.diff(edges(lon))[None, :]
-    out = xr.apply_ufunc(
-        _mean,
-        da.chunk({"lat": -1, "lon": -1}) if da.chunks else da,
-        kwargs={"weights_lat": weights_lat, "weights_lon": weights_lon, "area": area, "share": min_valid_share},
-        input_core_dims=[["lat", "lon"]],
-        output_core_dims=[["lat", "lon"]],
-        exclude_dims={"lat", "lon"},
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"lat": len(lat), "lon": len(lon)}},
-        keep_attrs=True,
-    )
-    return out.assign_coords(lat=lat, lon=lon)
+    area = np.outer(np.diff(np.sin(np.radians(lat_edges(lat)))), np.diff(edges(lon)))
+    if not da.chunks:
+        data = _mean(da.data, weights_lat, weights_lon, area, min_valid_share)
+    else:
+        data = _blocks(da, lat, lon, weights_lat, weights_lon, area, min_valid_share)
+    coords = {name: c for name, c in da.coords.items() if not {"lat", "lon"} & set(c.dims)}
+    return xr.DataArray(data, dims=da.dims, coords=coords | {"lat": lat, "lon": lon}, name=da.name, attrs=da.attrs)
 
 
 def regrid_classes(da: xr.DataArray, classes: Sequence[int], lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
@@ -113,6 +110,57 @@ def same_grid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray) -> bool:
     return all(len(a) == len(b) and bool(np.allclose(a, b, rtol=0, atol=1e-6)) for a, b in pairs)
 
 
+def _blocks(
+    da: xr.DataArray,
+    lat: np.ndarray,
+    lon: np.ndarray,
+    weights_lat: scipy.sparse.csr_array,
+    weights_lon: scipy.sparse.csr_array,
+    area: np.ndarray,
+    share: float,
+) -> Any:
+    """One block of the target for each chunk of the source, from that chunk and the neighbours' margins alone.
+
+    The rows and columns of a window keep their order, so the sums are those of the whole grid, bit by bit.
+    """
+    import dask.array
+
+    rows = _windows(da["lat"].values, da.chunksizes["lat"], lat, weights_lat)
+    columns = _windows(da["lon"].values, da.chunksizes["lon"], lon, weights_lon)
+    grid = []
+    for target_rows, source_rows in rows:
+        line = []
+        for target_columns, source_columns in columns:
+            window = da.data[..., source_rows, :][..., source_columns].rechunk({-2: -1, -1: -1})
+            block = window.map_blocks(
+                _mean,
+                weights_lat[target_rows][:, source_rows],
+                weights_lon[target_columns][:, source_columns],
+                area[target_rows, target_columns],
+                share,
+                chunks=(*window.chunks[:-2], *((part.stop - part.start,) for part in (target_rows, target_columns))),
+                dtype=np.float64,
+            )
+            line.append(block)
+        grid.append(line)
+    return dask.array.block(grid)
+
+
+def _windows(
+    centres: np.ndarray, chunks: tuple[int, ...], target: np.ndarray, weights: scipy.sparse.csr_array
+) -> list[tuple[slice, np.ndarray | slice]]:
+    """Parts of a target axis that end where the source's chunks do, each with the source cells it needs."""
+    ends = np.searchsorted(target, edges(centres)[np.cumsum(chunks)])
+    ends[-1] = len(target)
+    parts = []
+    for start, stop in pairwise([0, *(int(end) for end in np.unique(ends[ends > 0]))]):
+        cells = np.unique(weights[start:stop].indices) if weights[start:stop].nnz else np.zeros(1, int)
+        first, last = int(cells[0]), int(cells[-1]) + 1
+        # A part on the date line needs both ends of the axis: a list, in the axis' order.
+        parts.append((slice(start, stop), slice(first, last) if last - first == cells.size else cells))
+    return parts
+
+
 def _mean(
     x: np.ndarray,
     weights_lat: scipy.sparse.csr_array,
@@ -120,19 +168,27 @@ def _mean(
     area: np.ndarray,
     share: float,
 ) -> np.ndarray:
-    valid = np.isfinite(x)
-    total = _apply(np.where(valid, x, 0.0).astype(np.float64), weights_lat, weights_lon)
-    weight = _apply(valid.astype(np.float64), weights_lat, weights_lon)
+    total, weight = _along_lon(_along_lat(x, weights_lat), weights_lon)
     enough = (weight > 0) & (weight >= (share - 1e-9) * area)
     return np.where(enough, total / np.where(enough, weight, 1.0), np.nan)
 
 
-def _apply(x: np.ndarray, weights_lat: scipy.sparse.csr_array, weights_lon: scipy.sparse.csr_array) -> np.ndarray:
-    lead = x.shape[:-2]
-    flat = x.reshape(-1, *x.shape[-2:])
-    n, _, columns = flat.shape
-    rows = weights_lat @ flat.transpose(1, 0, 2).reshape(flat.shape[1], n * columns)
-    rows = rows.reshape(-1, n, columns)
-    out = weights_lon @ rows.transpose(2, 0, 1).reshape(columns, -1)
-    out = out.reshape(weights_lon.shape[0], weights_lat.shape[0], n).transpose(2, 1, 0)
-    return out.reshape(*lead, weights_lat.shape[0], weights_lon.shape[0])
+def _along_lat(x: np.ndarray, weights: scipy.sparse.csr_array) -> np.ndarray:
+    """(2, ..., target lat, lon): weighted sums of what is valid, and the weights; row by row, to stay in the cache."""
+    sums = np.zeros((2, *x.shape[:-2], weights.shape[0], x.shape[-1]))
+    pair = np.empty((2, *x.shape[:-2], x.shape[-1]))
+    part = np.empty_like(pair)
+    by_source = weights.tocsc()
+    for row in range(x.shape[-2]):
+        values = x[..., row, :]
+        pair[1] = valid = np.isfinite(values)
+        pair[0] = np.where(valid, values, values.dtype.type(0))
+        for k in range(by_source.indptr[row], by_source.indptr[row + 1]):
+            np.multiply(by_source.data[k], pair, out=part)
+            sums[..., by_source.indices[k], :] += part
+    return sums
+
+
+def _along_lon(x: np.ndarray, weights: scipy.sparse.csr_array) -> np.ndarray:
+    out = weights @ np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)
+    return np.ascontiguousarray(out.T).reshape(*x.shape[:-1], weights.shape[0])

@@ -203,6 +203,32 @@ def test_lazy_and_the_same_bits_for_any_chunks_along_time():
         assert out.values.tobytes() == whole.values.tobytes()
 
 
+@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("chunks", [{"lat": 1, "lon": 1}, {"lat": 5, "lon": 7}, {"lat": 4, "lon": -1}, {"lon": 11}])
+def test_the_same_bits_for_any_chunks_in_space(name, chunks):
+    (source_lat, source_lon), target = GRIDS[name]
+    da = noise(source_lat, source_lon, seed=5)
+    da = da.where(np.random.default_rng(6).random(da.shape) > 0.3).assign_attrs(units="K").expand_dims(time=[0])
+    whole, lazy = regrid(da, *target), regrid(da.chunk(chunks), *target)
+    assert max(lazy.data.numblocks) > 1
+    assert lazy.values.tobytes() == whole.values.tobytes()
+    xr.testing.assert_identical(lazy.compute().rename("x"), whole.rename("x"))
+    region = da.isel(lat=slice(3, -4), lon=slice(5, -6))
+    assert regrid(region.chunk(chunks), *target).values.tobytes() == regrid(region, *target).values.tobytes()
+
+
+def test_a_block_needs_its_own_chunk_of_the_source_and_margins():
+    da = noise(*nodes(2)).chunk(lat=13, lon=30)
+    rows, columns = da.data.numblocks
+    out = regrid(da, *global_grid(3))
+    assert out.data.numblocks == (rows, columns) == (7, 6)
+    for block in np.ndindex(rows, columns):
+        graph = out.data.blocks[block].__dask_graph__().cull(out.data.blocks[block].__dask_keys__()[0])
+        read = {key[1:] for key in graph if isinstance(key, tuple) and key[0] == da.data.name}
+        near = {(i, j % columns) for i in range(block[0] - 1, block[0] + 2) for j in range(block[1] - 1, block[1] + 2)}
+        assert block in read <= near
+
+
 def refuse(*args, **kwargs):
     raise AssertionError("something was computed")
 
