@@ -124,18 +124,20 @@ def _blocks(
     The rows and columns of a window keep their order, so the sums are those of the whole grid, bit by bit.
     """
     import dask.array
+    import scipy.sparse
 
     rows = _windows(da["lat"].values, da.chunksizes["lat"], lat, weights_lat)
     columns = _windows(da["lon"].values, da.chunksizes["lon"], lon, weights_lon)
     grid = []
-    for target_rows, source_rows in rows:
+    for target_rows, (source_rows,) in rows:
         line = []
         for target_columns, source_columns in columns:
-            window = da.data[..., source_rows, :][..., source_columns].rechunk({-2: -1, -1: -1})
+            parts = [da.data[..., source_rows, part] for part in source_columns]
+            window = dask.array.concatenate(parts, axis=-1).rechunk({-2: -1, -1: -1})
             block = window.map_blocks(
                 _mean,
-                weights_lat[target_rows][:, source_rows],
-                weights_lon[target_columns][:, source_columns],
+                weights_lat[target_rows, source_rows],
+                scipy.sparse.hstack([weights_lon[target_columns, part] for part in source_columns], "csr"),
                 area[target_rows, target_columns],
                 share,
                 chunks=(*window.chunks[:-2], *((part.stop - part.start,) for part in (target_rows, target_columns))),
@@ -148,16 +150,18 @@ def _blocks(
 
 def _windows(
     centres: np.ndarray, chunks: tuple[int, ...], target: np.ndarray, weights: scipy.sparse.csr_array
-) -> list[tuple[slice, np.ndarray | slice]]:
-    """Parts of a target axis that end where the source's chunks do, each with the source cells it needs."""
+) -> list[tuple[slice, list[slice]]]:
+    """Parts of a target axis that end where the source's chunks do, each with the source cells it needs.
+
+    Those of a part on the date line are two runs of cells, in the axis' order.
+    """
     ends = np.searchsorted(target, edges(centres)[np.cumsum(chunks)])
     ends[-1] = len(target)
     parts = []
     for start, stop in pairwise([0, *(int(end) for end in np.unique(ends[ends > 0]))]):
-        cells = np.unique(weights[start:stop].indices) if weights[start:stop].nnz else np.zeros(1, int)
-        first, last = int(cells[0]), int(cells[-1]) + 1
-        # A part on the date line needs both ends of the axis: a list, in the axis' order.
-        parts.append((slice(start, stop), slice(first, last) if last - first == cells.size else cells))
+        cells = np.unique(weights[start:stop].indices)
+        runs = np.split(cells, np.flatnonzero(np.diff(cells) > 1) + 1) if cells.size else [np.zeros(1, int)]
+        parts.append((slice(start, stop), [slice(int(run[0]), int(run[-1]) + 1) for run in runs]))
     return parts
 
 
