@@ -52,6 +52,7 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     with timed("check", seconds):
         job = STAGES["check"](settings)
+    pipeline.require_years(settings, job)
     release = pipeline.released(job)
     if release is not None:
         if not published.has_report(release, job.store):

@@ -44,7 +44,8 @@ class VariableSpec(Model):
     of a step its time coordinate marks; ``fill`` lists raw values that mean missing where the source has no
     attribute for it; ``scale`` multiplies raw values where the source has no attribute for it (or converts what it
     holds; one that the source states as well is applied once); ``flag``, ``sensor`` and ``uncertainty`` name companion
-    variables; ``legend`` maps class codes to names.
+    variables; ``legend`` maps class codes to names. ``coverage_change`` is the largest share by which the number of
+    cells with a value may differ from the month before; 1 allows anything, months without a value too.
     """
 
     name: str
@@ -60,6 +61,7 @@ class VariableSpec(Model):
     sensor: str | None = None
     uncertainty: str | None = None
     legend: Mapping[int, str] = Field(default_factory=dict)
+    coverage_change: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     @field_validator("name")
     @classmethod

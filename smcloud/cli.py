@@ -84,6 +84,7 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
     began = time.perf_counter()
     settings = load_config(config)
     job = pipeline.check(settings)
+    pipeline.require_years(settings, job)
     release = pipeline.released(job)
     status = "already published"
     if release is None:
@@ -199,7 +200,7 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
         start = time.perf_counter()
         from smcloud import pipeline
 
-        pipeline.check(settings)  # a bad input ends here, before Prefect is needed
+        pipeline.require_years(settings, pipeline.check(settings))  # a bad input ends here, before Prefect is needed
         log.info("starting Prefect ...")
         from flows.pipeline import run as flow
 

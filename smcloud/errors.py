@@ -123,6 +123,18 @@ class NoDataError(SmcloudError):
     code, exit_code = "no-data", 3
 
 
+class CoverageError(SmcloudError):
+    """A month holds suspiciously fewer, or more, values than the month before."""
+
+    code, exit_code = "coverage", 3
+
+
+class ClimatologyError(SmcloudError):
+    """A series repeats itself every year: a fixed climatology, which cannot explain a change."""
+
+    code, exit_code = "climatology", 3
+
+
 class ChunkError(SmcloudError):
     """An array's shape or chunks cannot be worked on as they are."""
 

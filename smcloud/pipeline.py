@@ -61,15 +61,6 @@ def check(config: RunConfig) -> Job:
     catalog = load_catalog(config.catalog)
     sources = open_sources(config, catalog)
     months = resolve_months(config, sources)
-    years = len(months) // 12
-    if years < config.years.min_years:
-        raise TooFewYearsError(
-            "the period has too few years for a trend",
-            where="period",
-            found=f"{years} years, {months[0]} to {months[-1]}",
-            expected=f"at least {config.years.min_years} (years.min_years)",
-            next="lengthen period in the configuration",
-        )
     parts = published.entry_parts(config, catalog)
     inputs = {}
     for role, source in sources.items():
@@ -89,6 +80,19 @@ def check(config: RunConfig) -> Job:
     cube_id = refresh.cube_id(made_from)
     run_id = stores.content_id(config.analysis(), cube_id, published.analysis_code(), published.versions())
     return Job(store.url, cube_id, run_id, period, inputs, published.fingerprint(config, parts), made_from)
+
+
+def require_years(config: RunConfig, job: Job) -> None:
+    """Raises :class:`TooFewYearsError` where the period of ``job`` is too short for a trend; a cube may be short."""
+    years = len(month_range(*job.period)) // 12
+    if years < config.years.min_years:
+        raise TooFewYearsError(
+            "the period has too few years for a trend",
+            where="period",
+            found=f"{years} years, {job.period[0]} to {job.period[1]}",
+            expected=f"at least {config.years.min_years} (years.min_years)",
+            next="lengthen period in the configuration",
+        )
 
 
 def released(job: Job) -> dict[str, Any] | None:
@@ -129,8 +133,8 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
         with _reading(sources):
             _, counted = dask.compute(writes, [piece.counters for piece in pieces.values()])
         for role, counters in add_counters(counted).items():
-            source = sources[role]
-            judge(role, counters, source.spec.valid_range, source.spec.units, source.where)
+            spec = sources[role].spec
+            judge(role, counters, spec.valid_range, spec.units, sources[role].where, spec.coverage_change)
     except SmcloudError:
         settle()
         # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it.

@@ -21,7 +21,7 @@ MAX_CHUNKS = 20_000_000
 def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: str) -> None:
     """Raise where ``ds`` does not hold what the catalog says of it, or holds what cannot be worked on.
 
-    :class:`VariableError` names a variable that is missing, :class:`UnitError` a unit that differs,
+    :class:`VariableError` names a variable that is missing or holds no numbers, :class:`UnitError` a unit that differs,
     :class:`ChunkError` chunks that no memory holds. Only metadata is looked at.
     """
     for spec in variables:
@@ -33,6 +33,14 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
                     found=", ".join(map(str, ds.data_vars)) or "no variable",
                     expected=needed,
                     next="correct metadata.variables of the catalog entry",
+                )
+            if ds[needed].dtype.kind not in "iufb":
+                raise VariableError(
+                    "the values of a source are not numbers",
+                    where=f"{where}: {needed}",
+                    found=ds[needed].dtype,
+                    expected="integers or floating-point numbers",
+                    next="name another variable in the catalog entry, or write the source anew as numbers",
                 )
             _check_chunks(ds[needed], f"{where}: {needed}")
         _check_units(ds[spec.name], spec, f"{where}: {spec.name}")

@@ -33,6 +33,17 @@ def pytest_sessionstart(session):
     _server.enter_context(own_server())
 
 
+# By their time, so that no worker is left with a long one at the end.
+LONG_FILES = [
+    f"test_{name}" for name in ("refresh", "pipeline", "cli", "contract", "scorecard", "score", "cases", "own_data")
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Long files come first; those that take the same fixtures and kernels stay together."""
+    items.sort(key=lambda item: item.path.stem not in LONG_FILES)
+
+
 def pytest_sessionfinish(session):
     """The server ends with the tests."""
     _server.close()

@@ -26,6 +26,7 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
                 where=where,
                 found=", ".join(map(str, da.dims)),
                 expected="latitude and longitude as one-dimensional axes",
+                next="bring the source to a regular latitude-longitude grid first, or correct the names of its axes",
             )
     if extra := sorted({str(dim) for dim in da.dims} - {"time", "lat", "lon"}):
         raise GridError(
@@ -40,7 +41,11 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
     da = da.assign_coords({axis: snap(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")})
     if da["lat"].values[0] < -90 or da["lat"].values[-1] > 90:
         raise GridError(
-            "latitudes lie beyond the poles", where=where, found=f"{da['lat'].values[[0, -1]]}", expected="-90..90"
+            "latitudes lie beyond the poles",
+            where=where,
+            found="{} to {}".format(*da["lat"].values[[0, -1]]),
+            expected="-90..90",
+            next="correct the source's coordinates",
         )
     da["lat"].attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
     da["lon"].attrs = {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}
@@ -52,7 +57,13 @@ def snap(values: np.ndarray, where: str) -> np.ndarray:
     """The even axis that ``values`` (degrees, ascending) lie on within 0.1 % of a step."""
     repeats = values[1:][np.diff(values) == 0]
     if repeats.size:
-        raise GridError("an axis repeats a value", where=where, found=repeats[0], expected="distinct values")
+        raise GridError(
+            "an axis repeats a value",
+            where=where,
+            found=repeats[0],
+            expected="distinct values",
+            next="correct the source's coordinates",
+        )
     if len(values) < 3:
         return values
     step = (values[-1] - values[0]) / (len(values) - 1)

@@ -69,10 +69,12 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
             variables[role] = _static(source, lat, lon)
             counters[role] = checks.count(source.values, source.spec.valid_range)
             continue
-        for name, da in _months(source, source.steps, months, config).items():
+        value, days = monthly(source.values, source.steps, months, source.spec.aggregate == "sum")
+        for name, da in _months(source, source.steps, months, value, days, config).items():
             bits = da.dtype.kind == "i"
             variables[name] = regrid_bits(da, len(SENSORS), lat, lon) if bits else regrid(da, lat, lon, MIN_VALID_AREA)
-        counters[role] = checks.count(source.values.isel(time=source.steps.within(months)), source.spec.valid_range)
+        record = source.values.isel(time=source.steps.within(months))
+        counters[role] = checks.count(record, source.spec.valid_range) | checks.count_months(role, value, days)
     variables = {name: da if da.dtype.kind == "i" else da.astype(np.float32) for name, da in variables.items()}
     xr.align(*variables.values(), join="exact", copy=False)  # what does not fit exactly must not be joined
     ds = xr.Dataset(variables)
@@ -88,11 +90,12 @@ def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, n
     return soil_moisture.values["lat"].values, soil_moisture.values["lon"].values
 
 
-def _months(source: Source, steps: Steps, months: Times, config: RunConfig) -> dict[str, xr.DataArray]:
+def _months(
+    source: Source, steps: Steps, months: Times, value: xr.DataArray, days: xr.DataArray, config: RunConfig
+) -> dict[str, xr.DataArray]:
     """The role's variables on its own grid: for soil moisture its companions too."""
     spec = source.spec
     total = spec.aggregate == "sum"
-    value, days = monthly(source.values, steps, months, total)
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
     if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = days >= config.monthly.min_days

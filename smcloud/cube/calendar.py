@@ -126,6 +126,7 @@ def until_valid_end(steps: Steps, spec: VariableSpec, value: object, where: str)
             where=where,
             found=text,
             expected="YYYY-MM-DD or YYYY-MM-DDTHH:MM",
+            next="correct metadata.valid_end of the catalog entry",
         ) from err
     if "T" not in text:
         limit = limit + np.timedelta64(86400 if spec.stamp == "end" else 86399, "s")

@@ -87,7 +87,13 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
             next="correct the catalog entry",
         )
     if "time" not in values.dims or values.sizes["time"] == 0:
-        raise NoDataError("a source has no time steps", where=where, found=dict(values.sizes), expected="a time axis")
+        raise NoDataError(
+            "a source has no time steps",
+            where=where,
+            found=dict(values.sizes),
+            expected="a time axis with steps",
+            next="complete the source, or set period: static in the catalog entry",
+        )
     steps = steps_of(values["time"], spec, where)
     marks = provisional.data if provisional is not None else None
     end = catalog.sources[entry].metadata.valid_end

@@ -27,8 +27,6 @@ TABLE = {
 COVERAGE = {0.0: (0.966, 0.951), 0.2: (0.949, 0.906), 0.4: (0.937, 0.829), 0.6: (0.928, 0.718)}
 SLOPE = 0.07
 
-SIMULATED_ONCE = pytest.mark.xdist_group("null")  # the fixtures' series are made by one worker
-
 
 def label(rows: np.ndarray) -> xr.DataArray:
     return xr.DataArray(rows, dims=("cell", "time"), coords={"time": np.arange(2000, 2000 + rows.shape[1])})
@@ -67,7 +65,6 @@ def p_values(noise: dict[tuple[int, float], xr.DataArray]) -> dict[tuple[int, fl
     }
 
 
-@SIMULATED_ONCE
 @pytest.mark.parametrize(("length", "phi"), TABLE)
 @pytest.mark.parametrize("column", COLUMNS)
 def test_rejection_rates(length: int, phi: float, column: str, p_values: dict) -> None:
@@ -75,7 +72,6 @@ def test_rejection_rates(length: int, phi: float, column: str, p_values: dict) -
     assert near(rate, TABLE[length, phi][COLUMNS.index(column)], count_of(length))
 
 
-@SIMULATED_ONCE
 @pytest.mark.parametrize("phi", COVERAGE)
 def test_coverage_of_the_intervals(phi: float, noise: dict[tuple[int, float], xr.DataArray]) -> None:
     rows = noise[22, phi] + SLOPE * (noise[22, phi].time - 2000)
