@@ -12,7 +12,7 @@ demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
 
 test: $(VENV)/.ready lint
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests

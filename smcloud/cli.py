@@ -195,8 +195,10 @@ def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
             pipeline.report(release, settings.store, truth=truth)
         return published.summary("already published", release, settings.store, {"check": time.perf_counter() - began})
     from flows.server import own_server, wait_for_server
+    from smcloud.products.ahead import compiling_kernels
 
-    with own_server():
+    # Workers of a gateway compile for themselves.
+    with own_server(), compiling_kernels() if settings.cluster.kind == "local" else nullcontext():
         start = time.perf_counter()
         from smcloud import pipeline
 

@@ -673,6 +673,7 @@ def test_the_public_catalog_holds_the_sources_of_the_study(public: Catalog) -> N
         "esa_cci_sm",
         "esa_cci_sm_v091",
         "esa_cci_sm_adjusted",
+        "esa_cci_sm_files",
         "c3s",
     }
     for name in ("era5_hourly", "era5_icechunk", "era5_monthly"):

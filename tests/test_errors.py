@@ -27,6 +27,8 @@ EXIT_CODES = {
     "valid-range": 3,
     "no-data": 3,
     "chunks": 3,
+    "climatology": 3,
+    "coverage": 3,
     "unreachable": 4,
     "source-read": 4,
     "integrity": 4,

@@ -42,7 +42,7 @@ def cube_of(config, catalog):
 
 
 def annual_with(reference, config, catalog, *roles):
-    """The annual values of the reference, of ``roles`` those that the catalog gives; without roles, all of them anew."""
+    """The annual values of the reference, of ``roles`` those of the catalog; without roles, all of them anew."""
     if not roles:
         return products.annual(cube_of(config, catalog), config).compute()
     inputs = {role: config.inputs[role] for role in ("soil_moisture", *roles)}

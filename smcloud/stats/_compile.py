@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numba as nb
@@ -34,15 +35,38 @@ def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
         def build() -> Callable[..., None]:
             return cast(Callable[..., None], nb.njit(nb.void(*arguments), nogil=True, no_cfunc_wrapper=True)(function))
 
+        def compiled() -> Callable[..., None]:
+            with _LOCK:
+                return build()
+
         @functools.wraps(function)
         def call(*values: Any) -> None:
-            with _LOCK:
-                compiled = build()
-            compiled(*values)
+            compiled()(*values)
 
+        call.compile = compiled  # type: ignore[attr-defined]
         return cast(F, call)
 
     return decorate
+
+
+@contextmanager
+def compiling(kernels: Sequence[Callable[..., None]]) -> Iterator[None]:
+    """Compile ``kernels``, in this order, while other work goes on; what is not begun when the context ends is left."""
+    over = threading.Event()
+
+    def work() -> None:
+        for each in kernels:
+            if over.is_set():
+                return
+            each.compile()  # type: ignore[attr-defined]
+
+    thread = threading.Thread(target=work, name="smcloud-compile", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def read_only(dtype: Any, ndim: int) -> Any:

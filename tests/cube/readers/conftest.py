@@ -8,7 +8,7 @@ import pytest
 
 from smcloud.catalog import load_catalog, open_entry
 from smcloud.config import parse_config
-from smcloud.cube import build, open_sources
+from smcloud.cube import add_counters, build, open_sources
 from smcloud.cube.calendar import month_range
 from smcloud.cube.readers import READERS
 
@@ -72,7 +72,7 @@ def cube(catalog):
         sources = open_sources(config, loaded)
         made = build(config, sources, month_range(first, last))
         ds, counters = dask.compute(made.dataset, {role: dict(counted) for role, counted in made.counters.items()})
-        counters = {role: {name: float(value) for name, value in counted.items()} for role, counted in counters.items()}
+        counters = add_counters([counters])
         return SimpleNamespace(sources=sources, dataset=ds, counters=counters)
 
     return make

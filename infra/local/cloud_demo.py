@@ -1,0 +1,76 @@
+"""`make cloud-demo`: the whole job as it runs in the cloud, on this machine and with the real programs.
+
+An object store, a Dask Gateway, a Prefect server and its worker are started; the sample world and a configuration are
+put into the bucket; flows/prefect.yaml is deployed; the deployment runs twice: it publishes, then finds its work done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import yaml
+
+from infra.local.servers import POOL, ROOT, cloud, environment, prefect, worker
+from smcloud.sample.demo import configuration, prepare_demo
+
+
+def put_world(bucket: str, folder: Path, resolution: float) -> dict[str, str]:
+    """The sample world, its truth and a configuration in the bucket: the variables that lead a flow to them."""
+    prepare_demo(folder / "world", folder / "nowhere", resolution=resolution)
+    fs, root = fsspec.core.url_to_fs(bucket)
+    fs.put(f"{folder / 'world'}/", f"{root}/world/", recursive=True)
+    settings = configuration(f"{bucket}/store") | {
+        "cluster": {"kind": "gateway", "workers": 2, "worker_cores": 1, "worker_memory": "2 GiB", "wait_seconds": 120}
+    }
+    fs.pipe_file(f"{root}/demo.yaml", yaml.safe_dump(settings).encode())
+    return {"SMCLOUD_SAMPLE": f"{bucket}/world", "SMCLOUD_CONFIG": f"{bucket}/demo.yaml"}
+
+
+def deploy() -> None:
+    """The deployments of flows/prefect.yaml, on the pool of this machine."""
+    names = {"SMCLOUD_HOME": str(ROOT), "SMCLOUD_WORK_POOL": POOL}
+    prefect("deploy", "--all", "--prefect-file", ROOT / "flows" / "prefect.yaml", variables=names)
+
+
+def run_deployment(name: str, timeout: float = 240, **parameters: Any) -> tuple[str, dict[str, Any]]:
+    """Trigger a deployment and wait for its end: the state's name, and the record that the flow returned."""
+    from prefect.deployments import run_deployment as trigger
+
+    run = trigger(name, parameters=parameters, timeout=timeout, poll_interval=0.5)
+    if run.state is None or not run.state.is_final():
+        raise TimeoutError(f"{name} did not end within {timeout} s: {run.state}")
+    record = run.state.result(raise_on_failure=False) if run.state.is_completed() else {"message": run.state.message}
+    return run.state.name, record
+
+
+def main() -> None:
+    """Run the demo and print what it made; everything that was started is ended."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", choices=("gcs", "s3"), default="gcs", help="which kind of object store")
+    parser.add_argument("--resolution", type=float, default=5.0, help="degrees of the sample world")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds the contexts, as Ctrl-C does
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="smcloud-cloud-") as name, cloud(Path(name), options.store) as bucket:
+        folder = Path(name)
+        with environment(put_world(bucket, folder, options.resolution)), worker(folder):
+            print(f"inputs        {bucket}/world ({time.perf_counter() - began:.0f} s so far)", flush=True)
+            deploy()
+            for _ in range(2):
+                start = time.perf_counter()
+                state, record = run_deployment("smcloud-run/products")
+                print(f"deployment    {state} in {time.perf_counter() - start:.0f} s")
+                print(json.dumps(record, indent=1), flush=True)
+    print(f"all in all    {time.perf_counter() - began:.0f} s; every server was stopped")
+
+
+if __name__ == "__main__":
+    main()
