@@ -16,6 +16,7 @@ from statistics import median
 
 from tests.benchmarks.cases import Case, all_cases
 from tests.benchmarks.full_grid import grid_trend, peak_memory
+from tests.benchmarks.ingest import ingest_rows
 from tests.benchmarks.refresh import refresh_row
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -132,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of cases, from 0; writes no file")
-    parser.add_argument("--no-grid", action="store_true", help="leave out the cases of the full grid and of a refresh")
+    parser.add_argument("--no-grid", action="store_true", help="leave out the full grid, a refresh and ingest")
     options = parser.parse_args(arguments)
     if any(os.environ.get(name) != "1" for name in THREADS):
         raise SystemExit(f"set {'=1 '.join(THREADS)}=1, as `make bench` does")
@@ -154,6 +155,9 @@ def main(arguments: list[str] | None = None) -> None:
             rows.append(row)
             notes.append(note)
             print(" | ".join(row), note, flush=True)
+        more, said = ingest_rows(options.rounds, seconds, amount)
+        print("\n".join(" | ".join(row) for row in more), flush=True)
+        rows, notes = rows + more, notes + said
     lines = [
         "# Speed and memory",
         "",

@@ -349,6 +349,8 @@ class Api:
 
     # ------------------------------------------------------------------------------------------ uploads
     async def upload(self, request: web.Request) -> web.Response:
+        if "upload_id" in request.query:  # gcsfs sends the parts of an upload by POST
+            return await self.resume(request)
         bucket, query, body = request.match_info["bucket"], _writing(request), await request.read()
         kind = query.get("uploadType")
         if kind == "media":
