@@ -6,13 +6,20 @@ TOOLS := .tools
 OUT ?= smcloud-demo
 export UV_LINK_MODE = copy
 
-.PHONY: demo test lint bench lock clean help
+.PHONY: demo cloud-demo test test-cloud lint bench lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
 
+# The same job as in the cloud: Dask Gateway, object store, Prefect server and worker, all on this machine.
+cloud-demo: $(VENV)/.ready
+	$(PY) -m infra.local.cloud_demo
+
 test: $(VENV)/.ready lint
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
+
+test-cloud: $(VENV)/.ready
+	$(PY) -m pytest tests/cloud
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests
@@ -38,6 +45,8 @@ clean:
 
 help:
 	@echo "make demo   set up and run the whole job on the sample world into $(OUT)"
+	@echo "make cloud-demo  the same job on a real Dask Gateway, object store and Prefect server of this machine"
+	@echo "make test-cloud  integration and faults with real servers"
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"

@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from smcloud.cluster import end_leftovers
 
 
-@flow(name="smcloud-housekeeping", persist_result=False)
+@flow(name="smcloud-housekeeping", persist_result=True, result_serializer="json")
 def housekeeping(max_age_hours: float = 12.0) -> dict[str, Any]:
     """End this user's gateway clusters that are older than any run takes; returns their names."""
     ended = end_leftovers(max_age_hours * 3600)

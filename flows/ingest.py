@@ -6,24 +6,23 @@ from typing import Any
 
 from prefect import flow
 
-from flows.pipeline import STAGES, timed
+from flows.pipeline import STAGES, failure_artifact, on_cluster, timed
 from smcloud import pipeline
-from smcloud.cluster import open_cluster
 from smcloud.config import load_config
 
 
-@flow(name="smcloud-ingest", persist_result=False, validate_parameters=False)
+@flow(name="smcloud-ingest", persist_result=True, result_serializer="json", validate_parameters=False)
 def ingest(config: str) -> dict[str, Any]:
     """Build or refresh the cube of the file ``config``: the record that ``smcloud ingest --json`` prints, and seconds.
 
     Where the sources hold nothing new, no cluster is opened.
     """
-    settings = load_config(config)
     seconds: dict[str, float] = {}
-    with timed("check", seconds):
-        job = STAGES["check"](settings)
-    cube = pipeline.found_cube(job)
-    if cube is None:
-        with timed("ingest", seconds), open_cluster(settings.cluster):
-            cube = STAGES["ingest"](settings, job)
+    with failure_artifact():
+        settings = load_config(config)
+        with timed("check", seconds):
+            job = STAGES["check"](settings)
+        cube = pipeline.found_cube(job)
+        if cube is None:
+            (cube,) = on_cluster(settings, job, seconds, "ingest")
     return {**cube, "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()}}

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
 from smcloud import pipeline, published
-from smcloud.cluster import open_cluster
-from smcloud.config import load_config
+from smcloud.cluster import is_lost, open_cluster
+from smcloud.config import RunConfig, load_config
+from smcloud.errors import SmcloudError
 from smcloud.report import markdown
 
 log = logging.getLogger("smcloud")
@@ -42,34 +43,66 @@ def _stage(name: str) -> Any:
 STAGES = {name: _stage(name) for name in pipeline.STAGES}
 
 
-@flow(name="smcloud-run", persist_result=False, validate_parameters=False)
+@flow(name="smcloud-run", persist_result=True, result_serializer="json", validate_parameters=False)
 def run(config: str, truth: str | None = None) -> dict[str, Any]:
     """From the configuration file ``config`` to a release and its report; a record of plain values.
 
-    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard.
+    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard. A run that fails leaves an artifact that
+    says what to do.
     """
-    settings = load_config(config)
-    seconds: dict[str, float] = {}
-    with timed("check", seconds):
-        job = STAGES["check"](settings)
-    pipeline.require_years(settings, job)
-    release = pipeline.released(job)
-    if release is not None:
-        if not published.has_report(release, job.store):
-            STAGES["report"](release, job.store, seconds, truth)
-        return published.summary("already published", release, job.store, seconds)
-    with open_cluster(settings.cluster):
-        with timed("ingest", seconds):
-            cube = STAGES["ingest"](settings, job)
-        with timed("compute", seconds):
-            products = STAGES["compute"](settings, job)
-    with timed("publish", seconds):
-        release = STAGES["publish"](settings, job, cube, products)
-    with timed("report", seconds):
-        page = STAGES["report"](release, job.store, seconds, truth)
+    with failure_artifact():
+        settings = load_config(config)
+        seconds: dict[str, float] = {}
+        with timed("check", seconds):
+            job = STAGES["check"](settings)
+        pipeline.require_years(settings, job)
+        release = pipeline.released(job)
+        if release is not None:
+            if not published.has_report(release, job.store):
+                STAGES["report"](release, job.store, seconds, truth)
+            return published.summary("already published", release, job.store, seconds)
+        cube, products = on_cluster(settings, job, seconds, "ingest", "compute")
+        with timed("publish", seconds):
+            release = STAGES["publish"](settings, job, cube, products)
+        with timed("report", seconds):
+            page = STAGES["report"](release, job.store, seconds, truth)
     tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in page["tables"].items()]
     create_markdown_artifact(key="smcloud-tables", markdown="\n\n".join(tables))
     return published.summary("published", release, job.store, seconds) | {"scorecard": page["scorecard"]}
+
+
+def on_cluster(settings: RunConfig, job: pipeline.Job, seconds: dict[str, float], *stages: str) -> list[Any]:
+    """The records of stages that need a cluster; once more, on a fresh one, where scheduler or gateway was lost.
+
+    What the first attempt has sealed is not computed again.
+    """
+    for attempt in ("first", "last"):
+        try:
+            with open_cluster(settings.cluster) as client:
+                if settings.cluster.kind == "gateway":
+                    create_link_artifact(key="smcloud-dashboard", link=client.dashboard_link, description="Dask")
+                    log.info("dashboard %s", client.dashboard_link)
+                pipeline.require_shared_store(job)
+                records = []
+                for stage in stages:
+                    with timed(stage, seconds):
+                        records.append(STAGES[stage](settings, job))
+                return records
+        except Exception as err:  # whatever a lost connection makes of itself on its way up
+            if attempt == "last" or not is_lost(err):
+                raise
+            log.warning("the cluster was lost (%s): once more on a fresh one", type(err).__name__)
+    raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def failure_artifact() -> Iterator[None]:
+    """Where the run ends with an error of ours, put it where who looks after the schedule will find it."""
+    try:
+        yield
+    except SmcloudError as err:
+        create_markdown_artifact(key="smcloud-failure", markdown=f"## {err.what}\n\n```\n{err}\n```")
+        raise
 
 
 @contextmanager

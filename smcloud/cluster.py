@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from smcloud.config import Cluster
@@ -14,6 +16,7 @@ from smcloud.errors import UnreachableError
 if TYPE_CHECKING:
     from distributed import Client, Worker
 
+SAME_VERSIONS = ("dask", "distributed", "msgpack", "cloudpickle", "numpy", "numba", "xarray", "zarr", "fsspec")
 LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
 
 
@@ -81,38 +84,105 @@ def load_distributed() -> None:
 
 @contextmanager
 def _gateway(config: Cluster) -> Iterator[Client]:
-    from dask_gateway import Gateway, GatewayClusterError, GatewayServerError
-
-    wanted = config.workers or 1
-    try:
-        gateway = Gateway()
+    with _reaching(), _connected() as gateway:
         cluster = gateway.new_cluster(**_options(config))
+    with cluster, cluster.get_client() as client:
+        if config.adaptive:
+            cluster.adapt(minimum=1, maximum=config.workers or 1)
+        else:
+            cluster.scale(config.workers or 1)
+        _wait_for_workers(client, 1 if config.adaptive else config.workers or 1, config.wait_seconds)
+        _require_same_versions(client)
+        yield client
+
+
+def end_leftovers(max_age: float) -> list[str]:
+    """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names."""
+    ended = []
+    with _reaching(), _connected() as gateway:
+        for report in gateway.list_clusters():
+            if (datetime.now(report.start_time.tzinfo) - report.start_time).total_seconds() > max_age:
+                gateway.stop_cluster(report.name)
+                ended.append(report.name)
+    return ended
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """True where ``error``, or what caused it, says that scheduler or gateway went away: a fresh cluster may do."""
+    from asyncio import CancelledError
+
+    from distributed import CommClosedError
+    from distributed.client import FutureCancelledError
+
+    while error is not None:
+        if isinstance(error, CommClosedError | FutureCancelledError | CancelledError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """What ``function(*arguments)`` returns on each worker of the current client, by address; empty without one."""
+    from distributed import default_client
+
+    try:
+        client = default_client()
+    except ValueError:  # no cluster
+        return {}
+    found: dict[str, Any] = client.run(function, *arguments)
+    return found
+
+
+@contextmanager
+def _connected() -> Iterator[Any]:
+    from dask_gateway import Gateway
+
+    with Gateway() as gateway:
+        yield gateway
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """What the gateway's client raises, as one error of ours."""
+    from dask_gateway import GatewayClusterError, GatewayServerError
+
+    try:
+        yield
     except (OSError, ValueError, GatewayServerError, GatewayClusterError, TimeoutError) as err:
         raise UnreachableError(
-            "the Dask Gateway does not give a cluster",
+            "the Dask Gateway does not answer as it should",
             where=os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"),
             found=f"{type(err).__name__}: {err}",
             expected="a running gateway and valid credentials",
             next="check DASK_GATEWAY__ADDRESS and DASK_GATEWAY__AUTH__*, or set cluster: {kind: local}",
         ) from err
-    with cluster, cluster.get_client() as client:
-        if config.adaptive:
-            cluster.adapt(minimum=1, maximum=wanted)
-        else:
-            cluster.scale(wanted)
-        _wait_for_workers(client, 1 if config.adaptive else wanted, config.wait_seconds)
-        yield client
 
 
 def _options(config: Cluster) -> dict[str, Any]:
-    options = {"worker_cores": config.worker_cores, "worker_memory": config.worker_memory, "image": config.image}
+    options = {
+        "worker_cores": config.worker_cores,
+        "worker_memory": _gibibytes(config.worker_memory),
+        "image": config.image,
+        "idle_timeout": config.idle_timeout,
+        "environment": {
+            name: value
+            for name, value in os.environ.items()
+            if any(fnmatchcase(name, pattern) for pattern in config.forward)
+        },
+    }
     return {key: value for key, value in options.items() if value is not None}
+
+
+def _gibibytes(memory: str | None) -> str | None:
+    """``8 GiB`` as the gateway spells it: its G is of 1024."""
+    from dask.utils import parse_bytes
+
+    return None if memory is None else f"{parse_bytes(memory) / 2**30:g} G"
 
 
 def _wait_for_workers(client: Client, wanted: int, seconds: int) -> None:
     try:
         client.wait_for_workers(wanted, timeout=seconds)
-        client.get_versions(check=True)
     except TimeoutError as err:
         raise UnreachableError(
             "the cluster's workers did not come in time",
@@ -121,8 +191,21 @@ def _wait_for_workers(client: Client, wanted: int, seconds: int) -> None:
             expected=f"{wanted}",
             next="lower cluster.workers or raise cluster.wait_seconds",
         ) from err
-    except ValueError as err:  # distributed's word for different package versions
-        raise UnreachableError(
-            "client, scheduler and workers run different versions", where="cluster.image", found=str(err),
-            expected="the same versions", next="use the image built from infra/requirements.lock",
-        ) from err  # fmt: skip
+
+
+def _require_same_versions(client: Client) -> None:
+    """Client, scheduler and workers must agree: a difference ends in errors that name no package, or in none."""
+    found = client.get_versions(packages=list(SAME_VERSIONS))
+    ours = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
+    others = {"scheduler": found["scheduler"], **found["workers"]}
+    for place, other in others.items():
+        theirs = other["packages"] | {"python": other["host"]["python"]}
+        for name in ("python", *SAME_VERSIONS):
+            if theirs.get(name) != ours.get(name):
+                raise UnreachableError(
+                    "client, scheduler and workers run different versions",
+                    where=f"cluster.image: {name} on {place}",
+                    found=theirs.get(name) or "not installed",
+                    expected=f"{name} {ours.get(name)}, as here",
+                    next="use the image built from infra/requirements.lock",
+                )

@@ -165,7 +165,12 @@ class Bootstrap(Model):
 
 
 class Cluster(Model):
-    """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*."""
+    """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*.
+
+    ``idle_timeout`` seconds without work end a cluster whose client is gone. ``forward`` names the variables of this
+    process' environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials
+    of sources and store. Their values are never written down.
+    """
 
     kind: Literal["local", "gateway"] = "local"
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -174,6 +179,8 @@ class Cluster(Model):
     image: str | None = None
     adaptive: bool = False
     wait_seconds: Annotated[int, Field(ge=1)] = 300
+    idle_timeout: Annotated[int, Field(ge=60)] = 600
+    forward: tuple[str, ...] = ("STORAGE_EMULATOR_HOST", "GCSFS_*", "AWS_*", "SMCLOUD_*")
 
 
 class RunConfig(Model):
@@ -275,22 +282,32 @@ def load_preset(name: str, where: str = "configuration") -> dict[str, Any]:
 
 
 def load_config(path: str | Path, **overrides: Any) -> RunConfig:
-    """Read a YAML configuration, lay it over its preset and check it.
+    """Read a YAML configuration, on disk or in a bucket, lay it over its preset and check it.
 
     Relative paths in ``catalog`` and ``store`` are taken from the current directory, as a shell does.
     Raises :class:`ConfigurationError` that names the key.
     """
     try:
-        text = Path(path).read_bytes()
+        text = _bytes_of(str(path))
     except OSError as err:
         raise ConfigurationError(
             "the configuration file cannot be read",
             where=str(path),
-            found="no file" if isinstance(err, FileNotFoundError) else err.strerror,
+            found="no file" if isinstance(err, FileNotFoundError) else err.strerror or str(err),
             expected="a YAML file",
             next="smcloud run --help shows an example",
         ) from err
     return parse_config(read_yaml(text, str(path), ConfigurationError) | overrides, where=str(path))
+
+
+def _bytes_of(path: str) -> bytes:
+    if "://" not in path:
+        return Path(path).read_bytes()
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        content: bytes = file.read()
+    return content
 
 
 def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunConfig:

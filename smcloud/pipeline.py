@@ -18,7 +18,7 @@ from smcloud import products as science
 from smcloud import published, refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
-from smcloud.cluster import settle
+from smcloud.cluster import on_each_worker, settle
 from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.cube import (
     Source,
@@ -92,6 +92,26 @@ def require_years(config: RunConfig, job: Job) -> None:
             found=f"{years} years, {job.period[0]} to {job.period[1]}",
             expected=f"at least {config.years.min_years} (years.min_years)",
             next="lengthen period in the configuration",
+        )
+
+
+def require_shared_store(job: Job) -> None:
+    """Raises :class:`UnreachableError` where a worker of the current client sees another store than this process.
+
+    A worker without the endpoint or the credentials of the client would write to, and read from, somewhere else.
+    """
+    store = Store.open(job.store)
+    with stores.probe(store) as path:
+        seen = on_each_worker(stores.sees, store, path)
+    blind = {worker: found for worker, found in seen.items() if found}
+    if blind:
+        worker, found = next(iter(blind.items()))
+        raise UnreachableError(
+            f"{len(blind)} of {len(seen)} workers do not see the store as the client does",
+            where=f"{store.url} from {worker}",
+            found=found,
+            expected="the object that the client has just put there",
+            next="name endpoint and credentials in cluster.forward, or give the workers' account access",
         )
 
 

@@ -66,7 +66,7 @@ def main() -> None:
             deploy()
             for _ in range(2):
                 start = time.perf_counter()
-                state, record = run_deployment("smcloud-run/products")
+                state, record = run_deployment("smcloud-run/products", truth=f"{bucket}/world/truth.zarr")
                 print(f"deployment    {state} in {time.perf_counter() - start:.0f} s")
                 print(json.dumps(record, indent=1), flush=True)
     print(f"all in all    {time.perf_counter() - began:.0f} s; every server was stopped")

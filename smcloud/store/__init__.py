@@ -14,6 +14,7 @@ from smcloud.store.layout import (
     require_store,
 )
 from smcloud.store.objects import create_only, put
+from smcloud.store.probe import probe, sees
 from smcloud.store.read import open_cube, open_product, open_staged
 from smcloud.store.refresh import cube_records, record_object, stage_refreshed
 from smcloud.store.release import (
@@ -49,6 +50,7 @@ __all__ = [
     "open_cube",
     "open_product",
     "open_staged",
+    "probe",
     "product_path",
     "publish",
     "put",
@@ -59,6 +61,7 @@ __all__ = [
     "report_path",
     "require_store",
     "seal",
+    "sees",
     "stage",
     "stage_refreshed",
     "verify",

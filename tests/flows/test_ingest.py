@@ -28,5 +28,5 @@ def test_the_flow_builds_then_refreshes_then_has_nothing_to_do(small_world, monk
     second = flow_module.ingest(until("2003-01"))
     assert (second["status"], second["new"], len(tries)) == ("refreshed", ["2003-01"], 2)
     assert json.loads(json.dumps(second)) == second
-    monkeypatch.setattr(flow_module, "open_cluster", None)  # not called
+    monkeypatch.setattr(flow_module, "on_cluster", None)  # not called
     assert flow_module.ingest(until("2003-01"))["status"] == "already there"
