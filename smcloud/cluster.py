@@ -111,8 +111,8 @@ def is_lost(error: BaseException | None) -> bool:
     """True where ``error``, or what caused it, says that scheduler or gateway went away: a fresh cluster may do."""
     from asyncio import CancelledError
 
-    from distributed import CommClosedError
     from distributed.client import FutureCancelledError
+    from distributed.comm import CommClosedError
 
     while error is not None:
         if isinstance(error, CommClosedError | FutureCancelledError | CancelledError):

@@ -6,16 +6,17 @@ import time
 import dask
 import pytest
 
-from smcloud.cluster import open_cluster, settle
+from smcloud.cluster import _options, _require_same_versions, is_lost, on_each_worker, open_cluster, settle
 from smcloud.config import Cluster
+from smcloud.errors import SourceReadError, UnreachableError
 
 # The local cluster's threads are this process', so a task may set an event of the module.
-begun, ended, release = threading.Event(), threading.Event(), threading.Event()
+begun, go, ended, release = (threading.Event() for _ in range(4))
 
 
 def slow():
     begun.set()
-    time.sleep(1.0)
+    go.wait(30)
     ended.set()
 
 
@@ -34,6 +35,7 @@ def test_settle_waits_for_the_tasks_that_outlive_a_failure():
         with pytest.raises(OSError, match="lost"):
             dask.compute(dask.delayed(slow)(), dask.delayed(failing)())
         assert not ended.is_set()
+        threading.Timer(0.5, go.set).start()
         settle()
         assert ended.is_set()
 
@@ -47,3 +49,45 @@ def test_settle_does_not_wait_for_ever():
         assert 0.3 <= time.monotonic() - began < 5
         release.set()
         assert running.result()
+
+
+def test_what_says_that_a_cluster_was_lost():
+    from distributed.comm import CommClosedError
+
+    try:
+        try:
+            raise CommClosedError("gone")
+        except OSError as err:
+            raise SourceReadError("a source cannot be read") from err
+    except SourceReadError as wrapped:
+        assert is_lost(wrapped)
+    assert not is_lost(SourceReadError("a chunk is broken"))
+    assert not is_lost(None)
+
+
+def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SOME_SECRET", "x")
+    options = _options(Cluster(kind="gateway", worker_memory="8 GiB", forward=["AWS_*", "NOT_SET"]))
+    assert options["environment"]["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert all(name.startswith("AWS_") for name in options["environment"])
+    assert options["worker_memory"] == "8 G" and options["idle_timeout"] == 600 and "image" not in options
+
+
+def test_workers_of_other_versions_are_named(monkeypatch):
+    with open_cluster(Cluster(workers=1)) as client:
+        _require_same_versions(client)
+        found = client.get_versions(packages=["numba"])
+        worker = next(iter(found["workers"]))
+        found["workers"][worker]["packages"]["numba"] = "0.1"
+        monkeypatch.setattr(client, "get_versions", lambda packages: found)
+        with pytest.raises(UnreachableError, match="different versions") as caught:
+            _require_same_versions(client)
+    assert "numba on " in caught.value.where and caught.value.found == "0.1"
+
+
+def test_each_worker_answers():
+    assert on_each_worker(held) == {}
+    release.set()
+    with open_cluster(Cluster(workers=1)):
+        assert list(on_each_worker(held).values()) == [True]

@@ -307,3 +307,15 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"store: \xe9t\xe9")
     with pytest.raises(ConfigurationError):
         load_config(tmp_path / "latin.yaml")
+
+
+def test_a_configuration_in_a_bucket():
+    import fsspec
+
+    text = "preset: peng2023\nperiod: {start: 2000-01, end: 2021-12}\ncatalog: c\n"
+    text += "inputs: {soil_moisture: a}\nstore: s\n"
+    fsspec.filesystem("memory").pipe_file("/bucket/run.yaml", text.encode())
+    assert load_config("memory://bucket/run.yaml").store == "s"
+    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+        load_config("memory://bucket/other.yaml")
+    assert caught.value.where == "memory://bucket/other.yaml"

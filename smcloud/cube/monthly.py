@@ -1,11 +1,12 @@
 """Monthly means and totals of a source, as one lazy weighted sum over time that no chunking can change.
 
-Each chunk of the source is reduced on its own to the months it touches, and these partial sums are added
-in a tree. Amounts are added in fixed point, so every addition is exact and its order is of no account.
+A few neighbouring chunks of the source at a time are reduced to the months they touch, and these partial sums are
+added in a tree. Amounts are added in fixed point, so every addition is exact and its order is of no account.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,9 @@ import xarray as xr
 from smcloud.cube.calendar import HOUR, MONTH, Steps, Times
 
 Array = npt.NDArray[np.float64]
-# Amounts are split into multiples of COARSE and of FINE: exact up to 3e9 of any unit over a month of hours,
-# and never off by more than 1e-16.
-COARSE, FINE = 2.0**-12, 2.0**-54
-FAN_IN = 16  # partial sums added by one task
+FAN_IN = 4  # partial sums added by one task: each is as large as six hours of the source
+# Chunks that one task reduces: several small ones, as the sums are larger than each of them.
+GROUP, GROUP_BYTES = 16, 2**26
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ def _reduced(source: Any, steps: Steps, months: Times, total: bool) -> Any:
     for block in np.ndindex(source.numblocks[1:]):
         shape = tuple(sizes[i] for sizes, i in zip(source.chunks[1:], block, strict=True))
         parts = []
-        for k, held in enumerate(pieces):
-            if held:
-                parts.append(_Part(held[0].month, held[-1].month + 1, (f"{name}-part", k, *block)))
-                layer[parts[-1].key] = (partial(_sums, pieces=held), (source.name, k, *block))
-        for year, stop in enumerate(np.cumsum(counts)):
-            whole = _Part(int(stop - counts[year]), int(stop), (name, 0, year, *block))
+        for group in _groups(pieces, source.chunks[0], math.prod(shape) * source.dtype.itemsize):
+            held = [pieces[k] for k in group]
+            first, stop = held[0][0].month, held[-1][-1].month + 1
+            parts.append(_Part(first, stop, (f"{name}-part", group[0], *block)))
+            sums = partial(_sums, pieces=held, first=first, stop=stop)
+            layer[parts[-1].key] = (sums, [(source.name, k, *block) for k in group])
+        for year, last in enumerate(np.cumsum(counts)):
+            whole = _Part(int(last - counts[year]), int(last), (name, 0, year, *block))
             touched = [part for part in parts if part.first < whole.stop and part.stop > whole.first]
             touched = _tree(layer, touched, f"{name}-{year}", block)
             finish = partial(_finish, firsts=[part.first for part in touched], whole=whole, shape=shape, total=total)
@@ -87,6 +89,22 @@ def _reduced(source: Any, steps: Steps, months: Times, total: bool) -> Any:
     graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])
     chunks = ((2,), tuple(int(n) for n in counts), *source.chunks[1:])
     return dask.array.Array(graph, name, chunks, dtype=np.float64)
+
+
+def _groups(pieces: Sequence[Sequence[_Piece]], steps: Sequence[int], step_bytes: int) -> list[list[int]]:
+    """Runs of chunks that touch a month, each run of at most GROUP chunks and GROUP_BYTES, or one chunk."""
+    groups: list[list[int]] = []
+    room = 0
+    for k, (held, count) in enumerate(zip(pieces, steps, strict=True)):
+        if not held:
+            continue
+        size = count * step_bytes
+        if not groups or size > room or len(groups[-1]) == GROUP:
+            groups.append([])
+            room = GROUP_BYTES
+        groups[-1].append(k)
+        room -= size
+    return groups
 
 
 def _tree(layer: dict[tuple[Any, ...], Any], parts: list[_Part], name: str, block: tuple[int, ...]) -> list[_Part]:
@@ -121,20 +139,17 @@ def _pieces(steps: Steps, chunk: slice, months: Times, total: bool) -> list[_Pie
     return pieces
 
 
-def _sums(x: npt.NDArray[Any], pieces: Sequence[_Piece]) -> Array:
-    """(3, months touched, ...): coarse and fine part of the amount, and the valid hours."""
-    first = pieces[0].month
-    out = np.zeros((3, pieces[-1].month + 1 - first, *x.shape[1:]))
-    for piece in pieces:
-        values = x[piece.steps].astype(np.float64)
-        valid = np.isfinite(values)  # an infinite value is counted by the checks, which refuse it
-        column = (-1,) + (1,) * (x.ndim - 1)
-        amount = np.where(valid, values, 0.0) * piece.factor.reshape(column)
-        coarse = np.rint(amount / COARSE) * COARSE
-        out[0, piece.month - first] = coarse.sum(axis=0)
-        out[1, piece.month - first] = np.rint((amount - coarse) / FINE).sum(axis=0) * FINE
-        out[2, piece.month - first] = (valid * piece.hours.reshape(column)).sum(axis=0)
-    return out
+def _sums(chunks: Sequence[npt.NDArray[Any]], pieces: Sequence[Sequence[_Piece]], first: int, stop: int) -> Array:
+    """(3, months ``first`` to before ``stop``, ...): coarse and fine part of the amount, and the valid hours."""
+    from smcloud.cube._month_kernels import add_steps  # imports numba
+
+    shape = chunks[0].shape[1:]
+    out = np.zeros((stop - first, 3, math.prod(shape)))
+    for chunk, held in zip(chunks, pieces, strict=True):
+        steps = chunk.reshape(len(chunk), -1)
+        for piece in held:
+            add_steps(steps[piece.steps], piece.factor, piece.hours, out[piece.month - first])
+    return out.swapaxes(0, 1).reshape(3, stop - first, *shape)
 
 
 def _add(parts: Sequence[Array], firsts: Sequence[int], first: int, stop: int) -> Array:

@@ -1,4 +1,4 @@
-"""The kernels that the maps of a run need, compiled while it waits for servers and sources."""
+"""The kernels that a run needs, compiled while it waits for servers and sources."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ def compiling_kernels() -> AbstractContextManager[None]:
 
     It is worth a third of a small run's time: one core compiles, which needs nothing else, while the other reads.
     """
+    from smcloud.compile import compiling
+    from smcloud.cube import _month_kernels
     from smcloud.stats import _break_kernels, _driver_kernels, _mk_kernels, _ols, _regression_kernels, _short_series
-    from smcloud.stats._compile import compiling
 
     return compiling(
         [
+            _month_kernels._add_float32,
             _short_series.slopes_of_lanes,
             _short_series.score_of_lanes,
             _ols._trend,

@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import kernel, read_only
+from smcloud.compile import kernel, read_only
 from smcloud.stats._kernels import LINE, FloatArray
 
 LANES = 32

@@ -8,7 +8,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, kernel, read_only
+from smcloud.compile import jit, kernel, read_only
 from smcloud.stats._kernels import COLUMNS, EPS, FLAGS, LINE, ROWS, ByteArray, FloatArray, deviations, dot, fill, reason
 from smcloud.stats.status import COLLINEAR, CONSTANT, EMPTY, OK, TOO_SHORT
 

@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, read_only
+from smcloud.compile import jit, read_only
 from smcloud.stats._kernels import Block, BoolArray, ByteArray, FloatArray, copy, copy_lanes, deviations, dot, fill
 from smcloud.stats.status import CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 

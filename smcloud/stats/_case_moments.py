@@ -7,8 +7,8 @@ import math
 import numba as nb
 import numpy as np
 
+from smcloud.compile import jit
 from smcloud.stats._case_kernels import LANES, STRIDE
-from smcloud.stats._compile import jit
 from smcloud.stats._kernels import ByteArray, FloatArray, fill
 from smcloud.stats.status import DROPPED, OK
 

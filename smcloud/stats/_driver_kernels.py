@@ -13,6 +13,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from smcloud.compile import jit, kernel
 from smcloud.stats._case_kernels import (
     COLLINEAR_BELOW,
     LANES,
@@ -22,7 +23,6 @@ from smcloud.stats._case_kernels import (
     given_others,
 )
 from smcloud.stats._case_moments import first_cases, invert, moments
-from smcloud.stats._compile import jit, kernel
 from smcloud.stats._kernels import EPS, LINE, BoolArray, FloatArray, dot, fill, lag1
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 

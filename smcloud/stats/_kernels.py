@@ -15,7 +15,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, kernel, read_only
+from smcloud.compile import jit, kernel, read_only
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 FloatArray = npt.NDArray[np.float64]

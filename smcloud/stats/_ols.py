@@ -11,7 +11,7 @@ import math
 import numba as nb
 import numpy as np
 
-from smcloud.stats._compile import jit, kernel
+from smcloud.compile import jit, kernel
 from smcloud.stats._kernels import (
     AUTOCORRELATION_LIMIT,
     COLUMNS,

@@ -7,8 +7,8 @@ import math
 import numba as nb
 import numpy as np
 
+from smcloud.compile import jit, kernel
 from smcloud.stats._case_kernels import gather_lane, mark_complete, standardise
-from smcloud.stats._compile import jit, kernel
 from smcloud.stats._kernels import LINE, BoolArray, FloatArray, fill
 
 

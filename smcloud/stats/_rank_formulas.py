@@ -7,7 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
-from smcloud.stats._compile import jit
+from smcloud.compile import jit
 from smcloud.stats._kernels import FloatArray
 from smcloud.stats._sorting import IntArray, count_pairs
 from smcloud.stats.status import OK, TOO_SHORT

@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from smcloud.compile import jit, kernel
 from smcloud.stats._case_kernels import (
     COLLINEAR_BELOW,
     TILE,
@@ -18,7 +19,6 @@ from smcloud.stats._case_kernels import (
     given_others,
     project_out,
 )
-from smcloud.stats._compile import jit, kernel
 from smcloud.stats._kernels import COLUMNS, LINE, FloatArray, copy, deviations, dot, fill
 from smcloud.stats.status import COLLINEAR, DROPPED
 

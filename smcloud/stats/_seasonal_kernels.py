@@ -7,7 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
-from smcloud.stats._compile import jit, kernel, read_only
+from smcloud.compile import jit, kernel, read_only
 from smcloud.stats._kernels import COLUMNS, FLAGS, ROWS, ByteArray, FloatArray
 from smcloud.stats._rank_formulas import score
 from smcloud.stats._sorting import IntArray

@@ -16,7 +16,7 @@ import math
 import numba as nb
 import numpy as np
 
-from smcloud.stats._compile import jit
+from smcloud.compile import jit
 from smcloud.stats._kernels import EPS, FloatArray, total
 from smcloud.stats._sorting import ONE, ZERO, IntArray, select, sort_counting
 

@@ -11,7 +11,7 @@ import math
 import numba as nb
 import numpy as np
 
-from smcloud.stats._compile import jit, kernel
+from smcloud.compile import jit, kernel
 from smcloud.stats._kernels import COLUMNS, FLAGS, LINE, ByteArray, FloatArray, fill, median_of_sorted, reason
 from smcloud.stats._rank_formulas import wanted_ranks, write_line, write_score
 from smcloud.stats.status import CONSTANT, OK

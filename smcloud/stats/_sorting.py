@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit
+from smcloud.compile import jit
 from smcloud.stats._kernels import FloatArray, tie_sums
 
 IntArray = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats._compile import jit, kernel
+from smcloud.compile import jit, kernel
 from smcloud.stats._kernels import EPS, LINE, FloatArray
 
 MOST_TERMS = 10_000  # far more than the fraction ever needs
