@@ -24,17 +24,13 @@ def add_steps(values: npt.NDArray[Any], factor: Array, hours: Array, sums: Array
 
     A step counts ``factor`` times its value and with ``hours``; what is not finite counts nothing.
     """
-    add = _add_float32 if values.dtype == np.float32 else _add_float64
-    if values.dtype not in (np.float32, np.float64):
-        values = values.astype(np.float64)
-    for step in range(len(values)):
-        add(np.ascontiguousarray(values[step]), factor[step], hours[step], sums[0], sums[1], sums[2])
+    add = add_float32 if values.dtype == np.float32 else add_float64
+    for step, line in enumerate(values):
+        contiguous = np.ascontiguousarray(line, None if add is add_float32 else np.float64)
+        add(contiguous, factor[step], hours[step], sums[0], sums[1], sums[2])
 
 
-@kernel(read_only(nb.float32, 1), nb.float64, nb.float64, LINE, LINE, LINE)
-def _add_float32(
-    values: npt.NDArray[np.float32], factor: float, hours: float, coarse: Array, fine: Array, valid: Array
-) -> None:
+def _add(values: npt.NDArray[Any], factor: float, hours: float, coarse: Array, fine: Array, valid: Array) -> None:
     for i in range(values.size):
         known = np.isfinite(values[i])
         amount = np.float64(values[i]) * factor if known else 0.0
@@ -44,12 +40,5 @@ def _add_float32(
         valid[i] += hours if known else 0.0
 
 
-@kernel(read_only(nb.float64, 1), nb.float64, nb.float64, LINE, LINE, LINE)
-def _add_float64(values: Array, factor: float, hours: float, coarse: Array, fine: Array, valid: Array) -> None:
-    for i in range(values.size):
-        known = np.isfinite(values[i])
-        amount = values[i] * factor if known else 0.0
-        whole = np.rint(amount * COARSE) / COARSE
-        coarse[i] += whole
-        fine[i] += np.rint((amount - whole) * FINE) / FINE
-        valid[i] += hours if known else 0.0
+add_float32 = kernel(read_only(nb.float32, 1), nb.float64, nb.float64, LINE, LINE, LINE)(_add)
+add_float64 = kernel(read_only(nb.float64, 1), nb.float64, nb.float64, LINE, LINE, LINE)(_add)

@@ -178,19 +178,16 @@ def _mean(
 
 
 def _along_lat(x: np.ndarray, weights: scipy.sparse.csr_array) -> np.ndarray:
-    """(2, ..., target lat, lon): weighted sums of what is valid, and the weights; row by row, to stay in the cache."""
-    sums = np.zeros((2, *x.shape[:-2], weights.shape[0], x.shape[-1]))
-    pair = np.empty((2, *x.shape[:-2], x.shape[-1]))
-    part = np.empty_like(pair)
+    """(2, ..., target lat, lon): weighted sums of what is valid, and the weights."""
+    from smcloud.cube._regrid_kernels import add_rows  # imports numba
+
+    fields = x.reshape(-1, *x.shape[-2:])
+    sums = np.zeros((len(fields), 2, weights.shape[0], x.shape[-1]))
     by_source = weights.tocsc()
-    for row in range(x.shape[-2]):
-        values = x[..., row, :]
-        pair[1] = valid = np.isfinite(values)
-        pair[0] = np.where(valid, values, values.dtype.type(0))
-        for k in range(by_source.indptr[row], by_source.indptr[row + 1]):
-            np.multiply(by_source.data[k], pair, out=part)
-            sums[..., by_source.indices[k], :] += part
-    return sums
+    first, target = (part.astype(np.int64) for part in (by_source.indptr, by_source.indices))
+    for field, out in zip(fields, sums, strict=True):
+        add_rows(field, first, target, by_source.data, out)
+    return sums.swapaxes(0, 1).reshape(2, *x.shape[:-2], *sums.shape[-2:])
 
 
 def _along_lon(x: np.ndarray, weights: scipy.sparse.csr_array) -> np.ndarray:

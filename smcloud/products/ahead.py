@@ -11,12 +11,13 @@ def compiling_kernels() -> AbstractContextManager[None]:
     It is worth a third of a small run's time: one core compiles, which needs nothing else, while the other reads.
     """
     from smcloud.compile import compiling
-    from smcloud.cube import _month_kernels
+    from smcloud.cube import _month_kernels, _regrid_kernels
     from smcloud.stats import _break_kernels, _driver_kernels, _mk_kernels, _ols, _regression_kernels, _short_series
 
     return compiling(
         [
-            _month_kernels._add_float32,
+            _month_kernels.add_float32,
+            _regrid_kernels.rows_float64,
             _short_series.slopes_of_lanes,
             _short_series.score_of_lanes,
             _ols._trend,
