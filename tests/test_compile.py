@@ -1,5 +1,9 @@
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+
+from smcloud.compile import compiling
 
 
 def run(code: str) -> str:
@@ -19,5 +23,39 @@ rows = np.random.default_rng(0).normal(size=(64, 22))
 da = xr.DataArray(rows, dims=("cell", "time"), coords={"time": np.arange(22)})
 out = mann_kendall(da.chunk(cell=1)).compute(scheduler="threads", num_workers=16)
 print(out.identical(mann_kendall(da)))
+"""
+    assert run(code).strip() == "True"
+
+
+def test_kernels_are_compiled_in_the_background_in_order_and_no_more_when_it_is_over() -> None:
+    order: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def pretend(name: str) -> Callable[..., None]:
+        def call() -> None: ...
+
+        def compile_it() -> None:
+            order.append(name)
+            begun.set()
+            go.wait(10)
+
+        call.compile = compile_it  # type: ignore[attr-defined]
+        return call
+
+    with compiling([pretend("first"), pretend("second")]):
+        assert begun.wait(10)
+        threading.Timer(0.2, go.set).start()
+        go.wait(10)
+    assert order in (["first"], ["first", "second"])  # the second may have begun before the end
+    with compiling([]):
+        pass
+    code = """
+import numpy as np
+from smcloud.compile import compiling
+from smcloud.stats import _short_series
+kernel = _short_series.score_of_lanes
+with compiling([kernel]):
+    kernel.compile()
+print(kernel.compile() is kernel.compile())
 """
     assert run(code).strip() == "True"

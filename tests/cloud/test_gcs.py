@@ -13,7 +13,8 @@ from google.cloud import storage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cloud.gcs import Fault, parts_of
+from tests.cloud.gcs import parts_of
+from tests.cloud.objects import Fault
 
 EVERY_BYTE = bytes(range(256)) + b"--==0==--\r\n\r"
 

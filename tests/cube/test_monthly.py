@@ -184,3 +184,14 @@ def test_fixed_point_sums_are_those_of_exact_arithmetic(values, scale):
     stamps = pd.date_range("2001-01-01", periods=31)
     total, _ = reduce(values, stamps, "day", "start", "2001-01", "2001-01", True)
     np.testing.assert_allclose(total.item(), math.fsum(values.astype(float)), rtol=3e-16, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i2"])
+def test_every_kind_of_number_is_added_as_float64(dtype):
+    stamps = pd.date_range("2000-01-01", "2000-03-31", freq="6h")
+    values = np.arange(len(stamps) * 6).reshape(-1, 2, 3) % 97
+    da = field(values, stamps)
+    steps, months = steps_for(stamps, "6hour", "start"), month_range("2000-01", "2000-03")
+    want = dask.compute(*monthly(da, steps, months))
+    for mine, theirs in zip(dask.compute(*monthly(da.astype(dtype).chunk(time=7), steps, months)), want, strict=True):
+        xr.testing.assert_identical(mine, theirs)

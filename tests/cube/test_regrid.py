@@ -230,6 +230,14 @@ def test_a_block_needs_its_own_chunk_of_the_source_and_margins():
         assert block in read <= near
 
 
+@pytest.mark.parametrize("dtype", ["f4", "i2", "?"])
+def test_every_kind_of_number_is_added_as_float64(dtype):
+    (lat, lon), target = nodes(10), global_grid(15)
+    da = (noise(lat, lon) * 100).astype(dtype)
+    np.testing.assert_array_equal(regrid(da, *target), regrid(da.astype("f8"), *target))
+    np.testing.assert_array_equal(regrid(da.transpose("lon", "lat"), *target), regrid(da, *target))
+
+
 def refuse(*args, **kwargs):
     raise AssertionError("something was computed")
 
