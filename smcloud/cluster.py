@@ -84,8 +84,10 @@ def load_distributed() -> None:
 
 @contextmanager
 def _gateway(config: Cluster) -> Iterator[Client]:
-    with _reaching(), _connected() as gateway:
-        cluster = gateway.new_cluster(**_options(config))
+    from dask_gateway import Gateway
+
+    with _reaching():
+        cluster = Gateway().new_cluster(**_options(config))
     with cluster, cluster.get_client() as client:
         if config.adaptive:
             cluster.adapt(minimum=1, maximum=config.workers or 1)
@@ -98,8 +100,11 @@ def _gateway(config: Cluster) -> Iterator[Client]:
 
 def end_leftovers(max_age: float) -> list[str]:
     """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names."""
+    from dask_gateway import Gateway
+
     ended = []
-    with _reaching(), _connected() as gateway:
+    with _reaching():
+        gateway = Gateway()
         for report in gateway.list_clusters():
             if (datetime.now(report.start_time.tzinfo) - report.start_time).total_seconds() > max_age:
                 gateway.stop_cluster(report.name)
@@ -131,14 +136,6 @@ def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, A
         return {}
     found: dict[str, Any] = client.run(function, *arguments)
     return found
-
-
-@contextmanager
-def _connected() -> Iterator[Any]:
-    from dask_gateway import Gateway
-
-    with Gateway() as gateway:
-        yield gateway
 
 
 @contextmanager
