@@ -13,7 +13,7 @@ demo: $(VENV)/.ready
 
 # The same job as in the cloud: Dask Gateway, object store, Prefect server and worker, all on this machine.
 cloud-demo: $(VENV)/.ready
-	$(PY) -m infra.local.cloud_demo
+	$(PY) -m infra.local.cloud_demo $(ARGS)
 
 test: $(VENV)/.ready lint
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -55,12 +56,11 @@ def own_server() -> Iterator[None]:
     ):
         os.environ["PREFECT_API_URL"] = f"http://{LOOPBACK}:{listening.getsockname()[1]}/api"
         os.environ.setdefault("PREFECT_HOME", home)
-        command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         server = subprocess.Popen(
-            [*command, "--fd", str(listening.fileno()), "--log-level", "critical"],
+            [sys.executable, "-m", "flows.server", str(listening.fileno())],
             env=os.environ | SMALL,
             pass_fds=[listening.fileno()],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends with us, however we end
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for us: the flow still has to tell the server how it ended
@@ -78,6 +78,8 @@ def own_server() -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+            if server.stdin:
+                server.stdin.close()
 
 
 def wait_for_server() -> None:
@@ -96,3 +98,20 @@ def wait_for_server() -> None:
             expected=f"an answer within {UP_SECONDS} s",
             next="unset PREFECT_API_URL for a server of the run's own, or start the one it names",
         ) from err
+
+
+def _serve(descriptor: int) -> None:
+    """Serve on a socket that listens already, until asked to end or until the process that started this one is gone."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+    import uvicorn
+
+    uvicorn.run("prefect.server.api.server:create_app", factory=True, fd=descriptor, log_level="critical")
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -7,7 +7,6 @@ put into the bucket; flows/prefect.yaml is deployed; the deployment runs twice: 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import tempfile
@@ -51,6 +50,18 @@ def run_deployment(name: str, timeout: float = 240, **parameters: Any) -> tuple[
     return run.state.name, record
 
 
+def summary(record: dict[str, Any]) -> list[str]:
+    """What a run made, for the terminal."""
+    if "status" not in record:
+        return [str(record.get("message"))]
+    lines = [f"{record['status']}: release {record['release']}", *record["products"].values(), str(record["report"])]
+    if card := record.get("scorecard"):
+        recall = min(each["score"] for each in card["recall"].values())
+        detectable, driver = (card[name]["score"] for name in ("detectable", "driver"))
+        lines.append(f"scores: detectable {detectable:.3f}, driver {driver:.3f}, recall {recall:.3f} at least")
+    return [*lines, "seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in record["seconds"].items())]
+
+
 def main() -> None:
     """Run the demo and print what it made; everything that was started is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,9 +78,9 @@ def main() -> None:
             for _ in range(2):
                 start = time.perf_counter()
                 state, record = run_deployment("smcloud-run/products", truth=f"{bucket}/world/truth.zarr")
-                print(f"deployment    {state} in {time.perf_counter() - start:.0f} s")
-                print(json.dumps(record, indent=1), flush=True)
-    print(f"all in all    {time.perf_counter() - began:.0f} s; every server was stopped")
+                print(f"\ndeployment smcloud-run/products: {state} in {time.perf_counter() - start:.0f} s")
+                print("\n".join(summary(record)), flush=True)
+    print(f"\nall in all    {time.perf_counter() - began:.0f} s; every server was stopped")
 
 
 if __name__ == "__main__":

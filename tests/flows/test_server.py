@@ -1,8 +1,11 @@
 """A server of the run's own comes up, answers, and is gone afterwards."""
 
 import os
+import subprocess
+import sys
 import urllib.request
 
+import psutil
 import pytest
 
 from flows.server import own_server, wait_for_server
@@ -28,3 +31,18 @@ def test_a_server_that_is_named_is_used():
     with own_server():
         assert os.environ["PREFECT_API_URL"] == url
     assert os.environ["PREFECT_API_URL"] == url
+
+
+def test_it_ends_with_a_process_that_is_killed(monkeypatch):
+    code = "import os, signal; from flows.server import own_server\nwith own_server(): " \
+           "print(os.environ['PREFECT_API_URL'], flush=True); signal.pause()"  # fmt: skip
+    variables = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    with subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True) as started:
+        url = started.stdout.readline().strip()
+        (server,) = psutil.Process(started.pid).children()
+        assert "flows.server" in server.cmdline()
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        wait_for_server()
+        started.kill()
+    server.wait(20)
+    assert not server.is_running()
