@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smcloud.cube.calendar import month_range
+from smcloud.cube.flags import usable
+from smcloud.cube.monthly import monthly
 from tests.benchmarks import run
 from tests.benchmarks.cases import all_cases
 from tests.benchmarks.full_grid import cdo_trend, trend_of_file, write_grid
+from tests.benchmarks.ingest import daily_store, decoded, hourly_store, steps_of
 from tests.benchmarks.refresh import refresh_bytes
 
 MAKERS = all_cases(small=True)
@@ -55,6 +59,21 @@ def test_a_refresh_by_one_month_takes_a_twentieth_of_the_bytes() -> None:
     for key in ("read", "written"):
         refreshed, full = int(str(found["refresh"][key])), int(str(found["full"][key]))
         assert full > 0.8 * stored and 0 < refreshed <= full / 20, key
+
+
+def test_the_stores_of_ingest_hold_months_of_their_steps(tmp_path: Path) -> None:
+    hourly = hourly_store(tmp_path, 26, 20, 40)
+    np.testing.assert_array_equal(hourly[24:], hourly[:2])  # links to the first ones
+    sm, flag = daily_store(tmp_path, 59, 20, 40)
+    assert hourly.data.numblocks == (26, 1, 1) and sm.data.numblocks == (4, 1, 2)
+    decoded(hourly, sm, flag)
+    value, days = monthly(sm.where(usable(flag)), steps_of(sm), month_range("2001-01", "2001-02"))
+    kept = sm.where(flag != 1).load()
+    np.testing.assert_array_equal(days, kept.groupby("time.month").count())
+    np.testing.assert_allclose(value, kept.groupby("time.month").mean(), rtol=1e-6)
+    value, days = monthly(hourly, steps_of(hourly), month_range("2001-01", "2001-01"), total=True)
+    np.testing.assert_allclose(value[0], hourly.sum("time"), rtol=1e-6)
+    assert (days == 26 / 24).all()
 
 
 def test_the_table_says_what_is_reached() -> None:
