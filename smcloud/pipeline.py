@@ -30,7 +30,14 @@ from smcloud.cube import (
     provisional_flags,
     resolve_months,
 )
-from smcloud.errors import NothingPublishedError, SmcloudError, SourceReadError, TooFewYearsError, UnreachableError
+from smcloud.errors import (
+    NothingPublishedError,
+    ReleaseConflictError,
+    SmcloudError,
+    SourceReadError,
+    TooFewYearsError,
+    UnreachableError,
+)
 from smcloud.source_state import file_spans
 from smcloud.store import Store
 
@@ -127,11 +134,21 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
     are computed, and the others are copied inside the store; the record names these months. The checks that need
     values are computed together with the write, of what is read, and judged before the seal.
     """
-    import dask
-
     there = found_cube(job)
     if there is not None:
         return there
+    try:
+        return _build(config, job)
+    except ReleaseConflictError:
+        there = found_cube(job)  # another run of the same work sealed it meanwhile
+        if there is None:
+            raise
+        return there
+
+
+def _build(config: RunConfig, job: Job) -> dict[str, Any]:
+    import dask
+
     store, path = Store.open(job.store), stores.cube_path(job.cube_id)
     sources = open_sources(config, load_catalog(config.catalog))
     months = month_range(*job.period)

@@ -255,6 +255,20 @@ def test_twins_side_by_side_make_one_cube(ingest, small_world):
     assert_as_built_anew(job, ingest, "2004-01")
 
 
+def test_a_twin_that_seals_before_our_first_write_seals_for_both(ingest, monkeypatch):
+    ingest("2003-12")
+    real = refresh.choose
+
+    def overtaken(record, records):
+        monkeypatch.setattr(refresh, "choose", real)
+        assert ingest("2004-01")[0]["status"] == "refreshed"
+        return real(record, records)
+
+    monkeypatch.setattr(refresh, "choose", overtaken)
+    record, job = ingest("2004-01")
+    assert (record["status"], record["id"]) == ("already there", job.cube_id)
+
+
 def test_what_lies_in_the_place_of_a_copy_is_never_trusted(ingest):
     first, before = ingest("2003-12")
     _, probe = ingest("2004-01", fresh="probe")
