@@ -252,9 +252,7 @@ def _local(fs: Any) -> bool:
     return bool({"file", "memory"} & _protocols(fs))
 
 
-def file_spans(
-    catalog: Catalog, name: str, parts: SourceParts, known: Mapping[str, list[str]]
-) -> dict[str, list[str]]:
+def file_spans(catalog: Catalog, name: str, parts: SourceParts, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """First and last time stamp of each file of ``parts``, by its digest; empty for a file without a time axis.
 
     Files that ``known`` holds are not opened.

@@ -239,7 +239,7 @@ BAD = {
         "coverage", ["8 cells in 2002-07", "24 in the month before", "50%", "coverage_change"],
     ),
     "leaf area is the same every year": (
-        climatology, None, {}, None, "climatology", ["lai", "4896 of 4896", "observed"],
+        climatology, None, {}, None, "climatology", ["lai", "is 0 of that from month to month", "observed"],
     ),
 }  # fmt: skip
 

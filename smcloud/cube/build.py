@@ -12,9 +12,10 @@ import xarray as xr
 from smcloud.config import Grid, RunConfig
 from smcloud.cube import axes, checks
 from smcloud.cube.calendar import MONTH, Steps, Times, days_in
-from smcloud.cube.measurement import SENSORS, error_bounds, sensor_sets
-from smcloud.cube.monthly import monthly
+from smcloud.cube.measurement import SENSORS, ErrorBounds, SensorSets
+from smcloud.cube.monthly import Amounts
 from smcloud.cube.provisional import provisional_months
+from smcloud.cube.reduction import Reduction, reduce_months
 from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
 from smcloud.cube.sources import Source
 from smcloud.cube.units import convert, cube_units
@@ -69,12 +70,11 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
             variables[role] = _static(source, lat, lon)
             counters[role] = checks.count(source.values, source.spec.valid_range)
             continue
-        value, days = monthly(source.values, source.steps, months, source.spec.aggregate == "sum")
-        for name, da in _months(source, source.steps, months, value, days, config).items():
+        made, counted = _months(source, source.steps, months, config)
+        counters[role] = counted | checks.count_months(role, made[role])
+        for name, da in made.items():
             bits = da.dtype.kind == "i"
             variables[name] = regrid_bits(da, len(SENSORS), lat, lon) if bits else regrid(da, lat, lon, MIN_VALID_AREA)
-        record = source.values.isel(time=source.steps.within(months))
-        counters[role] = checks.count(record, source.spec.valid_range) | checks.count_months(role, value, days)
     variables = {name: da if da.dtype.kind == "i" else da.astype(np.float32) for name, da in variables.items()}
     xr.align(*variables.values(), join="exact", copy=False)  # what does not fit exactly must not be joined
     ds = xr.Dataset(variables)
@@ -91,30 +91,47 @@ def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, n
 
 
 def _months(
-    source: Source, steps: Steps, months: Times, value: xr.DataArray, days: xr.DataArray, config: RunConfig
-) -> dict[str, xr.DataArray]:
-    """The role's variables on its own grid: for soil moisture its companions too."""
+    source: Source, steps: Steps, months: Times, config: RunConfig
+) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
+    """The role's variables on its own grid, for soil moisture its companions too, and the counters of its values.
+
+    All that is made of the source's steps is made in one pass over them.
+    """
     spec = source.spec
     total = spec.aggregate == "sum"
+    arrays = [source.values]
+    wanted: list[Reduction] = [Amounts(total), checks.Counts(spec.valid_range)]
+    companions = source.role == "soil_moisture"
+    if companions and source.uncertainty is not None:
+        width = spec.valid_range[1] - spec.valid_range[0]
+        at = len(arrays)
+        arrays.append(source.uncertainty)
+        wanted += [Amounts(array=at), ErrorBounds(config.monthly.error_tau_days, at), checks.Counts((0.0, width), at)]
+    if companions and source.sensors is not None:
+        wanted.append(SensorSets(len(arrays)))
+        arrays.append(source.sensors)
+    (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
+    counters = checks.by_name(numbers)
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
     if source.role in ("soil_moisture", "soil_moisture_reference"):
-        enough = days >= config.monthly.min_days
+        enough = hours >= 24.0 * config.monthly.min_days
     else:
         # A month with missing hours is NaN, never a smaller sum.
-        enough = days >= length * (1.0 if total else config.monthly.min_share)
-    value = convert(value.where(enough), source.role, spec.units, spec.aggregate, length, source.where)
-    if source.role != "soil_moisture":
-        return {source.role: value}
-    variables = {source.role: value, "soil_moisture_days": days}
-    if source.uncertainty is not None:
-        bounds = error_bounds(source.uncertainty, steps, months, config.monthly.error_tau_days)
-        for name, sigma in zip(UNCERTAINTY, (monthly(source.uncertainty, steps, months)[0], *bounds), strict=True):
-            variables[name] = convert(
-                sigma.where(enough), source.role, spec.units, spec.aggregate, length, source.where
-            )
-    if source.sensors is not None:
-        variables["soil_moisture_sensors"] = sensor_sets(source.sensors, steps, months).where(enough, 0)
-    return variables
+        enough = hours >= 24.0 * length * (1.0 if total else config.monthly.min_share)
+
+    def converted(da: xr.DataArray) -> xr.DataArray:
+        return convert(da.where(enough), source.role, spec.units, spec.aggregate, length, source.where)
+
+    variables = {source.role: converted(value)}
+    if companions:
+        variables["soil_moisture_days"] = hours / 24.0
+    if companions and source.uncertainty is not None:
+        (mean, _), bounds, (errors,), *others = others
+        variables |= {name: converted(sigma) for name, sigma in zip(UNCERTAINTY, (mean, *bounds), strict=True)}
+        counters |= checks.by_name(errors, "uncertainty_")
+    if companions and source.sensors is not None:
+        variables["soil_moisture_sensors"] = others[0][0].where(enough, 0)
+    return variables, counters
 
 
 def provisional_flags(sources: Mapping[str, Source], months: Times) -> xr.DataArray:

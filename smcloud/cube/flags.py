@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 # Bits 1 to 32 say that a value is unusable: snow or frost, dense vegetation, no convergence, beyond
@@ -12,11 +15,25 @@ BARREN = 0b0100_0000
 FILL = 127
 
 
-def usable(flag: xr.DataArray, drop_barren: bool = False) -> xr.DataArray:
-    """True where a value may be used; the shape and chunks of ``flag``.
+def where_usable(da: xr.DataArray, flag: xr.DataArray, drop_barren: bool = False) -> xr.DataArray:
+    """``da`` (float32 or float64) where its ``flag`` says that it may be used, else NaN; lazy, the chunks of both.
 
     A missing flag (NaN after decoding, or the fill 127) is not usable. Decoded flags are floats, so
     they are filled and cast before any bit is tested.
     """
-    bits = flag.fillna(FILL).astype(np.uint8) if flag.dtype.kind == "f" else flag.astype(np.uint8)
-    return (bits & (UNUSABLE | BARREN if drop_barren else UNUSABLE)) == 0
+    unusable = np.uint8(UNUSABLE | BARREN if drop_barren else UNUSABLE)
+    da, flag = xr.unify_chunks(da, flag)
+    out: xr.DataArray = xr.apply_ufunc(
+        _where_usable, da, flag, kwargs={"unusable": unusable}, dask="parallelized", output_dtypes=[da.dtype],
+        keep_attrs="override",
+    )  # fmt: skip
+    return out
+
+
+def _where_usable(values: npt.NDArray[Any], flag: npt.NDArray[Any], unusable: np.uint8) -> npt.NDArray[Any]:
+    from smcloud.cube._month_kernels import keep_usable  # imports numba
+
+    bits = np.where(np.isnan(flag), FILL, flag).astype(np.uint8) if flag.dtype.kind == "f" else flag.astype(np.uint8)
+    out = np.empty_like(values)
+    keep_usable(values, bits, unusable, out)
+    return out

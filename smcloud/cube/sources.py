@@ -68,7 +68,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     values, provisional = final_first(ds[spec.name], where)
     values = _masked(values, spec)
     if spec.flag:
-        values = values.where(flags.usable(ds[spec.flag], config.flags.drop_barren))
+        values = flags.where_usable(values, ds[spec.flag], config.flags.drop_barren)
     # A day without a value has no uncertainty either; the two are packed alike.
     uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
     sensors = sensor_mask(ds[spec.sensor], values) if spec.sensor else None

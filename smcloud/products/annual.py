@@ -100,24 +100,31 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
     index = cube.indexes["time"]
     if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
         raise CalendarError(
-            "the cube's time axis holds no dates", where="cube: time", found=index.dtype, expected="one date per month",
+            "the cube's time axis holds no dates",
+            where="cube: time",
+            found=index.dtype,
+            expected="one date per month",
             next="build the cube anew: smcloud ingest CONFIG",
         )
     months = np.array(index.year, dtype=np.int64) * MONTHS + np.array(index.month, dtype=np.int64) - 1
     gaps = np.flatnonzero(np.diff(months) != 1)
     if gaps.size:
         raise CalendarError(
-            "the cube's months do not follow each other", where="cube: time",
-            found=f"{index[gaps[0]]} then {index[gaps[0] + 1]}", expected="one stamp per month, ascending",
+            "the cube's months do not follow each other",
+            where="cube: time",
+            found=f"{index[gaps[0]]} then {index[gaps[0] + 1]}",
+            expected="one stamp per month, ascending",
             next="build the cube anew: smcloud ingest CONFIG",
         )
     first = int(-months[0] % MONTHS) if months.size else 0
     count = max(0, (months.size - first) // MONTHS)
     if count < config.years.min_years:
         raise TooFewYearsError(
-            "the period holds too few whole years", where="years.min_years",
+            "the period holds too few whole years",
+            where="years.min_years",
             found=f"{count} whole years in {index[0]:%Y-%m}..{index[-1]:%Y-%m}" if months.size else "no months",
-            expected=f"at least {config.years.min_years}", next="lengthen period or lower years.min_years",
+            expected=f"at least {config.years.min_years}",
+            next="lengthen period or lower years.min_years",
         )
     return first, months[first] // MONTHS + np.arange(count, dtype=np.int64)
 
@@ -127,16 +134,24 @@ def one_chunk(da: xr.DataArray, name: str) -> xr.DataArray:
     chunks = da.chunksizes.get("time", ())
     if len(chunks) > 1:
         raise ChunkError(
-            "the whole time axis is needed in one chunk", where=name, found=f"{len(chunks)} chunks along time",
-            expected="1", next='cube.chunk({"time": -1})',
+            "the whole time axis is needed in one chunk",
+            where=name,
+            found=f"{len(chunks)} chunks along time",
+            expected="1",
+            next='cube.chunk({"time": -1})',
         )
     return da
 
 
 def _years(da: xr.DataArray, summed: bool, need: int) -> tuple[xr.DataArray, xr.DataArray]:
     value, count = xr.apply_ufunc(
-        _reduce_years, da, input_core_dims=[["time"]], output_core_dims=[["year"], ["year"]],
-        kwargs={"summed": summed, "need": need}, dask="parallelized", output_dtypes=[np.float64, np.uint8],
+        _reduce_years,
+        da,
+        input_core_dims=[["time"]],
+        output_core_dims=[["year"], ["year"]],
+        kwargs={"summed": summed, "need": need},
+        dask="parallelized",
+        output_dtypes=[np.float64, np.uint8],
         dask_gufunc_kwargs={"output_sizes": {"year": da.sizes["time"] // MONTHS}},
     )
     return value.transpose("year", "lat", "lon"), count.transpose("year", "lat", "lon")

@@ -36,15 +36,20 @@ def soil_moisture_years(
     are the whole set, and all twelve where it is empty: other roles have a value there.
     """
     value, count, months, size = xr.apply_ufunc(
-        _soil_moisture_block, da, input_core_dims=[["time"]],
+        _soil_moisture_block,
+        da,
+        input_core_dims=[["time"]],
         output_core_dims=[["year"], ["year"], ["time"], []],
-        kwargs={"rule": rule}, dask="parallelized",
+        kwargs={"rule": rule},
+        dask="parallelized",
         output_dtypes=[np.float64, np.uint8, np.bool_, np.uint8],
         dask_gufunc_kwargs={"output_sizes": {"year": da.sizes["time"] // MONTHS}},
     )
     return (
-        value.transpose("year", "lat", "lon"), count.transpose("year", "lat", "lon"),
-        months.transpose("time", "lat", "lon"), size.transpose("lat", "lon"),
+        value.transpose("year", "lat", "lon"),
+        count.transpose("year", "lat", "lon"),
+        months.transpose("time", "lat", "lon"),
+        size.transpose("lat", "lon"),
     )
 
 
@@ -56,9 +61,16 @@ def driver_years(da: xr.DataArray, months: xr.DataArray, rule: Annual, summed: b
     as an average one. NaN where ``da`` lacks one of the months, or has fewer than ``min_climatology_years`` of it.
     """
     value: xr.DataArray = xr.apply_ufunc(
-        _driver_block, da, months, input_core_dims=[["time"], ["time"]], output_core_dims=[["year"]],
-        kwargs={"least": rule.min_climatology_years, "summed": summed}, dask="parallelized", output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"year": da.sizes["time"] // MONTHS}}, join="exact",
+        _driver_block,
+        da,
+        months,
+        input_core_dims=[["time"], ["time"]],
+        output_core_dims=[["year"]],
+        kwargs={"least": rule.min_climatology_years, "summed": summed},
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"year": da.sizes["time"] // MONTHS}},
+        join="exact",
     )
     return value.transpose("year", "lat", "lon")
 
@@ -69,8 +81,13 @@ def deseasonalised(da: xr.DataArray, least: int) -> xr.DataArray:
     NaN where the value is missing or its calendar month is valid in fewer than ``least`` years.
     """
     out: xr.DataArray = xr.apply_ufunc(
-        _deseasonalised_block, da, input_core_dims=[["time"]], output_core_dims=[["time"]],
-        kwargs={"least": least}, dask="parallelized", output_dtypes=[np.float64],
+        _deseasonalised_block,
+        da,
+        input_core_dims=[["time"]],
+        output_core_dims=[["time"]],
+        kwargs={"least": least},
+        dask="parallelized",
+        output_dtypes=[np.float64],
     )
     return out.transpose(*da.dims)
 

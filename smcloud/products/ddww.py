@@ -47,8 +47,10 @@ def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset
     names = list(CLASS_FLAGS)
     by_class = area.sel(group=names).rename(group="class")
     expected = [
-        total.sel(group=f"zone {name[0]}").fillna(0) / total.sel(group="valid")
-        * total.sel(group=f"direction {name[1]}").fillna(0) / total.sel(group="changed")
+        total.sel(group=f"zone {name[0]}").fillna(0)
+        / total.sel(group="valid")
+        * total.sel(group=f"direction {name[1]}").fillna(0)
+        / total.sel(group="changed")
         for name in names
     ]
     columns = {

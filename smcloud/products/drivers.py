@@ -48,8 +48,14 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     controls = drivers.assign({TIME_CONTROL: target["year"].astype("float64")}) if config.drivers.detrend else drivers
     least = max(config.years.min_years, len(controls) + 2)
     partial = partial_correlation(
-        target, controls, dim="year", dof=config.drivers.dof, min_valid=least, alpha=config.alpha,
-        method=config.drivers.method, floors=floors,
+        target,
+        controls,
+        dim="year",
+        dof=config.drivers.dof,
+        min_valid=least,
+        alpha=config.alpha,
+        method=config.drivers.method,
+        floors=floors,
     ).sel(driver=names)
     parts = trend_contribution(target, drivers, dim="year", floors=floors)
     pearson = [_pearson(target, drivers[name], config.years.min_years) for name in names]
@@ -105,8 +111,14 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 def _pearson(target: xr.DataArray, driver: xr.DataArray, min_valid: int) -> tuple[xr.DataArray, xr.DataArray]:
     r, p = xr.apply_ufunc(
-        _pearson_of_block, target, driver, input_core_dims=[["year"], ["year"]], output_core_dims=[[], []],
-        kwargs={"min_valid": min_valid}, dask="parallelized", output_dtypes=[np.float64, np.float64],
+        _pearson_of_block,
+        target,
+        driver,
+        input_core_dims=[["year"], ["year"]],
+        output_core_dims=[[], []],
+        kwargs={"min_valid": min_valid},
+        dask="parallelized",
+        output_dtypes=[np.float64, np.float64],
     )
     return r, p
 

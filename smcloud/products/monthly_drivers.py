@@ -49,8 +49,14 @@ def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) 
     if config.drivers.detrend:
         drivers = drivers.assign({TIME_CONTROL: months["time"]})
     result = partial_correlation(
-        target, drivers, dim="time", dof=config.drivers.dof, alpha=config.alpha, method=config.drivers.method,
-        min_valid=max(config.years.min_years, len(drivers) + 2), lags=dict(config.drivers.lags),
+        target,
+        drivers,
+        dim="time",
+        dof=config.drivers.dof,
+        alpha=config.alpha,
+        method=config.drivers.method,
+        min_valid=max(config.years.min_years, len(drivers) + 2),
+        lags=dict(config.drivers.lags),
     ).sel(driver=names)
     return {
         "monthly_partial_correlation": result["r"],

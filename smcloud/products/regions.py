@@ -112,8 +112,10 @@ def _legend(cover: xr.DataArray) -> list[tuple[int, str]]:
     meanings = str(cover.attrs.get("flag_meanings", "")).split()
     if not codes or len(codes) != len(meanings):
         raise VariableError(
-            "land cover has no legend", where="land_cover: flag_values, flag_meanings",
-            found=f"{len(codes)} codes, {len(meanings)} names", expected="as many names as codes",
+            "land cover has no legend",
+            where="land_cover: flag_values, flag_meanings",
+            found=f"{len(codes)} codes, {len(meanings)} names",
+            expected="as many names as codes",
             next="give legend in the catalog entry of land_cover",
         )
     return list(zip(codes, meanings, strict=True))

@@ -47,14 +47,18 @@ def table(
     covered = area_weighted_series(trend["slope"], weights, groups)
     drying = ((trend["slope"] < 0) & significant).astype("float64").where(valid)
     wetting = ((trend["slope"] > 0) & significant).astype("float64").where(valid)
-    columns = {"soil_moisture": series.transpose(dim, "year")} | _line(series, "slope", config) | {
-        "mean_of_slopes": covered["mean"],
-        "area_km2": area_weighted_series(xr.ones_like(area), weights, groups)["covered_area"],
-        "covered_area_km2": covered["covered_area"],
-        "n_cells": covered["n_cells"],
-        "drying_share": area_weighted_series(drying, weights, groups)["mean"],
-        "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
-    }
+    columns = (
+        {"soil_moisture": series.transpose(dim, "year")}
+        | _line(series, "slope", config)
+        | {
+            "mean_of_slopes": covered["mean"],
+            "area_km2": area_weighted_series(xr.ones_like(area), weights, groups)["covered_area"],
+            "covered_area_km2": covered["covered_area"],
+            "n_cells": covered["n_cells"],
+            "drying_share": area_weighted_series(drying, weights, groups)["mean"],
+            "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
+        }
+    )
     if drivers is not None:
         for name in ("partial_correlation", "trend_contribution"):
             columns[name] = area_weighted_series(drivers[name], weights, groups)["mean"]
@@ -67,9 +71,7 @@ def table(
 
 
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
-    line = linear_trend(
-        series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective"
-    )
+    line = linear_trend(series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective")
     parts = {"slope": name, "slope_lower": f"{name}_lower", "slope_upper": f"{name}_upper"}
     p_name = "p_value" if name == "slope" else f"{name}_p_value"
     return {new: line[old] for old, new in parts.items()} | {p_name: line["p_value"]}

@@ -8,8 +8,18 @@ from __future__ import annotations
 import xarray as xr
 
 CLASSES = (
-    "sand", "loamy sand", "sandy loam", "loam", "silt loam", "silt", "sandy clay loam", "clay loam",
-    "silty clay loam", "sandy clay", "silty clay", "clay",
+    "sand",
+    "loamy sand",
+    "sandy loam",
+    "loam",
+    "silt loam",
+    "silt",
+    "sandy clay loam",
+    "clay loam",
+    "silty clay loam",
+    "sandy clay",
+    "silty clay",
+    "clay",
 )
 # Regridded percentages may add up to a little more than 100.
 EXCESS = 1.0

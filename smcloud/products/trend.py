@@ -87,16 +87,12 @@ def _ols(interval: Any) -> Statistic:
 STATISTICS: dict[str, Statistic] = {
     "ols": _ols("t"),
     "effective": _ols("effective"),
-    "sen": lambda series, config: theil_sen(
-        series, dim="year", alpha=config.alpha, min_valid=config.years.min_years
-    ),
+    "sen": lambda series, config: theil_sen(series, dim="year", alpha=config.alpha, min_valid=config.years.min_years),
     "mann_kendall": _mann_kendall("original"),
 } | {name: _mann_kendall(name) for name in ("3pw", "prewhitening", "hamed_rao")}
 
 
-def preset_trend(
-    series: xr.DataArray, config: RunConfig, found: Mapping[str, xr.Dataset] | None = None
-) -> xr.Dataset:
+def preset_trend(series: xr.DataArray, config: RunConfig, found: Mapping[str, xr.Dataset] | None = None) -> xr.Dataset:
     """``slope``, ``slope_lower``, ``slope_upper`` and ``p_value`` by the estimator, interval and test of ``trend``.
 
     ``series`` (year and any other dimensions) in m3 m-3, one chunk along year; NaN rule of

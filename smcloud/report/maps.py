@@ -146,8 +146,7 @@ def ddww_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figu
     ddww = _on_map_grid(products["ddww"], ["ddww_class"])
     figure, axes = _frame(
         f"Dry gets drier, wet gets wetter? {context.period(products)} where {context.trend_test}",
-        "Dark: drier, light: wetter; per cent: shares of the area with a significant change; "
-        f"{context.grid}",
+        f"Dark: drier, light: wetter; per cent: shares of the area with a significant change; {context.grid}",
     )
     _draw(figure, axes, ddww, ddww_cells(ddww), context, ZONE_NOTE)
     shares = {str(row["class"]): row["share_of_change"] for row in class_records(products["ddww"])}
@@ -219,9 +218,7 @@ def _draw(
                           ha="right", va="center")  # fmt: skip
     axes.apply_aspect()
     image = picture(colours, missing & land, lat, lon, view, width=round(axes.get_window_extent().width))
-    axes.imshow(
-        image, extent=(left, right, bottom, top), interpolation="nearest", zorder=2, aspect=axes.get_aspect()
-    )
+    axes.imshow(image, extent=(left, right, bottom, top), interpolation="nearest", zorder=2, aspect=axes.get_aspect())
     text = note if context.land_mask is not None else NO_MASK_NOTE
     figure.text(0.03, 0.014, f"{text} {view.name}.", fontsize=9, va="bottom", color="#444444")
     segments = outline(land, lat, lon, view)
@@ -237,9 +234,7 @@ def _draw(
         axes.text(0.5, 0.5, "No cell has a value", transform=place, ha="center", fontsize=14, bbox=box, zorder=5)
 
 
-def _legend(
-    figure: Figure, entries: Sequence[tuple[str | None, str]], corner: tuple[float, float], rows: int
-) -> None:
+def _legend(figure: Figure, entries: Sequence[tuple[str | None, str]], corner: tuple[float, float], rows: int) -> None:
     from matplotlib.patches import Patch
 
     patches = [

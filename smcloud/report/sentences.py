@@ -12,9 +12,7 @@ from smcloud.report.rounding import Record, Table, interval, number, percent, sh
 from smcloud.report.tables import find, plain
 
 
-def summary(
-    products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
-) -> list[str]:
+def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
     """What the run found, in order: global trend, changed area, drivers, DDWW; absent parts are said to be absent."""
     globe = find(tables.get("regions", []), "globe")
     lines = ["This release holds no regional product."]

@@ -23,9 +23,7 @@ def generator(seed: int, *key: int) -> np.random.Generator:
 class SampleWorld:
     """One draw of the sample world's weather; arrays are (cell or node, year of ``SPUN_UP``)."""
 
-    def __init__(
-        self, seed: int = 20230501, resolution: float = 5.0, coefficients: Coefficients | None = None
-    ) -> None:
+    def __init__(self, seed: int = 20230501, resolution: float = 5.0, coefficients: Coefficients | None = None) -> None:
         self.seed = int(seed)
         self.physics = physics(float(resolution), coefficients or Coefficients())
         self.geo = self.physics.geo

@@ -238,5 +238,3 @@ def _write_static(paths: Mapping[str, str], world: SampleWorld) -> None:
     options: dict[str, Any] = {"mode": "w", "zarr_format": 2, "write_empty_chunks": True}
     aridity.sortby("lat").to_zarr(paths["aridity"], **options)
     environment.to_zarr(paths["environment"], **options)
-
-

@@ -41,9 +41,7 @@ def write_lat_lon(group: zarr.Group, names: tuple[str, str], lat: Array, lon: Ar
     write_axis(group, names[1], lon.astype(dtype), {"units": "degrees_east", "standard_name": "longitude"})
 
 
-def flush(
-    out: Mapping[str, zarr.Array[Any]], pieces: dict[str, list[np.ndarray]], start: int, *, last: bool
-) -> int:
+def flush(out: Mapping[str, zarr.Array[Any]], pieces: dict[str, list[np.ndarray]], start: int, *, last: bool) -> int:
     """Write whole chunks of what has gathered, keep the rest; returns where the next write begins."""
     end = start
     for name, array in out.items():

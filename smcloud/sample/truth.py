@@ -150,5 +150,3 @@ def _class(zone: Codes, beta: Array, delta: Array) -> Codes:
     first = np.select([zone == 1, zone == 3], [1, 3], 5)
     code = first + (beta > 0)
     return np.select([np.isnan(delta), beta == 0, delta >= DETECTABLE], [NOT_SCORED, NOT_SIGNIFICANT, code], NOT_SCORED)
-
-

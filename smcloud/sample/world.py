@@ -168,9 +168,7 @@ def _aridity(lat: Array, lon: Array, area: Array) -> tuple[Array, Array]:
     return aridity, wetness
 
 
-def _directions(
-    lat: Array, lon: Array, area: Array, zone: Codes, gap: Mask, alive: Mask
-) -> tuple[Codes, Mask]:
+def _directions(lat: Array, lon: Array, area: Array, zone: Codes, gap: Mask, alive: Mask) -> tuple[Codes, Mask]:
     """Drying, none or wetting by the trend pattern's rank within each zone; a weak band lies between.
 
     The south leans to drying, the block with a gap to wetting.

@@ -49,9 +49,7 @@ def weighted_sums(
         out[:, :, inside] = sums.transpose(1, 0, 2)
 
 
-def _add(
-    values: npt.NDArray[Any], weights: FloatArray, starts: IntArray, groups: IntArray, work: FloatArray
-) -> None:
+def _add(values: npt.NDArray[Any], weights: FloatArray, starts: IntArray, groups: IntArray, work: FloatArray) -> None:
     """Add each cell of ``values`` (step, lat, lon) to the work space of the groups that it belongs to."""
     steps, rows, columns = values.shape
     lane = np.zeros(LANES)

@@ -98,9 +98,7 @@ def trend_with_steps(
     outputs: dict[str, tuple[tuple[str, ...], str]] = {name: ((), "float64") for name in names}
     outputs |= {"n": ((), "int32"), "status": ((), "uint8")}
     members = [terms.isel({"break": k}, drop=True) for k in range(terms.sizes["break"])]
-    return apply_to_series(
-        _trend_with_steps, [array, *members], dim, outputs, t=t, alpha=alpha, min_valid=min_valid
-    )
+    return apply_to_series(_trend_with_steps, [array, *members], dim, outputs, t=t, alpha=alpha, min_valid=min_valid)
 
 
 def _trend_with_steps(values: Block, *steps: Block, t: FloatArray, alpha: float, min_valid: int) -> tuple[Block, ...]:

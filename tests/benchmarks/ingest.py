@@ -19,7 +19,7 @@ import zarr
 
 from smcloud.cube.axes import global_grid
 from smcloud.cube.calendar import Steps, month_range
-from smcloud.cube.flags import usable
+from smcloud.cube.flags import where_usable
 from smcloud.cube.monthly import monthly
 from smcloud.cube.regrid import regrid
 from tests.benchmarks.peak import peak
@@ -85,9 +85,9 @@ def _corner(block: np.ndarray) -> np.ndarray:
 
 
 def to_months(da: xr.DataArray, total: bool) -> None:
-    """Months and valid days of all steps."""
+    """Months of all steps and their valid hours, each block where its task left it."""
     time = da["time"].values
-    dask.compute(monthly(da, steps_of(da), month_range(time[0], time[-1]), total))
+    dask.persist(*monthly(da, steps_of(da), month_range(time[0], time[-1]), total))
 
 
 def share_row(
@@ -118,7 +118,7 @@ def hourly_rows(rounds: int, seconds: Timer, amount: Callable[[float], str]) -> 
     above, chunk = (f"{found[key] / 2**20:.1f} MiB" for key in ("above", "chunk"))
     memory = (f"peak memory, {case}", "one chunk", above, chunk, f"{chunks:.1f} chunks", "4 chunks", "-",
               "at least" if chunks <= 4 else "no")  # fmt: skip
-    note = f"{case}: the peak is above a process that has decoded every chunk; value and days of the month are in it"
+    note = f"{case}: the peak is above a process that has decoded every chunk; value and hours of the month are in it"
     return [row, memory], note
 
 
@@ -129,7 +129,7 @@ def daily_row(rounds: int, seconds: Timer, amount: Callable[[float], str]) -> Ro
         sm, flag = daily_store(Path(name), *shape)
         return share_row(
             "{} days x {} x {} with flags to months".format(*shape), rounds, seconds, amount,
-            lambda: decoded(sm, flag), lambda: to_months(sm.where(usable(flag)), False), 0.7,
+            lambda: decoded(sm, flag), lambda: to_months(where_usable(sm, flag), False), 0.7,
         )  # fmt: skip
 
 

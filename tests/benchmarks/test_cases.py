@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from smcloud.cube.calendar import month_range
-from smcloud.cube.flags import usable
+from smcloud.cube.flags import where_usable
 from smcloud.cube.monthly import monthly
 from tests.benchmarks import run
 from tests.benchmarks.cases import all_cases
@@ -67,7 +67,7 @@ def test_the_stores_of_ingest_hold_months_of_their_steps(tmp_path: Path) -> None
     sm, flag = daily_store(tmp_path, 59, 20, 40)
     assert hourly.data.numblocks == (26, 1, 1) and sm.data.numblocks == (4, 1, 2)
     decoded(hourly, sm, flag)
-    value, days = monthly(sm.where(usable(flag)), steps_of(sm), month_range("2001-01", "2001-02"))
+    value, days = monthly(where_usable(sm, flag), steps_of(sm), month_range("2001-01", "2001-02"))
     kept = sm.where(flag != 1).load()
     np.testing.assert_array_equal(days, kept.groupby("time.month").count())
     np.testing.assert_allclose(value, kept.groupby("time.month").mean(), rtol=1e-6)

@@ -1,9 +1,15 @@
-import dask.array
 import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.cube.flags import usable
+from smcloud.cube.flags import where_usable
+
+
+def usable(flags, **options):
+    """Where one of the values 0.25 comes through; the others must be NaN."""
+    out = where_usable(xr.full_like(flags, 0.25, np.float32), flags, **options)
+    assert out.dtype == np.float32 and set(np.unique(out[out.notnull()])) <= {np.float32(0.25)}
+    return out.notnull()
 
 
 @pytest.mark.parametrize("bit", [1, 2, 4, 8, 16, 32])
@@ -36,6 +42,12 @@ def test_every_byte_as_the_bits_say():
     np.testing.assert_array_equal(usable(xr.DataArray(codes.astype(np.uint8))), expected)
 
 
-def test_lazy_with_the_chunks_of_the_flags():
-    flags = xr.DataArray(dask.array.zeros((10, 4), chunks=(3, 2), dtype=np.int8))
-    assert usable(flags).chunks == flags.chunks
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lazy_with_the_chunks_of_the_values(dtype):
+    rng = np.random.default_rng(1)
+    values = xr.DataArray(rng.normal(size=(10, 4)).astype(dtype), dims=("time", "lat"))
+    values[2, 1] = np.nan
+    flags = xr.DataArray(rng.choice([0, 1, 64, 127], (10, 4)).astype(np.int8), dims=("time", "lat"))
+    lazy = where_usable(values.chunk(time=3, lat=2), flags.chunk(time=3, lat=2))
+    assert lazy.chunks == ((3, 3, 3, 1), (2, 2)) and lazy.dtype == dtype
+    xr.testing.assert_identical(lazy.compute(), values.where((flags == 0) | (flags == 64)))
