@@ -96,9 +96,9 @@ locals {
   # jobs: flow processes and schedulers, which a run cannot lose, so never spot.
   # workers: dask workers only; one that is taken away is replaced and its blocks are computed again.
   pools = {
-    core    = { machine = "e2-standard-2", least = 1, most = 1, spot = false, taint = "" }
-    jobs    = { machine = "e2-standard-4", least = 0, most = 2, spot = false, taint = "smcloud/jobs" }
-    workers = { machine = "n2-highmem-8", least = 0, most = var.most_worker_nodes, spot = true, taint = "smcloud/workers" }
+    core    = { machine = "e2-standard-2", disk = 50, least = 1, most = 1, spot = false, taint = "" }
+    jobs    = { machine = "e2-standard-4", disk = 50, least = 0, most = 2, spot = false, taint = "smcloud/jobs" }
+    workers = { machine = "n2-highmem-8", disk = 100, least = 0, most = var.most_worker_nodes, spot = true, taint = "smcloud/workers" }
   }
 }
 
@@ -113,6 +113,8 @@ resource "google_container_node_pool" "pool" {
   }
   node_config {
     machine_type    = each.value.machine
+    disk_type       = "pd-balanced"
+    disk_size_gb    = each.value.disk
     spot            = each.value.spot
     service_account = google_service_account.nodes.email
     oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]

@@ -1,5 +1,9 @@
 terraform {
   required_version = ">= 1.5"
+  # The bucket is named at `terraform init` (infra/README.md).
+  backend "gcs" {
+    prefix = "smcloud"
+  }
   required_providers {
     google = {
       source  = "hashicorp/google"

@@ -53,7 +53,7 @@ def test_no_expression_is_pasted_into_a_shell():
 
 def test_only_the_main_branch_pushes_and_without_a_key():
     push = WORKFLOWS["image"]["jobs"]["push"]
-    assert push["if"] == "github.event_name == 'push'"
+    assert push["if"] == "github.ref == 'refs/heads/main' && github.event_name != 'pull_request'"
     assert WORKFLOWS["image"][True]["push"] == {"branches": ["main"]}
     (google,) = [step for step in push["steps"] if "google-github-actions/auth" in step.get("uses", "")]
     assert "workload_identity_provider" in google["with"]
