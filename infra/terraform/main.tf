@@ -1,148 +1,146 @@
-# What a scheduled smcloud needs on Google Cloud: a cluster that shrinks to one small node when nothing runs, buckets,
-# accounts that can do one thing each, a registry for the image and an alarm on the bill.
+# What a scheduled smcloud needs on Google Cloud beside storage (storage.tf), accounts (accounts.tf) and the bill
+# (budget.tf): the services switched on, a registry for the image, and a cluster that shrinks to one small node.
 
-terraform {
-  required_version = ">= 1.5"
-  required_providers {
-    google = {
-      source  = "hashicorp/google"
-      version = "~> 6.0"
-    }
-  }
-}
-
-provider "google" {
-  project = var.project
-  region  = var.region
+resource "google_project_service" "needed" {
+  for_each = toset([
+    "artifactregistry",
+    "billingbudgets",
+    "cloudresourcemanager",
+    "compute",
+    "container",
+    "iam",
+    "iamcredentials",
+    "iap",
+    "monitoring",
+    "storage",
+    "sts",
+  ])
+  service            = "${each.key}.googleapis.com"
+  disable_on_destroy = false
 }
 
 resource "google_artifact_registry_repository" "images" {
   repository_id = "smcloud"
   location      = var.region
   format        = "DOCKER"
-}
-
-# --------------------------------------------------------------------------------------------------- storage
-resource "google_storage_bucket" "store" {
-  name                        = "${var.project}-smcloud"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  soft_delete_policy {
-    retention_duration_seconds = 604800
-  }
-}
-
-# Scratch of cloud runs, never a store: what is left there is removed.
-resource "google_storage_bucket" "staging" {
-  name                        = "${var.project}-smcloud-staging"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  lifecycle_rule {
+  # A digest that a release or a schedule names stays; what no tag points at goes after a quarter.
+  cleanup_policies {
+    id     = "old-untagged"
+    action = "DELETE"
     condition {
-      age = 14
-    }
-    action {
-      type = "Delete"
+      tag_state  = "UNTAGGED"
+      older_than = "7776000s"
     }
   }
+  depends_on = [google_project_service.needed]
 }
 
-# -------------------------------------------------------------------------------------------------- accounts
-# reader opens products; writer makes cubes and products; releaser creates releases; collector removes what is old.
-resource "google_service_account" "role" {
-  for_each     = local.roles
-  account_id   = "smcloud-${each.key}"
-  display_name = "smcloud ${each.key}"
+# --------------------------------------------------------------------------------------------------- network
+resource "google_compute_network" "smcloud" {
+  name                    = "smcloud"
+  auto_create_subnetworks = false
+  depends_on              = [google_project_service.needed]
 }
 
-locals {
-  roles = {
-    reader    = ["roles/storage.objectViewer"]
-    writer    = ["roles/storage.objectViewer", "roles/storage.objectCreator"]
-    releaser  = ["roles/storage.objectViewer", "roles/storage.objectCreator"]
-    collector = ["roles/storage.objectUser"]
-  }
-  grants = merge([for role, granted in local.roles : { for name in granted : "${role} ${name}" => [role, name] }]...)
+resource "google_compute_subnetwork" "smcloud" {
+  name                     = "smcloud"
+  region                   = var.region
+  network                  = google_compute_network.smcloud.id
+  ip_cidr_range            = "10.10.0.0/20"
+  private_ip_google_access = true
 }
 
-resource "google_storage_bucket_iam_member" "store" {
-  for_each = local.grants
-  bucket   = google_storage_bucket.store.name
-  role     = each.value[1]
-  member   = "serviceAccount:${google_service_account.role[each.value[0]].email}"
-}
-
-# A Kubernetes account of the same name acts as each of them, without a key that could be lost.
-resource "google_service_account_iam_member" "workload" {
-  for_each           = local.roles
-  service_account_id = google_service_account.role[each.key].name
-  role               = "roles/iam.workloadIdentityUser"
-  member             = "serviceAccount:${var.project}.svc.id.goog[smcloud/smcloud-${each.key}]"
+# Where people reach the pages of Prefect: prefect.DOMAIN points here.
+resource "google_compute_global_address" "pages" {
+  name       = "smcloud"
+  depends_on = [google_project_service.needed]
 }
 
 # --------------------------------------------------------------------------------------------------- cluster
 resource "google_container_cluster" "smcloud" {
   name                     = "smcloud"
   location                 = var.zone
+  network                  = google_compute_network.smcloud.id
+  subnetwork               = google_compute_subnetwork.smcloud.id
   remove_default_node_pool = true
   initial_node_count       = 1
-  deletion_protection      = true
+  deletion_protection      = var.deletion_protection
+  # Network policies are kept by this data plane only.
+  datapath_provider = "ADVANCED_DATAPATH"
+  ip_allocation_policy {}
   workload_identity_config {
     workload_pool = "${var.project}.svc.id.goog"
+  }
+  master_authorized_networks_config {
+    dynamic "cidr_blocks" {
+      for_each = var.administrators
+      content {
+        cidr_block = cidr_blocks.value
+      }
+    }
   }
   release_channel {
     channel = "REGULAR"
   }
-}
-
-resource "google_container_node_pool" "core" {
-  name       = "core"
-  cluster    = google_container_cluster.smcloud.id
-  node_count = 1
+  # The pool that makes the cluster is removed at once, but needs an account that exists.
   node_config {
-    machine_type = "e2-standard-2"
-    oauth_scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+    service_account = google_service_account.nodes.email
+  }
+  lifecycle {
+    ignore_changes = [node_config]
   }
 }
 
-resource "google_container_node_pool" "workers" {
-  name    = "workers"
-  cluster = google_container_cluster.smcloud.id
+locals {
+  # core: gateway, hub, Prefect and database, always one node; a worker of 8 GB does not fit beside them.
+  # jobs: flow processes and schedulers, which a run cannot lose, so never spot.
+  # workers: dask workers only; one that is taken away is replaced and its blocks are computed again.
+  pools = {
+    core    = { machine = "e2-standard-2", disk = 50, least = 1, most = 1, spot = false, taint = "" }
+    jobs    = { machine = "e2-standard-4", disk = 50, least = 0, most = 2, spot = false, taint = "smcloud/jobs" }
+    workers = { machine = "n2-highmem-8", disk = 100, least = 0, most = var.most_worker_nodes, spot = true, taint = "smcloud/workers" }
+  }
+}
+
+resource "google_container_node_pool" "pool" {
+  for_each           = local.pools
+  name               = each.key
+  cluster            = google_container_cluster.smcloud.id
+  initial_node_count = each.value.least
   autoscaling {
-    min_node_count = 0
-    max_node_count = var.most_worker_nodes
+    min_node_count = each.value.least
+    max_node_count = each.value.most
   }
   node_config {
-    machine_type = "n2-highmem-8"
-    spot         = true
-    oauth_scopes = ["https://www.googleapis.com/auth/cloud-platform"]
-    taint {
-      key    = "cloud.google.com/gke-spot"
-      value  = "true"
-      effect = "NO_SCHEDULE"
+    machine_type    = each.value.machine
+    disk_type       = "pd-balanced"
+    disk_size_gb    = each.value.disk
+    spot            = each.value.spot
+    service_account = google_service_account.nodes.email
+    oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
+    labels          = { "smcloud/pool" = each.key }
+    # Pods see the account of their own, never that of the node.
+    workload_metadata_config {
+      mode = "GKE_METADATA"
+    }
+    shielded_instance_config {
+      enable_secure_boot          = true
+      enable_integrity_monitoring = true
+    }
+    dynamic "taint" {
+      for_each = each.value.taint == "" ? [] : [each.value.taint]
+      content {
+        key    = taint.value
+        value  = "true"
+        effect = "NO_SCHEDULE"
+      }
     }
   }
-}
-
-# ------------------------------------------------------------------------------------------------------ bill
-resource "google_billing_budget" "monthly" {
-  billing_account = var.billing_account
-  display_name    = "smcloud"
-  budget_filter {
-    projects = ["projects/${var.project}"]
+  management {
+    auto_repair  = true
+    auto_upgrade = true
   }
-  amount {
-    specified_amount {
-      currency_code = var.currency
-      units         = tostring(var.monthly_budget)
-    }
-  }
-  threshold_rules {
-    threshold_percent = 0.5
-  }
-  threshold_rules {
-    threshold_percent = 1.0
+  lifecycle {
+    ignore_changes = [initial_node_count]
   }
 }
