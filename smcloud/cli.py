@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from smcloud.console import call, log, quiet, show, show_run
+from smcloud.console import call, log, quiet, show, show_plan, show_run
 
 app = typer.Typer(
     name="smcloud",
@@ -30,9 +30,55 @@ StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s
 
 
 @app.command(epilog="Example: smcloud run study.yaml --json")
-def run(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
+def run(
+    config: ConfigFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, as smcloud plan does, and end.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
     """Run the whole job: sources to cube, products, release and report. The same work twice is done once."""
-    show_run(_run(config), json_)
+    if dry_run:
+        _plan(config, json_)
+    else:
+        show_run(_run(config), json_)
+
+
+@app.command(epilog="Examples: smcloud plan study.yaml --json, smcloud plan --sizes")
+def plan(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration of the run.")] = None,
+    sizes: Annotated[bool, typer.Option("--sizes", help="Three sizes of study instead, without any data.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a run costs (tasks, bytes, requests, memory, minutes), from metadata alone, and check its budget."""
+    if sizes == (config is not None):
+        raise typer.BadParameter("give either CONFIG or --sizes")
+    if config is not None:
+        _plan(config, json_)
+        return
+    from smcloud.pipeline.sizes import SIZES, plan_size
+
+    records = [plan_size(name).record() for name in SIZES]
+    if json_:
+        print(json.dumps(dict(zip(SIZES, records, strict=True)), indent=1, allow_nan=False))
+        return
+    for record in records:
+        show_plan(record, False)
+
+
+def _plan(config: Path, as_json: bool) -> None:
+    from smcloud import pipeline
+    from smcloud.config import load_config
+
+    settings = load_config(config)
+    job = pipeline.check(settings)
+    pipeline.require_years(settings, job)
+    found = pipeline.plan(settings, job)
+    if not as_json:
+        show_plan(found.record(), False)
+    pipeline.require_budget(settings, found)
+    if as_json:
+        show_plan(found.record(), True)
 
 
 @app.command(epilog="Example: smcloud demo --out ./smcloud-demo --seed 7")
@@ -69,6 +115,7 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
     job = pipeline.check(settings)
     cube = pipeline.found_cube(job)
     if cube is None:
+        pipeline.require_budget(settings, pipeline.plan(settings, job))
         with open_cluster(settings.cluster):
             cube = pipeline.ingest(settings, job)
     show(cube, json_)
@@ -88,8 +135,9 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
     release = pipeline.released(job)
     status = "already published"
     if release is None:
+        cube = pipeline.require_cube(job)
+        pipeline.require_budget(settings, pipeline.plan(settings, job))
         with open_cluster(settings.cluster):
-            cube = pipeline.require_cube(job)
             products = pipeline.compute(settings, job)
         release = pipeline.publish(settings, job, cube, products)
         status = "published"

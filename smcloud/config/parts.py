@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 
 from smcloud.strict_yaml import Model, refusal
 
@@ -160,7 +160,8 @@ class Cluster(Model):
 
     ``idle_timeout`` seconds without work end a cluster whose client is gone. ``forward`` names the variables of this
     process' environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials
-    of sources and store. Their values are never written down.
+    of sources and store. Their values are never written down. A graph of more than ``graph_tasks`` tasks is worked off
+    tile by tile.
     """
 
     kind: Literal["local", "gateway"] = "local"
@@ -171,4 +172,16 @@ class Cluster(Model):
     adaptive: bool = False
     wait_seconds: Annotated[int, Field(ge=1)] = 300
     idle_timeout: Annotated[int, Field(ge=60)] = 600
+    graph_tasks: Annotated[int, Field(ge=1)] = 200_000
     forward: tuple[str, ...] = ("STORAGE_EMULATOR_HOST", "GCSFS_*", "AWS_*", "SMCLOUD_*")
+
+
+class Budget(Model):
+    """What a run may cost by its plan, read and written ``bytes`` together; a run that would take more does not begin.
+
+    No limit where a key is absent.
+    """
+
+    tasks: Annotated[int, Field(ge=0)] | None = None
+    bytes: ByteSize | None = None
+    minutes: Annotated[float, Field(ge=0)] | None = None

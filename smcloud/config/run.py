@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from smcloud.config.parts import (
     Annual,
     Bootstrap,
+    Budget,
     Cluster,
     Drivers,
     Flags,
@@ -50,6 +51,7 @@ class RunConfig(Model):
     assumed: tuple[str, ...] = ()
     store: str
     cluster: Cluster = Cluster()
+    budget: Budget = Budget()
 
     @field_validator("inputs")
     @classmethod

@@ -7,6 +7,7 @@ store, never from stage to stage. Dask runs on whatever client is current. Stage
 from smcloud.pipeline.building import found_cube, ingest, require_cube
 from smcloud.pipeline.computing import PRODUCTS, compute
 from smcloud.pipeline.job import Job, check, is_transient, released, require_shared_store, require_years
+from smcloud.pipeline.planning import plan, require_budget
 from smcloud.pipeline.publishing import notes_on, publish, report
 
 STAGES = ("check", "ingest", "compute", "publish", "report")
@@ -21,9 +22,11 @@ __all__ = [
     "ingest",
     "is_transient",
     "notes_on",
+    "plan",
     "publish",
     "released",
     "report",
+    "require_budget",
     "require_cube",
     "require_shared_store",
     "require_years",

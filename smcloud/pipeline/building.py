@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
+
+import numpy as np
 
 from smcloud import refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.cluster import settle
 from smcloud.config import RunConfig
-from smcloud.cube import Source, add_counters, build, judge, month_range, open_sources
-from smcloud.errors import NothingPublishedError, ReleaseConflictError, SmcloudError, SourceReadError, UnreachableError
+from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources
+from smcloud.errors import (
+    IntegrityError,
+    NothingPublishedError,
+    ReleaseConflictError,
+    SmcloudError,
+    SourceReadError,
+    UnreachableError,
+)
+from smcloud.pipeline.counting import layers_of, tasks_of
 from smcloud.pipeline.job import Job
-from smcloud.store import Store
+from smcloud.plan import time_tiles
+from smcloud.store import TIME_CHUNK, Store
+
+log = logging.getLogger("smcloud")
 
 
 def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
@@ -37,39 +51,120 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
 
 
 def _build(config: RunConfig, job: Job) -> dict[str, Any]:
-    import dask
-
     store, path = Store.open(job.store), stores.cube_path(job.cube_id)
     sources = open_sources(config, load_catalog(config.catalog))
     months = month_range(*job.period)
     cube = build(config, sources, months)
     change = refresh.choose(job.made_from, stores.cube_records(store))
-    pieces = {0: cube}
-    staged = None
-    if change is not None:
-        moving = {role: source for role, source in sources.items() if source.steps is not None}
-        changed = {start: build(config, moving, months[start:stop]) for start, stop in change.runs}
-        datasets = {start: piece.dataset for start, piece in changed.items()}
-        staged = stores.stage_refreshed(cube.dataset, datasets, store, path, change.previous)
-    if staged is None:
-        change, staged = None, (stores.stage(cube.dataset, store, path), {})
-    else:
-        pieces = changed
-    writes, copied = staged
+    copied = stores.take_over(cube.dataset, change.runs, store, path, change.previous) if change is not None else None
+    if copied is None:
+        change, copied = None, {}
+        stores.prepare(cube.dataset, store, path)
+    tiles = slabs(config, sources, months, change.runs if change else None)
     try:
-        with _reading(sources):
-            _, counted = dask.compute(writes, [piece.counters for piece in pieces.values()])
-        for role, counters in add_counters(counted).items():
+        counted = add_counters([_write_slab(config, sources, months, *tile, job, change, len(tiles)) for tile in tiles])
+        if "lai" in counted and change is None and len(tiles) > 1:
+            counted["lai"] |= _repeats(store, path)
+        for role, counters in counted.items():
             spec = sources[role].spec
             judge(role, counters, spec.valid_range, spec.units, sources[role].where, spec.coverage_change)
-    except SmcloudError:
+    except SmcloudError as err:
         settle()
-        # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it.
-        with suppress(UnreachableError):
-            stores.discard(store, path)
+        # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it. What a
+        # lost connection leaves of several tiles is whole tiles: the next run goes on from there.
+        if len(tiles) == 1 or not isinstance(err, SourceReadError | UnreachableError):
+            with suppress(UnreachableError):
+                stores.discard(store, path)
         raise
-    stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(job.made_from), copied)
+    try:
+        stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(job.made_from), copied)
+    except IntegrityError:
+        stores.clear_tiles(store, path)
+        raise
+    stores.clear_tiles(store, path)
     return _cube_record(job, "built" if change is None else "refreshed", change)
+
+
+def _write_slab(
+    config: RunConfig, sources: Mapping[str, Source], months: Times, start: int, stop: int, job: Job,
+    change: refresh.Change | None, tiles: int,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Write the months ``start`` to before ``stop`` and return their counters, from the marker where it is done."""
+    import dask
+
+    store, path, name = Store.open(job.store), stores.cube_path(job.cube_id), f"{start:05d}-{stop:05d}"
+    done = stores.tile_record(store, path, name)
+    if done is not None:
+        return _from_record(done)
+    whole = change is None and start == 0  # what has no time axis is written with the first months, or was copied
+    held = sources if whole else {role: source for role, source in sources.items() if source.steps is not None}
+    piece = build(config, held, months[start:stop])
+    writes = stores.region_writes(stores.align(piece.dataset.drop_encoding()), {"time": start}, store, path)
+    with _reading(sources):
+        _, counters = dask.compute(writes, piece.counters)
+    counted = add_counters([counters])
+    if tiles > 1:
+        stores.mark_tile(store, path, name, _to_record(counted))
+        log.info("tile %s of the cube is written", name)
+    return counted
+
+
+def _to_record(counted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Counters as JSON: months become texts."""
+    return {
+        role: {key: {str(m): n for m, n in v.items()} if isinstance(v, dict) else v for key, v in counters.items()}
+        for role, counters in counted.items()
+    }
+
+
+def _from_record(record: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        role: {
+            key: {np.datetime64(m, "M"): n for m, n in v.items()} if isinstance(v, dict) else v
+            for key, v in counters.items()
+        }
+        for role, counters in record.items()
+    }
+
+
+def _repeats(store: Store, path: str) -> dict[str, float]:
+    """Months of leaf area that equal those of a year before: tiles do not see over their edges, the cube does."""
+    import dask
+
+    lai = stores.open_staged(store, path)["lai"].drop_vars("time")
+    later, before = lai.isel(time=slice(12, None)), lai.isel(time=slice(None, -12))
+    counted = {"repeats": (later == before).sum(), "pairs": (later.notnull() & before.notnull()).sum()}
+    (found,) = dask.compute(counted)
+    return {name: float(value) for name, value in found.items()}
+
+
+def slabs(
+    config: RunConfig, sources: Mapping[str, Source], months: Times, runs: Sequence[tuple[int, int]] | None = None
+) -> list[tuple[int, int]]:
+    """The parts of ``runs`` (positions of months; None: all) that are one graph of ``cluster.graph_tasks`` tasks each.
+
+    They are whole time chunks. A time chunk is never divided: a source's chunk often holds the whole globe.
+    """
+    runs = [(0, len(months))] if runs is None else runs
+    chunks = [at // TIME_CHUNK for first, stop in runs for at in range(first, stop, TIME_CHUNK)]
+    if len(chunks) == 1:
+        return list(runs)
+    limit = config.cluster.graph_tasks
+    tasks = tasks_of_year(config, sources, months, at_most=limit // len(chunks))
+    if tasks * len(chunks) <= limit:
+        return list(runs)
+    tiles = time_tiles(chunks, tasks, limit)
+    return [(first * TIME_CHUNK, min(stop * TIME_CHUNK, len(months))) for first, stop in tiles]
+
+
+def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
+    """Tasks of one time chunk of the cube, its moving roles; a rougher count, never too low, will do ``at_most``."""
+    moving = {role: source for role, source in sources.items() if source.steps is not None}
+    start = TIME_CHUNK if len(months) >= 2 * TIME_CHUNK else 0
+    piece = build(config, moving, months[start : start + TIME_CHUNK])
+    parts = (stores.rehearse(piece.dataset), piece.counters)
+    rough = layers_of(parts)
+    return rough if rough <= at_most else tasks_of(parts)
 
 
 def found_cube(job: Job) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
@@ -10,10 +11,14 @@ import xarray as xr
 from smcloud import products as science
 from smcloud import store as stores
 from smcloud.config import RunConfig
+from smcloud.errors import IntegrityError
+from smcloud.pipeline.counting import layers_of, tasks_of
 from smcloud.pipeline.job import Job
+from smcloud.plan import Tile, block_tiles
 from smcloud.store import Store
 
 PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
+log = logging.getLogger("smcloud")
 TILES = {"time": -1, "year": -1, "lat": stores.CHUNK, "lon": stores.CHUNK}
 
 
@@ -36,7 +41,30 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     def write(datasets: Mapping[str, xr.Dataset]) -> None:
         written.update({name: [str(v) for v in ds.variables] for name, ds in datasets.items()})
         missing = {name: science.stored(ds) for name, ds in datasets.items() if not sealed(name)}
-        dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in missing.items()})
+        tiles = tiles_of(list(missing.values()), config.cluster.graph_tasks)
+        if len(tiles) > 1:
+            for name, ds in missing.items():
+                missing[name] = stores.prepare(ds, store, path[name])
+            for tile in tiles:
+                write_tile(missing, tile)
+        else:
+            dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in missing.items()})
+
+    def write_tile(datasets: Mapping[str, xr.Dataset], tile: Tile) -> None:
+        todo = [name for name in datasets if stores.tile_record(store, path[name], tile.name) is None]
+        start = {"lat": tile.rows[0] * stores.CHUNK, "lon": tile.columns[0] * stores.CHUNK}
+        parts = {name: region(datasets[name], tile) for name in todo}
+        dask.compute([stores.region_writes(part, start, store, path[name]) for name, part in parts.items()])
+        for name in todo:
+            stores.mark_tile(store, path[name], tile.name, {})
+            log.info("tile %s of %s is written", tile.name, name)
+
+    def seal(name: str) -> dict[str, Any]:
+        try:
+            return stores.seal(store, path[name], expected=written[name])
+        except IntegrityError:
+            stores.clear_tiles(store, path[name])
+            raise
 
     def opened(name: str) -> xr.Dataset:
         return stores.open_staged(store, path[name], TILES)
@@ -72,12 +100,37 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     if strata is not None:
         tables["strata"] = science.table(annual, fields["trend"], fields.get("drivers"), *strata, config)
     write(tables)
+    sealed_now = {name: seal(name) for name in PRODUCTS if name in written}
+    for name in sealed_now:
+        stores.clear_tiles(store, path[name])
     return {
         name: {
             "url": path[name],
             "run_id": job.run_id,
-            "inventory_sha256": stores.seal(store, path[name], expected=written[name])["inventory_sha256"],
+            "inventory_sha256": sealed_now[name]["inventory_sha256"],
         }
-        for name in PRODUCTS
-        if name in written
+        for name in sealed_now
     }
+
+
+def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
+    """The rectangles of blocks of cells that are one graph of at most ``limit`` tasks each; one where all of it is.
+
+    ``datasets`` are maps, cell by cell, of one grid; anything else is one tile.
+    """
+    if not datasets or layers_of([stores.rehearse(ds) for ds in datasets]) <= limit:
+        return [Tile((0, 1), (0, 1))]
+    if any(not {"lat", "lon"} <= set(ds.sizes) for ds in datasets):
+        return [Tile((0, 1), (0, 1))]
+    rows, columns = (-(-datasets[0].sizes[dim] // stores.CHUNK) for dim in ("lat", "lon"))
+    corner = [region(stores.align(ds.drop_encoding()), Tile((0, 1), (0, 1))) for ds in datasets]
+    return block_tiles(rows, columns, tasks_of([stores.rehearse(ds) for ds in corner]), limit)
+
+
+def region(ds: xr.Dataset, tile: Tile) -> xr.Dataset:
+    """The cells of ``tile``."""
+    cells = {
+        dim: slice(first * stores.CHUNK, stop * stores.CHUNK)
+        for dim, (first, stop) in zip(("lat", "lon"), tile, strict=True)
+    }
+    return ds.isel(cells)
