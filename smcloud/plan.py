@@ -16,7 +16,7 @@ from smcloud.errors import BudgetError
 
 MIB = 2**20
 # A process that has imported and compiled everything.
-PROCESS_BYTES = 700 * MIB
+PROCESS_BYTES = 450 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 10, 12, 3, 1500
 # Of one core: products of one land cell, by preset, per year of the record.
@@ -24,8 +24,12 @@ CELL_YEAR_NS = {"peng2023": 3_000, "rigorous": 9_000}
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 COMPILE_MS = 40_000
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
-# Bytes alive at a time in a worker's thread, as a multiple of what its largest task takes in and gives out.
-INGEST_SETS, COMPUTE_SETS = 3, 3
+# Months of a source on its own grid, value and valid days in float64: nearly all of a graph are held at a time.
+MONTH_BYTES, HELD_PERCENT = 16, 120
+# Of a worker's memory, what a graph of the cube may take: beyond that dask begins to write to disk.
+ROOM_PERCENT = 60
+# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in.
+BLOCK_PERCENT = 175
 
 
 class Array(NamedTuple):
@@ -104,12 +108,8 @@ class Plan:
         }
 
 
-def time_tiles(chunks: Sequence[int], tasks_of_chunk: int, limit: int) -> list[tuple[int, int]]:
-    """Runs [first, stop) of neighbouring time ``chunks`` (ascending) whose graphs hold at most ``limit`` tasks each.
-
-    A single chunk is never divided: it is the smallest tile.
-    """
-    most = max(1, limit // max(1, tasks_of_chunk))
+def time_tiles(chunks: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Runs [first, stop) of at most ``most`` neighbouring time ``chunks`` (ascending), at least of one."""
     runs: list[tuple[int, int]] = []
     for chunk in chunks:
         if runs and runs[-1][1] == chunk and chunk - runs[-1][0] < most:
@@ -143,17 +143,18 @@ def block_tiles(rows: int, columns: int, tasks_of_block: int, limit: int) -> lis
 
 
 def ingest_stage(
-    sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, block: int, threads: int,
+    sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, held: int, threads: int,
     workers: int, seal_tasks: int,
 ) -> Stage:  # fmt: skip
-    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``block`` the bytes of the largest task."""
+    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes of the largest graph."""
     read = [(count, count * size) for count, size in sources]
     chunks, written = sum(array.chunks for array in cube), sum(array.bytes for array in cube)
     decoded = sum(size for _, size in read)
     ms = decoded * READ_MS_PER_MIB // MIB + written * (WRITE_MS_PER_MIB + LOAD_MS_PER_MIB) // MIB
     return _stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
-        sum(count for count, _ in read) + chunks, chunks, PROCESS_BYTES + threads * INGEST_SETS * block, PROCESS_BYTES, ms, threads * workers,
+        sum(count for count, _ in read) + chunks, chunks,
+        PROCESS_BYTES + held * HELD_PERCENT // (100 * workers), PROCESS_BYTES, ms, threads * workers,
     )  # fmt: skip
 
 
@@ -169,7 +170,7 @@ def compute_stage(
     gets = sum(array.chunks for array in read) + chunks
     return _stage(
         "compute", chunks, tasks + seal_tasks, graphs, loaded, made, gets, chunks,
-        PROCESS_BYTES + threads * COMPUTE_SETS * block, PROCESS_BYTES + fields, ms, threads * workers,
+        PROCESS_BYTES + threads * block * BLOCK_PERCENT // 100, PROCESS_BYTES + fields, ms, threads * workers,
     )  # fmt: skip
 
 
@@ -194,7 +195,7 @@ def require_budget(plan: Plan, budget: Budget, worker_memory: int | None) -> Non
                 where="cluster.worker_memory",
                 found=f"{size(stage.worker_memory)} for {plan.cores} cores at a time",
                 expected=f"at most {size(worker_memory)}",
-                next="raise cluster.worker_memory, or lower cluster.worker_cores: each core works on blocks of its own",
+                next="raise cluster.worker_memory, or cluster.workers with fewer cluster.worker_cores each",
             )
     amounts = (
         ("tasks", plan.total("tasks"), budget.tasks, str, "coarsen grid.resolution or shorten period"),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
+from pydantic import ByteSize, TypeAdapter
 
 from smcloud import refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.cluster import settle
-from smcloud.config import RunConfig
+from smcloud.config import Cluster, RunConfig
 from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources
 from smcloud.errors import (
     IntegrityError,
@@ -25,7 +27,7 @@ from smcloud.errors import (
 )
 from smcloud.pipeline.counting import layers_of, tasks_of
 from smcloud.pipeline.job import Job
-from smcloud.plan import time_tiles
+from smcloud.plan import HELD_PERCENT, MONTH_BYTES, ROOM_PERCENT, time_tiles
 from smcloud.store import TIME_CHUNK, Store
 
 log = logging.getLogger("smcloud")
@@ -141,20 +143,45 @@ def _repeats(store: Store, path: str) -> dict[str, float]:
 def slabs(
     config: RunConfig, sources: Mapping[str, Source], months: Times, runs: Sequence[tuple[int, int]] | None = None
 ) -> list[tuple[int, int]]:
-    """The parts of ``runs`` (positions of months; None: all) that are one graph of ``cluster.graph_tasks`` tasks each.
+    """The parts of ``runs`` (positions of months; None: all) that are one graph each.
 
-    They are whole time chunks. A time chunk is never divided: a source's chunk often holds the whole globe.
+    They are whole time chunks: as many as ``cluster.graph_tasks`` allow, and as the workers can hold. A time chunk is
+    never divided, for a source's chunk often holds the whole globe.
     """
     runs = [(0, len(months))] if runs is None else runs
     chunks = [at // TIME_CHUNK for first, stop in runs for at in range(first, stop, TIME_CHUNK)]
     if len(chunks) == 1:
         return list(runs)
+    most = len(chunks)
+    memory, held = memory_of(config.cluster), held_bytes(sources, TIME_CHUNK)
+    if memory is not None:
+        most = min(most, memory * machine(config.cluster)[0] * ROOM_PERCENT // (HELD_PERCENT * held))
     limit = config.cluster.graph_tasks
-    tasks = tasks_of_year(config, sources, months, at_most=limit // len(chunks))
-    if tasks * len(chunks) <= limit:
+    most = min(most, limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks)))
+    if most >= len(chunks):
         return list(runs)
-    tiles = time_tiles(chunks, tasks, limit)
+    tiles = time_tiles(chunks, most)
     return [(first * TIME_CHUNK, min(stop * TIME_CHUNK, len(months))) for first, stop in tiles]
+
+
+def held_bytes(sources: Mapping[str, Source], months: int) -> int:
+    """What ``months`` of all moving sources take on their own grids."""
+    moving = (source.values for source in sources.values() if source.steps is not None)
+    return sum(values.sizes["lat"] * values.sizes["lon"] for values in moving) * months * MONTH_BYTES
+
+
+def machine(cluster: Cluster) -> tuple[int, int]:
+    """Number of workers and cores of each: a local cluster is one worker with all its threads."""
+    if cluster.kind == "local":
+        return 1, cluster.workers * cluster.worker_cores if cluster.workers else os.cpu_count() or 1
+    return cluster.workers or 1, cluster.worker_cores
+
+
+def memory_of(cluster: Cluster) -> int | None:
+    """Bytes of a worker: as configured, or all of this machine; None where a gateway decides."""
+    if cluster.worker_memory is not None:
+        return int(TypeAdapter(ByteSize).validate_python(cluster.worker_memory))
+    return None if cluster.kind == "gateway" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Times, at_most: int = 0) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dask
 import dask.array
+import numpy as np
 import xarray as xr
 from dask.base import unpack_collections
 
@@ -72,6 +73,6 @@ def arrays(ds: xr.Dataset, names: Iterable[Hashable], sizes: Mapping[str, int]) 
     for name in names:
         variable = ds.variables[name]
         shape = tuple(sizes.get(str(dim), length) for dim, length in zip(variable.dims, variable.shape, strict=True))
-        whole = xr.Variable(variable.dims, dask.array.zeros(shape, chunks=-1, dtype=variable.dtype))
+        whole = xr.Variable(variable.dims, np.broadcast_to(np.zeros((), variable.dtype), shape))  # takes no memory
         found.append(Array(shape, stores.stored_chunks(whole), variable.dtype.itemsize))
     return found

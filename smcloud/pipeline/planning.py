@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from pydantic import ByteSize, TypeAdapter
 
 from smcloud import plan as plans
 from smcloud import products as science
 from smcloud import refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
-from smcloud.config import Cluster, RunConfig
+from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, build, month_range, open_sources
-from smcloud.pipeline.building import found_cube, slabs, tasks_of_year
+from smcloud.pipeline.building import found_cube, held_bytes, machine, memory_of, slabs, tasks_of_year
 from smcloud.pipeline.computing import TILES
 from smcloud.pipeline.counting import arrays, read_of, tasks_of, template
 from smcloud.pipeline.job import Job, released
@@ -48,51 +45,47 @@ def plan(config: RunConfig, job: Job) -> Plan:
     opened: dict[str, xr.Dataset] = {}
     sources = open_sources(config, load_catalog(config.catalog), opened)
     months = month_range(*job.period)
-    change = refresh.choose(job.made_from, stores.cube_records(Store.open(job.store)))
-    found = planned(config, sources, opened, months, change.runs if change else None, what)
     if found_cube(job) is not None:
-        return replace(found, stages=(Stage("ingest"), *found.stages[1:]), note="the cube is there already")
-    return replace(found, note=f"of an earlier cube, {change.previous}, the rest is taken") if change else found
+        return planned(config, sources, opened, months, [], what, "the cube is there already")
+    change = refresh.choose(job.made_from, stores.cube_records(Store.open(job.store)))
+    if change is None:
+        return planned(config, sources, opened, months, None, what)
+    return planned(config, sources, opened, months, change.runs, what, f"the rest is taken over from {change.previous}")
 
 
-def require_budget(config: RunConfig, found: Plan) -> None:
-    """Raises :class:`BudgetError` where budget or workers of ``config`` do not suffice for the plan ``found``."""
-    plans.require_budget(found, config.budget, memory_of(config.cluster))
+def require_budget(config: RunConfig, job: Job) -> None:
+    """Raises :class:`BudgetError` where the plan of ``job`` exceeds the budget or the memory of a worker.
 
-
-def machine(cluster: Cluster) -> tuple[int, int]:
-    """Number of workers and cores of each: a local cluster is one worker with all its threads."""
-    if cluster.kind == "local":
-        return 1, cluster.workers * cluster.worker_cores if cluster.workers else os.cpu_count() or 1
-    return cluster.workers or 1, cluster.worker_cores
-
-
-def memory_of(cluster: Cluster) -> int | None:
-    """Bytes of a worker as configured, None where the cluster decides."""
-    return None if cluster.worker_memory is None else int(TypeAdapter(ByteSize).validate_python(cluster.worker_memory))
+    Where the configuration limits neither, nothing is planned.
+    """
+    memory = memory_of(config.cluster)
+    if config.cluster.worker_memory is not None or any(limit is not None for _, limit in config.budget):
+        plans.require_budget(plan(config, job), config.budget, memory)
 
 
 def planned(
     config: RunConfig, sources: Mapping[str, Source], opened: Mapping[str, xr.Dataset], months: Times,
-    runs: Sequence[tuple[int, int]] | None = None, what: str = "",
+    runs: Sequence[tuple[int, int]] | None = None, what: str = "", note: str = "",
 ) -> Plan:  # fmt: skip
-    """The plan of a cube of ``months`` (only its ``runs`` where an earlier one is taken over) and all its products."""
+    """The plan of a cube of ``months`` (only its ``runs`` where these are given) and all its products."""
     workers, cores = machine(config.cluster)
     piece = build(config, sources, months[:TIME_CHUNK]).dataset
     grid = {"time": len(months), "year": _years(months)} | {dim: piece.sizes[dim] for dim in ("lat", "lon")}
-    ingest = _ingest(config, sources, opened, months, runs, piece, grid, (workers, cores))
-    compute = _compute(config, piece, months, grid, (workers, cores))
-    return Plan(what, (ingest, compute, *plans.FIXED), workers, cores)
+    ingest = Stage("ingest")
+    if runs is None or runs:
+        ingest = _ingest(config, sources, opened, months, runs, piece, grid, workers, cores)
+    compute = _compute(config, piece, months, grid, workers, cores)
+    return Plan(what, (ingest, compute, *plans.FIXED), workers, cores, note)
 
 
 def _ingest(
     config: RunConfig, sources: Mapping[str, Source], opened: Mapping[str, xr.Dataset], months: Times,
-    runs: Sequence[tuple[int, int]] | None, piece: xr.Dataset, grid: Mapping[str, int], machine: tuple[int, int],
+    runs: Sequence[tuple[int, int]] | None, piece: xr.Dataset, grid: Mapping[str, int], workers: int, threads: int,
 ) -> Stage:  # fmt: skip
     tiles = slabs(config, sources, months, runs)
     cube = arrays(piece, piece.data_vars, grid)
     tasks = _ingest_tasks(config, sources, months, tiles, runs is None)
-    read, block = [], 0
+    read = []
     for source in sources.values():
         spec = source.spec
         for name in dict.fromkeys(filter(None, (spec.name, spec.flag, spec.uncertainty, spec.sensor))):
@@ -105,15 +98,14 @@ def _ingest(
                 windows = (source.steps.within(months[start:stop]) for start, stop in tiles)
                 count *= sum(plans.touched((window.start, window.stop), chunk["time"]) for window in windows)
             read.append((count, int(np.prod(list(chunk.values()))) * itemsize))
-        cells = int(np.prod([max(source.values.chunksizes.get(dim, (1,))) for dim in ("lat", "lon")]))
-        block = max(block, cells * MONTHS * 8 if source.steps is not None else cells * 8)
     share = sum(stop - start for start, stop in tiles) / len(months) if runs is not None else 1.0
     written = [
         array if share == 1.0 else Array((round(array.shape[0] * share), *array.shape[1:]), array.chunk, array.itemsize)
         for array in cube
     ]
     seal = sum(-(-array.chunks // BATCH) for array in written)
-    return plans.ingest_stage(read, written, tasks, len(tiles), block, machine[1], machine[0], seal)
+    held = held_bytes(sources, max(stop - start for start, stop in tiles))
+    return plans.ingest_stage(read, written, tasks, len(tiles), held, threads, workers, seal)
 
 
 def _ingest_tasks(
@@ -151,7 +143,7 @@ def _chunk_of(raw: xr.DataArray) -> tuple[int, ...]:
 
 
 def _compute(
-    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], machine: tuple[int, int]
+    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], workers: int, threads: int
 ) -> Stage:
     rows, columns = -(-grid["lat"] // CHUNK), -(-grid["lon"] // CHUNK)
     whole = rows * columns
@@ -169,7 +161,7 @@ def _compute(
     seal = sum(-(-array.chunks // BATCH) for array in written)
     cells = grid["lat"] * grid["lon"]
     return plans.compute_stage(
-        read, written, sum(counts), graphs, block, fields, cells, grid["year"], config.preset, machine[1], machine[0],
+        read, written, sum(counts), graphs, block, fields, cells, grid["year"], config.preset, threads, workers,
         seal,
     )  # fmt: skip
 
@@ -200,13 +192,16 @@ def _rehearsed(
     map_writes = [stores.rehearse(ds) for ds in staged_maps.values()]
     used = read_of(map_writes, cube, "cube"), read_of(map_writes, annual, "annual")
     read += arrays(cube, used[0], grid) + arrays(annual, used[1], grid)
-    block = max(_block_bytes(cube, used[0]) + _block_bytes(annual, used[1]), _block_bytes(cube, cube.data_vars))
+    # A task of the maps takes in all it reads of a block; one of the annual values a single variable.
+    block = max(_block_bytes(cube, used[0]) + _block_bytes(annual, used[1]), *(_block_bytes(cube, [v]) for v in cube))
     finish = {"trend": science.trend_fields, "drivers": science.driver_fields}
-    fields, held = {}, 0
+    fields, held, loading = {}, 0, 0
     for name, ds in staged_maps.items():
         fields[name] = _zeros(ds)
-        more = finish[name](fields[name], config)
+        more = _zeros(finish[name](ds.chunk(), config))
+        loading += tasks_of(template(ds, name, part, TILES))
         fields[name] = fields[name].assign(more.data_vars)
+        loading += tasks_of(template(fields[name], name, part, TILES))
         own, added = arrays(ds, ds.data_vars, grid), arrays(more, more.data_vars, grid)
         read += own + own + added  # loaded, and once more with what was appended
         written += own + added
@@ -226,7 +221,7 @@ def _rehearsed(
     alone.append([stores.rehearse(science.stored(ds)) for ds in tables.values()])
     read += [array for work in alone for array in arrays(annual, read_of(work, annual, "annual"), grid)]
     written += [array for ds in tables.values() for array in arrays(ds, ds.data_vars, grid)]
-    counts = _Counts(annual_tasks, tasks_of(map_writes), sum(map(tasks_of, alone)))
+    counts = _Counts(annual_tasks, tasks_of(map_writes), loading + sum(map(tasks_of, alone)))
     return counts, read, written, block, held
 
 
@@ -237,8 +232,8 @@ def _zeros(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _block_bytes(ds: xr.Dataset, names: Any) -> int:
-    """Bytes of one block of each of the variables ``names``, as float64."""
-    return sum(int(np.prod(ds[name].data.chunksize)) * 8 for name in names)
+    """Bytes of one block of each of the variables ``names``."""
+    return sum(int(np.prod(ds[name].data.chunksize)) * ds[name].dtype.itemsize for name in names)
 
 
 def _years(months: Times) -> int:
