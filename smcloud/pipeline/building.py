@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
-from pydantic import ByteSize, TypeAdapter
 
 from smcloud import refresh
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.cluster import settle
-from smcloud.config import Cluster, RunConfig
+from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources
 from smcloud.errors import (
     IntegrityError,
@@ -25,10 +23,9 @@ from smcloud.errors import (
     SourceReadError,
     UnreachableError,
 )
-from smcloud.pipeline.counting import layers_of, tasks_of
 from smcloud.pipeline.job import Job
-from smcloud.plan import HELD_PERCENT, MONTH_BYTES, ROOM_PERCENT, time_tiles
-from smcloud.store import TIME_CHUNK, Store
+from smcloud.pipeline.tiles import slabs
+from smcloud.store import Store
 
 log = logging.getLogger("smcloud")
 
@@ -138,60 +135,6 @@ def _repeats(store: Store, path: str) -> dict[str, float]:
     counted = {"repeats": (later == before).sum(), "pairs": (later.notnull() & before.notnull()).sum()}
     (found,) = dask.compute(counted)
     return {name: float(value) for name, value in found.items()}
-
-
-def slabs(
-    config: RunConfig, sources: Mapping[str, Source], months: Times, runs: Sequence[tuple[int, int]] | None = None
-) -> list[tuple[int, int]]:
-    """The parts of ``runs`` (positions of months; None: all) that are one graph each.
-
-    They are whole time chunks: as many as ``cluster.graph_tasks`` allow, and as the workers can hold. A time chunk is
-    never divided, for a source's chunk often holds the whole globe.
-    """
-    runs = [(0, len(months))] if runs is None else runs
-    chunks = [at // TIME_CHUNK for first, stop in runs for at in range(first, stop, TIME_CHUNK)]
-    if len(chunks) == 1:
-        return list(runs)
-    most = len(chunks)
-    memory, held = memory_of(config.cluster), held_bytes(sources, TIME_CHUNK)
-    if memory is not None:
-        most = min(most, memory * machine(config.cluster)[0] * ROOM_PERCENT // (HELD_PERCENT * held))
-    limit = config.cluster.graph_tasks
-    most = min(most, limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks)))
-    if most >= len(chunks):
-        return list(runs)
-    tiles = time_tiles(chunks, most)
-    return [(first * TIME_CHUNK, min(stop * TIME_CHUNK, len(months))) for first, stop in tiles]
-
-
-def held_bytes(sources: Mapping[str, Source], months: int) -> int:
-    """What ``months`` of all moving sources take on their own grids."""
-    moving = (source.values for source in sources.values() if source.steps is not None)
-    return sum(values.sizes["lat"] * values.sizes["lon"] for values in moving) * months * MONTH_BYTES
-
-
-def machine(cluster: Cluster) -> tuple[int, int]:
-    """Number of workers and cores of each: a local cluster is one worker with all its threads."""
-    if cluster.kind == "local":
-        return 1, cluster.workers * cluster.worker_cores if cluster.workers else os.cpu_count() or 1
-    return cluster.workers or 1, cluster.worker_cores
-
-
-def memory_of(cluster: Cluster) -> int | None:
-    """Bytes of a worker: as configured, or all of this machine; None where a gateway decides."""
-    if cluster.worker_memory is not None:
-        return int(TypeAdapter(ByteSize).validate_python(cluster.worker_memory))
-    return None if cluster.kind == "gateway" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
-    """Tasks of one time chunk of the cube, its moving roles; a rougher count, never too low, will do ``at_most``."""
-    moving = {role: source for role, source in sources.items() if source.steps is not None}
-    start = TIME_CHUNK if len(months) >= 2 * TIME_CHUNK else 0
-    piece = build(config, moving, months[start : start + TIME_CHUNK])
-    parts = (stores.rehearse(piece.dataset), piece.counters)
-    rough = layers_of(parts)
-    return rough if rough <= at_most else tasks_of(parts)
 
 
 def found_cube(job: Job) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
@@ -12,9 +12,9 @@ from smcloud import products as science
 from smcloud import store as stores
 from smcloud.config import RunConfig
 from smcloud.errors import IntegrityError
-from smcloud.pipeline.counting import layers_of, tasks_of
 from smcloud.pipeline.job import Job
-from smcloud.plan import Tile, block_tiles
+from smcloud.pipeline.tiles import region, tiles_of
+from smcloud.plan import Tile
 from smcloud.store import Store
 
 PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
@@ -111,26 +111,3 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
         }
         for name in sealed_now
     }
-
-
-def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
-    """The rectangles of blocks of cells that are one graph of at most ``limit`` tasks each; one where all of it is.
-
-    ``datasets`` are maps, cell by cell, of one grid; anything else is one tile.
-    """
-    if not datasets or layers_of([stores.rehearse(ds) for ds in datasets]) <= limit:
-        return [Tile((0, 1), (0, 1))]
-    if any(not {"lat", "lon"} <= set(ds.sizes) for ds in datasets):
-        return [Tile((0, 1), (0, 1))]
-    rows, columns = (-(-datasets[0].sizes[dim] // stores.CHUNK) for dim in ("lat", "lon"))
-    corner = [region(stores.align(ds.drop_encoding()), Tile((0, 1), (0, 1))) for ds in datasets]
-    return block_tiles(rows, columns, tasks_of([stores.rehearse(ds) for ds in corner]), limit)
-
-
-def region(ds: xr.Dataset, tile: Tile) -> xr.Dataset:
-    """The cells of ``tile``."""
-    cells = {
-        dim: slice(first * stores.CHUNK, stop * stores.CHUNK)
-        for dim, (first, stop) in zip(("lat", "lon"), tile, strict=True)
-    }
-    return ds.isel(cells)

@@ -15,10 +15,11 @@ from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, build, month_range, open_sources
-from smcloud.pipeline.building import found_cube, held_bytes, machine, memory_of, slabs, tasks_of_year
+from smcloud.pipeline.building import found_cube
 from smcloud.pipeline.computing import TILES
 from smcloud.pipeline.counting import arrays, read_of, tasks_of, template
 from smcloud.pipeline.job import Job, released
+from smcloud.pipeline.tiles import held_bytes, machine, memory_of, slabs, tasks_of_year
 from smcloud.plan import Array, Plan, Stage
 from smcloud.store import CHUNK, TIME_CHUNK, Store
 
@@ -104,7 +105,7 @@ def _ingest(
         for array in cube
     ]
     seal = sum(-(-array.chunks // BATCH) for array in written)
-    held = held_bytes(sources, max(stop - start for start, stop in tiles))
+    held = held_bytes(config, sources, max(stop - start for start, stop in tiles))
     return plans.ingest_stage(read, written, tasks, len(tiles), held, threads, workers, seal)
 
 
