@@ -74,8 +74,9 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
 def on_cluster(settings: RunConfig, job: pipeline.Job, seconds: dict[str, float], *stages: str) -> list[Any]:
     """The records of stages that need a cluster; once more, on a fresh one, where scheduler or gateway was lost.
 
-    What the first attempt has sealed is not computed again.
+    What the first attempt has sealed is not computed again. Raises :class:`BudgetError` before there is a cluster.
     """
+    pipeline.require_budget(settings, job)
     for attempt in ("first", "last"):
         try:
             with open_cluster(settings.cluster) as client:

@@ -7,11 +7,12 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from smcloud.console import call, log, quiet, show, show_run
+from smcloud.console import call, show, show_plan, show_run
+from smcloud.running import run_job
 
 app = typer.Typer(
     name="smcloud",
@@ -30,9 +31,50 @@ StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s
 
 
 @app.command(epilog="Example: smcloud run study.yaml --json")
-def run(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
+def run(
+    config: ConfigFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, as smcloud plan does, and end.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
     """Run the whole job: sources to cube, products, release and report. The same work twice is done once."""
-    show_run(_run(config), json_)
+    if dry_run:
+        _plan(config, json_)
+    else:
+        show_run(run_job(config), json_)
+
+
+@app.command(epilog="Examples: smcloud plan study.yaml --json, smcloud plan --sizes")
+def plan(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration of the run.")] = None,
+    sizes: Annotated[bool, typer.Option("--sizes", help="Three sizes of study instead, without any data.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a run costs (tasks, bytes, requests, memory, minutes), from metadata alone."""
+    if sizes == (config is not None):
+        raise typer.BadParameter("give either CONFIG or --sizes")
+    if config is not None:
+        _plan(config, json_)
+        return
+    from smcloud.pipeline.sizes import SIZES, plan_size
+
+    records = [plan_size(name).record() for name in SIZES]
+    if json_:
+        print(json.dumps(dict(zip(SIZES, records, strict=True)), indent=1, allow_nan=False))
+        return
+    for record in records:
+        show_plan(record, False)
+
+
+def _plan(config: Path, as_json: bool) -> None:
+    from smcloud import pipeline
+    from smcloud.config import load_config
+
+    settings = load_config(config)
+    job = pipeline.check(settings)
+    pipeline.require_years(settings, job)
+    show_plan(pipeline.plan(settings, job).record(), as_json)
 
 
 @app.command(epilog="Example: smcloud demo --out ./smcloud-demo --seed 7")
@@ -53,7 +95,7 @@ def demo(
     with nullcontext() if out.exists() else own_server():
         config, truth = prepare_demo(inputs, out.absolute(), SEED if seed is None else seed, resolution)
         written = time.perf_counter() - began
-        result = _run(config, truth=str(truth))
+        result = run_job(config, truth=str(truth))
     result["seconds"] = {"sample world": round(written, 2)} | result["seconds"]
     show_run(result, json_)
 
@@ -69,6 +111,7 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
     job = pipeline.check(settings)
     cube = pipeline.found_cube(job)
     if cube is None:
+        pipeline.require_budget(settings, job)
         with open_cluster(settings.cluster):
             cube = pipeline.ingest(settings, job)
     show(cube, json_)
@@ -88,8 +131,9 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
     release = pipeline.released(job)
     status = "already published"
     if release is None:
+        cube = pipeline.require_cube(job)
+        pipeline.require_budget(settings, job)
         with open_cluster(settings.cluster):
-            cube = pipeline.require_cube(job)
             products = pipeline.compute(settings, job)
         release = pipeline.publish(settings, job, cube, products)
         status = "published"
@@ -178,52 +222,6 @@ def catalog_check(
         print(f"{name:<24} {state}")
     unreached = sum(state.startswith("unreachable") for state in entries.values())
     print(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached")
-
-
-def _run(config: Path, truth: str | None = None) -> dict[str, Any]:
-    """The flow in this process, unless the work is published already: that is known before anything heavy starts."""
-    from smcloud import published
-    from smcloud.config import load_config
-
-    began = time.perf_counter()
-    settings = load_config(config)
-    release = published.find(settings)
-    if release is not None:
-        if not published.has_report(release, settings.store):
-            from smcloud import pipeline
-
-            pipeline.report(release, settings.store, truth=truth)
-        return published.summary("already published", release, settings.store, {"check": time.perf_counter() - began})
-    from flows.server import own_server, wait_for_server
-    from smcloud.products.ahead import compiling_kernels
-
-    # Workers of a gateway compile for themselves.
-    with own_server(), compiling_kernels() if settings.cluster.kind == "local" else nullcontext():
-        start = time.perf_counter()
-        from smcloud import pipeline
-
-        pipeline.require_years(settings, pipeline.check(settings))  # a bad input ends here, before Prefect is needed
-        log.info("starting Prefect ...")
-        from flows.pipeline import run as flow
-
-        _import_ahead()
-        quiet()  # again: Prefect sets levels when it is imported
-        wait_for_server()
-        result: dict[str, Any] = flow(str(config), truth)
-        total = time.perf_counter() - start
-    result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
-    return result
-
-
-def _import_ahead() -> None:
-    """Import what the stages will need, while Prefect's server comes up on another core."""
-    from importlib import import_module
-
-    from smcloud.cluster import load_distributed
-
-    load_distributed()
-    for name in ("xskillscore", "intake", "matplotlib.figure"):
-        import_module(name)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

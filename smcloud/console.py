@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
+from smcloud.plan import size
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
 signals: list[int] = []  # what has asked this process to stop
@@ -107,6 +108,29 @@ def show_run(result: dict[str, Any], as_json: bool) -> None:
 
         print("\nscorecard against the known truth\n" + markdown(scorecard_table(result["scorecard"])))
     print("\nseconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
+
+
+def show_plan(record: dict[str, Any], as_json: bool) -> None:
+    """The stages of a plan, a line each, and their total."""
+    if as_json:
+        print(json.dumps(record, indent=1, allow_nan=False))
+        return
+    columns = {
+        "chunks": "chunks", "tasks": "tasks", "graphs": "graphs", "bytes_read": "read", "bytes_written": "written",
+        "get_requests": "GETs", "put_requests": "PUTs", "worker_memory": "worker", "client_memory": "client",
+        "seconds": "minutes",
+    }  # fmt: skip
+    print(f"{record['plan']}{': ' if record['note'] else ''}{record['note']}")
+    print(f"{'':<8}" + "".join(f"{title:>12}" for title in columns.values()))
+    for name, amounts in (record["stages"] | {"total": record["total"]}).items():
+        print(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
+    print(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
+
+
+def _amount(key: str, value: int) -> str:
+    if key.startswith("bytes") or key.endswith("memory"):
+        return size(value)
+    return f"{value / 60:,.1f}" if key == "seconds" else f"{value:,}"
 
 
 def show(result: dict[str, Any], as_json: bool) -> None:

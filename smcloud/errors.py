@@ -69,6 +69,12 @@ class ConfigurationError(SmcloudError):
     code, exit_code = "configuration", 2
 
 
+class BudgetError(SmcloudError):
+    """The run's plan exceeds the configured budget, or the memory of a worker."""
+
+    code, exit_code = "budget", 2
+
+
 class CatalogError(SmcloudError):
     """The catalog file breaks its schema, or the entry asked for is not in it."""
 

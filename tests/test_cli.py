@@ -136,7 +136,7 @@ def test_an_interrupted_run_says_how_to_go_on(small_world, capsys, monkeypatch, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "judge", interrupted)
+        patch.setattr(pipeline.building, "judge", interrupted)
         code, _, err = call(capsys, "ingest", config)
     assert code == 6
     assert f"smcloud ingest {config}" in err

@@ -106,7 +106,7 @@ def test_workers_and_chunks_do_not_change_a_bit(small_world, tmp_path, monkeypat
     config = load_config(small_world())
     job, _, release = whole_job(config)
     reference = {name: smcloud.open_product(job.store, name).load() for name in release["products"]}
-    monkeypatch.setattr(pipeline, "TILES", {"time": -1, "year": -1, "lat": 3, "lon": 2})
+    monkeypatch.setattr(pipeline.computing, "TILES", {"time": -1, "year": -1, "lat": 3, "lon": 2})
     other = config.model_copy(update={"store": str(tmp_path / "other")})
     with dask.config.set(scheduler="single-threaded"):
         moved, _, _ = whole_job(other)

@@ -146,8 +146,8 @@ def test_a_provisional_month_that_became_final_is_recomputed(ingest, monkeypatch
     def flags(sources, months):
         return xr.DataArray(np.isin(months.astype(str), provisional).astype(np.int8), dims="time")
 
-    monkeypatch.setattr(pipeline, "provisional_flags", flags)
-    monkeypatch.setattr(sys.modules[pipeline.build.__module__], "provisional_flags", flags)
+    monkeypatch.setattr(pipeline.job, "provisional_flags", flags)
+    monkeypatch.setattr(sys.modules[pipeline.building.build.__module__], "provisional_flags", flags)
     first, _ = ingest("2003-12", chunk=1)
     provisional.remove("2003-11")
     record, job = ingest("2003-12", chunk=1)
@@ -235,7 +235,7 @@ def test_a_twin_that_seals_first_seals_for_both(ingest, small_world, monkeypatch
             twins.append(pipeline.ingest(config, job))
         return real(*arguments)
 
-    monkeypatch.setattr(pipeline.stores, "seal", seal)
+    monkeypatch.setattr(stores, "seal", seal)
     record = pipeline.ingest(config, job)
     assert record["status"] == "refreshed" and record == twins[1]
     assert_as_built_anew(job, ingest, "2004-01")
@@ -290,7 +290,7 @@ def test_copies_are_not_read_again_but_a_lost_one_is_noticed(ingest, monkeypatch
     chunks = [key for key in keys if key.startswith(stores.cube_path(job.cube_id)) and "temperature/c/" in key]
     assert chunks == [f"{stores.cube_path(job.cube_id)}/soil_temperature/c/4/0/0"]
 
-    real = pipeline.stores.seal
+    real = stores.seal
 
     def lose(store, path, *rest):
         Path(store.join(path, "soil_temperature/c/0/0/0")).unlink()
@@ -300,7 +300,7 @@ def test_copies_are_not_read_again_but_a_lost_one_is_noticed(ingest, monkeypatch
         short.write_bytes(content[:-1])
         return real(store, path, *rest)
 
-    monkeypatch.setattr(pipeline.stores, "seal", lose)
+    monkeypatch.setattr(stores, "seal", lose)
     with pytest.raises(IntegrityError) as caught:
         ingest("2004-02")
     assert "soil_temperature/c/0/0/0 (missing)" in caught.value.found

@@ -51,9 +51,14 @@ class Source:
     provisional: Any = None
 
 
-def open_sources(config: RunConfig, catalog: Catalog) -> dict[str, Source]:
-    """Open every role of the configuration; entries that serve several roles are opened once."""
-    opened: dict[str, xr.Dataset] = {}
+def open_sources(
+    config: RunConfig, catalog: Catalog, opened: dict[str, xr.Dataset] | None = None
+) -> dict[str, Source]:
+    """Open every role of the configuration; entries that serve several roles are opened once.
+
+    ``opened`` holds entries, by name, that are open already, and gets those that are opened here.
+    """
+    opened = {} if opened is None else opened
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)

@@ -12,11 +12,12 @@ from smcloud.store.layout import (
     release_path,
     report_path,
     require_store,
+    stored_chunks,
 )
 from smcloud.store.objects import create_only, put
 from smcloud.store.probe import probe, sees
 from smcloud.store.read import open_cube, open_product, open_staged
-from smcloud.store.refresh import cube_records, record_object, stage_refreshed
+from smcloud.store.refresh import cube_records, record_object, stage_refreshed, take_over
 from smcloud.store.release import (
     find_release,
     latest_release,
@@ -27,14 +28,17 @@ from smcloud.store.release import (
     write_catalog,
 )
 from smcloud.store.seal import is_sealed, read_inventory, seal
+from smcloud.store.tiles import clear_tiles, mark_tile, prepare, tile_record
 from smcloud.store.verify import verify
-from smcloud.store.write import append, discard, stage
+from smcloud.store.write import align, append, discard, region_writes, rehearse, stage
 
 __all__ = [
     "CHUNK",
     "TIME_CHUNK",
     "Store",
+    "align",
     "append",
+    "clear_tiles",
     "code_digest",
     "content_id",
     "create_only",
@@ -46,10 +50,12 @@ __all__ = [
     "is_sealed",
     "latest_release",
     "list_releases",
+    "mark_tile",
     "newest_release",
     "open_cube",
     "open_product",
     "open_staged",
+    "prepare",
     "probe",
     "product_path",
     "publish",
@@ -57,6 +63,8 @@ __all__ = [
     "read_inventory",
     "read_release",
     "record_object",
+    "region_writes",
+    "rehearse",
     "release_path",
     "report_path",
     "require_store",
@@ -64,6 +72,9 @@ __all__ = [
     "sees",
     "stage",
     "stage_refreshed",
+    "stored_chunks",
+    "take_over",
+    "tile_record",
     "verify",
     "write_catalog",
 ]

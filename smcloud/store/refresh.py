@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +44,24 @@ def stage_refreshed(
 ) -> tuple[tuple[Any, ...], dict[str, Finding]] | None:
     """As :func:`stage`, but only ``pieces`` of ``ds`` are written, and all other chunks copied from ``previous``.
 
-    ``pieces`` holds, by their position along time, whole time chunks; what has no time axis is copied. Returns the
-    lazy writes, and the chunks copied, as the inventory of ``previous`` has them, for :func:`seal`. None, and nothing
-    is touched, where ``previous`` is not whole or differs in grid, variables or encoding.
+    ``pieces`` holds, by their position along time, whole time chunks. Returns the lazy writes, and what
+    :func:`take_over` returns; None, and nothing is touched, where that does.
+    """
+    runs = [(first, first + piece.sizes["time"]) for first, piece in pieces.items()]
+    kept = take_over(ds, runs, store, path, previous)
+    if kept is None:
+        return None
+    return lazy_writes({first: align(piece.drop_encoding()) for first, piece in pieces.items()}, store, path), kept
+
+
+def take_over(
+    ds: xr.Dataset, runs: Sequence[tuple[int, int]], store: Store, path: str, previous: str
+) -> dict[str, Finding] | None:
+    """Begin the prefix ``path`` of ``ds`` with the chunks of ``previous``, all but those of the months ``runs``.
+
+    ``runs`` are [first, stop) of whole time chunks; what has no time axis is copied. Returns the chunks copied, as
+    the inventory of ``previous`` has them, for :func:`seal`. None, and nothing is touched, where ``previous`` is not
+    whole or differs in grid, variables or encoding.
     """
     ds = align(ds.drop_encoding())
     template = template_of(ds)
@@ -56,7 +71,7 @@ def stage_refreshed(
         return None
     sealed = {entry["path"]: Finding(entry["path"], entry["size"], entry["sha256"]) for entry in inventory["objects"]}
     lazy = {str(name): variable.dims for name, variable in ds.variables.items() if variable.chunks is not None}
-    written = {(first + at) // TIME_CHUNK for first, piece in pieces.items() for at in range(piece.sizes["time"])}
+    written = {month // TIME_CHUNK for first, stop in runs for month in range(first, stop)}
     kept = {}
     for name, dims in lazy.items():
         array, _ = in_memory(template[f"{name}/{METADATA}"])
@@ -71,7 +86,7 @@ def stage_refreshed(
         return None
     write_template(store, path, template)
     copy(store, {f"{previous}/{key}": f"{path}/{key}" for key in kept})
-    return lazy_writes({first: align(piece.drop_encoding()) for first, piece in pieces.items()}, store, path), kept
+    return kept
 
 
 def _same_layout(

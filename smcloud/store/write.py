@@ -7,7 +7,8 @@ every object is put whole, nothing is removed between them, and whoever seals fi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
@@ -47,31 +48,60 @@ def write_template(store: Store, path: str, template: dict[str, bytes]) -> None:
 
 def lazy_writes(pieces: Mapping[int, xr.Dataset], store: Store, path: str) -> tuple[Any, ...]:
     """The lazy writes of aligned Datasets into the arrays of ``path``, each from its position along time on."""
-    import dask.array
+    return tuple(write for first, ds in pieces.items() for write in region_writes(ds, {"time": first}, store, path))
+
+
+def region_writes(ds: xr.Dataset, start: Mapping[str, int], store: Store, path: str) -> tuple[Any, ...]:
+    """The lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
     import zarr
 
-    sources, targets, regions = [], [], []
-    for first, ds in pieces.items():
-        for name, variable in ds.variables.items():
-            if variable.chunks is None:
-                continue
-            with reaching(store.url_of(path)):
-                target = zarr.open_array(
-                    store.url_of(f"{path}/{name}"),
-                    mode="r+",
-                    storage_options=store.options or None,
-                    config={"write_empty_chunks": True},
-                )
-            starts = [first if dim == "time" else 0 for dim in variable.dims]
-            sources.append(variable.data)
-            targets.append(target)
-            regions.append(
-                tuple(slice(start, start + size) for start, size in zip(starts, variable.shape, strict=True))
+    targets, regions = {}, {}
+    for name, variable in _lazy(ds).items():
+        with reaching(store.url_of(path)):
+            targets[name] = zarr.open_array(
+                store.url_of(f"{path}/{name}"),
+                mode="r+",
+                storage_options=store.options or None,
+                config={"write_empty_chunks": True},
             )
-    if not sources:
+        firsts = [start.get(str(dim), 0) for dim in variable.dims]
+        regions[name] = tuple(slice(first, first + size) for first, size in zip(firsts, variable.shape, strict=True))
+    return _writes(ds, targets, regions)
+
+
+def rehearse(ds: xr.Dataset) -> tuple[Any, ...]:
+    """The lazy writes that :func:`stage` would return, to be counted: they lead nowhere."""
+    ds = align(ds.drop_encoding())
+    targets = {name: _Nowhere(variable.shape, variable.dtype) for name, variable in _lazy(ds).items()}
+    regions = {name: tuple(slice(0, size) for size in target.shape) for name, target in targets.items()}
+    return _writes(ds, targets, regions)
+
+
+@dataclass(frozen=True)
+class _Nowhere:
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def __setitem__(self, region: Any, block: Any) -> None:
+        raise TypeError("a rehearsed write is never computed")
+
+
+def _lazy(ds: xr.Dataset) -> dict[Hashable, xr.Variable]:
+    return {name: variable for name, variable in ds.variables.items() if variable.chunks is not None}
+
+
+def _writes(
+    ds: xr.Dataset, targets: Mapping[Hashable, Any], regions: Mapping[Hashable, tuple[slice, ...]]
+) -> tuple[Any, ...]:
+    import dask.array
+
+    if not targets:
         return ()
     # xarray's own lazy write is a Delayed, which dask does not merge with arrays: blocks would be computed twice.
-    writes = dask.array.store(sources, targets, lock=False, regions=regions, compute=False)
+    sources = [ds.variables[name].data for name in targets]
+    writes = dask.array.store(
+        sources, list(targets.values()), lock=False, regions=list(regions.values()), compute=False
+    )
     return writes if isinstance(writes, tuple) else (writes,)
 
 

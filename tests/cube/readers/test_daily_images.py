@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError
-from smcloud.pipeline import _reading
+from smcloud.pipeline.building import _reading
 
 CCI = "ESACCI-SOILMOISTURE-L3S-SSMV-"
 IMAGES = {

@@ -50,7 +50,7 @@ def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, mo
     path = Path(config.store) / cube["url"]
     assert xr.open_zarr(path)["provisional"].values.tolist() == [0] * 214 + [1, 1]
     written = []
-    monkeypatch.setattr(pipeline.stores, "publish", lambda store, record: written.append(record))
-    monkeypatch.setattr(pipeline.stores, "write_catalog", lambda store: None)
+    monkeypatch.setattr(pipeline.publishing.stores, "publish", lambda store, record: written.append(record))
+    monkeypatch.setattr(pipeline.publishing.stores, "write_catalog", lambda store: None)
     pipeline.publish(config, job, cube, {})
     assert written[0]["cube"] == {key: cube[key] for key in ("id", "url", "period", "provisional")}

@@ -1,0 +1,47 @@
+"""The configuration of a run: frozen models, unknown keys refused, a preset below every key.
+
+A configuration has two parts that are hashed apart: what shapes the cube (:meth:`RunConfig.harmonisation`)
+and what shapes the products (:meth:`RunConfig.analysis`). Where it runs (cluster, store, paths) is in neither.
+"""
+
+from smcloud.config.load import dropped_drivers, load_config, parse_config
+from smcloud.config.parts import (
+    LATEST,
+    Annual,
+    Bootstrap,
+    Budget,
+    Cluster,
+    Drivers,
+    Ends,
+    Flags,
+    Grid,
+    Monthly,
+    Period,
+    Trend,
+    Years,
+    Zones,
+)
+from smcloud.config.run import PRESETS, RunConfig, load_preset
+
+__all__ = [
+    "LATEST",
+    "PRESETS",
+    "Annual",
+    "Bootstrap",
+    "Budget",
+    "Cluster",
+    "Drivers",
+    "Ends",
+    "Flags",
+    "Grid",
+    "Monthly",
+    "Period",
+    "RunConfig",
+    "Trend",
+    "Years",
+    "Zones",
+    "dropped_drivers",
+    "load_config",
+    "load_preset",
+    "parse_config",
+]

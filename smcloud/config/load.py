@@ -1,0 +1,96 @@
+"""From a YAML file, on disk or in a bucket, to a checked configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from smcloud.config.run import RunConfig, load_preset
+from smcloud.errors import ConfigurationError
+from smcloud.strict_yaml import first_problem, read_yaml
+
+
+def load_config(path: str | Path, **overrides: Any) -> RunConfig:
+    """Read a YAML configuration, on disk or in a bucket, lay it over its preset and check it.
+
+    Relative paths in ``catalog`` and ``store`` are taken from the current directory, as a shell does.
+    Raises :class:`ConfigurationError` that names the key.
+    """
+    try:
+        text = _bytes_of(str(path))
+    except OSError as err:
+        raise ConfigurationError(
+            "the configuration file cannot be read",
+            where=str(path),
+            found="no file" if isinstance(err, FileNotFoundError) else err.strerror or str(err),
+            expected="a YAML file",
+            next="smcloud run --help shows an example",
+        ) from err
+    return parse_config(read_yaml(text, str(path), ConfigurationError) | overrides, where=str(path))
+
+
+def _bytes_of(path: str) -> bytes:
+    if "://" not in path:
+        return Path(path).read_bytes()
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        content: bytes = file.read()
+    return content
+
+
+def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunConfig:
+    """Lay ``data`` over its preset and check it; raises :class:`ConfigurationError` that names the dotted key.
+
+    The preset's drivers are those of its list that ``inputs`` holds (see :func:`dropped_drivers`); a list
+    in ``data`` is taken as it stands.
+    """
+    if "preset" not in data:
+        raise ConfigurationError(
+            "a key is missing",
+            where=f"{where}: preset",
+            found="nothing",
+            expected="peng2023 or rigorous",
+            next="add the line preset: peng2023",
+        )
+    preset = load_preset(str(data["preset"]), where)
+    inputs, own = data.get("inputs"), data.get("drivers", {})
+    if isinstance(inputs, Mapping) and isinstance(own, Mapping):
+        names = own.get("names", [name for name in preset["drivers"]["names"] if name in inputs])
+        if names == [] and "names" in own:
+            raise ConfigurationError(
+                "the list of drivers is empty",
+                where=f"{where}: drivers.names",
+                found="[]",
+                expected=f"one role or more of inputs: {', '.join(map(str, inputs))}",
+                next=f"add a role in {where}, or leave drivers.names out",
+            )
+        floors = preset["drivers"]["floors"]
+        if isinstance(names, list | tuple):
+            floors = {name: floor for name, floor in floors.items() if name in names}
+        preset["drivers"] |= {"names": names, "floors": floors}
+    try:
+        return RunConfig.model_validate(_overlay(preset, data))
+    except ValidationError as err:
+        what, key, found, expected = first_problem(err, RunConfig)
+        raise ConfigurationError(
+            what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}"
+        ) from err
+
+
+def dropped_drivers(config: RunConfig) -> list[str]:
+    """The drivers of the preset's list that the run goes without because ``inputs`` does not hold them."""
+    return [name for name in load_preset(config.preset)["drivers"]["names"] if name not in config.inputs]
+
+
+def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = _overlay(below, value)
+        merged[key] = value
+    return merged

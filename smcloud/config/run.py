@@ -1,0 +1,130 @@
+"""The whole configuration: its parts together, and the presets below them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from smcloud.config.parts import (
+    Annual,
+    Bootstrap,
+    Budget,
+    Cluster,
+    Drivers,
+    Flags,
+    Grid,
+    Monthly,
+    Period,
+    Trend,
+    Years,
+    Zones,
+)
+from smcloud.errors import ConfigurationError
+from smcloud.strict_yaml import Model, read_yaml, refusal
+
+PRESETS = Path(__file__).parents[1] / "presets"
+ROLE_PATTERN = re.compile(r"[a-z_]+")
+INPUT_PATTERN = re.compile(r"[^:\s]+(:[^:\s]+)?")
+
+
+class RunConfig(Model):
+    """Everything that a run needs; the README has an annotated example."""
+
+    preset: Literal["peng2023", "rigorous"]
+    period: Period
+    catalog: str
+    inputs: Mapping[str, str]
+    grid: Grid | Literal["native"] = "native"
+    flags: Flags = Flags()
+    monthly: Monthly
+    annual: Annual
+    years: Years
+    trend: Trend
+    drivers: Drivers
+    zones: Zones
+    bootstrap: Bootstrap
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    assumed: tuple[str, ...] = ()
+    store: str
+    cluster: Cluster = Cluster()
+    budget: Budget = Budget()
+
+    @field_validator("inputs")
+    @classmethod
+    def _roles(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for role, reference in value.items():
+            if not ROLE_PATTERN.fullmatch(role):
+                raise refusal("roles of a-z and _ only", role)
+            if not INPUT_PATTERN.fullmatch(reference):
+                raise refusal("entry or entry:variable of the catalog", repr(reference), role)
+        if "soil_moisture" not in value:
+            raise refusal("the role soil_moisture", ", ".join(value) or "no role")
+        return value
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _grid_form(cls, value: object) -> object:
+        if value == "native" or isinstance(value, Mapping | Grid):
+            return value
+        raise refusal("native, or {resolution: degrees}", value)
+
+    @field_validator("drivers")
+    @classmethod
+    def _drivers_have_inputs(cls, value: Drivers, info: ValidationInfo) -> Drivers:
+        inputs = info.data.get("inputs")
+        if inputs is None:  # already refused
+            return value
+        for name in value.names:
+            if name not in inputs:
+                raise refusal(f"roles that inputs holds: {', '.join(inputs)}", name, "names")
+        if "soil_moisture" in value.names:
+            raise refusal("roles that drive soil moisture", "soil_moisture", "names")
+        for key, given in (("floors", value.floors), ("lags", value.lags)):
+            for name in given:
+                if name not in value.names:
+                    raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, key)
+        if value.lags and not value.monthly:
+            raise refusal("drivers.monthly: true beside it, as lags are of months", dict(value.lags), "lags")
+        return value
+
+    @model_validator(mode="after")
+    def _enough_replicates(self) -> RunConfig:
+        least = 2 / self.alpha
+        if 0 < self.bootstrap.replicates < least:
+            raise refusal(f"0, or at least {least:g} (2/alpha)", self.bootstrap.replicates, "bootstrap.replicates")
+        return self
+
+    def trend_of_preset(self, name: str) -> RunConfig:
+        """This configuration with the annual values, years and trend of the preset ``name``."""
+        own = load_preset(name)
+        chosen = {key: own[key] for key in ("annual", "years", "trend")}
+        return RunConfig.model_validate(self.model_dump(mode="json") | chosen | {"preset": name})
+
+    def harmonisation(self) -> dict[str, Any]:
+        """What shapes the cube: hashed into the cube id."""
+        data = self.model_dump(mode="json")
+        return {key: data[key] for key in ("period", "inputs", "grid", "flags", "monthly")}
+
+    def analysis(self) -> dict[str, Any]:
+        """What shapes the products: hashed into the run id."""
+        data = self.model_dump(mode="json")
+        keys = ("annual", "years", "trend", "drivers", "zones", "bootstrap", "alpha", "preset", "assumed")
+        return {key: data[key] for key in keys}
+
+
+def load_preset(name: str, where: str = "configuration") -> dict[str, Any]:
+    """The preset's keys; raises :class:`ConfigurationError` for an unknown name."""
+    known = sorted(p.stem for p in PRESETS.glob("*.yaml"))
+    if name not in known:
+        raise ConfigurationError(
+            "unknown preset",
+            where=f"{where}: preset",
+            found=name,
+            expected=" or ".join(known),
+            next=f"set preset: {known[0]} in {where}",
+        )
+    return read_yaml((PRESETS / f"{name}.yaml").read_bytes(), name, ConfigurationError)

@@ -1,0 +1,58 @@
+"""The whole job in this process, as ``smcloud run`` does it: the flow of the schedule, with a server of its own."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from smcloud.console import log, quiet
+
+
+def run_job(config: Path, truth: str | None = None) -> dict[str, Any]:
+    """The flow in this process, unless the work is published already: that is known before anything heavy starts."""
+    from smcloud import published
+    from smcloud.config import load_config
+
+    began = time.perf_counter()
+    settings = load_config(config)
+    release = published.find(settings)
+    if release is not None:
+        if not published.has_report(release, settings.store):
+            from smcloud import pipeline
+
+            pipeline.report(release, settings.store, truth=truth)
+        return published.summary("already published", release, settings.store, {"check": time.perf_counter() - began})
+    from flows.server import own_server, wait_for_server
+    from smcloud.products.ahead import compiling_kernels
+
+    # Workers of a gateway compile for themselves.
+    with own_server(), compiling_kernels() if settings.cluster.kind == "local" else nullcontext():
+        start = time.perf_counter()
+        from smcloud import pipeline
+
+        job = pipeline.check(settings)  # a bad input ends here, before Prefect is needed
+        pipeline.require_years(settings, job)
+        pipeline.require_budget(settings, job)
+        log.info("starting Prefect ...")
+        from flows.pipeline import run as flow
+
+        _import_ahead()
+        quiet()  # again: Prefect sets levels when it is imported
+        wait_for_server()
+        result: dict[str, Any] = flow(str(config), truth)
+        total = time.perf_counter() - start
+    result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
+    return result
+
+
+def _import_ahead() -> None:
+    """Import what the stages will need, while Prefect's server comes up on another core."""
+    from importlib import import_module
+
+    from smcloud.cluster import load_distributed
+
+    load_distributed()
+    for name in ("xskillscore", "intake", "matplotlib.figure"):
+        import_module(name)
