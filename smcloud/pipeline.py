@@ -24,6 +24,7 @@ from smcloud.cube import (
     Source,
     add_counters,
     build,
+    file_spans,
     judge,
     month_range,
     open_sources,
@@ -38,7 +39,6 @@ from smcloud.errors import (
     TooFewYearsError,
     UnreachableError,
 )
-from smcloud.source_state import file_spans
 from smcloud.store import Store
 
 STAGES = ("check", "ingest", "compute", "publish", "report")

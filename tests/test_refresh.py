@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud import pipeline, refresh, source_state
+from smcloud import pipeline, refresh
 from smcloud import store as stores
 from smcloud.config import load_config
 from smcloud.errors import IntegrityError, RangeError
@@ -350,8 +350,9 @@ def test_the_nearest_earlier_cube_is_chosen_and_runs_are_whole_time_chunks():
 def files(small_world, tmp_path, monkeypatch):
     """A function that writes one file per year, and ingests them. Returns the record and the files opened for it."""
     opened, written = [], {}
-    real = source_state._span
-    monkeypatch.setattr(source_state, "_span", lambda *args: opened.append(Path(args[2]).name) or real(*args))
+    spans = sys.modules["smcloud.cube.file_spans"]
+    real = spans._span
+    monkeypatch.setattr(spans, "_span", lambda *args: opened.append(Path(args[2]).name) or real(*args))
 
     def entry(source):
         source["driver"] = "netcdf"
