@@ -7,7 +7,7 @@ store, never from stage to stage. Dask runs on whatever client is current. Stage
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +17,11 @@ import xarray as xr
 from smcloud import products as science
 from smcloud import published, refresh
 from smcloud import store as stores
-from smcloud.catalog import load_catalog
+from smcloud.catalog import Catalog, load_catalog
 from smcloud.cluster import on_each_worker, settle
 from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.cube import (
+    Cube,
     Source,
     add_counters,
     build,
@@ -30,15 +31,18 @@ from smcloud.cube import (
     open_sources,
     provisional_flags,
     resolve_months,
+    with_year_before,
 )
 from smcloud.errors import (
     NothingPublishedError,
     ReleaseConflictError,
     SmcloudError,
+    SourceChangedError,
     SourceReadError,
     TooFewYearsError,
     UnreachableError,
 )
+from smcloud.source_state import pinned
 from smcloud.store import Store
 
 STAGES = ("check", "ingest", "compute", "publish", "report")
@@ -53,7 +57,7 @@ class Job(NamedTuple):
     cube_id: str
     run_id: str
     period: tuple[str, str]
-    inputs: dict[str, dict[str, str]]
+    inputs: dict[str, dict[str, Any]]
     fingerprint: str
     made_from: dict[str, Any]
 
@@ -66,10 +70,11 @@ def check(config: RunConfig) -> Job:
     store = Store.open(config.store)
     stores.require_store(store)
     catalog = load_catalog(config.catalog)
+    parts = published.entry_parts(config, catalog)  # before anything is opened: what comes later is noticed
+    catalog = pinned(catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
     sources = open_sources(config, catalog)
     months = resolve_months(config, sources)
-    parts = published.entry_parts(config, catalog)
-    inputs = {}
+    inputs: dict[str, dict[str, Any]] = {}
     for role, source in sources.items():
         metadata = catalog.sources[source.entry].metadata
         inputs[role] = {
@@ -78,6 +83,7 @@ def check(config: RunConfig) -> Job:
             "state": parts[source.entry].state,
             "licence": metadata.licence,
             "citation": metadata.citation,
+            "source": refresh.reach(source, parts[source.entry]),
         }
     period = (str(months[0]), str(months[-1]))
     known = refresh.known_files(stores.cube_records(store)) if any(held.files for held in parts.values()) else {}
@@ -150,36 +156,71 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
     import dask
 
     store, path = Store.open(job.store), stores.cube_path(job.cube_id)
-    sources = open_sources(config, load_catalog(config.catalog))
+    snapshots = {held["entry"]: held["source"].get("snapshot") for held in job.inputs.values()}
+    catalog = pinned(load_catalog(config.catalog), snapshots)
+    sources = open_sources(config, catalog)
+    moving = {role: source for role, source in sources.items() if source.steps is not None}
     months = month_range(*job.period)
     cube = build(config, sources, months)
-    change = refresh.choose(job.made_from, stores.cube_records(store))
-    pieces = {0: cube}
+
+    def time_chunks(starts: Iterable[int]) -> dict[int, Cube]:
+        return {start: build(config, moving, months[start : start + stores.TIME_CHUNK]) for start in starts}
+
+    records = stores.cube_records(store)
+    change = refresh.choose(job.made_from, records)
     staged = None
     if change is not None:
-        moving = {role: source for role, source in sources.items() if source.steps is not None}
-        changed = {start: build(config, moving, months[start:stop]) for start, stop in change.runs}
-        datasets = {start: piece.dataset for start, piece in changed.items()}
+        pieces = time_chunks(change.starts)
+        datasets = {start: piece.dataset for start, piece in pieces.items()}
         staged = stores.stage_refreshed(cube.dataset, datasets, store, path, change.previous)
-    if staged is None:
-        change, staged = None, (stores.stage(cube.dataset, store, path), {})
-    else:
-        pieces = changed
+    if change is None or staged is None:
+        change, pieces = None, time_chunks(range(0, len(months), stores.TIME_CHUNK))
+        datasets = {start: piece.dataset for start, piece in pieces.items()}
+        staged = stores.stage_pieces(cube.dataset, datasets, store, path), {}
     writes, copied = staged
+    before = records[change.previous]["counters"] if change is not None else []
+    wanted = [
+        {role: with_year_before(moving[role], piece.counters[role], months, start, start + len(piece.dataset["time"]))
+         for role in piece.counters}
+        for start, piece in pieces.items()
+    ]  # fmt: skip
+    static = {role: cube.counters[role] for role in sources if role not in moving} if change is None else {}
     try:
         with _reading(sources):
-            _, counted = dask.compute(writes, [piece.counters for piece in pieces.values()])
-        for role, counters in add_counters(counted).items():
+            _, counted, still = dask.compute(writes, wanted, static)
+        computed = {start: add_counters([counters]) for start, counters in zip(pieces, counted, strict=True)}
+        # Of the chunks that are copied, what was counted when they were computed: all months are judged together.
+        by_chunk = [
+            computed[start] if start in computed else refresh.counters_of(before[start // stores.TIME_CHUNK])
+            for start in range(0, len(months), stores.TIME_CHUNK)
+        ]
+        for role, counters in add_counters([still, *by_chunk]).items():
             spec = sources[role].spec
             judge(role, counters, spec.valid_range, spec.units, sources[role].where, spec.coverage_change)
+        _require_same_sources(config, catalog, job)
     except SmcloudError:
         settle()
         # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it.
         with suppress(UnreachableError):
             stores.discard(store, path)
         raise
-    stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(job.made_from), copied)
+    record = job.made_from | {"counters": [refresh.counters_record(counters) for counters in by_chunk]}
+    stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(record), copied)
     return _cube_record(job, "built" if change is None else "refreshed", change)
+
+
+def _require_same_sources(config: RunConfig, catalog: Catalog, job: Job) -> None:
+    """Raises :class:`SourceChangedError` where a source is not what it was when ``job`` was made."""
+    now = published.entry_parts(config, catalog)
+    changed = sorted({held["entry"] for held in job.inputs.values() if now[held["entry"]].state != held["state"]})
+    if changed:
+        raise SourceChangedError(
+            "a source changed while it was read",
+            where=f"{config.catalog}: {', '.join(changed)}",
+            found="another state than at the beginning",
+            expected="one state from the first byte to the last",
+            next="run the same command again: it begins with what the source holds now",
+        )
 
 
 def found_cube(job: Job) -> dict[str, Any] | None:

@@ -317,7 +317,7 @@ def test_an_earlier_cube_that_lost_a_chunk_is_not_built_upon(ingest):
 
 def record_of(end, count, **changes):
     return {
-        "schema": 1, "basis": "b", "period": ["2000-03", end], "provisional": [], "files": {},
+        "schema": 2, "basis": "b", "period": ["2000-03", end], "provisional": [], "files": {},
         "roles": {"z": ["z"] * count, "a": [f"{i}" for i in range(count)], "static": "s"},
     } | changes  # fmt: skip
 

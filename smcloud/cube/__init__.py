@@ -6,6 +6,7 @@ from smcloud.cube.checks import add_counters, judge
 from smcloud.cube.file_spans import file_spans
 from smcloud.cube.inputs import month_inputs
 from smcloud.cube.sources import Source, open_sources, resolve_months
+from smcloud.cube.year_before import with_year_before
 
 __all__ = [
     "Cube",
@@ -20,4 +21,5 @@ __all__ = [
     "open_sources",
     "provisional_flags",
     "resolve_months",
+    "with_year_before",
 ]

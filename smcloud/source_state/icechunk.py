@@ -33,10 +33,12 @@ def session(opened: Any, args: Args) -> Any:
     return opened.readonly_session(branch=args.branch)
 
 
-def pinned(catalog: Catalog, snapshots: Mapping[str, str]) -> Catalog:
-    """``catalog`` with entries pinned to ``snapshots``, by entry: what was looked at is what will be read."""
+def pinned(catalog: Catalog, snapshots: Mapping[str, str | None]) -> Catalog:
+    """``catalog`` with entries pinned to ``snapshots``, where they have one: what was looked at is what is read."""
     entries = dict(catalog.sources)
     for name, snapshot in snapshots.items():
+        if snapshot is None:
+            continue
         args = entries[name].args.model_copy(update={"snapshot": snapshot})
         entries[name] = entries[name].model_copy(update={"args": args})
     return catalog.model_copy(update={"sources": entries})

@@ -16,7 +16,7 @@ from smcloud.store.layout import (
 from smcloud.store.objects import create_only, put
 from smcloud.store.probe import probe, sees
 from smcloud.store.read import open_cube, open_product, open_staged
-from smcloud.store.refresh import cube_records, record_object, stage_refreshed
+from smcloud.store.refresh import cube_records, record_object, stage_pieces, stage_refreshed
 from smcloud.store.release import (
     find_release,
     latest_release,
@@ -63,6 +63,7 @@ __all__ = [
     "seal",
     "sees",
     "stage",
+    "stage_pieces",
     "stage_refreshed",
     "verify",
     "write_catalog",

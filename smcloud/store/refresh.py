@@ -74,6 +74,15 @@ def stage_refreshed(
     return lazy_writes({first: align(piece.drop_encoding()) for first, piece in pieces.items()}, store, path), kept
 
 
+def stage_pieces(ds: xr.Dataset, pieces: Mapping[int, xr.Dataset], store: Store, path: str) -> tuple[Any, ...]:
+    """As :func:`stage`, but all that has a time axis and is lazy comes from ``pieces``, whole time chunks of ``ds``."""
+    ds = align(ds.drop_encoding())
+    write_template(store, path, template_of(ds))
+    still = ds.drop_vars([name for name, variable in ds.variables.items() if "time" in variable.dims])
+    moving = {first: align(piece.drop_encoding()) for first, piece in pieces.items()}
+    return lazy_writes({0: still}, store, path) + lazy_writes(moving, store, path)
+
+
 def _same_layout(
     store: Store, previous: str, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]
 ) -> bool:
