@@ -183,6 +183,12 @@ class NothingPublishedError(SmcloudError):
     code, exit_code = "nothing-published", 2
 
 
+class SourceChangedError(SmcloudError):
+    """A source was written to while it was read: the same command begins with what it holds now."""
+
+    code, exit_code = "source-changed", 6
+
+
 class UnexpectedError(SmcloudError):
     """Something that no other class foresaw: a defect of smcloud or of what it runs on."""
 

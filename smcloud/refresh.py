@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,11 @@ from smcloud.cube import Source, Times, month_inputs, month_range
 from smcloud.source_state import SourceParts
 from smcloud.store import TIME_CHUNK
 
-SCHEMA = 1
+SCHEMA = 2
+# What is remembered of a cube without making it another one.
+ASIDE = ("files", "sources", "counters")
 Spans = Mapping[str, Mapping[str, list[str]]]
+Counters = Mapping[str, Mapping[str, Any]]
 
 
 class Change(NamedTuple):
@@ -44,6 +48,7 @@ def made_from(
     """The record of everything that shapes a cube, JSON-able; ``parts`` and ``spans`` by catalog entry.
 
     ``basis`` is what all months share (harmonisation, code); ``roles`` holds the digests of :func:`month_inputs`.
+    ``sources`` says for people how far each source reached, and what its store calls that state.
     ``provisional`` lists the months that are marked so; where that is lazy it follows from the roles' parts.
     """
     harmonisation = config.harmonisation() | {"period": config.period.start}
@@ -57,18 +62,77 @@ def made_from(
             for role, source in sources.items()
         },
         "provisional": [str(month) for month in marked],
+        "sources": {role: reach(source, parts[source.entry]) for role, source in sources.items()},
         "files": {digest: span for held in spans.values() for digest, span in held.items()},
     }
 
 
+def reach(source: Source, parts: SourceParts) -> dict[str, str]:
+    """How far a source reached when it was looked at, and the snapshot or ETag that it had; the end of its last step
+    where it states no valid end."""
+    if source.limits is not None:
+        ends = {"valid_end": source.limits.final, "provisional_end": source.limits.provisional}
+    else:
+        ends = {"valid_end": None if source.steps is None else str(source.steps.end[-1])}
+    return {key: end for key, end in ends.items() if end is not None} | dict(parts.version)
+
+
 def cube_id(record: Mapping[str, Any]) -> str:
     """The id of the cube that ``record`` describes."""
-    return stores.content_id({key: value for key, value in record.items() if key != "files"})
+    return stores.content_id({key: value for key, value in record.items() if key not in ASIDE})
 
 
 def known_files(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """First and last stamp of every file that an earlier cube was made from, by digest."""
     return {digest: span for record in records.values() for digest, span in record.get("files", {}).items()}
+
+
+def counters_record(counters: Counters) -> dict[str, dict[str, Any]]:
+    """The counters of the gate, by role, as JSON: months, and numbers that are not finite, as text."""
+    return {
+        role: {
+            key: {str(month): _as_json(n) for month, n in value.items()}
+            if isinstance(value, Mapping)
+            else _as_json(value)
+            for key, value in counted.items()
+        }
+        for role, counted in counters.items()
+    }
+
+
+def _as_json(number: float) -> float | str:
+    return float(number) if isfinite(number) else str(number)
+
+
+def counters_of(record: Counters) -> dict[str, dict[str, Any]]:
+    """What :func:`counters_record` was given."""
+    return {
+        role: {
+            key: {np.datetime64(month, "M"): float(n) for month, n in value.items()}
+            if isinstance(value, Mapping)
+            else float(value)
+            for key, value in counted.items()
+        }
+        for role, counted in record.items()
+    }
+
+
+def all_counters(before: Counters, counted: Counters, months: Times) -> dict[str, dict[str, Any]]:
+    """The counters of a refreshed cube: of ``months`` that were computed the new ones, else those of ``before``.
+
+    A copied month that is compared with a recomputed one keeps the comparison that it had.
+    """
+    inside = set(months)
+    out: dict[str, dict[str, Any]] = {}
+    for role, kept in before.items():
+        new = counted.get(role, {})
+        out[role] = {
+            key: {month: n for month, n in value.items() if month in inside} | new.get(key, {})
+            if isinstance(value, Mapping)
+            else value
+            for key, value in kept.items()
+        }
+    return out
 
 
 def choose(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> Change | None:

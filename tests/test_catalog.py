@@ -155,6 +155,9 @@ def test_references_open_over_http(tmp_path: Path, http: Callable[[Path], str]) 
     xr.testing.assert_equal(open_entry(catalog, "source0").load(), small())
     before = source_state(catalog, "source0")
     (tmp_path / "refs.json").write_text(json.dumps({"version": 1, "refs": refs}, indent=1))
+    assert source_state(catalog, "source0") == before  # the same references in other words
+    next(held for key, held in refs.items() if key.startswith("sm/") and isinstance(held, list))[0] += "?again"
+    (tmp_path / "refs.json").write_text(json.dumps({"version": 1, "refs": refs}))
     assert source_state(catalog, "source0") != before
 
 
@@ -579,7 +582,7 @@ def test_changed_content_or_reading_has_another_state(tmp_path: Path) -> None:
 
 
 def test_of_large_sources_the_time_of_change_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smcloud.source_state.FULL_DIGEST_BYTES", 10)
+    monkeypatch.setattr("smcloud.source_state.objects.FULL_DIGEST_BYTES", 10)
     write_store(tmp_path / "a.zarr", small())
     first = state(tmp_path)
     assert state(tmp_path) == first

@@ -35,6 +35,7 @@ EXIT_CODES = {
     "not-a-store": 5,
     "release-conflict": 5,
     "interrupted": 6,
+    "source-changed": 6,
 }
 
 

@@ -2,18 +2,22 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud import pipeline, refresh, source_state
+from smcloud import pipeline, refresh
 from smcloud import store as stores
 from smcloud.config import load_config
-from smcloud.errors import IntegrityError, RangeError
+from smcloud.errors import CoverageError, IntegrityError, RangeError, SourceChangedError
 from smcloud.store import Store
 
 # A static role, soil moisture and one that changes are enough, and each costs its time.
@@ -43,9 +47,18 @@ def warmer(*months):
 def ingest(small_world, tmp_path):
     """A function that writes the world and brings its cube about; ``fresh`` in an empty store. Returns record, job."""
 
-    def run(end, edit=lambda ds: None, last=None, fresh=None, chunk=3, start="2000-01", **overrides):
+    def run(
+        end,
+        edit=lambda ds: None,
+        last=None,
+        fresh=None,
+        chunk=3,
+        start="2000-01",
+        entry=lambda source: None,
+        **overrides,
+    ):
         period = {"start": start, "end": last or end}
-        path = small_world(change=until(end, edit, chunk), period=period, **FEW | overrides)
+        path = small_world(until(end, edit, chunk), entry, period=period, **FEW | overrides)
         config = load_config(path)
         if fresh:
             config = config.model_copy(update={"store": str(tmp_path / fresh)})
@@ -140,20 +153,77 @@ def test_the_latest_complete_year_rolls_on(ingest):
     assert record["new"] == [f"2004-{month:02d}" for month in range(1, 13)]
 
 
-def test_a_provisional_month_that_became_final_is_recomputed(ingest, monkeypatch):
-    provisional = ["2003-11", "2003-12"]
+def test_a_provisional_month_that_became_final_is_recomputed(ingest):
+    def ends(final, provisional):
+        return lambda ds: ds.attrs.update(valid_time_stop=final, valid_time_stop_era5t=provisional)
 
-    def flags(sources, months):
-        return xr.DataArray(np.isin(months.astype(str), provisional).astype(np.int8), dims="time")
+    attributes = {"attr": "valid_time_stop", "provisional_attr": "valid_time_stop_era5t"}
 
-    monkeypatch.setattr(pipeline.job, "provisional_flags", flags)
-    monkeypatch.setattr(sys.modules[pipeline.building.build.__module__], "provisional_flags", flags)
-    first, _ = ingest("2003-12", chunk=1)
-    provisional.remove("2003-11")
-    record, job = ingest("2003-12", chunk=1)
-    assert (record["status"], record["recomputed"]) == ("refreshed", ["2003-11"])
+    def run(final, provisional="2003-12-31"):
+        edit = ends(final, provisional)
+        return ingest("2003-12", edit, chunk=1, entry=lambda source: source["metadata"].update(valid_end=attributes))
+
+    first, _ = run("2003-10-31")
+    assert first["provisional"] == ["2003-11", "2003-12"]
+    # What stays provisional may have been revised with the statement: it is recomputed too.
+    record, job = run("2003-11-30")
+    assert (record["status"], record["recomputed"]) == ("refreshed", ["2003-11", "2003-12"])
     assert shared(job, first["url"]) == [0, 1, 2]
     assert xr.open_zarr(place(job))["provisional"].values.tolist() == [0] * 47 + [1]
+    assert job.inputs["soil_moisture"]["source"] == {"valid_end": "2003-11-30", "provisional_end": "2003-12-31"}
+    assert json.loads((place(job) / "made-from.json").read_text())["sources"]["soil_moisture"]["valid_end"]
+    assert run("2003-11-30")[0]["status"] == "already there"
+    record, _ = run("2003-12-31")
+    assert (record["recomputed"], record["provisional"]) == (["2003-12"], [])
+
+
+def test_a_month_that_is_too_empty_is_refused_by_a_refresh_as_by_a_full_build(ingest):
+    def emptied(ds):
+        ds["soil_temperature"].loc[{"time": "2004-01", "lat": slice(-90, 30)}] = np.nan
+
+    _, before = ingest("2003-12", chunk=1)
+    kept, found = content(before), []
+    for fresh in (None, "anew"):
+        with pytest.raises(CoverageError) as caught:
+            ingest("2004-01", emptied, chunk=1, fresh=fresh)
+        found.append(caught.value.record())
+    assert found[0] == found[1] and "2004-01" in found[0]["found"]
+    assert content(before) == kept
+
+
+def test_the_years_of_leaf_area_are_compared_across_the_chunks(ingest):
+    inputs = dict.fromkeys(("soil_moisture", "lai"), "world")
+    ingest("2001-12", chunk=1, inputs=inputs)
+    record, job = ingest("2002-01", chunk=1, inputs=inputs)
+    assert record["status"] == "refreshed"
+    counters = json.loads((place(job) / "made-from.json").read_text())["counters"]
+    yearly = counters["lai"]["yearly"]
+    assert "yearly" not in counters["soil_moisture"] and list(yearly)[-1] == "2002-01" and len(yearly) == 13
+    assert yearly["2002-01"] > 0  # the first month of the chunk that was computed
+    assert_as_built_anew(job, ingest, "2002-01", chunk=1, inputs=inputs)
+
+
+@pytest.mark.parametrize("end", ["2003-12", "2004-01"])
+def test_a_source_that_changes_in_the_middle_is_refused(ingest, tmp_path, monkeypatch, end):
+    _, before = ingest("2003-12", chunk=1) if end != "2003-12" else (None, None)
+    kept = content(before) if before else {}
+    real = stores.region_writes
+
+    def write(*arguments):
+        until(end, warmer("2002-05"), 1)(xr.open_zarr(tmp_path / "world.zarr", consolidated=False).load())[
+            ["soil_temperature"]
+        ].drop_encoding().to_zarr(tmp_path / "world.zarr", mode="a", consolidated=False)
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "region_writes", write)
+        with pytest.raises(SourceChangedError) as caught:
+            ingest(end, chunk=1)
+    assert "world" in caught.value.where and "again" in caught.value.next and caught.value.exit_code == 6
+    cubes = [path.name for path in (tmp_path / "store" / "cube").glob("*")]
+    assert cubes == ([place(before).name] if before else [])
+    assert not before or content(before) == kept
+    assert ingest(end, warmer("2002-05"), chunk=1)[0]["built"]
 
 
 @pytest.mark.parametrize("what", ["static", "flags", "start", "code", "axis"])
@@ -219,6 +289,37 @@ def test_a_crash_leaves_the_earlier_cube_and_the_next_run_goes_on(ingest, monkey
     record, job = ingest("2004-01", edit)
     assert record["status"] == "refreshed" and record["new"] == ["2004-01"]
     assert record["recomputed"] == ["2001-01", "2001-02", "2001-03"]
+    assert content(before) == kept
+    assert_as_built_anew(job, ingest, "2004-01", edit)
+
+
+def killed_when(config, sign):
+    """Start ``smcloud ingest`` and kill all its processes once ``sign`` says so; whether it came while they worked."""
+    command = [sys.executable, "-m", "smcloud.cli", "ingest", str(config)]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 50
+        while process.poll() is None and not sign() and time.monotonic() < end:
+            time.sleep(0.001)
+        return process.poll() is None and sign()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_killed_command_leaves_the_earlier_cube_and_the_next_run_goes_on(ingest, small_world, tmp_path):
+    _, before = ingest("2003-12")
+    kept, edit = content(before), warmer("2001-03")
+    config = small_world(until("2004-01", edit), period={"start": "2000-01", "end": "2004-01"}, **FEW)
+    probe = pipeline.check(load_config(config))
+    new = place(probe)
+    assert killed_when(config, lambda: any(new.glob("soil_temperature/c/*/*/*")))
+    killed_when(config, (new / "made-from.json").exists)  # or just after the seal: both are good
+    assert content(before) == kept
+    xr.open_zarr(place(before)).load()
+    record, job = ingest("2004-01", edit)
+    assert record["status"] in ("refreshed", "already there") and job.cube_id == probe.cube_id
     assert content(before) == kept
     assert_as_built_anew(job, ingest, "2004-01", edit)
 
@@ -317,7 +418,7 @@ def test_an_earlier_cube_that_lost_a_chunk_is_not_built_upon(ingest):
 
 def record_of(end, count, **changes):
     return {
-        "schema": 1, "basis": "b", "period": ["2000-03", end], "provisional": [], "files": {},
+        "schema": 2, "basis": "b", "period": ["2000-03", end], "provisional": [], "files": {},
         "roles": {"z": ["z"] * count, "a": [f"{i}" for i in range(count)], "static": "s"},
     } | changes  # fmt: skip
 
@@ -350,8 +451,9 @@ def test_the_nearest_earlier_cube_is_chosen_and_runs_are_whole_time_chunks():
 def files(small_world, tmp_path, monkeypatch):
     """A function that writes one file per year, and ingests them. Returns the record and the files opened for it."""
     opened, written = [], {}
-    real = source_state._span
-    monkeypatch.setattr(source_state, "_span", lambda *args: opened.append(Path(args[2]).name) or real(*args))
+    spans = sys.modules["smcloud.cube.file_spans"]
+    real = spans._span
+    monkeypatch.setattr(spans, "_span", lambda *args: opened.append(Path(args[2]).name) or real(*args))
 
     def entry(source):
         source["driver"] = "netcdf"

@@ -10,7 +10,8 @@ import xarray as xr
 import yaml
 
 from smcloud.catalog import load_catalog
-from smcloud.source_state import file_spans, source_parts
+from smcloud.cube import file_spans
+from smcloud.source_state import source_parts
 
 
 def world(steps=10, seed=0):
@@ -135,5 +136,5 @@ def test_objects_of_a_store_count_by_their_etag(parts, s3_endpoint, monkeypatch)
     same = [a == b for a, b in zip(before.chunks["sm"].digests, after.chunks["sm"].digests, strict=True)]
     assert same == [True, False, True]
     # Too many to list: only the layout is known, and growth is still seen.
-    monkeypatch.setattr("smcloud.source_state.LISTED_OBJECTS", 2)
+    monkeypatch.setattr("smcloud.source_state.objects.LISTED_OBJECTS", 2)
     assert parts("s3://sources/a.zarr", options=options).chunks["sm"].digests == ("", "", "")

@@ -3,6 +3,7 @@
 from smcloud.cube.build import Cube, build, provisional_flags
 from smcloud.cube.calendar import Times, month_range
 from smcloud.cube.checks import add_counters, judge
+from smcloud.cube.file_spans import file_spans
 from smcloud.cube.inputs import month_inputs
 from smcloud.cube.sources import Source, open_sources, resolve_months
 
@@ -12,6 +13,7 @@ __all__ = [
     "Times",
     "add_counters",
     "build",
+    "file_spans",
     "judge",
     "month_inputs",
     "month_range",

@@ -52,19 +52,20 @@ class Cube:
     counters: Mapping[str, Mapping[str, xr.DataArray]]
 
 
-def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cube:
+def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earlier: int = 0) -> Cube:
     """Harmonise ``sources`` over ``months``: each role, the companions of soil moisture, ``provisional``.
 
     Soil moisture has its valid days, and where the source says so the uncertainty of the mean and the set of sensors.
 
     Dims (time, lat, lon), float32 (sensors: int32 bits); one chunk of 12 months over the whole grid for each year. A
     soil-moisture month (of the reference too) needs ``monthly.min_days`` valid days, a mean of another role
-    ``monthly.min_share`` of the month, a sum all of it; otherwise the month is NaN. Nothing is read until it is
-    computed.
+    ``monthly.min_share`` of the month, a sum all of it; otherwise the month is NaN. Where ``months`` continue a longer
+    cube, counters that compare a month with one before see as many as ``earlier`` before the first. Nothing is read
+    until it is computed.
     """
     lat, lon = target_grid(config, sources["soil_moisture"])
     variables: dict[str, xr.DataArray] = {}
-    counters: dict[str, Mapping[str, xr.DataArray]] = {}
+    counters: dict[str, dict[str, xr.DataArray]] = {}
     for role, source in sources.items():
         if source.steps is None:
             variables[role] = _static(source, lat, lon)
@@ -72,6 +73,11 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times) -> Cu
             continue
         made, counted = _months(source, source.steps, months, config)
         counters[role] = counted | checks.count_months(role, made[role])
+        if role in checks.COMPARED and earlier:
+            seen = np.concatenate([months[0] - np.arange(min(earlier, checks.MONTHS), 0, -1), months])
+            longer, _ = _months(source, source.steps, seen, config)
+            compared = checks.count_months(role, longer[role])
+            counters[role] |= {key: da.sel(time=da["time"] >= months[0]) for key, da in compared.items()}
         for name, da in made.items():
             bits = da.dtype.kind == "i"
             variables[name] = regrid_bits(da, len(SENSORS), lat, lon) if bits else regrid(da, lat, lon, MIN_VALID_AREA)

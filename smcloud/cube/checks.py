@@ -24,6 +24,7 @@ FILLS = (-9999.0, -999.0, -32767.0, -32768.0, -2147483647.0, 9.96920996838687e36
 # by their squares. A climatology of 8-day composites moves by a day in leap years: about 1/2000.
 FIXED = 0.01
 MONTHS = 12
+COMPARED = ("lai",)  # roles whose months are compared with earlier ones
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,12 @@ def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
 def count_months(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
     """Lazy counters (time) of the months (time, lat, lon) of a role as they are written, on the source's grid:
 
-    ``coverage``: cells with a value. Of leaf area index ``yearly`` and ``monthly``: the sums of the squared differences
-    from the same month a year before, and from the month before; ``pairs``: how many of the first there are.
+    ``coverage``: cells with a value. Of :data:`COMPARED` roles ``yearly`` and ``monthly``: the sums of the squared
+    differences from the same month a year before, and from the month before; ``pairs``: how many there are of the
+    first.
     """
     counters = {"coverage": value.notnull().sum(["lat", "lon"])}
-    if role == "lai":
+    if role in COMPARED:
         for name, months in (("yearly", MONTHS), ("monthly", 1)):
             later = value.isel(time=slice(months, None))
             change = later - value.isel(time=slice(None, -months)).assign_coords(time=later["time"])
@@ -212,7 +214,7 @@ def _judge_coverage(role: str, coverage: Mapping[np.datetime64, int], most: floa
             raise CoverageError(
                 f"{role} covers a suspiciously different area than in the month before",
                 where=where,
-                found=f"{cells} cells in {month}, {before} in the month before",
+                found=f"{cells:.0f} cells in {month}, {before:.0f} in the month before",
                 expected=f"a change of at most {most:.0%}",
                 next=f"look at the source in {month}; if it is so, raise coverage_change in the catalog entry",
             )

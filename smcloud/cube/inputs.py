@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from smcloud.cube.calendar import Steps, Times
+from smcloud.cube.provisional import provisional_months
 from smcloud.cube.sources import Source
 from smcloud.source_state import SourceParts, digest_of
 
@@ -18,16 +19,21 @@ def month_inputs(
 
     It covers how the source is read, the steps that overlap the month, and every part that holds one of them:
     time chunks, or files by their ``spans`` (first and last stamp by digest; a file without them belongs to every
-    month). A source without parts makes every month depend on the whole. Two equal digests: equal values.
+    month). A source without parts makes every month depend on the whole. Of a provisional month the ends that the
+    source states count too: once it states others, what was provisional may have been revised. Two equal digests:
+    equal values.
     """
     spec = source.spec
     role = spec.model_dump_json()
-    names = filter(None, (spec.name, spec.flag, spec.uncertainty))
+    names = filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty))
     held = {name: parts.chunks[name] for name in names if name in parts.chunks}
     if source.steps is None:
         return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
-    stamps = source.values["time"].values
+    if not held and not parts.files:
+        role += parts.extent
+    stamps = _seconds(source.values["time"].values)
     files = [(digest, _positions(stamps, spans[digest])) for digest in parts.files]
+    provisional = _provisional(source, source.steps, months)
     digests = []
     for month in range(len(months)):
         window = source.steps.within(months[month : month + 1])
@@ -36,16 +42,30 @@ def month_inputs(
             part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)
             lines += [name, *chunks.digests[part]]
         lines += [digest for digest, (first, stop) in files if first < window.stop and stop > window.start]
+        if provisional[month]:
+            lines += map(str, source.limits or ())
         digests.append(digest_of(lines))
     return digests
+
+
+def _provisional(source: Source, steps: Steps, months: Times) -> Sequence[bool]:
+    """Which months rest on a provisional step; none where only the values tell, which the parts cover."""
+    if not isinstance(source.provisional, np.ndarray):
+        return [False] * len(months)
+    return [bool(flag) for flag in provisional_months(source.provisional, steps, months).values]
 
 
 def _positions(stamps: Times, span: Sequence[str]) -> tuple[int, int]:
     """First position, and the one behind the last, of the steps that a file holds."""
     if not span:
         return 0, len(stamps)
-    first, last = (np.datetime64(stamp, "ns") for stamp in span)
+    first, last = _seconds(np.array(span, "datetime64[ns]"))
     return int(np.searchsorted(stamps, first, side="left")), int(np.searchsorted(stamps, last, side="right"))
+
+
+def _seconds(stamps: Times) -> Times:
+    """To the second, as the steps are: a day count in float64 may decode to a moment before midnight."""
+    return (stamps.astype("datetime64[ms]") + np.timedelta64(500, "ms")).astype("datetime64[s]")
 
 
 def _text(steps: Steps) -> str:

@@ -51,9 +51,7 @@ class Source:
     provisional: Any = None
 
 
-def open_sources(
-    config: RunConfig, catalog: Catalog, opened: dict[str, xr.Dataset] | None = None
-) -> dict[str, Source]:
+def open_sources(config: RunConfig, catalog: Catalog, opened: dict[str, xr.Dataset] | None = None) -> dict[str, Source]:
     """Open every role of the configuration; entries that serve several roles are opened once.
 
     ``opened`` holds entries, by name, that are open already, and gets those that are opened here.

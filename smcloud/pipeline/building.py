@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import numpy as np
-
-from smcloud import refresh
+from smcloud import published, refresh
 from smcloud import store as stores
-from smcloud.catalog import load_catalog
+from smcloud.catalog import Catalog, load_catalog
 from smcloud.cluster import settle
 from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources
@@ -20,11 +18,13 @@ from smcloud.errors import (
     NothingPublishedError,
     ReleaseConflictError,
     SmcloudError,
+    SourceChangedError,
     SourceReadError,
     UnreachableError,
 )
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiles import slabs
+from smcloud.source_state import pinned
 from smcloud.store import Store
 
 log = logging.getLogger("smcloud")
@@ -51,10 +51,13 @@ def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
 
 def _build(config: RunConfig, job: Job) -> dict[str, Any]:
     store, path = Store.open(job.store), stores.cube_path(job.cube_id)
-    sources = open_sources(config, load_catalog(config.catalog))
+    snapshots = {held["entry"]: held["source"].get("snapshot") for held in job.inputs.values()}
+    catalog = pinned(load_catalog(config.catalog), snapshots)
+    sources = open_sources(config, catalog)
     months = month_range(*job.period)
     cube = build(config, sources, months)
-    change = refresh.choose(job.made_from, stores.cube_records(store))
+    records = stores.cube_records(store)
+    change = refresh.choose(job.made_from, records)
     copied = stores.take_over(cube.dataset, change.runs, store, path, change.previous) if change is not None else None
     if copied is None:
         change, copied = None, {}
@@ -62,11 +65,13 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
     tiles = slabs(config, sources, months, change.runs if change else None)
     try:
         counted = add_counters([_write_slab(config, sources, months, *tile, job, change, len(tiles)) for tile in tiles])
-        if "lai" in counted and change is None and len(tiles) > 1:
-            counted["lai"] |= _repeats(store, path)
+        if change is not None:  # all months are judged together, also those that are copied
+            before = refresh.counters_of(records[change.previous]["counters"])
+            counted = refresh.all_counters(before, counted, months)
         for role, counters in counted.items():
             spec = sources[role].spec
             judge(role, counters, spec.valid_range, spec.units, sources[role].where, spec.coverage_change)
+        _require_same_sources(config, catalog, job)
     except SmcloudError as err:
         settle()
         # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it. What a
@@ -75,8 +80,9 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
             with suppress(UnreachableError):
                 stores.discard(store, path)
         raise
+    record = stores.record_object(job.made_from | {"counters": refresh.counters_record(counted)})
     try:
-        stores.seal(store, path, map(str, cube.dataset.variables), stores.record_object(job.made_from), copied)
+        stores.seal(store, path, map(str, cube.dataset.variables), record, copied)
     except IntegrityError:
         stores.clear_tiles(store, path)
         raise
@@ -94,47 +100,32 @@ def _write_slab(
     store, path, name = Store.open(job.store), stores.cube_path(job.cube_id), f"{start:05d}-{stop:05d}"
     done = stores.tile_record(store, path, name)
     if done is not None:
-        return _from_record(done)
+        return refresh.counters_of(done)
     whole = change is None and start == 0  # what has no time axis is written with the first months, or was copied
     held = sources if whole else {role: source for role, source in sources.items() if source.steps is not None}
-    piece = build(config, held, months[start:stop])
+    piece = build(config, held, months[start:stop], earlier=start)
     writes = stores.region_writes(stores.align(piece.dataset.drop_encoding()), {"time": start}, store, path)
     with _reading(sources):
         _, counters = dask.compute(writes, piece.counters)
     counted = add_counters([counters])
     if tiles > 1:
-        stores.mark_tile(store, path, name, _to_record(counted))
+        stores.mark_tile(store, path, name, refresh.counters_record(counted))
         log.info("tile %s of the cube is written", name)
     return counted
 
 
-def _to_record(counted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Counters as JSON: months become texts."""
-    return {
-        role: {key: {str(m): n for m, n in v.items()} if isinstance(v, dict) else v for key, v in counters.items()}
-        for role, counters in counted.items()
-    }
-
-
-def _from_record(record: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {
-        role: {
-            key: {np.datetime64(m, "M"): n for m, n in v.items()} if isinstance(v, dict) else v
-            for key, v in counters.items()
-        }
-        for role, counters in record.items()
-    }
-
-
-def _repeats(store: Store, path: str) -> dict[str, float]:
-    """Months of leaf area that equal those of a year before: tiles do not see over their edges, the cube does."""
-    import dask
-
-    lai = stores.open_staged(store, path)["lai"].drop_vars("time")
-    later, before = lai.isel(time=slice(12, None)), lai.isel(time=slice(None, -12))
-    counted = {"repeats": (later == before).sum(), "pairs": (later.notnull() & before.notnull()).sum()}
-    (found,) = dask.compute(counted)
-    return {name: float(value) for name, value in found.items()}
+def _require_same_sources(config: RunConfig, catalog: Catalog, job: Job) -> None:
+    """Raises :class:`SourceChangedError` where a source is not what it was when ``job`` was made."""
+    now = published.entry_parts(config, catalog)
+    changed = sorted({held["entry"] for held in job.inputs.values() if now[held["entry"]].state != held["state"]})
+    if changed:
+        raise SourceChangedError(
+            "a source changed while it was read",
+            where=f"{config.catalog}: {', '.join(changed)}",
+            found="another state than at the beginning",
+            expected="one state from the first byte to the last",
+            next="run the same command again: it begins with what the source holds now",
+        )
 
 
 def found_cube(job: Job) -> dict[str, Any] | None:

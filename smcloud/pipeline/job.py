@@ -9,9 +9,9 @@ from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.cluster import on_each_worker
 from smcloud.config import RunConfig
-from smcloud.cube import month_range, open_sources, provisional_flags, resolve_months
+from smcloud.cube import file_spans, month_range, open_sources, provisional_flags, resolve_months
 from smcloud.errors import SmcloudError, TooFewYearsError, UnreachableError
-from smcloud.source_state import file_spans
+from smcloud.source_state import pinned
 from smcloud.store import Store
 
 
@@ -22,7 +22,7 @@ class Job(NamedTuple):
     cube_id: str
     run_id: str
     period: tuple[str, str]
-    inputs: dict[str, dict[str, str]]
+    inputs: dict[str, dict[str, Any]]
     fingerprint: str
     made_from: dict[str, Any]
 
@@ -35,10 +35,11 @@ def check(config: RunConfig) -> Job:
     store = Store.open(config.store)
     stores.require_store(store)
     catalog = load_catalog(config.catalog)
+    parts = published.entry_parts(config, catalog)  # before anything is opened: what comes later is noticed
+    catalog = pinned(catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
     sources = open_sources(config, catalog)
     months = resolve_months(config, sources)
-    parts = published.entry_parts(config, catalog)
-    inputs = {}
+    inputs: dict[str, dict[str, Any]] = {}
     for role, source in sources.items():
         metadata = catalog.sources[source.entry].metadata
         inputs[role] = {
@@ -47,6 +48,7 @@ def check(config: RunConfig) -> Job:
             "state": parts[source.entry].state,
             "licence": metadata.licence,
             "citation": metadata.citation,
+            "source": refresh.reach(source, parts[source.entry]),
         }
     period = (str(months[0]), str(months[-1]))
     known = refresh.known_files(stores.cube_records(store)) if any(held.files for held in parts.values()) else {}
