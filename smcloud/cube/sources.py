@@ -27,6 +27,7 @@ from smcloud.cube.calendar import (
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import ValidLimits, final_first, valid_limits
 from smcloud.cube.readers import READERS
+from smcloud.cube.sensor_codes import as_bits
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
@@ -71,7 +72,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         values = values.where(flags.usable(ds[spec.flag], config.flags.drop_barren))
     # A day without a value has no uncertainty either; the two are packed alike.
     uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
-    sensors = sensor_mask(ds[spec.sensor], values) if spec.sensor else None
+    sensors = sensor_mask(as_bits(ds[spec.sensor], where), values) if spec.sensor else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
     sensors = axes.normalise(sensors, where) if sensors is not None else None

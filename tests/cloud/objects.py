@@ -16,6 +16,7 @@ from aiohttp import web
 
 MAX_PAGE = 1000
 
+
 class Refusal(Exception):
     """An error of the API: status and reason."""
 

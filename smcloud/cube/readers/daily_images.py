@@ -13,6 +13,7 @@ import xarray as xr
 
 from smcloud.catalog_schema import Entry
 from smcloud.cube.readers.local_files import Image, date_in, dated, local_files, stacked
+from smcloud.cube.sensor_codes import bit_attrs, bits_of_codes, recoded
 
 DATE, FORM = r"-(\d{8})\d{6}-", "%Y%m%d"
 AXES = ("time", "lat", "lon")
@@ -21,12 +22,14 @@ AXES = ("time", "lat", "lon")
 def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
     """The images of an entry as one Dataset (time, lat, lon), float32, a block for each file and variable.
 
-    Packed integers are unpacked by each file's own attributes. ``valid_range`` hides nothing: v02.2 states it
-    for the unpacked values. Variables that are times (``t0``) are left out. Raises :class:`CalendarError` for
-    names without a date and for two files of one date; a block raises ValueError where its file is of another
-    day, grid or unit.
+    Packed integers are unpacked by each file's own attributes, and sensor codes become bits by them.
+    ``valid_range`` hides nothing: v02.2 states it for the unpacked values. Variables that are times (``t0``) are left
+    out. Raises :class:`CalendarError` for names without a date and for two files of one date,
+    :class:`VariableError` for sensors that are not known; a block raises ValueError where its file is of another day,
+    grid or unit.
     """
     files, dates = dated(local_files(entry, where), DATE, FORM, where)
+    sensors = {spec.sensor for spec in entry.metadata.variables.values() if spec.sensor}
     dropped = entry.args.xarray_kwargs.get("drop_variables", [])
     with xr.open_dataset(files[0], engine="h5netcdf", decode_times=False, drop_variables=dropped) as first:
         first = first.drop_vars([name for name, da in first.data_vars.items() if _is_time(da) or da.dims != AXES])
@@ -34,6 +37,10 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
         variables = {}
         for name, da in first.data_vars.items():
             read = partial(_image, name=str(name), units=da.attrs.get("units"), lat=lat.values, lon=lon.values)
+            if name in sensors:
+                bits_of_codes(da.attrs, f"{where}: {name}")
+                da.attrs = bit_attrs(da.attrs)
+                read = partial(read, sensor=True)
             packing = {key: da.encoding[key] for key in ("scale_factor", "add_offset") if key in da.encoding}
             variables[name] = xr.Variable(AXES, stacked(files, (lat.size, lon.size), read), da.attrs, packing)
         return xr.Dataset(variables, {"time": dates, "lat": lat, "lon": lon}, first.attrs)
@@ -43,7 +50,7 @@ def _is_time(da: xr.DataArray) -> bool:
     return str(da.attrs.get("units", "")).startswith("days ")
 
 
-def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.ndarray) -> Image:
+def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.ndarray, sensor: bool = False) -> Image:
     """One variable of one file, unpacked, missing values NaN."""
     import h5py
 
@@ -67,7 +74,8 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
             values += np.ravel(attrs["add_offset"])[0]
         if "_FillValue" in attrs:
             values[raw == np.ravel(attrs["_FillValue"])[0]] = np.nan
-        return values
+        table = bits_of_codes(attrs, f"{path}: {name}") if sensor else None
+        return values if table is None else recoded(values, table, f"{path}: {name}")
 
 
 def _text(value: bytes | str) -> str:

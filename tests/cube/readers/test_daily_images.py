@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError
+from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError, VariableError
 from smcloud.pipeline import _reading
 
 CCI = "ESACCI-SOILMOISTURE-L3S-SSMV-"
@@ -83,6 +83,39 @@ def test_daily_images_give_the_cube_of_the_default_reader(test_data, cube, entry
     xr.testing.assert_identical(made.dataset, plain.dataset)
     assert made.counters == plain.counters
     assert made.dataset["soil_moisture_days"].max() == 3
+
+
+def test_the_sensors_of_v02_2_are_bits_beside_those_of_later_files(test_data, opened, cube, entry):
+    """Its code 3 is TMI (4), in the bits of v04.5 it would be SMMR and SSMI; each file is read by its own list."""
+    old, late = (test_data / "cci_images" / IMAGES[version][0] for version in ("v02.2", "v04.5"))
+    spec = FLAGGED | {"sensor": "sensor"}
+    codes, bits = unpacked(old, "sensor"), unpacked(late, "sensor")
+    assert set(codes[np.isfinite(codes)]) == {2, 3}
+    want = np.where(codes == 3, 4, codes)
+    ds = opened(entry([str(late), str(old)], {"soil_moisture": spec}, reader="esa_cci"))
+    np.testing.assert_array_equal(ds["sensor"], np.stack([want, bits]))
+    assert ds["sensor"].attrs["flag_masks"][:3] == [1, 2, 4]
+    for reader in ("default", "esa_cci"):
+        made = cube(entry(str(old), {"soil_moisture": spec}, reader=reader), "2000-01", "2000-01")
+        got = made.dataset["soil_moisture_sensors"][0]
+        valid = np.isfinite(unpacked(old, "sm"))[::-1] & (unpacked(old, "flag")[::-1] == 0)
+        np.testing.assert_array_equal(got, np.where(valid, np.nan_to_num(want)[::-1], 0))
+        assert set(np.unique(got)) == {0, 2, 4}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_sensor_that_is_not_known_is_refused(copies, opened, entry, which):
+    """In the first file when the entry is opened, in a later one when it is read."""
+    folder = copies("2010-07-01", "2010-07-02")
+    with h5py.File(sorted(folder.glob("*.nc"))[which], "r+") as file:
+        words = file["sensor"].attrs["flag_meanings"].decode().replace("SMMR", "SPAM")
+        file["sensor"].attrs["flag_meanings"] = np.bytes_(words)
+    with pytest.raises(VariableError) as caught:
+        ds = opened(entry(f"{folder}/*.nc", {"soil_moisture": SM | {"sensor": "sensor"}}, reader="esa_cci"))
+        if which:
+            ds["sensor"].compute()
+    assert caught.value.found == "SPAM"
+    assert all(caught.value.record().values())
 
 
 @pytest.fixture
