@@ -25,7 +25,9 @@ def add_rows(field: npt.NDArray[Any], first: Index, target: Index, overlap: Arra
     add(contiguous, first, target, overlap, sums[0], sums[1])
 
 
-def _rows(field: npt.NDArray[Any], first: Index, target: Index, overlap: Array, total: Array, weight: Array) -> None:
+def _rows(
+    field: npt.NDArray[Any], first: Index, target: Index, overlap: Array, total: Array, weight: Array
+) -> None:
     for row in range(field.shape[0]):
         for k in range(first[row], first[row + 1]):
             to, share = target[k], overlap[k]

@@ -1,4 +1,4 @@
-"""Sensor codes as bits: from v03 on ESA CCI's ``sensor`` is a bit mask, in v02.2 it numbers the sensors and their pairs.
+"""Sensor codes as bits: ESA CCI numbers the sensors and their pairs in v02.2, and has a bit mask from v03 on.
 
 Both come with ``flag_values`` and ``flag_meanings``; which of the two it is, these tell.
 """

@@ -16,7 +16,6 @@ from aiohttp import web
 
 MAX_PAGE = 1000
 
-
 class Refusal(Exception):
     """An error of the API: status and reason."""
 

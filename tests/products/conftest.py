@@ -18,14 +18,7 @@ LAT, LON = np.arange(-75.0, 90, 30), np.arange(-157.5, 180, 45)
 UNKNOWN_SENSORS_ROW = 4
 DRIVERS = ("precipitation", "soil_temperature", "lai")
 CONSTANT, EMPTY, SHORT, DESERT, OCEAN, TIES, NO_ZONE, MISSING_START = (
-    (0, 0),
-    (0, 1),
-    (0, 2),
-    (1, 3),
-    (5, 7),
-    (2, 2),
-    (3, 3),
-    (4, 4),
+    (0, 0), (0, 1), (0, 2), (1, 3), (5, 7), (2, 2), (3, 3), (4, 4),
 )
 
 
@@ -90,10 +83,7 @@ def make_cube(seed: int = 7) -> xr.Dataset:
     for name, unit in {"elevation": "m", "clay": "%", "sand": "%", "aridity_index": "1", "land_mask": "1"}.items():
         cube[name].attrs = {"units": unit, "long_name": name.replace("_", " ")}
     cube["land_cover"].attrs = {
-        "units": "1",
-        "long_name": "land cover",
-        "flag_values": [1, 4, 9],
-        "flag_meanings": "forest savanna cropland",
+        "units": "1", "long_name": "land cover", "flag_values": [1, 4, 9], "flag_meanings": "forest savanna cropland"
     }
     return cube
 

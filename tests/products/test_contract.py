@@ -100,7 +100,9 @@ def test_nothing_is_computed_inside(config: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("chunks", [{"lat": 1, "lon": 1}, {"lat": 4, "lon": 3}, {"lat": 2, "lon": 8}])
-def test_chunks_do_not_change_a_bit(eager: dict[str, xr.Dataset], config: RunConfig, chunks: dict[str, int]) -> None:
+def test_chunks_do_not_change_a_bit(
+    eager: dict[str, xr.Dataset], config: RunConfig, chunks: dict[str, int]
+) -> None:
     lazy = everything(make_cube().chunk(chunks), config)
     assert {product: set(ds.data_vars) for product, ds in lazy.items()} == {
         product: set(ds.data_vars) for product, ds in eager.items()
@@ -115,8 +117,7 @@ def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
     config = make_config(preset="rigorous", drivers={"lags": {"precipitation": 1}})
     whole, lazy = everything(make_cube(), config), everything(make_cube().chunk(lat=2, lon=3), config)
     more = {
-        "annual": "n_fixed_months",
-        "trend": "pw_p_value hamed_rao_p_value",
+        "annual": "n_fixed_months", "trend": "pw_p_value hamed_rao_p_value",
         "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n",
     }
     arrays = {product: {name: da.data for name, da in ds.data_vars.items()} for product, ds in lazy.items()}

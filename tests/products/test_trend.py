@@ -58,17 +58,8 @@ def oracle(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
 @pytest.mark.parametrize(
     "name",
     [
-        "slope",
-        "slope_lower",
-        "slope_upper",
-        "p_value",
-        "ols_stderr",
-        "sen_slope",
-        "mk_s",
-        "mk_z",
-        "mk_tau",
-        "mk_p_value",
-        "lag1_autocorrelation",
+        "slope", "slope_lower", "slope_upper", "p_value", "ols_stderr", "sen_slope", "mk_s", "mk_z", "mk_tau",
+        "mk_p_value", "lag1_autocorrelation",
     ],
 )
 def test_maps_against_scipy_in_a_plain_loop(annual: xr.Dataset, world: dict[str, xr.Dataset], name: str) -> None:

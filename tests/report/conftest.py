@@ -141,12 +141,8 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
                 row["slope_fixed_cells_p_value"] = row["p_value"] * 0.5
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
-            series.append(
-                [
-                    float((annual["soil_moisture"].values[t][here] * w).sum() / total) if total else np.nan
-                    for t in range(22)
-                ]
-            )
+            series.append([float((annual["soil_moisture"].values[t][here] * w).sum() / total) if total else np.nan
+                           for t in range(22)])
             rs.append([float((r[j][here] * w).sum() / total) if total else np.nan for j in range(k)])
         keys, kinds, labels, _ = zip(*groups, strict=True)
         return xr.Dataset(

@@ -66,3 +66,5 @@ def test_driver_named_in_the_truth_is_above_the_drivers_floors() -> None:
         assert (sd["precipitation"].values[code == 1] > 1.2).all()
         lai = sd["lai"].values[code == 3]
         assert (lai > 0.03).all() and np.median(lai) * 0.1 < 0.02  # a scale ten times too small falls below the floor
+
+

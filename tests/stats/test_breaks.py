@@ -28,7 +28,11 @@ def by_the_rule(codes, shortest, most):
         else:
             runs.append((c, [i]))
     runs = [(c, months[0]) for c, months in runs if months[-1] - months[0] + 1 >= shortest]
-    breaks = [(-(a ^ b).bit_count() / (a | b).bit_count(), at) for (a, _), (b, at) in pairwise(runs) if a != b]
+    breaks = [
+        (-(a ^ b).bit_count() / (a | b).bit_count(), at)
+        for (a, _), (b, at) in pairwise(runs)
+        if a != b
+    ]
     return sorted(at for _, at in sorted(breaks)[:most])
 
 

@@ -75,7 +75,9 @@ def test_through_s3_the_server_copies(
     monkeypatch.setattr(s3fs.S3FileSystem, "_cp_file", counted)
     found = refreshed(store, cube, longer)
     assert found is not None and len(copies) == len(found[1]) > 0
-    xr.testing.assert_identical(xr.open_zarr(store.url_of(NEW), storage_options=store.options).load(), longer.compute())
+    xr.testing.assert_identical(
+        xr.open_zarr(store.url_of(NEW), storage_options=store.options).load(), longer.compute()
+    )
 
 
 @pytest.mark.parametrize(
