@@ -43,7 +43,9 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
                     next="name another variable in the catalog entry, or write the source anew as numbers",
                 )
             _check_chunks(ds[needed], f"{where}: {needed}")
-        _check_units(ds[spec.name], spec, f"{where}: {spec.name}")
+        # What is said of the values is said of their uncertainty: both are scaled and converted alike.
+        for name in filter(None, (spec.name, spec.uncertainty)):
+            _check_units(ds[name], spec, f"{where}: {name}")
 
 
 def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
