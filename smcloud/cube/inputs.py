@@ -26,8 +26,8 @@ def month_inputs(
     held = {name: parts.chunks[name] for name in names if name in parts.chunks}
     if source.steps is None:
         return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
-    stamps = source.values["time"].values
-    files = [(digest, _positions(stamps, spans[digest])) for digest in parts.files]
+    stamps = _even(source.values["time"].values, spec.period)
+    files = [(digest, _positions(stamps, spans[digest], spec.period)) for digest in parts.files]
     digests = []
     for month in range(len(months)):
         window = source.steps.within(months[month : month + 1])
@@ -40,12 +40,19 @@ def month_inputs(
     return digests
 
 
-def _positions(stamps: Times, span: Sequence[str]) -> tuple[int, int]:
+def _positions(stamps: Times, span: Sequence[str], period: str) -> tuple[int, int]:
     """First position, and the one behind the last, of the steps that a file holds."""
     if not span:
         return 0, len(stamps)
-    first, last = (np.datetime64(stamp, "ns") for stamp in span)
+    first, last = _even(np.array(span, "datetime64[ns]"), period)
     return int(np.searchsorted(stamps, first, side="left")), int(np.searchsorted(stamps, last, side="right"))
+
+
+def _even(stamps: Times, period: str) -> Times:
+    """Whole hours, or days of a monthly source: readers correct the stamps of files by less than that."""
+    if period == "month":
+        return stamps.astype("datetime64[D]")
+    return (stamps.astype("datetime64[s]") + np.timedelta64(1800, "s")).astype("datetime64[h]")
 
 
 def _text(steps: Steps) -> str:

@@ -100,7 +100,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     end = catalog.sources[entry].metadata.valid_end
     if end is None:
         return Source(role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks)
-    limits = valid_limits(ds, end, where)
+    limits = valid_limits(ds, end, steps, where)
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
     keep = slice(0, max(final, last))  # a provisional end before the final one is out of date

@@ -159,9 +159,14 @@ def test_files_that_are_not_what_their_names_promise(copies, opened, entry):
         with pytest.raises(ValueError, match=name):
             ds["sm"][-1].compute()
 
+    def lengthen(file):
+        del file["lat"]
+        file.create_dataset("lat", shape=(3_000_000_000,), maxshape=(None,), chunks=(2**20,), dtype="f4")
+
     change("another day", "2010-07-02", lambda file: file["time"].write_direct(np.array([14790.0])))
     change("another grid", "2010-07-03", lambda file: file["lat"].write_direct(file["lat"][:][::-1].copy()))
     change("states sm in perc", "2010-07-04", lambda file: file["sm"].attrs.modify("units", np.bytes_("percent")))
+    change("another shape", "2010-07-05", lengthen)
 
 
 def test_two_versions_of_a_day_and_names_without_a_day(copies, opened, entry):
@@ -177,6 +182,29 @@ def test_two_versions_of_a_day_and_names_without_a_day(copies, opened, entry):
     with pytest.raises(CalendarError) as caught:
         opened(entry(f"{folder}/readme.nc", {"soil_moisture": SM}, reader="esa_cci"))
     assert caught.value.found == "readme.nc"
+
+
+def test_interim_files_of_c3s_follow_the_final_ones(copies, cube, entry):
+    """Named ICDR, they are provisional; where a final file of the day came later, that one is read."""
+    folder = copies("2010-06-30", "2010-07-01", "2010-07-02")
+
+    def c3s(day, kind):
+        return folder / f"C3S-SOILMOISTURE-L3S-SSMV-COMBINED-DAILY-{day}000000-{kind}-v202212.0.0.nc"
+
+    for path, kind in zip(sorted(folder.glob("ESACCI*")), ("TCDR", "TCDR", "ICDR"), strict=True):
+        path.rename(c3s(path.name.split("-")[5][:8], kind))
+    shutil.copyfile(c3s("20100701", "TCDR"), c3s("20100701", "ICDR"))
+    with h5py.File(c3s("20100701", "ICDR"), "r+") as file:
+        file["sm"][:] = 0.5
+    source = entry(f"{folder}/C3S-*-*CDR-*.nc", {"soil_moisture": FLAGGED}, reader="esa_cci")
+    made = cube(source, "2010-06", "2010-07")
+    np.testing.assert_array_equal(made.sources["soil_moisture"].provisional, [False, False, True])
+    np.testing.assert_array_equal(made.dataset["provisional"], [0, 1])
+    days = made.dataset["soil_moisture"]
+    np.testing.assert_array_equal(days[0], days[1])  # of one real file, and not the half of the interim one
+    assert made.sources["soil_moisture"].values["time"].size == 3
+    c3s("20100702", "ICDR").unlink()
+    assert cube(source, "2010-06", "2010-07").sources["soil_moisture"].provisional is None
 
 
 def test_remote_and_absent_files_are_refused(opened, entry):
