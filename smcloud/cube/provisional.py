@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog_schema import ValidEnd
-from smcloud.cube.calendar import MONTH, Steps, Times
+from smcloud.cube.calendar import Steps, Times
 from smcloud.errors import CatalogError, VariableError
 
 TIME = ("time", "valid_time")
@@ -29,7 +29,7 @@ def valid_limits(ds: xr.Dataset, end: ValidEnd, steps: Steps, where: str) -> Val
     """
     if end.months is not None:
         last = (steps.end[-1] - np.timedelta64(1, "s")).astype("datetime64[M]")
-        final = (last - end.months + MONTH).astype("datetime64[D]") - np.timedelta64(1, "D")
+        final = (last - np.timedelta64(end.months - 1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
         return ValidLimits(str(final), str(steps.end[-1].astype("datetime64[s]")))
     for attr in filter(None, (end.attr, end.provisional_attr)):
         if attr not in ds.attrs:
