@@ -688,18 +688,26 @@ def test_the_public_catalog_holds_the_sources_of_the_study(public: Catalog) -> N
     roles = {name: set(entry.metadata.variables) for name, entry in public.sources.items()}
     assert {name for name, held in roles.items() if "soil_moisture" in held} == {
         "esa_cci_sm",
+        "esa_cci_sm_v071",
+        "esa_cci_sm_v081",
         "esa_cci_sm_v091",
+        "esa_cci_sm_v092",
         "esa_cci_sm_adjusted",
         "esa_cci_sm_files",
+        "esa_cci_sm_active_files",
         "c3s",
+        "esdc",
     }
+    references = {name for name, held in roles.items() if "soil_moisture_reference" in held}
+    assert references == {"era5_hourly", "era5_icechunk", "era5_monthly_soil_moisture"}
     for name in ("era5_hourly", "era5_icechunk", "era5_monthly"):
         assert {"precipitation", "soil_temperature"} <= roles[name]
-    for name in ("glass_lai", "seasfire_lai", "modis_lai"):
+    for name in ("glass_lai", "glass_lai_avhrr", "seasfire_lai", "modis_lai"):
         assert roles[name] == {"lai"}
     static = set().union(
         *(roles[name] for name in ("aridity", "land_cover", "soil_texture", "elevation", "era5_land_mask"))
     )
+    assert roles["esa_cci_land_cover"] == {"land_cover"}
     assert static == {"aridity_index", "land_cover", "clay", "sand", "elevation", "land_mask"}
 
 
