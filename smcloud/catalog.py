@@ -1,29 +1,25 @@
-"""The only module that knows intake: reads a catalog file, opens a source lazily, checks what it holds.
+"""The only module that knows intake: opens the sources of a catalog lazily, checks what they hold.
 
-A catalog is intake's ``sources:`` form. It is read as plain YAML and checked against the models of
+A catalog is intake's ``sources:`` form. ``catalog_file`` reads it as plain YAML and checks it against the models of
 ``catalog_schema`` before intake sees anything, because an intake catalog can run code.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
-from pydantic import ValidationError
 
-from smcloud.catalog_schema import TEMPLATE, Args, Catalog, Entry, Metadata, VariableSpec, forbidden_template
-from smcloud.errors import CatalogError, SmcloudError, UnreachableError
+from smcloud.catalog_file import load_catalog, resolved
+from smcloud.catalog_schema import Args, Catalog, Entry, Metadata, VariableSpec
+from smcloud.errors import CalendarError, CatalogError, GridError, SmcloudError, UnreachableError
 from smcloud.reaching import reaching, require_hosts
 from smcloud.source_checks import check_axes, check_variables, same_units
-from smcloud.strict_yaml import first_problem, read_yaml
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,109 +55,13 @@ class Reader(Protocol):
         ...
 
 
-def load_catalog(path: str | Path) -> Catalog:
-    """Read and check a catalog without running anything from it.
-
-    ``{{ CATALOG_DIR }}`` is filled at once, ``{{ env(SMCLOUD_...) }}`` when an entry is opened, so that a
-    variable that is not set spoils only the entries that need it; any other template is refused here.
-    Raises :class:`CatalogError` that names the entry and the key.
-    """
-    text, directory = _read_text(str(path))
-    data = read_yaml(text, str(path), CatalogError)
-    if set(data) - {"sources", "metadata"} or not isinstance(data.get("sources"), dict):
-        raise CatalogError(
-            "the catalog is not of intake's form",
-            where=str(path),
-            found=", ".join(map(str, data)) or "nothing",
-            expected="sources, and below it the entries by name",
-            next=f"edit {path}",
-        )
-    _refuse_templates(data["sources"], str(path))
-    sources = _fill(data["sources"], {"CATALOG_DIR": directory})
-    try:
-        return Catalog.model_validate({"path": str(path), "sources": sources})
-    except ValidationError as err:
-        raise _broken(err, str(path), Catalog) from err
-
-
-def _read_text(path: str) -> tuple[bytes, str]:
-    """The file's text and its directory, from a local path or any fsspec URL."""
-    import fsspec
-
-    with reaching(path, "check the path of the catalog"):
-        fs, key = fsspec.core.url_to_fs(path)
-        try:
-            text: bytes = fs.cat_file(key)
-        except (FileNotFoundError, IsADirectoryError) as err:
-            raise CatalogError(
-                "the catalog does not exist",
-                where=path,
-                found="no file",
-                expected="a YAML file",
-                next="smcloud catalog check catalogs/public.yaml",
-            ) from err
-    directory = fs.unstrip_protocol(key).rsplit("/", 1)[0]
-    return text, directory.removeprefix("file://") if "file" in fs.protocol else directory
-
-
-def _refuse_templates(sources: Mapping[str, Any], path: str) -> None:
-    for name, entry in sources.items():
-        bad = forbidden_template(entry)
-        if bad is not None:
-            raise CatalogError(
-                "a template that a catalog may not use",
-                where=f"{path}: sources.{name}",
-                found=bad,
-                expected="{{ CATALOG_DIR }} or {{ env(SMCLOUD_...) }}",
-                next=f"edit {path}",
-            )
-
-
-def _fill(node: Any, values: Mapping[str, str]) -> Any:
-    """``node`` with the templates that ``values`` names filled, the others left."""
-    if isinstance(node, Mapping):
-        return {key: _fill(value, values) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [_fill(value, values) for value in node]
-    if not isinstance(node, str):
-        return node
-    return TEMPLATE.sub(lambda match: values.get(match[2] or match[1], match[0]), node)
-
-
-def _broken(err: ValidationError, where: str, model: type[Catalog] | type[Args]) -> CatalogError:
-    what, key, found, expected = first_problem(err, model)
-    return CatalogError(what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}")
-
-
-def resolved(catalog: Catalog, name: str) -> Entry:
-    """The entry with the environment's values in its arguments, checked again with them.
-
-    Raises :class:`UnreachableError` that names a variable that is not set.
-    """
-    entry = catalog.entry(name)
-    where = f"{catalog.path}: sources.{name}.args"
-    raw = entry.args.model_dump(mode="json")
-    for variable in sorted({match[1] for match in re.finditer(r"env\((\w+)\)", str(raw))}):
-        if variable not in os.environ:
-            raise UnreachableError(
-                "an entry needs a setting of the environment",
-                where=where,
-                found=f"environment variable {variable} is not set",
-                expected="the place of the files",
-                next=f"export {variable}=...",
-            )
-    filled = _fill(raw, os.environ)
-    _refuse_templates({name: filled}, catalog.path)
-    try:
-        return entry.model_copy(update={"args": Args.model_validate(filled)})
-    except ValidationError as err:
-        raise _broken(err, where, Args) from err
-
-
 def through_intake(entry: Entry, where: str) -> xr.Dataset:
     """The reader of Zarr stores, NetCDF files of both generations, and kerchunk references.
 
-    Intake gets a copy that holds only what was checked, with imports and start-up hooks off.
+    Intake gets a copy that holds only what was checked, with imports and start-up hooks off. Where every variable is
+    monthly the stamps of NetCDF files are those of their days: the Climate Data Store stamps accumulations of a month
+    at 06:00 and its means at 00:00. Raises :class:`ChunkError` for an axis too large to read, :class:`CalendarError`
+    and :class:`GridError` for files whose axes do not fit together.
     """
     import fsspec
     import intake
@@ -171,13 +71,15 @@ def through_intake(entry: Entry, where: str) -> xr.Dataset:
     intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
     args = entry.args.model_dump(mode="json", exclude={"branch", "snapshot"})
     kwargs = args.pop("xarray_kwargs")
+    several = entry.driver == "netcdf" and (len(entry.args.urls) > 1 or "*" in entry.args.urls[0])
     if entry.driver == "zarr":
-        _require_small_axes(entry.args, where)
+        engine = "zarr"
         args |= kwargs
     else:
-        several = len(entry.args.urls) > 1 or "*" in entry.args.urls[0]
         combine = {"combine": "by_coords", "join": "exact", "compat": "no_conflicts"} if several else {}
-        args["xarray_kwargs"] = {"engine": _netcdf_engine(entry.args)} | combine | kwargs
+        engine = str(kwargs.get("engine") or _netcdf_engine(entry.args))
+        args["xarray_kwargs"] = combine | kwargs | {"engine": engine}
+    _require_small_axes(entry.args, engine, where)
     checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
     fs, key = fsspec.core.url_to_fs(url)
@@ -185,7 +87,12 @@ def through_intake(entry: Entry, where: str) -> xr.Dataset:
     # What an array does about a missing chunk is bound when it is opened; the setting is one for the process.
     try:
         with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-            ds = intake.open_catalog(url)["source"].to_dask()
+            source = intake.open_catalog(url)["source"]
+            if several and all(spec.period == "month" for spec in entry.metadata.variables.values()):
+                source.reader.kwargs["preprocess"] = at_midnight
+            ds = source.to_dask()
+    except xr.AlignmentError as err:
+        raise _misaligned(err, where) from err
     finally:
         fs.rm_file(key)
     if not isinstance(ds, xr.Dataset):
@@ -193,17 +100,24 @@ def through_intake(entry: Entry, where: str) -> xr.Dataset:
     return ds
 
 
-def _require_small_axes(args: Args, where: str) -> None:
+def _require_small_axes(args: Args, engine: str, where: str) -> None:
+    import fsspec
     import xarray as xr
 
-    given: dict[str, Any] = {
-        key: args.xarray_kwargs[key] for key in ("group", "consolidated") if key in args.xarray_kwargs
-    }
-    if args.storage_options:
+    keys = ("group", "consolidated") if engine == "zarr" else ("group",)
+    given: dict[str, Any] = {key: args.xarray_kwargs[key] for key in keys if key in args.xarray_kwargs}
+    places: Iterable[Any] = args.urls
+    if engine != "zarr":
+        # A remote file is an open one: the engines of NetCDF know no addresses.
+        files = fsspec.open_files(list(args.urls), "rb", **args.storage_options)
+        places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
+    elif args.storage_options:
         given["storage_options"] = dict(args.storage_options)
-    for url in args.urls:
-        raw = xr.open_dataset(url, engine="zarr", chunks=None, decode_cf=False, create_default_indexes=False, **given)
-        check_axes(raw, where)
+    for place in places:
+        with xr.open_dataset(
+            place, engine=engine, chunks=None, decode_cf=False, create_default_indexes=False, **given
+        ) as raw:
+            check_axes(raw, where)
 
 
 def _netcdf_engine(args: Args) -> str:
@@ -215,6 +129,23 @@ def _netcdf_engine(args: Args) -> str:
         return "scipy" if file.read(3) == b"CDF" else "h5netcdf"
 
 
+def at_midnight(ds: xr.Dataset) -> xr.Dataset:
+    """``ds`` with each stamp at the beginning of its day."""
+    axes = [axis for axis in ("time", "valid_time") if axis in ds.dims and ds[axis].dtype.kind == "M"]
+    return ds.assign_coords({axis: ds[axis].dt.floor("D").assign_attrs(ds[axis].attrs) for axis in axes})
+
+
+def _misaligned(err: Exception, where: str) -> SmcloudError:
+    axis = next((axis for axis in ("valid_time", "time") if f"'{axis}'" in str(err)), None)
+    return (CalendarError if axis else GridError)(
+        "the files of an entry do not have the same axes",
+        where=where,
+        found=str(err).splitlines()[0][:160],
+        expected=f"one and the same {axis or 'grid'} in all files that hold different variables",
+        next="make one entry for each set of files with the same axes, and name both in inputs",
+    )
+
+
 READERS: Mapping[str, Reader] = MappingProxyType({"default": through_intake})
 
 
@@ -222,7 +153,8 @@ def open_entry(catalog: Catalog, name: str, readers: Mapping[str, Reader] = READ
     """Open one entry lazily with the reader that it names, and check that it holds what its metadata names.
 
     Nothing but metadata and coordinates is read. Raises :class:`CatalogError` for a reader that is not among
-    ``readers``, :class:`UnreachableError`, :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`.
+    ``readers``, :class:`UnreachableError`, :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`, and
+    what the reader raises.
     """
     entry = resolved(catalog, name)
     where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"

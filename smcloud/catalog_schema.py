@@ -1,30 +1,21 @@
-"""What a catalog may say: the models of its entries, and the rules that keep a catalog from running anything.
+"""What a catalog may say: the models of its entries.
 
 Drivers, readers, URL schemes, templates, storage options and xarray arguments are lists of what is allowed;
-everything else is refused when the file is read. A catalog never holds a secret.
+everything else is refused when the file is read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from smcloud.catalog_rules import REFERENCE_OPTIONS, SCHEMES, require_options, require_scheme
 from smcloud.errors import CatalogError
 from smcloud.strict_yaml import Model, refusal
 
-SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "reference", "memory")
-TARGET_SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "memory")
-URL_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-TEMPLATE = re.compile(r"\{\{\s*(CATALOG_DIR|env\((SMCLOUD_[A-Z0-9_]+)\))\s*\}\}")
-REFERENCE_OPTIONS = ("fo", "remote_protocol", "remote_options", "target_protocol", "target_options")
-STORAGE_OPTIONS = (
-    "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
-    *REFERENCE_OPTIONS,
-)  # fmt: skip
-SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
 XARRAY_ARGUMENTS = (
     "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
     "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
@@ -87,14 +78,22 @@ class VariableSpec(Model):
 
 
 class ValidEnd(Model):
-    """The attributes of a source that say how far a preallocated time axis is filled.
+    """How far a source is final: what its attributes say of a preallocated time axis, or months before its end.
 
     ``attr`` names the end of the final record, ``provisional_attr`` that of the provisional part behind it. Steps
     after the last end that is named here are not read; without ``provisional_attr`` no provisional step is.
+    ``months`` is for a source that marks nothing: the last so many calendar months of its record are provisional.
     """
 
-    attr: str
+    attr: str | None = None
     provisional_attr: str | None = None
+    months: Annotated[int, Field(ge=1, le=120)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ValidEnd:
+        if (self.attr is None) == (self.months is None) or (self.months and self.provisional_attr):
+            raise refusal("attr (and provisional_attr), or months", sorted(self.model_fields_set))
+        return self
 
 
 class Metadata(Model):
@@ -146,13 +145,13 @@ class Args(Model):
         if not isinstance(urls, list | tuple) or not urls or not all(isinstance(url, str) and url for url in urls):
             raise refusal("an address or a list of addresses", value)
         for url in urls:
-            _require_scheme(url, SCHEMES)
+            require_scheme(url, SCHEMES)
         return value
 
     @field_validator("storage_options")
     @classmethod
     def _open_options(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        _require_options(value, "")
+        require_options(value)
         return value
 
     @field_validator("xarray_kwargs")
@@ -242,54 +241,3 @@ class Catalog(Model):
                 next=f"correct inputs.{role} in the configuration: entry:variable",
             )
         return name, variables[variable or role]
-
-
-def strings(node: Any) -> Iterator[str]:
-    """Every string in a nest of mappings and lists, keys included."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from strings(key)
-            yield from strings(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from strings(value)
-
-
-def forbidden_template(node: Any) -> str | None:
-    """The first string that holds braces other than the two templates allowed: intake would expand them."""
-    return next(
-        (text for text in strings(node) if "{" in TEMPLATE.sub("", text) or "}" in TEMPLATE.sub("", text)), None
-    )
-
-
-def _require_scheme(url: str, schemes: tuple[str, ...], key: str = "") -> None:
-    match = URL_SCHEME.match(url)
-    scheme = match[1] if match else ""
-    if "::" in url or (scheme and scheme not in schemes):
-        raise refusal(f"a local path or one of {', '.join(f'{s}://' for s in schemes)}", url.split("//")[0], key)
-    if match and "@" in url.split("//")[-1].split("/")[0]:
-        raise refusal("an address without a user or a secret, which come from the environment", f"{scheme}://...@", key)
-
-
-def _require_options(options: Mapping[str, Any], above: str) -> None:
-    """Allow-listed keys at every depth, no secrets, and allow-listed schemes wherever an option is an address."""
-    for name, value in options.items():
-        key = f"{above}{name}"
-        if name not in STORAGE_OPTIONS:
-            if SECRET.search(str(name)):
-                raise refusal("no secret: secrets come from the environment, never from a catalog", name, key)
-            raise refusal(f"one of {', '.join(STORAGE_OPTIONS)}", name, key)
-        if name == "token" and value != "anon":
-            raise refusal("anon: secrets come from the environment, never from a catalog", "another token", key)
-        if name in ("remote_protocol", "target_protocol") and value not in TARGET_SCHEMES:
-            raise refusal(" or ".join(TARGET_SCHEMES), value, key)
-        if name == "fo" and not isinstance(value, str):
-            raise refusal("the address of a reference file", type(value).__name__, key)
-        if isinstance(value, Mapping):
-            _require_options(value, f"{key}.")
-        elif isinstance(value, str):
-            _require_scheme(value, TARGET_SCHEMES, key)
-        elif not isinstance(value, bool | int | float):
-            raise refusal("a plain value", type(value).__name__, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,9 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
                     next="name another variable in the catalog entry, or write the source anew as numbers",
                 )
             _check_chunks(ds[needed], f"{where}: {needed}")
-        _check_units(ds[spec.name], spec, f"{where}: {spec.name}")
+        # What is said of the values is said of their uncertainty: both are scaled and converted alike.
+        for name in filter(None, (spec.name, spec.uncertainty)):
+            _check_units(ds[name], spec, f"{where}: {name}")
 
 
 def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
@@ -74,15 +76,28 @@ def check_axes(raw: xr.Dataset, where: str) -> None:
     ``raw`` is the source without chunks, decoding and indexes, so that only its metadata has been read.
     """
     for name in set(raw.dims) & set(raw.variables):
-        stored = math.prod(raw[name].encoding.get("chunks", ())) * raw[name].dtype.itemsize
-        if max(stored, raw[name].nbytes) > MAX_CHUNK_BYTES:
-            raise ChunkError(
-                "a source's axis is too large to read",
-                where=f"{where}: {name}",
-                found=f"{raw[name].nbytes / 2**30:.1f} GiB in chunks of {stored / 2**30:.1f} GiB",
-                expected=f"at most {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
-                next="check the source's metadata",
-            )
+        da = raw[name]
+        chunk = da.encoding.get("chunks") or da.encoding.get("chunksizes") or ()
+        stored = math.prod(chunk) * da.dtype.itemsize
+        if max(stored, da.nbytes) > MAX_CHUNK_BYTES:
+            raise _too_large(da.nbytes, stored, f"{where}: {name}")
+
+
+def check_shape(sizes: Mapping[str, int], where: str) -> None:
+    """Refuse an image whose axes, which its reader makes as float64, do not fit in memory."""
+    for axis, size in sizes.items():
+        if 8 * size > MAX_CHUNK_BYTES:
+            raise _too_large(8 * size, 0, f"{where}: {axis}")
+
+
+def _too_large(held: int, stored: int, where: str) -> ChunkError:
+    return ChunkError(
+        "a source's axis is too large to read",
+        where=where,
+        found=f"{held / 2**30:.1f} GiB" + (f" in chunks of {stored / 2**30:.1f} GiB" if stored else ""),
+        expected=f"at most {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
+        next="check the source's metadata",
+    )
 
 
 def _check_chunks(da: xr.DataArray, where: str) -> None:

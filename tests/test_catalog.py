@@ -23,7 +23,16 @@ import yaml
 from smcloud.catalog import Catalog, check_entries, load_catalog, open_entry, same_units
 from smcloud.config import load_config
 from smcloud.cube.readers import READERS
-from smcloud.errors import CatalogError, ChunkError, SmcloudError, UnitError, UnreachableError, VariableError
+from smcloud.errors import (
+    CalendarError,
+    CatalogError,
+    ChunkError,
+    GridError,
+    SmcloudError,
+    UnitError,
+    UnreachableError,
+    VariableError,
+)
 from smcloud.source_state import source_state
 
 PUBLIC = Path(__file__).parents[1] / "catalogs" / "public.yaml"
@@ -129,9 +138,17 @@ def test_daily_files_join_into_one_axis_and_disagreeing_ones_fail(tmp_path: Path
     other.to_netcdf(tmp_path / "day0_other.nc", engine="h5netcdf")
     files = [f"{{{{ CATALOG_DIR }}}}/{name}.nc" for name in ("day0", "day0_other")]
     two = catalog_of(tmp_path, changed(driver="netcdf", args__urlpath=files, args__xarray_kwargs={}))
-    with pytest.raises(UnreachableError) as caught:
+    with pytest.raises(GridError) as caught:
         open_entry(two, "source0")
     assert "lat" in caught.value.found
+    assert all(caught.value.record().values())
+    other.assign_coords(lat=ds["lat"], time=other["time"] + np.timedelta64(6, "h")).to_netcdf(
+        tmp_path / "day0_other.nc", engine="h5netcdf"
+    )
+    with pytest.raises(CalendarError) as late:
+        open_entry(two, "source0")
+    assert "time" in late.value.expected
+    assert all(late.value.record().values())
 
 
 def test_references_open_over_http(tmp_path: Path, http: Callable[[Path], str]) -> None:
@@ -674,18 +691,26 @@ def test_the_public_catalog_holds_the_sources_of_the_study(public: Catalog) -> N
     roles = {name: set(entry.metadata.variables) for name, entry in public.sources.items()}
     assert {name for name, held in roles.items() if "soil_moisture" in held} == {
         "esa_cci_sm",
+        "esa_cci_sm_v071",
+        "esa_cci_sm_v081",
         "esa_cci_sm_v091",
+        "esa_cci_sm_v092",
         "esa_cci_sm_adjusted",
         "esa_cci_sm_files",
+        "esa_cci_sm_active_files",
         "c3s",
+        "esdc",
     }
+    references = {name for name, held in roles.items() if "soil_moisture_reference" in held}
+    assert references == {"era5_hourly", "era5_icechunk", "era5_monthly_soil_moisture"}
     for name in ("era5_hourly", "era5_icechunk", "era5_monthly"):
         assert {"precipitation", "soil_temperature"} <= roles[name]
-    for name in ("glass_lai", "seasfire_lai", "modis_lai"):
+    for name in ("glass_lai", "glass_lai_avhrr", "seasfire_lai", "modis_lai"):
         assert roles[name] == {"lai"}
     static = set().union(
         *(roles[name] for name in ("aridity", "land_cover", "soil_texture", "elevation", "era5_land_mask"))
     )
+    assert roles["esa_cci_land_cover"] == {"land_cover"}
     assert static == {"aridity_index", "land_cover", "clay", "sand", "elevation", "land_mask"}
 
 

@@ -1,5 +1,6 @@
 """Nothing bad reaches the cube: each bad input ends with the error of its kind, in words that name it, and no bytes."""
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -110,6 +111,41 @@ def declared(name, dims, shape, chunks):
     return damage
 
 
+def files_of(entry):
+    """The entry of files instead of the store."""
+    entry.update(driver="netcdf")
+    entry["args"] = {"urlpath": "{{ CATALOG_DIR }}/*.nc", "chunks": {}}
+
+
+def images_of(entry):
+    """As daily images, dated by their names."""
+    files_of(entry)
+    entry["metadata"]["reader"] = "esa_cci"
+
+
+def long_axis(axis, name="world"):
+    """A file of some kilobytes whose ``axis`` is 3e9 steps long."""
+
+    def damage(folder):
+        sizes = {"time": 1, "lat": 4, "lon": 6} | {axis: 3_000_000_000}
+        with h5py.File(folder / f"{name}.nc", "w") as file:
+            for dim, size in sizes.items():
+                file.create_dataset(dim, shape=(size,), maxshape=(None,), chunks=(min(size, 2**20),), dtype="f8")
+                file[dim].make_scale(dim)
+            file["time"].attrs["units"] = np.bytes_("days since 1970-01-01")
+            for role in INPUTS:
+                file.create_dataset(role, shape=tuple(sizes.values()), chunks=(1, 1, 1), dtype="f4")
+                for i, dim in enumerate(sizes):
+                    file[role].dims[i].attach_scale(file[dim])
+
+    return damage
+
+
+def spread(unit):
+    """Soil moisture with an uncertainty in ``unit`` beside it."""
+    return lambda ds: ds.assign(spread=(0.1 * ds["soil_moisture"]).assign_attrs(units=unit))
+
+
 MONTH, CELL = (30, slice(None), slice(None)), (5, 1, 1)
 # what is wrong -> change of the world, of its catalog entry, of the configuration, of the files; code; words
 BAD = {
@@ -162,6 +198,12 @@ BAD = {
         None, spec("lai", name="crumbs"), {}, declared("crumbs", ["a", "b"], [30_000, 1000], [1, 1]),
         "chunks", ["30000000", "crumbs"],
     ),
+    "the time axis of a file would not fit in memory": (
+        None, files_of, {}, long_axis("time"), "chunks", ["axis", "time", "22.4 GiB"],
+    ),
+    "the latitudes of an image would not fit in memory": (
+        None, images_of, {}, long_axis("lat", "SSMV-20000101000000-fv"), "chunks", ["axis", "lat", "22.4 GiB"],
+    ),
     "a variable is missing": (without("lai"), None, {}, None, "variable", ["lai", "soil_moisture"]),
     "a companion is missing": (None, spec("soil_moisture", flag="flag"), {}, None, "variable", ["flag"]),
     "values are text": (text, None, {}, None, "variable", ["lai", "numbers"]),
@@ -176,6 +218,18 @@ BAD = {
     ),
     # units
     "the unit is another": (units("precipitation", "K"), None, {}, None, "unit", ["precipitation", "K", "mm"]),
+    "the unit of the uncertainty is another": (
+        spread("percent"), spec("soil_moisture", uncertainty="spread"), {}, None,
+        "unit", ["spread", "percent", "m3 m-3"],
+    ),
+    "the unit of the uncertainty is that of the raw values": (
+        lambda ds: spread("m3 m-3")(units("soil_moisture", "percent")(ds)),
+        spec("soil_moisture", uncertainty="spread", attr_units="percent", scale=0.0045),
+        {}, None, "unit", ["spread", "m3 m-3", "percent"],
+    ),
+    "the provisional months are stated in two ways": (
+        None, metadata(valid_end={"attr": "stop", "months": 3}), {}, None, "catalog", ["valid_end", "attr", "months"],
+    ),
     "the unit cannot be converted": (
         units("soil_temperature", "kg"), spec("soil_temperature", units="kg"), {}, None, "unit", ["kg", "K"],
     ),

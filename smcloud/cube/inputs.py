@@ -31,8 +31,8 @@ def month_inputs(
         return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
     if not held and not parts.files:
         role += parts.extent
-    stamps = _seconds(source.values["time"].values)
-    files = [(digest, _positions(stamps, spans[digest])) for digest in parts.files]
+    stamps = _even(source.values["time"].values, spec.period)
+    files = [(digest, _positions(stamps, spans[digest], spec.period)) for digest in parts.files]
     provisional = _provisional(source, source.steps, months)
     digests = []
     for month in range(len(months)):
@@ -55,17 +55,19 @@ def _provisional(source: Source, steps: Steps, months: Times) -> Sequence[bool]:
     return [bool(flag) for flag in provisional_months(source.provisional, steps, months).values]
 
 
-def _positions(stamps: Times, span: Sequence[str]) -> tuple[int, int]:
+def _positions(stamps: Times, span: Sequence[str], period: str) -> tuple[int, int]:
     """First position, and the one behind the last, of the steps that a file holds."""
     if not span:
         return 0, len(stamps)
-    first, last = _seconds(np.array(span, "datetime64[ns]"))
+    first, last = _even(np.array(span, "datetime64[ns]"), period)
     return int(np.searchsorted(stamps, first, side="left")), int(np.searchsorted(stamps, last, side="right"))
 
 
-def _seconds(stamps: Times) -> Times:
-    """To the second, as the steps are: a day count in float64 may decode to a moment before midnight."""
-    return (stamps.astype("datetime64[ms]") + np.timedelta64(500, "ms")).astype("datetime64[s]")
+def _even(stamps: Times, period: str) -> Times:
+    """Whole hours, or days of a monthly source: readers correct the stamps of files by less than that."""
+    if period == "month":
+        return stamps.astype("datetime64[D]")
+    return (stamps.astype("datetime64[s]") + np.timedelta64(1800, "s")).astype("datetime64[h]")
 
 
 def _text(steps: Steps) -> str:

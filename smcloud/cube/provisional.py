@@ -11,18 +11,26 @@ from smcloud.catalog_schema import ValidEnd
 from smcloud.cube.calendar import Steps, Times
 from smcloud.errors import CatalogError, VariableError
 
+TIME = ("time", "valid_time")
 FINAL, PROVISIONAL = 1, 5  # codes of ``expver`` in the files of the Climate Data Store
 
 
 class ValidLimits(NamedTuple):
-    """What a source says of itself: the end of its final record and, behind it, of its provisional part."""
+    """The end of a source's final record and, behind it, of its provisional part."""
 
     final: str
     provisional: str | None
 
 
-def valid_limits(ds: xr.Dataset, end: ValidEnd, where: str) -> ValidLimits:
-    """The limits that the attributes named in ``valid_end`` state; raises :class:`CatalogError` without one of them."""
+def valid_limits(ds: xr.Dataset, end: ValidEnd, steps: Steps, where: str) -> ValidLimits:
+    """The limits that ``valid_end`` states, by attributes or by months before the last of ``steps``.
+
+    Raises :class:`CatalogError` for an attribute that the source lacks.
+    """
+    if end.months is not None:
+        last = (steps.end[-1] - np.timedelta64(1, "s")).astype("datetime64[M]")
+        final = (last - np.timedelta64(end.months - 1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+        return ValidLimits(str(final), str(steps.end[-1].astype("datetime64[s]")))
     for attr in filter(None, (end.attr, end.provisional_attr)):
         if attr not in ds.attrs:
             raise CatalogError(
@@ -41,13 +49,17 @@ def final_first(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArra
 
     Where ``expver`` is a dimension (1 final, 5 provisional, the one missing where the other holds), final values
     come first; a step is provisional where no final value exists, and that is known, lazily, from the values. Where it
-    is a coordinate of the steps, every one but 1 is provisional.
+    is a coordinate of the steps, or one for all of them, every one but 1 is provisional.
     """
     if "expver" not in da.coords:
         return da, None
     codes = da["expver"].astype(int)
     if "expver" not in da.dims:
-        return da.drop_vars("expver"), (codes != FINAL).reset_coords(drop=True) if codes.ndim else None
+        time = next((da[axis] for axis in TIME if axis in da.dims), None)
+        marks = (codes != FINAL).reset_coords(drop=True)
+        if time is not None and not codes.ndim:
+            marks = marks.broadcast_like(time.drop_vars(time.coords))
+        return da.drop_vars("expver"), marks if marks.ndim else None
     if set(codes.values.tolist()) != {FINAL, PROVISIONAL}:
         raise VariableError(
             "a source has versions that are not known",
@@ -57,7 +69,7 @@ def final_first(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArra
             next="choose one version in the source",
         )
     final, later = (da.isel(expver=codes.values.tolist().index(code), drop=True) for code in (FINAL, PROVISIONAL))
-    maps = [dim for dim in final.dims if dim not in ("time", "valid_time")]
+    maps = [dim for dim in final.dims if dim not in TIME]
     return final.fillna(later).assign_attrs(da.attrs), final.isnull().all(maps) & later.notnull().any(maps)
 
 

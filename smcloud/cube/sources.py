@@ -27,6 +27,7 @@ from smcloud.cube.calendar import (
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import ValidLimits, final_first, valid_limits
 from smcloud.cube.readers import READERS
+from smcloud.cube.sensor_codes import as_bits
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
@@ -74,7 +75,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         values = flags.where_usable(values, ds[spec.flag], config.flags.drop_barren)
     # A day without a value has no uncertainty either; the two are packed alike.
     uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
-    sensors = sensor_mask(ds[spec.sensor], values) if spec.sensor else None
+    sensors = sensor_mask(as_bits(ds[spec.sensor], where), values) if spec.sensor else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
     sensors = axes.normalise(sensors, where) if sensors is not None else None
@@ -102,7 +103,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     end = catalog.sources[entry].metadata.valid_end
     if end is None:
         return Source(role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks)
-    limits = valid_limits(ds, end, where)
+    limits = valid_limits(ds, end, steps, where)
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
     keep = slice(0, max(final, last))  # a provisional end before the final one is out of date

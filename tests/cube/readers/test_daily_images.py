@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError
+from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError, VariableError
 from smcloud.pipeline.building import _reading
 
 CCI = "ESACCI-SOILMOISTURE-L3S-SSMV-"
@@ -85,6 +85,39 @@ def test_daily_images_give_the_cube_of_the_default_reader(test_data, cube, entry
     assert made.dataset["soil_moisture_days"].max() == 3
 
 
+def test_the_sensors_of_v02_2_are_bits_beside_those_of_later_files(test_data, opened, cube, entry):
+    """Its code 3 is TMI (4), in the bits of v04.5 it would be SMMR and SSMI; each file is read by its own list."""
+    old, late = (test_data / "cci_images" / IMAGES[version][0] for version in ("v02.2", "v04.5"))
+    spec = FLAGGED | {"sensor": "sensor"}
+    codes, bits = unpacked(old, "sensor"), unpacked(late, "sensor")
+    assert set(codes[np.isfinite(codes)]) == {2, 3}
+    want = np.where(codes == 3, 4, codes)
+    ds = opened(entry([str(late), str(old)], {"soil_moisture": spec}, reader="esa_cci"))
+    np.testing.assert_array_equal(ds["sensor"], np.stack([want, bits]))
+    assert ds["sensor"].attrs["flag_masks"][:3] == [1, 2, 4]
+    for reader in ("default", "esa_cci"):
+        made = cube(entry(str(old), {"soil_moisture": spec}, reader=reader), "2000-01", "2000-01")
+        got = made.dataset["soil_moisture_sensors"][0]
+        valid = np.isfinite(unpacked(old, "sm"))[::-1] & (unpacked(old, "flag")[::-1] == 0)
+        np.testing.assert_array_equal(got, np.where(valid, np.nan_to_num(want)[::-1], 0))
+        assert set(np.unique(got)) == {0, 2, 4}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_sensor_that_is_not_known_is_refused(copies, opened, entry, which):
+    """In the first file when the entry is opened, in a later one when it is read."""
+    folder = copies("2010-07-01", "2010-07-02")
+    with h5py.File(sorted(folder.glob("*.nc"))[which], "r+") as file:
+        words = file["sensor"].attrs["flag_meanings"].decode().replace("SMMR", "SPAM")
+        file["sensor"].attrs["flag_meanings"] = np.bytes_(words)
+    with pytest.raises(VariableError) as caught:
+        ds = opened(entry(f"{folder}/*.nc", {"soil_moisture": SM | {"sensor": "sensor"}}, reader="esa_cci"))
+        if which:
+            ds["sensor"].compute()
+    assert caught.value.found == "SPAM"
+    assert all(caught.value.record().values())
+
+
 @pytest.fixture
 def copies(test_data, tmp_path):
     """A function that makes a folder of a real file under the days given."""
@@ -126,9 +159,14 @@ def test_files_that_are_not_what_their_names_promise(copies, opened, entry):
         with pytest.raises(ValueError, match=name):
             ds["sm"][-1].compute()
 
+    def lengthen(file):
+        del file["lat"]
+        file.create_dataset("lat", shape=(3_000_000_000,), maxshape=(None,), chunks=(2**20,), dtype="f4")
+
     change("another day", "2010-07-02", lambda file: file["time"].write_direct(np.array([14790.0])))
     change("another grid", "2010-07-03", lambda file: file["lat"].write_direct(file["lat"][:][::-1].copy()))
     change("states sm in perc", "2010-07-04", lambda file: file["sm"].attrs.modify("units", np.bytes_("percent")))
+    change("another shape", "2010-07-05", lengthen)
 
 
 def test_two_versions_of_a_day_and_names_without_a_day(copies, opened, entry):
@@ -144,6 +182,29 @@ def test_two_versions_of_a_day_and_names_without_a_day(copies, opened, entry):
     with pytest.raises(CalendarError) as caught:
         opened(entry(f"{folder}/readme.nc", {"soil_moisture": SM}, reader="esa_cci"))
     assert caught.value.found == "readme.nc"
+
+
+def test_interim_files_of_c3s_follow_the_final_ones(copies, cube, entry):
+    """Named ICDR, they are provisional; where a final file of the day came later, that one is read."""
+    folder = copies("2010-06-30", "2010-07-01", "2010-07-02")
+
+    def c3s(day, kind):
+        return folder / f"C3S-SOILMOISTURE-L3S-SSMV-COMBINED-DAILY-{day}000000-{kind}-v202212.0.0.nc"
+
+    for path, kind in zip(sorted(folder.glob("ESACCI*")), ("TCDR", "TCDR", "ICDR"), strict=True):
+        path.rename(c3s(path.name.split("-")[5][:8], kind))
+    shutil.copyfile(c3s("20100701", "TCDR"), c3s("20100701", "ICDR"))
+    with h5py.File(c3s("20100701", "ICDR"), "r+") as file:
+        file["sm"][:] = 0.5
+    source = entry(f"{folder}/C3S-*-*CDR-*.nc", {"soil_moisture": FLAGGED}, reader="esa_cci")
+    made = cube(source, "2010-06", "2010-07")
+    np.testing.assert_array_equal(made.sources["soil_moisture"].provisional, [False, False, True])
+    np.testing.assert_array_equal(made.dataset["provisional"], [0, 1])
+    days = made.dataset["soil_moisture"]
+    np.testing.assert_array_equal(days[0], days[1])  # of one real file, and not the half of the interim one
+    assert made.sources["soil_moisture"].values["time"].size == 3
+    c3s("20100702", "ICDR").unlink()
+    assert cube(source, "2010-06", "2010-07").sources["soil_moisture"].provisional is None
 
 
 def test_remote_and_absent_files_are_refused(opened, entry):

@@ -126,7 +126,8 @@ def test_an_attribute_of_the_valid_end_that_is_not_there(cube, hourly):
         assert all(caught.value.record().values())
 
 
-def test_the_public_entry_names_both_ends():
+def test_the_public_entries_name_their_ends():
+    assert load_catalog("catalogs/public.yaml").sources["era5_icechunk"].metadata.valid_end.months == 3
     end = load_catalog("catalogs/public.yaml").sources["era5_hourly"].metadata.valid_end
     assert (end.attr, end.provisional_attr) == ("valid_time_stop", "valid_time_stop_era5t")
 
@@ -272,6 +273,48 @@ def test_versions_along_the_steps_tell_the_provisional_months(tmp_path, cube, en
     want = rain.astype("float32") * MONTHS.days_in_month.to_numpy()[:, None, None] * 1000.0
     np.testing.assert_allclose(made.dataset["precipitation"], np.roll(want[:, ::-1], 2, axis=2), rtol=1e-6)
     assert "expver" not in made.dataset.coords
+
+
+def test_one_version_for_all_steps(tmp_path, cube, entry):
+    """A download of ERA5T alone: ``expver`` without an axis."""
+    for name, code, want in (("late", "0005", 1), ("final", "0001", 0)):
+        path = tmp_path / f"{name}.nc"
+        renewed(path, "swvl1", field(6, 0.1, 0.4), "m**3 m**-3", ["0001"] * 6)
+        with xr.open_dataset(path, engine="h5netcdf") as ds:
+            changed = ds.load().drop_vars("expver").assign_coords(expver=code)
+        changed.to_netcdf(path, engine="h5netcdf")
+        made = cube(entry(str(path), {"soil_moisture": WATER}), "2000-01", "2000-06")
+        np.testing.assert_array_equal(made.dataset["provisional"], [want] * 6)
+        assert "expver" not in made.dataset.coords
+
+
+def test_totals_that_are_stamped_six_hours_late(tmp_path, cube, entry):
+    """As one download of monthly means holds them: accumulations at 06:00, the others at 00:00."""
+    rain, water = field(6, 0, 0.01, 1), field(6, 0.1, 0.4, 2)
+    renewed(tmp_path / "tp.nc", "tp", rain, "m", ["0001"] * 6)
+    renewed(tmp_path / "swvl1.nc", "swvl1", water, "m**3 m**-3", ["0001"] * 6)
+    with xr.open_dataset(tmp_path / "tp.nc", engine="h5netcdf") as ds:
+        late = ds.load()
+    late = late.assign_coords(valid_time=late["valid_time"] + np.timedelta64(6, "h"))
+    late.to_netcdf(tmp_path / "tp.nc", engine="h5netcdf")
+    args = {"chunks": {}, "xarray_kwargs": {"drop_variables": ["number"]}}
+    made = cube(
+        entry(f"{tmp_path}/*.nc", {"precipitation": MONTHLY_TP, "soil_moisture": WATER}, args=args),
+        "2000-01", "2000-06", ("soil_moisture", "precipitation"),
+    )  # fmt: skip
+    assert (made.sources["precipitation"].values["time"].dt.hour == 0).all()
+    want = rain.astype("float32") * MONTHS.days_in_month.to_numpy()[:, None, None] * 1000.0
+    np.testing.assert_allclose(made.dataset["precipitation"], np.roll(want[:, ::-1], 2, axis=2), rtol=1e-6)
+
+
+def test_the_last_months_of_a_record_without_marks(cube, hourly, arco):
+    """Hours to 23:00 of 31 March: of three months the last two are provisional, and all are read."""
+    made = cube(hourly(valid_end={"months": 2}), "2000-01", "2000-03", ROLES)
+    source = made.sources["soil_moisture"]
+    assert source.limits == ValidLimits("2000-01-31", "2000-03-31T23:00:00")
+    assert len(source.steps.end) == arco.sizes["time"]
+    assert source.steps.start[source.provisional][0] == np.datetime64("2000-02-01")
+    np.testing.assert_array_equal(made.dataset["provisional"], [0, 1, 1])
 
 
 def test_a_month_with_one_provisional_hour_is_provisional(tmp_path, cube, entry):

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from smcloud import cli, pipeline
-from smcloud.catalog import check_entries, load_catalog
+from smcloud.catalog import check_entries, load_catalog, open_entry
 from smcloud.config import load_config
 from smcloud.cube.readers import READERS
 
@@ -36,6 +36,27 @@ def test_every_entry_is_valid_and_listed_as_unreached(offline, capsys):
         cli.main(["catalog", "check", PUBLIC, "--json"])
     assert not ended.value.code
     assert json.loads(capsys.readouterr().out) == {"status": "valid", "entries": answers}
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "pattern"),
+    [
+        ("esa_cci_sm_files", "SMCLOUD_ESA_CCI_SM", "cci_images/ESACCI*COMBINED*.nc"),
+        ("c3s", "SMCLOUD_C3S_SOIL_MOISTURE", "cci_images/C3S*DAILY*.nc"),
+        ("modis_lai", "SMCLOUD_MODIS_LAI", "lai/*.hdf"),
+    ],
+)
+def test_the_entries_serve_real_files(test_data, tmp_path, monkeypatch, name, variable, pattern):
+    """MODIS as the product of 1 km, the only real tile; its array and file are called otherwise."""
+    for path in test_data.glob(pattern):
+        (tmp_path / path.name.replace("MCD15A2.", "MCD15A2H.")).symlink_to(path)
+    monkeypatch.setenv(variable, str(tmp_path))
+    text = Path(PUBLIC).read_text().replace("Lai_500m", "Lai_1km")
+    (tmp_path / "public.yaml").write_text(text)
+    catalog = load_catalog(tmp_path / "public.yaml")
+    ds = open_entry(catalog, name, READERS)
+    for spec in catalog.sources[name].metadata.variables.values():
+        assert ds[spec.name].notnull().any()
 
 
 def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, monkeypatch):
