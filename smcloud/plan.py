@@ -26,7 +26,7 @@ COMPILE_MS = 40_000
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
 # A month of a source on its own grid, value and valid days in float64. Dask reads ahead of what it writes: so much of a
 # whole graph, in percent, was held at a time.
-MONTH_BYTES, HELD_PERCENT = 16, 70
+MONTH_BYTES, HELD_PERCENT = 16, 85
 # Of a worker's memory, what a graph of the cube may take: beyond that dask begins to write to disk.
 ROOM_PERCENT = 60
 # Bytes alive at a time in a worker's thread, in percent of what its largest task takes in.
