@@ -15,8 +15,8 @@ from smcloud.config import Budget
 from smcloud.errors import BudgetError
 
 MIB = 2**20
-# A process that has imported and compiled everything.
-PROCESS_BYTES = 700 * MIB
+# A process that has imported and compiled everything: of ingest also what lies between its blocks.
+PROCESS_BYTES, INGEST_BYTES = 450 * MIB, 900 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 10, 12, 3, 1500
 # Of one core: products of one land cell, by preset, per year of the record.
@@ -30,7 +30,7 @@ MONTH_BYTES, HELD_PERCENT = 16, 85
 # Of a worker's memory, what a graph of the cube may take: beyond that dask begins to write to disk.
 ROOM_PERCENT = 60
 # Bytes alive at a time in a worker's thread, in percent of what its largest task takes in.
-BLOCK_PERCENT = 120
+BLOCK_PERCENT = 150
 
 
 class Array(NamedTuple):
@@ -155,7 +155,7 @@ def ingest_stage(
     return _stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
         sum(count for count, _ in read) + chunks, chunks,
-        PROCESS_BYTES + held, PROCESS_BYTES, ms, threads * workers,
+        INGEST_BYTES + held, PROCESS_BYTES, ms, threads * workers,
     )  # fmt: skip
 
 
