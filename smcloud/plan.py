@@ -1,7 +1,7 @@
 """What a run costs, in integers: chunks, tasks, bytes, requests, memory and seconds; nothing is opened here.
 
-How long a byte or a cell takes and how much memory a block needs were measured on one machine by
-``python -m tests.benchmarks.plan`` and stand here as constants: a plan says what a machine of its kind would do.
+How much memory a block needs, and how long a byte of a source takes, was measured on one machine by
+``python -m tests.benchmarks.plan`` and stands here as constants. Seconds of the products are estimates, not calibrated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIB = 2**20
 # A process that has imported and compiled everything: of ingest also what lies between its blocks.
 PROCESS_BYTES, INGEST_BYTES = 450 * MIB, 900 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
-READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 10, 12, 3, 1500
+READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 25, 12, 3, 1500
 # Of one core: products of one land cell, by preset, per year of the record.
 CELL_YEAR_NS = {"peng2023": 3_000, "rigorous": 9_000}
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
