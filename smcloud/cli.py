@@ -44,7 +44,7 @@ def run(
         show_run(run_job(config), json_)
 
 
-@app.command(epilog="Examples: smcloud plan study.yaml --json, smcloud plan --sizes")
+@app.command(epilog="Example: smcloud plan study.yaml --json")
 def plan(
     config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration of the run.")] = None,
     sizes: Annotated[bool, typer.Option("--sizes", help="Three sizes of study instead, without any data.")] = False,

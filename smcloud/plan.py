@@ -1,7 +1,7 @@
 """What a run costs, in integers: chunks, tasks, bytes, requests, memory and seconds; nothing is opened here.
 
-How long a byte or a cell takes and how much memory a block needs were measured on one machine by
-``python -m tests.benchmarks.plan`` and stand here as constants: a plan says what a machine of its kind would do.
+How much memory a block needs, and how long a byte of a source takes, was measured on one machine by
+``python -m tests.benchmarks.plan`` and stands here as constants. Seconds of the products are estimates, not calibrated.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from smcloud.config import Budget
 from smcloud.errors import BudgetError
 
 MIB = 2**20
-# A process that has imported and compiled everything.
-PROCESS_BYTES = 450 * MIB
+# A process that has imported and compiled everything: of ingest also what lies between its blocks.
+PROCESS_BYTES, INGEST_BYTES = 450 * MIB, 900 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
-READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 10, 12, 3, 1500
+READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 25, 12, 3, 1500
 # Of one core: products of one land cell, by preset, per year of the record.
 CELL_YEAR_NS = {"peng2023": 3_000, "rigorous": 9_000}
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 COMPILE_MS = 40_000
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
-# A month of a source on its own grid, value and valid days in float64. A worker holds all of its graph, in percent, but
-# no more than a few blocks for each thread, or what piles up of small blocks while kernels are compiled.
-MONTH_BYTES, HELD_PERCENT, BLOCKS_OF_THREAD, SMALL_BLOCKS = 16, 120, 6, 2300 * MIB
+# A month of a source on its own grid, value and valid days in float64. Dask reads ahead of what it writes: so much of a
+# whole graph, in percent, was held at a time.
+MONTH_BYTES, HELD_PERCENT = 16, 85
 # Of a worker's memory, what a graph of the cube may take: beyond that dask begins to write to disk.
 ROOM_PERCENT = 60
 # Bytes alive at a time in a worker's thread, in percent of what its largest task takes in.
-BLOCK_PERCENT = 175
+BLOCK_PERCENT = 150
 
 
 class Array(NamedTuple):
@@ -120,11 +120,6 @@ def time_tiles(chunks: Sequence[int], most: int) -> list[tuple[int, int]]:
     return runs
 
 
-def held_by_worker(graph: int, block: int, threads: int, workers: int) -> int:
-    """Bytes that a worker holds of a ``graph`` of the cube, its largest ``block`` a source's chunk and its year."""
-    return min(graph * HELD_PERCENT // (100 * workers), max(SMALL_BLOCKS, threads * BLOCKS_OF_THREAD * block))
-
-
 class Tile(NamedTuple):
     """A region of whole blocks of cells: rows and columns of blocks, [first, stop) each."""
 
@@ -152,7 +147,7 @@ def ingest_stage(
     sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, held: int, threads: int,
     workers: int, seal_tasks: int,
 ) -> Stage:  # fmt: skip
-    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes of blocks in a worker."""
+    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes that a worker holds."""
     read = [(count, count * size) for count, size in sources]
     chunks, written = sum(array.chunks for array in cube), sum(array.bytes for array in cube)
     decoded = sum(size for _, size in read)
@@ -160,7 +155,7 @@ def ingest_stage(
     return _stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
         sum(count for count, _ in read) + chunks, chunks,
-        PROCESS_BYTES + held, PROCESS_BYTES, ms, threads * workers,
+        INGEST_BYTES + held, PROCESS_BYTES, ms, threads * workers,
     )  # fmt: skip
 
 

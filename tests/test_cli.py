@@ -88,7 +88,7 @@ def test_usage_errors_exit_with_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "demo", "ingest", "compute", "products", "verify", "report", "catalog check"]
+    "command", ["run", "demo", "plan", "ingest", "compute", "products", "verify", "report", "catalog check"]
 )
 def test_help_shows_an_example(command, capsys):
     code, out, _ = call(capsys, *command.split(), "--help")

@@ -12,7 +12,7 @@ from smcloud import store as stores
 from smcloud.config import Cluster, RunConfig
 from smcloud.cube import Source, Times, build
 from smcloud.pipeline.counting import layers_of, tasks_of
-from smcloud.plan import MONTH_BYTES, ROOM_PERCENT, Tile, block_tiles, held_by_worker, time_tiles
+from smcloud.plan import HELD_PERCENT, MONTH_BYTES, ROOM_PERCENT, Tile, block_tiles, time_tiles
 from smcloud.store import TIME_CHUNK
 
 
@@ -30,9 +30,8 @@ def slabs(
         return list(runs)
     most = len(chunks)
     memory = memory_of(config.cluster)
-    if memory is not None and held_bytes(config, sources, len(months)) > memory * ROOM_PERCENT // 100:
-        year = held_bytes(config, sources, TIME_CHUNK)
-        most = min(most, memory * ROOM_PERCENT // (100 * year))
+    if memory is not None:
+        most = min(most, memory * ROOM_PERCENT // (100 * max(1, held_bytes(config, sources, TIME_CHUNK))))
     limit = config.cluster.graph_tasks
     most = min(most, limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks)))
     if most >= len(chunks):
@@ -43,14 +42,9 @@ def slabs(
 
 def held_bytes(config: RunConfig, sources: Mapping[str, Source], months: int) -> int:
     """What a worker holds at most while a graph of so many ``months`` is worked off."""
-    workers, threads = machine(config.cluster)
-    graph, block = 0, 0
-    for values in (source.values for source in sources.values() if source.steps is not None):
-        graph += values.sizes["lat"] * values.sizes["lon"] * months * MONTH_BYTES
-        chunk = {dim: steps[0] for dim, steps in values.chunksizes.items()} or dict(values.sizes)
-        cells = chunk["lat"] * chunk["lon"]
-        block = max(block, cells * (TIME_CHUNK * MONTH_BYTES + chunk["time"] * values.dtype.itemsize))
-    return held_by_worker(graph, block, threads, workers)
+    moving = (source.values for source in sources.values() if source.steps is not None)
+    graph = sum(values.sizes["lat"] * values.sizes["lon"] for values in moving) * months * MONTH_BYTES
+    return graph * HELD_PERCENT // (100 * machine(config.cluster)[0])
 
 
 def machine(cluster: Cluster) -> tuple[int, int]:

@@ -32,7 +32,7 @@ class World(NamedTuple):
 
 GLOBE = (-90.0, 90.0, -180.0, 180.0)
 WORLDS = {
-    "window-0.05": World(0.05, (36.0, 54.0, 0.0, 27.0), 22),
+    "window-0.05": World(0.05, (36.0, 45.0, 0.0, 18.0), 22),
     "globe-1": World(1.0, GLOBE, 40),
     "globe-0.25": World(0.25, GLOBE, 22),
 }
