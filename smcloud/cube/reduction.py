@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -21,9 +20,9 @@ from smcloud.cube.calendar import HOUR, MONTH, Steps, Times
 
 Block = npt.NDArray[Any]
 Maps = tuple[type[np.generic], ...]
-# A run touches at least so many chunks along time where there are so many; it divides years, or is whole years.
+# A run ends with a year where no chunk is shared with the next; else where it has more chunks than this.
 CHUNKS_A_RUN = 16
-RUN_MONTHS = (1, 2, 3, 4, 6)
+PARTS_OF_A_YEAR = (1, 2, 3, 4, 6)
 
 
 @dataclass(frozen=True)
@@ -150,20 +149,31 @@ def _piece(held: Steps, month: int, begin: np.datetime64, end: np.datetime64, af
 
 def _runs(steps: Steps, months: Times, sizes: Sequence[int]) -> list[_Run]:
     stops = np.cumsum(sizes)
-    a_month = len(sizes) / len(months)
-    years = 12 * max(1, -(-CHUNKS_A_RUN // max(1, int(12 * a_month))))
-    length = next((n for n in RUN_MONTHS if n * a_month >= CHUNKS_A_RUN), years)
-    runs = []
-    for start, stop in pairwise([*range(0, len(months), length), len(months)]):
-        held = steps.within(months[start:stop])
-        low, high = (int(i) for i in np.searchsorted(stops, [held.start, held.stop - 1], "right"))
-        chunks = range(low, high + 1) if held.stop > held.start else range(0)
-        first = int(stops[low] - sizes[low]) if chunks else 0
-        window = slice(first, int(stops[high]) if chunks else 0)
-        runs.append(
-            _Run(months[start:stop], months[0], chunks, tuple(int(sizes[k]) for k in chunks), steps.select(window))
-        )
+    windows = [steps.within(months[m : m + 1]) for m in range(len(months))]
+    first, last = (np.searchsorted(stops, [at(w) for w in windows], "right") for at in (_first, _last))
+    runs, start = [], 0
+    for stop in range(1, len(months) + 1):
+        length = stop - start
+        whole = length % 12 == 0 or (length in PARTS_OF_A_YEAR and start % length == 0)
+        shared = stop < len(months) and first[stop] <= last[stop - 1]
+        many = last[stop - 1] - first[start] >= CHUNKS_A_RUN
+        if stop == len(months) or (whole and (many or (length % 12 == 0 and not shared))):
+            held = steps.within(months[start:stop])
+            chunks = range(first[start], last[stop - 1] + 1) if held.stop > held.start else range(0)
+            window = slice(int(stops[chunks[0]] - sizes[chunks[0]]), int(stops[chunks[-1]])) if chunks else slice(0)
+            runs.append(
+                _Run(months[start:stop], months[0], chunks, tuple(int(sizes[k]) for k in chunks), steps.select(window))
+            )
+            start = stop
     return runs
+
+
+def _first(window: slice) -> int:
+    return int(window.start)
+
+
+def _last(window: slice) -> int:
+    return int(window.stop) - 1
 
 
 def _part(position: int, months: slice, found: Sequence[Block]) -> Block:

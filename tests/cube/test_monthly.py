@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from smcloud.catalog import VariableSpec
 from smcloud.cube.calendar import month_range, steps_of
 from smcloud.cube.monthly import monthly
+from smcloud.cube.reduction import _runs
 
 
 def steps_for(stamps, period, stamp):
@@ -145,6 +146,15 @@ def test_one_task_for_a_run_of_months_that_touches_enough_chunks(time, runs):
     (_, hours), read = reads_of(da, *at)
     assert (hours[:, 0, 0] == 24 * hours["time"].dt.days_in_month).all()
     assert len(read) <= 1.2 * da.data.npartitions and set(read) == set(np.ndindex(da.data.numblocks))
+
+
+@pytest.mark.parametrize(("chunk", "runs"), [(1, [12, 12, 12]), (12, [12, 12, 12]), (24, [24, 12]), (36, [36])])
+def test_a_run_of_monthly_steps_ends_with_a_year_and_a_chunk(chunk, runs):
+    stamps = pd.date_range("2000-01-01", periods=36, freq="MS")
+    sizes = [chunk] * (36 // chunk) + [36 % chunk] * (36 % chunk > 0)
+    found = _runs(steps_for(stamps, "month", "start"), month_range("2000-01", "2002-12"), sizes)
+    assert [len(run.months) for run in found] == runs
+    assert [k for run in found for k in run.chunks] == list(range(len(sizes)))  # each chunk once
 
 
 def reads_of(da, steps, months):
