@@ -38,6 +38,7 @@ from smcloud.errors import (
     TooFewYearsError,
     UnreachableError,
 )
+from smcloud.reaching import network
 from smcloud.source_state import file_spans
 from smcloud.store import Store
 
@@ -127,6 +128,7 @@ def released(job: Job) -> dict[str, Any] | None:
     return stores.find_release(Store.open(job.store), job.run_id)
 
 
+@network("the sources or the store of this run")
 def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
     """Bring the cube of ``job`` about unless it is sealed already; returns its record.
 
@@ -167,7 +169,7 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
         pieces = changed
     writes, copied = staged
     try:
-        with _reading(sources):
+        with _reading(sources), network(f"{store.url}, or a source"):
             _, counted = dask.compute(writes, [piece.counters for piece in pieces.values()])
         for role, counters in add_counters(counted).items():
             spec = sources[role].spec
@@ -235,6 +237,7 @@ def _cube_record(job: Job, status: str, change: refresh.Change | None = None) ->
     }
 
 
+@network("the sources or the store of this run")
 def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     """Cube to sealed products: the maps tile by tile, then what needs the whole field, then the tables.
 
@@ -301,6 +304,7 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     }
 
 
+@network("the sources or the store of this run")
 def publish(
     config: RunConfig, job: Job, cube: Mapping[str, Any], products: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -320,6 +324,7 @@ def publish(
     return release
 
 
+@network("the sources or the store of this run")
 def report(
     release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
 ) -> dict[str, Any]:
