@@ -28,7 +28,7 @@ c.ClusterConfig.scheduler_cmd = [DASK, "scheduler"]
 c.ClusterConfig.worker_cmd = [DASK, "worker"]
 c.ClusterConfig.idle_timeout = 600
 # Endpoints reach a cluster by its own environment only: what is inherited here would override it.
-c.UnsafeLocalBackend.inherited_environment = ["PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE"]
+c.UnsafeLocalBackend.inherited_environment = ["PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"]
 # A worker that a fault took away is noticed within seconds.
 c.UnsafeLocalBackend.check_timeouts_period = 1
 c.UnsafeLocalBackend.cluster_heartbeat_period = 3
