@@ -32,6 +32,10 @@ c.UnsafeLocalBackend.inherited_environment = ["PATH", "HOME", "LANG", "PYTHONPAT
 # A worker that a fault took away is noticed within seconds.
 c.UnsafeLocalBackend.check_timeouts_period = 1
 c.UnsafeLocalBackend.cluster_heartbeat_period = 3
+# By default a scheduler that is late by two periods is ended, which a busy machine brings about.
+c.UnsafeLocalBackend.cluster_heartbeat_timeout = 60
+c.UnsafeLocalBackend.cluster_start_timeout = 120
+c.UnsafeLocalBackend.worker_start_timeout = 120
 
 
 def options(user):

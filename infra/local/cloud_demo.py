@@ -64,9 +64,9 @@ def summary(record: dict[str, Any]) -> list[str]:
     return [*lines, "seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in record["seconds"].items())]
 
 
-def passed(before: dict[str, int]) -> str:
+def passed(bucket: str, before: dict[str, int]) -> str:
     """What the object store has served since ``before``, for the terminal."""
-    since = {name: number - before[name] for name, number in counted().items()}
+    since = {name: number - before[name] for name, number in counted(bucket).items()}
     return f"bytes: read {since['read']:,}, written {since['written']:,} in {since['requests']:,} requests"
 
 
@@ -93,10 +93,10 @@ def main() -> None:
             print(f"inputs        {bucket}/world ({time.perf_counter() - began:.0f} s so far)", flush=True)
             deploy()
             for _ in range(2):
-                start, before = time.perf_counter(), counted()
+                start, before = time.perf_counter(), counted(bucket)
                 state, record = run_deployment("smcloud-run/products", truth=f"{bucket}/world/truth.zarr")
                 print(f"\ndeployment smcloud-run/products: {state} in {time.perf_counter() - start:.0f} s")
-                print("\n".join([*summary(record), passed(before)]), flush=True)
+                print("\n".join([*summary(record), passed(bucket, before)]), flush=True)
                 if state != "Completed":
                     sys.exit(1)
     print(f"\nall in all    {time.perf_counter() - began:.0f} s; every server was stopped")

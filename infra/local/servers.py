@@ -135,9 +135,9 @@ def s3(folder: Path) -> Iterator[str]:
             yield f"s3://{BUCKET}"
 
 
-def counted() -> dict[str, int]:
-    """Requests to the running object store, and the bytes that were read and written by them, since it began."""
-    url = os.environ.get("STORAGE_EMULATOR_HOST") or os.environ["AWS_ENDPOINT_URL"]
+def counted(bucket: str) -> dict[str, int]:
+    """Requests to the object store of ``bucket``, and the bytes that were read and written by them, since it began."""
+    url = os.environ["STORAGE_EMULATOR_HOST" if bucket.startswith("gs://") else "AWS_ENDPOINT_URL"]
     with urllib.request.urlopen(f"{url}/counted") as answer:
         counts: dict[str, int] = json.load(answer)
         return counts

@@ -17,7 +17,7 @@ from infra.local.servers import process, wait_for
 from smcloud.cluster import end_leftovers
 from smcloud.store import Store, list_releases, verify
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +76,15 @@ def of_the_clusters(*words):
 
 @contextmanager
 def once_it_writes(store, do):
-    """Call ``do`` beside what happens in the context, when something is in the store; errors of it are raised."""
+    """Call ``do`` beside what happens in the context, when the cube is being written; errors of it are raised."""
     failed = []
 
     def beside():
         try:
-            deadline = time.monotonic() + 120
-            fs, root = fsspec.core.url_to_fs(store, use_listings_cache=False)
+            deadline = time.monotonic() + 300
+            fs, root = fsspec.core.url_to_fs(f"{store}/cube", use_listings_cache=False)
             while time.monotonic() < deadline and not fs.find(root):
-                time.sleep(0.2)
+                time.sleep(0.1)
             do()
         except Exception as err:
             failed.append(err)
@@ -156,7 +156,7 @@ def triggered(config):
     return run_deployment("smcloud-run/products", parameters={"config": config}, timeout=0).id
 
 
-def ended(run_id, seconds=200):
+def ended(run_id, seconds=500):
     """The run when it has come to an end; a server that is away is asked again."""
     from prefect import get_client
 
