@@ -39,7 +39,7 @@ def deploy() -> None:
     prefect("deploy", "--all", "--prefect-file", ROOT / "flows" / "prefect.yaml", variables=names)
 
 
-def run_deployment(name: str, timeout: float = 240, **parameters: Any) -> tuple[str, dict[str, Any]]:
+def run_deployment(name: str, timeout: float = 600, **parameters: Any) -> tuple[str, dict[str, Any]]:
     """Trigger a deployment and wait for its end: the state's name, and the record that the flow returned."""
     from prefect.deployments import run_deployment as trigger
 

@@ -96,20 +96,20 @@ def once_it_writes(store, do):
     assert failed == []
 
 
-def signalled(number, *words, children=False):
-    """Send a signal to the first process of the clusters with these words, or to what it started, or to both."""
-    parent = of_the_clusters(*words)[0]
-    family = {False: [parent], True: parent.children(), "too": [*parent.children(), parent]}[children]
-    assert family
-    for each in family:
+def signalled(number, *words, nanny=False):
+    """Send a signal to the first process of the clusters with these words; of a worker, to the one that computes."""
+    (parent, *_) = of_the_clusters(*words)
+    # What multiprocessing has beside it, its tracker of resources, is no worker.
+    family = [each for each in parent.children() if "spawn_main" in " ".join(each.cmdline())] or [parent]
+    for each in [*family, parent] if nanny else family:
         each.send_signal(number)
 
 
 WHAT = {
     "nothing": lambda: None,
-    "worker": lambda: signalled(signal.SIGKILL, "dask worker", children=True),
-    "worker and nanny": lambda: signalled(signal.SIGKILL, "dask worker", children="too"),
-    "worker stopped": lambda: signalled(signal.SIGSTOP, "dask worker", children=True),
+    "worker": lambda: signalled(signal.SIGKILL, "dask worker"),
+    "worker and nanny": lambda: signalled(signal.SIGKILL, "dask worker", nanny=True),
+    "worker stopped": lambda: signalled(signal.SIGSTOP, "dask worker"),
     "scheduler": lambda: signalled(signal.SIGKILL, "dask scheduler"),
 }
 
