@@ -7,7 +7,6 @@ from typing import Any
 from prefect import flow
 
 from flows.pipeline import STAGES, failure_artifact, on_cluster, timed
-from smcloud import pipeline
 from smcloud.config import load_config
 
 
@@ -18,11 +17,12 @@ def ingest(config: str) -> dict[str, Any]:
     Where the sources hold nothing new, no cluster is opened.
     """
     seconds: dict[str, float] = {}
+    tasks: dict[str, int] = {}
     with failure_artifact():
         settings = load_config(config)
         with timed("check", seconds):
             job = STAGES["check"](settings)
-        cube = pipeline.found_cube(job)
+        cube = STAGES["found_cube"](job)
         if cube is None:
-            (cube,) = on_cluster(settings, job, seconds, "ingest")
-    return {**cube, "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()}}
+            (cube,) = on_cluster(settings, job, seconds, tasks, "ingest")
+    return {**cube, "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()}, "tasks": tasks}

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
+from flows.artifacts import leave_link, leave_text
+from flows.progress import watched
 from smcloud import pipeline, published
 from smcloud.cluster import is_lost, open_cluster
 from smcloud.config import RunConfig, load_config
@@ -40,7 +41,8 @@ def _stage(name: str) -> Any:
     )(getattr(pipeline, name))
 
 
-STAGES = {name: _stage(name) for name in pipeline.STAGES}
+# Whatever asks the stores may meet a fault that passes.
+STAGES = {name: _stage(name) for name in (*pipeline.STAGES, "found_cube", "released", "require_shared_store")}
 
 
 @flow(name="smcloud-run", persist_result=True, result_serializer="json", validate_parameters=False)
@@ -56,37 +58,44 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
         with timed("check", seconds):
             job = STAGES["check"](settings)
         pipeline.require_years(settings, job)
-        release = pipeline.released(job)
+        release = STAGES["released"](job)
         if release is not None:
             if not published.has_report(release, job.store):
                 STAGES["report"](release, job.store, seconds, truth)
             return published.summary("already published", release, job.store, seconds)
-        cube, products = on_cluster(settings, job, seconds, "ingest", "compute")
+        tasks: dict[str, int] = {}
+        cube, products = on_cluster(settings, job, seconds, tasks, "ingest", "compute")
         with timed("publish", seconds):
             release = STAGES["publish"](settings, job, cube, products)
         with timed("report", seconds):
             page = STAGES["report"](release, job.store, seconds, truth)
     tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in page["tables"].items()]
-    create_markdown_artifact(key="smcloud-tables", markdown="\n\n".join(tables))
-    return published.summary("published", release, job.store, seconds) | {"scorecard": page["scorecard"]}
+    leave_text("smcloud-tables", "\n\n".join(tables))
+    more = {"tasks": tasks, "scorecard": page["scorecard"]}
+    return published.summary("published", release, job.store, seconds) | more
 
 
-def on_cluster(settings: RunConfig, job: pipeline.Job, seconds: dict[str, float], *stages: str) -> list[Any]:
+def on_cluster(
+    settings: RunConfig, job: pipeline.Job, seconds: dict[str, float], tasks: dict[str, int], *stages: str
+) -> list[Any]:
     """The records of stages that need a cluster; once more, on a fresh one, where scheduler or gateway was lost.
 
-    What the first attempt has sealed is not computed again. Raises :class:`BudgetError` before there is a cluster.
+    What the first attempt has sealed is not computed again. ``seconds`` and ``tasks`` of each stage are put down. Raises
+    :class:`BudgetError` before there is a cluster.
     """
     pipeline.require_budget(settings, job)
-    for attempt in ("first", "last"):
+    for attempt, patience in (("first", 0), ("last", settings.cluster.wait_seconds)):
         try:
-            with open_cluster(settings.cluster) as client:
+            with open_cluster(settings.cluster, patience) as client:
+                link = None
                 if settings.cluster.kind == "gateway":
-                    create_link_artifact(key="smcloud-dashboard", link=client.dashboard_link, description="Dask")
-                    log.info("dashboard %s", client.dashboard_link)
-                pipeline.require_shared_store(job)
+                    link = client.dashboard_link
+                    leave_link("smcloud-dashboard", link, "Dask")
+                    log.info("dashboard %s", link)
+                STAGES["require_shared_store"](job)
                 records = []
                 for stage in stages:
-                    with timed(stage, seconds):
+                    with timed(stage, seconds), watched(client, stage, tasks, link):
                         records.append(STAGES[stage](settings, job))
                 return records
         except Exception as err:  # whatever a lost connection makes of itself on its way up
@@ -102,7 +111,7 @@ def failure_artifact() -> Iterator[None]:
     try:
         yield
     except SmcloudError as err:
-        create_markdown_artifact(key="smcloud-failure", markdown=f"## {err.what}\n\n```\n{err}\n```")
+        leave_text("smcloud-failure", f"## {err.what}\n\n```\n{err}\n```")
         raise
 
 

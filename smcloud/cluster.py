@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,24 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud.config import Cluster
 from smcloud.errors import UnreachableError
+from smcloud.same_versions import require_same_versions
 
 if TYPE_CHECKING:
-    from distributed import Client, Worker
+    from dask_gateway import GatewayCluster
+    from distributed import Client, Scheduler, Worker
 
-SAME_VERSIONS = ("dask", "distributed", "msgpack", "cloudpickle", "numpy", "numba", "xarray", "zarr", "fsspec")
 LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
+TO_DO = ("waiting", "no-worker", "queued", "processing")
+log = logging.getLogger("smcloud")
 
 
 @contextmanager
-def open_cluster(config: Cluster) -> Iterator[Client]:
+def open_cluster(config: Cluster, patience: float = 0.0) -> Iterator[Client]:
     """A dask client that is the default while the context lasts; the cluster ends with it, whatever happens.
 
     ``local`` runs threads of this process (``workers`` x ``worker_cores``, all cores by default): the work is
     numpy and numba that release the lock, and nothing is copied between processes. ``gateway`` asks the Dask
-    Gateway that ``DASK_GATEWAY__*`` names. Raises :class:`UnreachableError`.
+    Gateway that ``DASK_GATEWAY__*`` names, for ``patience`` seconds where it does not answer. Raises
+    :class:`UnreachableError`.
     """
-    with _local(config) if config.kind == "local" else _gateway(config) as client:
-        yield client
+    from distributed import KilledWorker
+
+    with _local(config) if config.kind == "local" else _gateway(config, patience) as client:
+        try:
+            yield client
+        except KilledWorker as err:
+            raise UnreachableError(
+                "the workers died of one task, each in turn",
+                where=f"cluster.worker_memory: {config.worker_memory or 'not set'}",
+                found=str(err).splitlines()[0],
+                expected="workers that survive their tasks",
+                next="raise cluster.worker_memory, then run the same command again: what is sealed is kept",
+            ) from err
 
 
 def settle(seconds: float = 60.0) -> None:
@@ -50,6 +66,18 @@ def settle(seconds: float = 60.0) -> None:
 
 def _running(dask_worker: Worker) -> int:
     return dask_worker.state.executing_count
+
+
+def count_tasks(client: Client) -> tuple[int, int]:
+    """Tasks that the scheduler of ``client`` has seen done, and those that are still to do."""
+    counts: tuple[int, int] = client.run_on_scheduler(_count)
+    return counts
+
+
+def _count(dask_scheduler: Scheduler) -> tuple[int, int]:
+    done = sum(prefix.state_counts["memory"] for prefix in dask_scheduler.task_prefixes.values())
+    left = sum(prefix.states[state] for prefix in dask_scheduler.task_prefixes.values() for state in TO_DO)
+    return done, left
 
 
 @contextmanager
@@ -83,19 +111,43 @@ def load_distributed() -> None:
 
 
 @contextmanager
-def _gateway(config: Cluster) -> Iterator[Client]:
-    from dask_gateway import Gateway
-
-    with _reaching():
-        cluster = Gateway().new_cluster(**_options(config))
-    with cluster, cluster.get_client() as client:
+def _gateway(config: Cluster, patience: float) -> Iterator[Client]:
+    cluster = _new_cluster(config, time.monotonic() + patience)
+    with _ended(cluster), cluster.get_client() as client:
         if config.adaptive:
             cluster.adapt(minimum=1, maximum=config.workers or 1)
         else:
             cluster.scale(config.workers or 1)
         _wait_for_workers(client, 1 if config.adaptive else config.workers or 1, config.wait_seconds)
-        _require_same_versions(client)
+        require_same_versions(client)
         yield client
+
+
+def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
+    from dask_gateway import Gateway
+
+    while True:
+        try:
+            with _reaching():
+                return Gateway().new_cluster(**_options(config))
+        except UnreachableError as err:
+            if time.monotonic() >= deadline:
+                raise
+            log.warning("%s (%s): asking again", err.what, err.found)
+            time.sleep(2)
+
+
+@contextmanager
+def _ended(cluster: GatewayCluster) -> Iterator[None]:
+    """The cluster ends with the context; where the gateway does not hear of it, by its idle timeout."""
+    try:
+        yield
+    finally:
+        try:
+            with _reaching():
+                cluster.shutdown()
+        except UnreachableError as err:
+            log.warning("cluster %s is left to its idle timeout: %s", cluster.name, err.found)
 
 
 def end_leftovers(max_age: float) -> list[str]:
@@ -113,14 +165,16 @@ def end_leftovers(max_age: float) -> list[str]:
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """True where ``error``, or what caused it, says that scheduler or gateway went away: a fresh cluster may do."""
+    """True where ``error``, or its cause, says that scheduler, gateway or all workers went: a fresh cluster may do."""
     from asyncio import CancelledError
 
     from distributed.client import FutureCancelledError
     from distributed.comm import CommClosedError
+    from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
+    signs = (CommClosedError, FutureCancelledError, CancelledError, NoValidWorkerError, NoWorkerError)
     while error is not None:
-        if isinstance(error, CommClosedError | FutureCancelledError | CancelledError):
+        if isinstance(error, signs):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -165,6 +219,11 @@ def _options(config: Cluster) -> dict[str, Any]:
             name: value
             for name, value in os.environ.items()
             if any(fnmatchcase(name, pattern) for pattern in config.forward)
+        }
+        # By default distributed waits five minutes for a silent worker, and for ever for a first one.
+        | {
+            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{config.lost_after} s",
+            "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": f"{config.wait_seconds} s",
         },
     }
     return {key: value for key, value in options.items() if value is not None}
@@ -188,21 +247,3 @@ def _wait_for_workers(client: Client, wanted: int, seconds: int) -> None:
             expected=f"{wanted}",
             next="lower cluster.workers or raise cluster.wait_seconds",
         ) from err
-
-
-def _require_same_versions(client: Client) -> None:
-    """Client, scheduler and workers must agree: a difference ends in errors that name no package, or in none."""
-    found = client.get_versions(packages=list(SAME_VERSIONS))
-    ours = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
-    others = {"scheduler": found["scheduler"], **found["workers"]}
-    for place, other in others.items():
-        theirs = other["packages"] | {"python": other["host"]["python"]}
-        for name in ("python", *SAME_VERSIONS):
-            if theirs.get(name) != ours.get(name):
-                raise UnreachableError(
-                    "client, scheduler and workers run different versions",
-                    where=f"cluster.image: {name} on {place}",
-                    found=theirs.get(name) or "not installed",
-                    expected=f"{name} {ours.get(name)}, as here",
-                    next="use the image built from infra/requirements.lock",
-                )

@@ -9,8 +9,41 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import fsspec
+
 from smcloud.catalog_schema import Args
 from smcloud.errors import SmcloudError, UnreachableError
+
+# Client libraries of object stores; each raises errors of its own beside OSError.
+CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3")
+# Seconds that one request may take: by default gcsfs waits for ever for a server that keeps silent.
+fsspec.config.conf.setdefault("gcs", {}).setdefault("requests_timeout", 300)
+
+
+def is_network(error: BaseException) -> bool:
+    """True where ``error`` comes from a connection or from the client of an object store, not from data."""
+    client = type(error).__module__.partition(".")[0] in CLIENTS and not isinstance(error, FileNotFoundError)
+    return client or isinstance(error, ConnectionError | TimeoutError)
+
+
+@contextmanager
+def network(where: str) -> Iterator[None]:
+    """What object stores raise while arrays are read and written becomes an :class:`UnreachableError`.
+
+    Their clients have tried again for half a minute by then. All other errors pass; also a decorator.
+    """
+    try:
+        yield
+    except Exception as err:
+        if not is_network(err):
+            raise
+        raise UnreachableError(
+            "an object store failed for longer than its client tries",
+            where=where,
+            found=_short(err),
+            expected="stores that can be read and written",
+            next="run the same command again when the store answers: what is sealed is kept",
+        ) from err
 
 
 @contextmanager

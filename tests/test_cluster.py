@@ -6,10 +6,12 @@ import time
 import dask
 import pytest
 
-from smcloud.cluster import _options, _require_same_versions, is_lost, on_each_worker, open_cluster, settle
+from smcloud.cluster import _options, is_lost, on_each_worker, open_cluster, settle
 from smcloud.config import Cluster
 from smcloud.errors import SourceReadError, UnreachableError
+from smcloud.same_versions import require_same_versions
 
+LIMITS = ("WORKER_TTL", "NO_WORKERS_TIMEOUT")
 # The local cluster's threads are this process', so a task may set an event of the module.
 begun, go, ended, release = (threading.Event() for _ in range(4))
 
@@ -53,6 +55,7 @@ def test_settle_does_not_wait_for_ever():
 
 def test_what_says_that_a_cluster_was_lost():
     from distributed.comm import CommClosedError
+    from distributed.scheduler import NoWorkerError
 
     try:
         try:
@@ -63,6 +66,7 @@ def test_what_says_that_a_cluster_was_lost():
         assert is_lost(wrapped)
     assert not is_lost(SourceReadError("a chunk is broken"))
     assert not is_lost(None)
+    assert is_lost(NoWorkerError(task="x", timeout=1.0))
 
 
 def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch):
@@ -70,19 +74,21 @@ def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch
     monkeypatch.setenv("SOME_SECRET", "x")
     options = _options(Cluster(kind="gateway", worker_memory="8 GiB", forward=["AWS_*", "NOT_SET"]))
     assert options["environment"]["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    limits = {name: options["environment"].pop(f"DASK_DISTRIBUTED__SCHEDULER__{name}") for name in LIMITS}
+    assert limits == {"WORKER_TTL": "120 s", "NO_WORKERS_TIMEOUT": "300 s"}
     assert all(name.startswith("AWS_") for name in options["environment"])
     assert options["worker_memory"] == "8 G" and options["idle_timeout"] == 600 and "image" not in options
 
 
 def test_workers_of_other_versions_are_named(monkeypatch):
     with open_cluster(Cluster(workers=1)) as client:
-        _require_same_versions(client)
+        require_same_versions(client)
         found = client.get_versions(packages=["numba"])
         worker = next(iter(found["workers"]))
         found["workers"][worker]["packages"]["numba"] = "0.1"
         monkeypatch.setattr(client, "get_versions", lambda packages: found)
         with pytest.raises(UnreachableError, match="different versions") as caught:
-            _require_same_versions(client)
+            require_same_versions(client)
     assert "numba on " in caught.value.where and caught.value.found == "0.1"
 
 

@@ -28,10 +28,14 @@ c.ClusterConfig.scheduler_cmd = [DASK, "scheduler"]
 c.ClusterConfig.worker_cmd = [DASK, "worker"]
 c.ClusterConfig.idle_timeout = 600
 # Endpoints reach a cluster by its own environment only: what is inherited here would override it.
-c.UnsafeLocalBackend.inherited_environment = ["PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE"]
+c.UnsafeLocalBackend.inherited_environment = ["PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"]
 # A worker that a fault took away is noticed within seconds.
 c.UnsafeLocalBackend.check_timeouts_period = 1
 c.UnsafeLocalBackend.cluster_heartbeat_period = 3
+# By default a scheduler that is late by two periods is ended, which a busy machine brings about.
+c.UnsafeLocalBackend.cluster_heartbeat_timeout = 60
+c.UnsafeLocalBackend.cluster_start_timeout = 120
+c.UnsafeLocalBackend.worker_start_timeout = 120
 
 
 def options(user):

@@ -17,7 +17,7 @@ from typing import Any
 import fsspec
 import yaml
 
-from infra.local.servers import POOL, ROOT, cloud, environment, prefect, worker
+from infra.local.servers import POOL, ROOT, cloud, counted, environment, prefect, worker
 from smcloud.sample.demo import configuration, prepare_demo
 
 
@@ -39,7 +39,7 @@ def deploy() -> None:
     prefect("deploy", "--all", "--prefect-file", ROOT / "flows" / "prefect.yaml", variables=names)
 
 
-def run_deployment(name: str, timeout: float = 240, **parameters: Any) -> tuple[str, dict[str, Any]]:
+def run_deployment(name: str, timeout: float = 600, **parameters: Any) -> tuple[str, dict[str, Any]]:
     """Trigger a deployment and wait for its end: the state's name, and the record that the flow returned."""
     from prefect.deployments import run_deployment as trigger
 
@@ -59,7 +59,23 @@ def summary(record: dict[str, Any]) -> list[str]:
         recall = min(each["score"] for each in card["recall"].values())
         detectable, driver = (card[name]["score"] for name in ("detectable", "driver"))
         lines.append(f"scores: detectable {detectable:.3f}, driver {driver:.3f}, recall {recall:.3f} at least")
+    if tasks := record.get("tasks"):
+        lines.append("tasks: " + ", ".join(f"{stage} {number}" for stage, number in tasks.items()))
     return [*lines, "seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in record["seconds"].items())]
+
+
+def passed(bucket: str, before: dict[str, int]) -> str:
+    """What the object store has served since ``before``, for the terminal."""
+    since = {name: number - before[name] for name, number in counted(bucket).items()}
+    return f"bytes: read {since['read']:,}, written {since['written']:,} in {since['requests']:,} requests"
+
+
+def stop(number: int, frame: object) -> None:
+    """The contexts unwind at the first signal, and no other one disturbs them."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    print("\nstopping every server ...", file=sys.stderr, flush=True)
+    sys.exit(128 + number)
 
 
 def main() -> None:
@@ -68,7 +84,8 @@ def main() -> None:
     parser.add_argument("--store", choices=("gcs", "s3"), default="gcs", help="which kind of object store")
     parser.add_argument("--resolution", type=float, default=5.0, help="degrees of the sample world")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds the contexts, as Ctrl-C does
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="smcloud-cloud-") as name, cloud(Path(name), options.store) as bucket:
         folder = Path(name)
@@ -76,10 +93,12 @@ def main() -> None:
             print(f"inputs        {bucket}/world ({time.perf_counter() - began:.0f} s so far)", flush=True)
             deploy()
             for _ in range(2):
-                start = time.perf_counter()
+                start, before = time.perf_counter(), counted(bucket)
                 state, record = run_deployment("smcloud-run/products", truth=f"{bucket}/world/truth.zarr")
                 print(f"\ndeployment smcloud-run/products: {state} in {time.perf_counter() - start:.0f} s")
-                print("\n".join(summary(record)), flush=True)
+                print("\n".join([*summary(record), passed(bucket, before)]), flush=True)
+                if state != "Completed":
+                    sys.exit(1)
     print(f"\nall in all    {time.perf_counter() - began:.0f} s; every server was stopped")
 
 

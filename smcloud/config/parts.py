@@ -158,9 +158,10 @@ class Bootstrap(Model):
 class Cluster(Model):
     """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*.
 
-    ``idle_timeout`` seconds without work end a cluster whose client is gone. ``forward`` names the variables of this
-    process' environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials
-    of sources and store. Their values are never written down. A graph of more than ``graph_tasks`` tasks is worked off
+    ``idle_timeout`` seconds without work end a cluster whose client is gone; a worker that is silent for ``lost_after``
+    seconds is started again, and its work given to others. ``forward`` names the variables of this process'
+    environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials of
+    sources and store. Their values are never written down. A graph of more than ``graph_tasks`` tasks is worked off
     tile by tile.
     """
 
@@ -172,6 +173,7 @@ class Cluster(Model):
     adaptive: bool = False
     wait_seconds: Annotated[int, Field(ge=1)] = 300
     idle_timeout: Annotated[int, Field(ge=60)] = 600
+    lost_after: Annotated[int, Field(ge=10)] = 120
     graph_tasks: Annotated[int, Field(ge=1)] = 200_000
     forward: tuple[str, ...] = ("STORAGE_EMULATOR_HOST", "GCSFS_*", "AWS_*", "SMCLOUD_*")
 

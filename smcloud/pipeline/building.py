@@ -22,14 +22,16 @@ from smcloud.errors import (
     SourceReadError,
     UnreachableError,
 )
-from smcloud.pipeline.job import Job
+from smcloud.pipeline.job import PLACES, Job
 from smcloud.pipeline.tiles import slabs
+from smcloud.reaching import network
 from smcloud.source_state import pinned
 from smcloud.store import Store
 
 log = logging.getLogger("smcloud")
 
 
+@network(PLACES)
 def ingest(config: RunConfig, job: Job) -> dict[str, Any]:
     """Bring the cube of ``job`` about unless it is sealed already; returns its record.
 
@@ -105,7 +107,7 @@ def _write_slab(
     held = sources if whole else {role: source for role, source in sources.items() if source.steps is not None}
     piece = build(config, held, months[start:stop], earlier=start)
     writes = stores.region_writes(stores.align(piece.dataset.drop_encoding()), {"time": start}, store, path)
-    with _reading(sources):
+    with _reading(sources), network(f"{store.url}, or a source"):
         _, counters = dask.compute(writes, piece.counters)
     counted = add_counters([counters])
     if tiles > 1:

@@ -12,9 +12,10 @@ from smcloud import products as science
 from smcloud import store as stores
 from smcloud.config import RunConfig
 from smcloud.errors import IntegrityError
-from smcloud.pipeline.job import Job
+from smcloud.pipeline.job import PLACES, Job
 from smcloud.pipeline.tiles import region, tiles_of
 from smcloud.plan import Tile
+from smcloud.reaching import network
 from smcloud.store import Store
 
 PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
@@ -22,6 +23,7 @@ log = logging.getLogger("smcloud")
 TILES = {"time": -1, "year": -1, "lat": stores.CHUNK, "lon": stores.CHUNK}
 
 
+@network(PLACES)
 def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     """Cube to sealed products: the maps tile by tile, then what needs the whole field, then the tables.
 

@@ -14,6 +14,8 @@ from smcloud.errors import SmcloudError, TooFewYearsError, UnreachableError
 from smcloud.source_state import pinned
 from smcloud.store import Store
 
+PLACES = "the sources or the store of this run"  # where a stage may lose its connection
+
 
 class Job(NamedTuple):
     """What one run is about: its ids, months, inputs and what it leaves out. JSON-able."""

@@ -13,10 +13,12 @@ from smcloud import published
 from smcloud import store as stores
 from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.pipeline.computing import TILES
-from smcloud.pipeline.job import Job
+from smcloud.pipeline.job import PLACES, Job
+from smcloud.reaching import network
 from smcloud.store import Store
 
 
+@network(PLACES)
 def publish(
     config: RunConfig, job: Job, cube: Mapping[str, Any], products: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def publish(
     return release
 
 
+@network(PLACES)
 def report(
     release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
 ) -> dict[str, Any]:

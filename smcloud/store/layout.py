@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 
 from smcloud.errors import ConfigurationError, NotAStoreError, SmcloudError, UnreachableError
+from smcloud.reaching import CLIENTS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,8 +29,6 @@ FOLDERS = ("cube", "products", "reports", "releases")
 CATALOG = "catalog.yaml"
 TEMPORARY = ".smcloud-"
 WRITABLE = ("file", "gs", "s3", "memory")
-# Client libraries of object stores raise errors of their own beside OSError.
-CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3")
 
 
 @dataclass(frozen=True)

@@ -87,13 +87,20 @@ class Api:
         add("POST", "/batch/storage/v1", self.batch)
         add("POST", "/faults", self.set_faults)
         add("GET", "/requests", self.show_requests)
+        add("GET", "/counted", self.show_counted)
         return app
 
     @web.middleware
     async def _errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in ("/faults", "/requests"):
+        if request.path in ("/faults", "/requests", "/counted"):
             return await handler(request)  # type: ignore[no-any-return]
         self.store.requests.append(f"{request.method} {request.path_qs}")
+        answer = await self._answer(request, handler)
+        self.store.written += request.content_length or 0
+        self.store.read += answer.content_length or 0
+        return answer
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         fault = next((fault for fault in self.store.faults if fault.hits(request)), None)
         kind = fault.kind if fault else ""
         if kind == "slow":
@@ -289,6 +296,10 @@ class Api:
     async def set_faults(self, request: web.Request) -> web.Response:
         self.store.faults[:] = [Fault(**each) for each in await request.json()]
         return web.json_response(len(self.store.faults))
+
+    async def show_counted(self, request: web.Request) -> web.Response:
+        store = self.store
+        return web.json_response({"requests": len(store.requests), "read": store.read, "written": store.written})
 
     async def show_requests(self, request: web.Request) -> web.Response:
         return web.json_response(self.store.requests)

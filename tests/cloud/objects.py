@@ -95,6 +95,7 @@ class ObjectStore:
         self.uploads: dict[str, dict[str, Any]] = {}
         self.faults: list[Fault] = []
         self.requests: list[str] = []
+        self.read = self.written = 0  # bytes of bodies, as they passed
         self._generation = int(time.time() * 1e6)
 
     # ------------------------------------------------------------------------------------------ objects

@@ -3,6 +3,7 @@
 import json
 
 from flows import ingest as flow_module
+from smcloud import pipeline
 from smcloud.errors import UnreachableError
 
 
@@ -20,7 +21,7 @@ def test_the_flow_builds_then_refreshes_then_has_nothing_to_do(small_world, monk
         tries.append(job)
         if len(tries) == 1:
             raise UnreachableError("the store is away")
-        return flow_module.pipeline.ingest(config, job)
+        return pipeline.ingest(config, job)
 
     task = flow_module.STAGES["ingest"].with_options(retry_delay_seconds=0, retry_jitter_factor=None)
     monkeypatch.setattr(task, "fn", failing)

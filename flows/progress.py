@@ -1,0 +1,63 @@
+"""How far a stage on the cluster is: a line on the terminal, and a bar on Prefect's pages with the dashboard's link."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flows.artifacts import leave_progress, move_progress
+from smcloud.cluster import count_tasks, is_lost
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+TERMINAL_SECONDS, SERVER_EVERY = 1.0, 5  # the server hears of every fifth
+
+
+@contextmanager
+def watched(client: Client, stage: str, tasks: dict[str, int], link: str | None = None) -> Iterator[None]:
+    """While the context lasts, tell how many of the tasks that the scheduler knows are done; put down their number.
+
+    The line goes to stderr where that is a terminal; the bar is left where there is a ``link`` to the dashboard.
+    """
+    before, _ = count_tasks(client)
+    bar = None if link is None else leave_progress(f"smcloud-{stage}", 0.0, _words(stage, 0, 0, link))
+    terminal, over = sys.stderr.isatty(), threading.Event()
+
+    def tell() -> None:
+        turn = 0
+        while not over.wait(TERMINAL_SECONDS):
+            turn += 1
+            try:
+                seen, left = count_tasks(client)
+            except Exception as err:  # a cluster that is lost, or closing, is the stage's to report
+                if is_lost(err) or over.is_set():
+                    return
+                raise
+            done = seen - before
+            if terminal:
+                print(f"\r\x1b[K{_words(stage, done, left)}", end="", file=sys.stderr, flush=True)
+            if turn % SERVER_EVERY == 0:
+                move_progress(bar, 100 * done / max(done + left, 1), _words(stage, done, left, link))
+
+    teller = threading.Thread(target=tell, name=f"progress of {stage}", daemon=True)
+    if terminal or bar is not None:
+        teller.start()
+    try:
+        yield
+        tasks[stage] = count_tasks(client)[0] - before
+        move_progress(bar, 100.0, _words(stage, tasks[stage], 0, link))
+    finally:
+        over.set()
+        if teller.is_alive():
+            teller.join(TERMINAL_SECONDS)
+        if terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _words(stage: str, done: int, left: int, link: str | None = None) -> str:
+    """One line; the number of all tasks grows while a stage hands in its parts."""
+    return f"{stage}: {done} of {done + left} tasks" + (f", [dashboard]({link})" if link else "")
