@@ -80,8 +80,8 @@ def on_cluster(
 ) -> list[Any]:
     """The records of stages that need a cluster; once more, on a fresh one, where scheduler or gateway was lost.
 
-    What the first attempt has sealed is not computed again. ``seconds`` and ``tasks`` of each stage are put down. Raises
-    :class:`BudgetError` before there is a cluster.
+    What the first attempt has sealed is not computed again. ``seconds`` and ``tasks`` of each stage are put down.
+    Raises :class:`BudgetError` before there is a cluster.
     """
     pipeline.require_budget(settings, job)
     for attempt, patience in (("first", 0), ("last", settings.cluster.wait_seconds)):
