@@ -46,7 +46,7 @@ def test_the_terminal_sees_tasks_go_by_and_is_left_clean(monkeypatch):
     monkeypatch.setattr(progress, "TERMINAL_SECONDS", 0.1)
     seen.clear()
     tasks = {}
-    with open_cluster(Cluster(workers=1)) as client:
+    with open_cluster(Cluster(workers=2)) as client:  # one thread waits
         with progress.watched(client, "before", tasks):
             dask.compute(*map(dask.delayed(done), range(5)))
         with progress.watched(client, "ingest", tasks):
