@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TERMINAL_SECONDS, SERVER_EVERY = 1.0, 5  # the server hears of every fifth
+JOIN_SECONDS = 15.0  # for a server that answers late
 
 
 @contextmanager
@@ -48,14 +49,14 @@ def watched(client: Client, stage: str, tasks: dict[str, int], link: str | None 
         teller.start()
     try:
         yield
-        tasks[stage] = count_tasks(client)[0] - before
-        move_progress(bar, 100.0, _words(stage, tasks[stage], 0, link))
     finally:
         over.set()
-        if teller.is_alive():
-            teller.join(TERMINAL_SECONDS)
+        if teller.is_alive():  # what it is telling must not come after the last word
+            teller.join(JOIN_SECONDS)
         if terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    tasks[stage] = count_tasks(client)[0] - before
+    move_progress(bar, 100.0, _words(stage, tasks[stage], 0, link))
 
 
 def _words(stage: str, done: int, left: int, link: str | None = None) -> str:

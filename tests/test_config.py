@@ -241,7 +241,7 @@ def test_the_two_hashed_parts_hold_what_shapes_them_and_nothing_else() -> None:
     assert grid.harmonisation() != config.harmonisation()
     assert grid.analysis() == config.analysis()
     parts = set(config.harmonisation()) | set(config.analysis())
-    assert set(RunConfig.model_fields) - parts == {"catalog", "store", "cluster"}
+    assert set(RunConfig.model_fields) - parts == {"catalog", "store", "cluster", "budget"}
 
 
 def write(path: Path, text: str) -> Path:

@@ -17,6 +17,7 @@ EXIT_CODES = {
     "unexpected": 1,
     "configuration": 2,
     "catalog": 2,
+    "budget": 2,
     "nothing-published": 2,
     "unit": 3,
     "variable": 3,

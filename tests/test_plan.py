@@ -78,7 +78,8 @@ def test_the_three_sizes_by_hand():
     assert fine.stages[0].graphs == 4
     for plan in (coarse, fine, daily):
         assert plan.stages[0].worker_memory < 16 * GIB * 0.7
-    assert daily.total("tasks") > 1_000_000 > fine.total("tasks") > coarse.total("tasks")
+    # The days of a run of months are read inside its task.
+    assert daily.total("tasks") == fine.total("tasks") > coarse.total("tasks")
     assert daily.minutes > fine.minutes > coarse.minutes > 0
 
 

@@ -129,7 +129,7 @@ def test_stamps_are_compared_to_the_second():
     seconds = stamps.astype("datetime64[ms]").astype("datetime64[ns]")
     rounded = np.array(["2000-01-01", "2000-01-02"], "datetime64[s]")
     for stamp, position in zip(seconds, (0, 1), strict=True):
-        assert _positions(rounded, [str(stamp)] * 2) == (position, position + 1)
+        assert _positions(rounded, [str(stamp)] * 2, "day") == (position, position + 1)
 
 
 def test_kerchunk_references_are_traced_by_where_the_chunks_lie(made_from, tmp_path):

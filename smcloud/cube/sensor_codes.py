@@ -79,7 +79,8 @@ def as_bits(da: xr.DataArray, where: str) -> xr.DataArray:
         return da
     kwargs = {"table": table, "where": where}
     out: xr.DataArray = xr.apply_ufunc(recoded, da, kwargs=kwargs, dask="parallelized", output_dtypes=[np.float32])
-    return out.assign_attrs(bit_attrs(da.attrs))
+    out.attrs = bit_attrs(da.attrs)
+    return out
 
 
 def bit_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
