@@ -17,7 +17,7 @@ from smcloud.store.layout import (
 from smcloud.store.objects import create_only, put
 from smcloud.store.probe import probe, sees
 from smcloud.store.read import open_cube, open_product, open_staged
-from smcloud.store.refresh import cube_records, record_object, stage_refreshed, take_over
+from smcloud.store.refresh import cube_records, record_object, take_over
 from smcloud.store.release import (
     find_release,
     latest_release,
@@ -71,7 +71,6 @@ __all__ = [
     "seal",
     "sees",
     "stage",
-    "stage_refreshed",
     "stored_chunks",
     "take_over",
     "tile_record",

@@ -12,7 +12,7 @@ from smcloud.errors import IntegrityError
 from smcloud.store.layout import TIME_CHUNK, Store, reaching
 from smcloud.store.objects import copy, read
 from smcloud.store.seal import INVENTORY, METADATA, Finding, chunk_key, in_memory, positions, read_inventory, sizes
-from smcloud.store.write import align, lazy_writes, template_of, write_template
+from smcloud.store.write import align, template_of, write_template
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,21 +37,6 @@ def cube_records(store: Store) -> dict[str, dict[str, Any]]:
 def record_object(record: Mapping[str, Any]) -> dict[str, bytes]:
     """What :func:`seal` is to put beside a cube so that :func:`cube_records` finds it."""
     return {RECORD: json.dumps(record, sort_keys=True, separators=(",", ":")).encode()}
-
-
-def stage_refreshed(
-    ds: xr.Dataset, pieces: Mapping[int, xr.Dataset], store: Store, path: str, previous: str
-) -> tuple[tuple[Any, ...], dict[str, Finding]] | None:
-    """As :func:`stage`, but only ``pieces`` of ``ds`` are written, and all other chunks copied from ``previous``.
-
-    ``pieces`` holds, by their position along time, whole time chunks. Returns the lazy writes, and what
-    :func:`take_over` returns; None, and nothing is touched, where that does.
-    """
-    runs = [(first, first + piece.sizes["time"]) for first, piece in pieces.items()]
-    kept = take_over(ds, runs, store, path, previous)
-    if kept is None:
-        return None
-    return lazy_writes({first: align(piece.drop_encoding()) for first, piece in pieces.items()}, store, path), kept
 
 
 def take_over(

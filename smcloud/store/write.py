@@ -30,7 +30,7 @@ def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
     """
     ds = align(ds.drop_encoding())
     write_template(store, path, template_of(ds))
-    return lazy_writes({0: ds}, store, path)
+    return region_writes(ds, {}, store, path)
 
 
 def write_template(store: Store, path: str, template: dict[str, bytes]) -> None:
@@ -44,11 +44,6 @@ def write_template(store: Store, path: str, template: dict[str, bytes]) -> None:
     for key, content in template.items():
         write_whole(store, f"{path}/{key}", content)
     create_only(store, f"{path}/{METADATA}", root)
-
-
-def lazy_writes(pieces: Mapping[int, xr.Dataset], store: Store, path: str) -> tuple[Any, ...]:
-    """The lazy writes of aligned Datasets into the arrays of ``path``, each from its position along time on."""
-    return tuple(write for first, ds in pieces.items() for write in region_writes(ds, {"time": first}, store, path))
 
 
 def region_writes(ds: xr.Dataset, start: Mapping[str, int], store: Store, path: str) -> tuple[Any, ...]:

@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.store import Store, cube_records, read_inventory, record_object, seal, stage, stage_refreshed
+from smcloud.store import (
+    Store,
+    align,
+    cube_records,
+    read_inventory,
+    record_object,
+    region_writes,
+    seal,
+    stage,
+    take_over,
+)
 from smcloud.store.objects import copy
 
 OLD, NEW = "cube/old.zarr", "cube/new.zarr"
@@ -32,12 +42,11 @@ def refreshed(store: Store, cube: xr.Dataset, longer: xr.Dataset) -> tuple[dict[
     """Seal the cube, refresh it to the longer one, and seal that; the seal, and the chunks that were copied."""
     dask.compute(stage(cube.chunk(time=12), store, OLD))
     seal(store, OLD, beside=record_object({"number": 1}))
-    tail = {24: longer.isel(time=slice(24, None))}
-    staged = stage_refreshed(longer, tail, store, NEW, OLD)
-    if staged is None:
+    copied = take_over(longer, [(24, longer.sizes["time"])], store, NEW, OLD)
+    if copied is None:
         return None
-    writes, copied = staged
-    dask.compute(writes)
+    tail = longer.isel(time=slice(24, None))
+    dask.compute(region_writes(align(tail.drop_encoding()), {"time": 24}, store, NEW))
     return seal(store, NEW, copied=copied), set(copied)
 
 
