@@ -16,7 +16,7 @@ from smcloud.errors import UnreachableError
 from smcloud.same_versions import require_same_versions
 
 if TYPE_CHECKING:
-    from dask_gateway import GatewayCluster
+    from dask_gateway import Gateway, GatewayCluster
     from distributed import Client, Scheduler, Worker
 
 LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
@@ -53,14 +53,8 @@ def settle(seconds: float = 60.0) -> None:
 
     A computation ends for its caller at the first error, while other tasks, which nobody waits for, still write.
     """
-    from distributed import default_client
-
-    try:
-        client = default_client()
-    except ValueError:  # no cluster
-        return
     end = time.monotonic() + seconds
-    while any(client.run(_running).values()) and time.monotonic() < end:
+    while any(on_each_worker(_running).values()) and time.monotonic() < end:
         time.sleep(0.05)
 
 
@@ -123,13 +117,21 @@ def _gateway(config: Cluster, patience: float) -> Iterator[Client]:
         yield client
 
 
-def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
+def gateway_server() -> Gateway:
+    """The Dask Gateway that the environment names now; dask by itself reads that once, when it is imported."""
+    import dask
     from dask_gateway import Gateway
 
+    named = dask.config.collect_env().get("gateway", {})
+    dask.config.update(dask.config.config, {"gateway": named})
+    return Gateway()
+
+
+def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
     while True:
         try:
             with _reaching():
-                return Gateway().new_cluster(**_options(config))
+                return gateway_server().new_cluster(**_options(config))
         except UnreachableError as err:
             if time.monotonic() >= deadline:
                 raise
@@ -152,14 +154,12 @@ def _ended(cluster: GatewayCluster) -> Iterator[None]:
 
 def end_leftovers(max_age: float) -> list[str]:
     """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names."""
-    from dask_gateway import Gateway
-
     ended = []
     with _reaching():
-        gateway = Gateway()
-        for report in gateway.list_clusters():
+        server = gateway_server()
+        for report in server.list_clusters():
             if (datetime.now(report.start_time.tzinfo) - report.start_time).total_seconds() > max_age:
-                gateway.stop_cluster(report.name)
+                server.stop_cluster(report.name)
                 ended.append(report.name)
     return ended
 

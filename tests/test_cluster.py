@@ -6,7 +6,7 @@ import time
 import dask
 import pytest
 
-from smcloud.cluster import _options, is_lost, on_each_worker, open_cluster, settle
+from smcloud.cluster import _options, gateway_server, is_lost, on_each_worker, open_cluster, settle
 from smcloud.config import Cluster
 from smcloud.errors import SourceReadError, UnreachableError
 from smcloud.same_versions import require_same_versions
@@ -67,6 +67,14 @@ def test_what_says_that_a_cluster_was_lost():
     assert not is_lost(SourceReadError("a chunk is broken"))
     assert not is_lost(None)
     assert is_lost(NoWorkerError(task="x", timeout=1.0))
+
+
+def test_the_gateway_is_the_one_that_the_environment_names_now(monkeypatch):
+    with dask.config.set({"gateway": dict(dask.config.get("gateway", {}))}):  # dask has read the environment long ago
+        for address in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
+            monkeypatch.setenv("DASK_GATEWAY__ADDRESS", address)
+            with gateway_server() as server:
+                assert server.address == address
 
 
 def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch):

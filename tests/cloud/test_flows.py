@@ -11,7 +11,7 @@ import pytest
 import smcloud
 from infra.local.cloud_demo import run_deployment
 from smcloud import pipeline
-from smcloud.cluster import end_leftovers, open_cluster
+from smcloud.cluster import end_leftovers, gateway_server, open_cluster
 from smcloud.config import load_config
 from smcloud.errors import UnreachableError
 from smcloud.store import Store, list_releases, verify
@@ -53,15 +53,13 @@ def test_workers_that_see_another_store_end_the_run_before_it_computes(settings,
 
 
 def test_clusters_of_killed_runs_are_ended(settings):
-    from dask_gateway import Gateway
-
-    with Gateway() as gateway:
-        cluster = gateway.new_cluster(shutdown_on_close=False)
+    with gateway_server() as server:
+        cluster = server.new_cluster(shutdown_on_close=False)
         cluster.close(shutdown=False)
-        assert [report.name for report in gateway.list_clusters()] == [cluster.name]
+        assert [report.name for report in server.list_clusters()] == [cluster.name]
         state, record = run_deployment("smcloud-housekeeping/housekeeping", max_age_hours=0)
         assert (state, record) == ("Completed", {"ended": [cluster.name]})
-        assert gateway.list_clusters() == []
+        assert server.list_clusters() == []
 
 
 def test_nothing_but_loopback_is_listened_on(place):
