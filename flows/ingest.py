@@ -6,11 +6,18 @@ from typing import Any
 
 from prefect import flow
 
-from flows.pipeline import STAGES, failure_artifact, on_cluster, timed
+from flows.pipeline import STAGES, on_cluster, timed
+from flows.trouble import LONGEST_HOURS, made_known
 from smcloud.config import load_config
 
 
-@flow(name="smcloud-ingest", persist_result=True, result_serializer="json", validate_parameters=False)
+@flow(
+    name="smcloud-ingest",
+    timeout_seconds=LONGEST_HOURS * 3600,
+    persist_result=True,
+    result_serializer="json",
+    validate_parameters=False,
+)
 def ingest(config: str) -> dict[str, Any]:
     """Build or refresh the cube of the file ``config``: the record that ``smcloud ingest --json`` prints, and seconds.
 
@@ -18,7 +25,7 @@ def ingest(config: str) -> dict[str, Any]:
     """
     seconds: dict[str, float] = {}
     tasks: dict[str, int] = {}
-    with failure_artifact():
+    with made_known():
         settings = load_config(config)
         with timed("check", seconds):
             job = STAGES["check"](settings)

@@ -15,10 +15,10 @@ from prefect.tasks import Task, exponential_backoff
 
 from flows.artifacts import leave_link, leave_text
 from flows.progress import watched
+from flows.trouble import LONGEST_HOURS, made_known
 from smcloud import pipeline, published
 from smcloud.cluster import is_lost, open_cluster
 from smcloud.config import RunConfig, load_config
-from smcloud.errors import SmcloudError
 from smcloud.report import markdown
 
 log = logging.getLogger("smcloud")
@@ -45,14 +45,20 @@ def _stage(name: str) -> Any:
 STAGES = {name: _stage(name) for name in (*pipeline.STAGES, "found_cube", "released", "require_shared_store")}
 
 
-@flow(name="smcloud-run", persist_result=True, result_serializer="json", validate_parameters=False)
+@flow(
+    name="smcloud-run",
+    timeout_seconds=LONGEST_HOURS * 3600,
+    persist_result=True,
+    result_serializer="json",
+    validate_parameters=False,
+)
 def run(config: str, truth: str | None = None) -> dict[str, Any]:
     """From the configuration file ``config`` to a release and its report; a record of plain values.
 
-    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard. A run that fails leaves an artifact that
-    says what to do.
+    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard. A run that is late or fails leaves an
+    artifact that says what to do.
     """
-    with failure_artifact():
+    with made_known():
         settings = load_config(config)
         seconds: dict[str, float] = {}
         with timed("check", seconds):
@@ -103,16 +109,6 @@ def on_cluster(
                 raise
             log.warning("the cluster was lost (%s): once more on a fresh one", type(err).__name__)
     raise AssertionError("the last attempt returns or raises")
-
-
-@contextmanager
-def failure_artifact() -> Iterator[None]:
-    """Where the run ends with an error of ours, put it where who looks after the schedule will find it."""
-    try:
-        yield
-    except SmcloudError as err:
-        leave_text("smcloud-failure", f"## {err.what}\n\n```\n{err}\n```")
-        raise
 
 
 @contextmanager

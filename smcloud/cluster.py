@@ -155,8 +155,7 @@ def _ended(cluster: GatewayCluster) -> Iterator[None]:
 def end_leftovers(max_age: float) -> list[str]:
     """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names."""
     ended = []
-    with _reaching():
-        server = gateway_server()
+    with _reaching(), gateway_server() as server:
         for report in server.list_clusters():
             if (datetime.now(report.start_time.tzinfo) - report.start_time).total_seconds() > max_age:
                 server.stop_cluster(report.name)

@@ -17,7 +17,7 @@ from typing import Any
 import fsspec
 import yaml
 
-from infra.local.servers import POOL, ROOT, cloud, counted, environment, prefect, worker
+from infra.local.servers import POOL, QUEUE, ROOT, cloud, counted, environment, prefect, worker
 from smcloud.sample.demo import configuration, prepare_demo
 
 
@@ -35,7 +35,7 @@ def put_world(bucket: str, folder: Path, resolution: float) -> dict[str, str]:
 
 def deploy() -> None:
     """The deployments of flows/prefect.yaml, on the pool of this machine."""
-    names = {"SMCLOUD_HOME": str(ROOT), "SMCLOUD_WORK_POOL": POOL}
+    names = {"SMCLOUD_HOME": str(ROOT), "SMCLOUD_WORK_POOL": POOL, "SMCLOUD_QUEUE": QUEUE}
     prefect("deploy", "--all", "--prefect-file", ROOT / "flows" / "prefect.yaml", variables=names)
 
 

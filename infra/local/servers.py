@@ -25,7 +25,7 @@ import psutil
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 BUCKET = "smcloud"
-POOL = "smcloud"
+POOL, QUEUE = "smcloud", "store"
 UP_SECONDS, END_SECONDS = 240, 20  # the first on a machine that is busy
 
 
@@ -187,8 +187,9 @@ def prefect_server(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def worker(folder: Path) -> Iterator[None]:
-    """A process work pool and a worker that runs its flows; what may run at once is the deployments' affair."""
+    """A process work pool, the queue of what writes to a store, one at a time, and a worker that runs their flows."""
     prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
+    prefect("work-queue", "create", QUEUE, "--pool", POOL, "--limit", "1")
     command = [BIN / "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--limit", "2"]
     with process(command, folder / "worker.log"):
         yield

@@ -39,9 +39,18 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cloud")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PREFECT_API_URL", raising=False)
-        with cloud(folder) as bucket, environment(put_world(bucket, folder, 5.0)), worker(folder):
+        with cloud(folder) as bucket, environment(put_world(bucket, folder, 5.0)), worker(folder), prefect_here():
             deploy()
             yield bucket
+
+
+def prefect_here():
+    """A context in which Prefect, imported long ago, has the settings that the environment names now."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+
+    home = os.environ["PREFECT_HOME"]
+    named = {PREFECT_API_URL: os.environ["PREFECT_API_URL"], PREFECT_HOME: home}
+    return temporary_settings(named | {PREFECT_LOCAL_STORAGE_PATH: f"{home}/storage"})
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_deployments_and_their_times_are_those_of_the_flows():
     for deployment in DEPLOYMENTS:
         file, _, function = deployment["entrypoint"].partition(":")
         source = (ROOT / file).read_text()
-        name = re.search(rf'@flow\(name="([\w-]+)"[^)]*\)\ndef {function}\(', source)[1]
+        name = re.search(rf'@flow\(\s*name="([\w-]+)"[^)]*\)\ndef {function}\(', source)[1]
         flows[f"{name}/{deployment['name']}"] = deployment
     named = set(re.findall(r"deployment run (\S+)", TEXT))
     assert named
