@@ -51,14 +51,15 @@ def unfinished(days: float) -> list[str]:
     """Runs of the last ``days`` that could not tell by themselves: how each stands and what to do, for people.
 
     Those that have not started though they were due, those that crashed, and those that are said to be running though
-    no run takes so long: the last are marked as crashed, so that they hold no slot. Runs of housekeeping are left out.
+    no run takes so long: the last are marked as crashed, so that they hold no slot.
     """
     now = datetime.now(UTC)
     found = []
     with get_client(sync_client=True) as client:
         due = {"expected_start_time": {"after_": now - timedelta(days=days), "before_": now - LATE}}
         for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(due)):
-            if run.state is None or (run.state.is_final() and not run.state.is_crashed()):
+            due_at = run.expected_start_time
+            if run.state is None or due_at is None or (run.state.is_final() and not run.state.is_crashed()):
                 continue
             if run.state.is_crashed():
                 found.append(_line(run, f"crashed ({run.state.message})", TRY_AGAIN))
