@@ -23,6 +23,8 @@ READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 25, 12, 3, 1500
 CELL_YEAR_NS = {"peng2023": 3_000, "rigorous": 9_000}
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 COMPILE_MS = 40_000
+# Requests for metadata, coordinates and listings: hardly more on a larger grid.
+INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 220, 40, 1000, 140
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
 # A month of a source on its own grid, value and valid days in float64. Dask reads ahead of what it writes: so much of a
 # whole graph, in percent, was held at a time.
@@ -154,7 +156,8 @@ def ingest_stage(
     ms = decoded * READ_MS_PER_MIB // MIB + written * (WRITE_MS_PER_MIB + LOAD_MS_PER_MIB) // MIB
     return _stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
-        sum(count for count, _ in read) + chunks, chunks,
+        sum(count for count, _ in read) + chunks + seal_tasks + INGEST_GETS + graphs * len(cube),
+        chunks + INGEST_PUTS + graphs,
         INGEST_BYTES + held, PROCESS_BYTES, ms, threads * workers,
     )  # fmt: skip
 
@@ -168,9 +171,9 @@ def compute_stage(
     loaded = sum(array.bytes for array in read) + made
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB + COMPILE_MS
     ms += cells * LAND_PERCENT // 100 * years * CELL_YEAR_NS[preset] // 1_000_000
-    gets = sum(array.chunks for array in read) + chunks
+    gets = sum(array.chunks for array in read) + chunks + seal_tasks + COMPUTE_GETS
     return _stage(
-        "compute", chunks, tasks + seal_tasks, graphs, loaded, made, gets, chunks,
+        "compute", chunks, tasks + seal_tasks, graphs, loaded, made, gets, chunks + COMPUTE_PUTS,
         PROCESS_BYTES + threads * block * BLOCK_PERCENT // 100, PROCESS_BYTES + fields, ms, threads * workers,
     )  # fmt: skip
 

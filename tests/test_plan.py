@@ -55,32 +55,33 @@ planned = cache(plan_size)
 
 
 @pytest.mark.timeout(600)
-def test_the_three_sizes_by_hand():
+def test_the_sizes_by_hand():
     cells = {0.25: 720 * 1440, 0.05: 3600 * 7200}
     blocks = {0.25: 4 * 8, 0.05: 20 * 40}
     for name, size in SIZES.items():
         stage = planned(name).stages[0]
-        # Five arrays of months (four roles and the days of soil moisture), two static, and the marks of the months.
-        assert stage.chunks == blocks[size.resolution] * (5 * size.years + 2) + size.years, name
-        month, years = cells[size.resolution] * 4, size.years
-        cube = month * (5 * 12 * years + 2) + 12 * years
+        # Arrays of months for each role and the days of soil moisture, two static, and the marks of the months.
+        arrays, years = len(size.steps) + 1, size.years
+        assert stage.chunks == blocks[size.resolution] * (arrays * years + 2) + years, name
+        month = cells[size.resolution] * 4
+        cube = month * (arrays * 12 * years + 2) + 12 * years
         assert stage.bytes_written == cube
-        days = round(365.25 * years) if size.period == "day" else 12 * years
-        source = month * (4 * days + 2)
+        steps = {"month": 12 * years, "day": 365.25 * years, "hour": 24 * 365.25 * years}
+        source = month * (sum(steps[step] for step, _ in size.steps.values()) + 2)
         assert stage.bytes_read - cube == pytest.approx(source, rel=0.02)  # chunks of 16 days span the ends of tiles
-        assert stage.bytes_read - cube >= source
-    coarse, fine, daily = (planned(name) for name in SIZES)
+        assert stage.bytes_read - cube >= 0.9999 * source  # 365.25 days are a mean
+    coarse, fine, daily, hourly = (planned(name) for name in SIZES)
     assert coarse.total("bytes_written") * 25 * 40 / 22 == pytest.approx(fine.total("bytes_written"), rel=0.2)
     assert fine.stages[1] == daily.stages[1]  # the products of one cube
     assert coarse.stages[0].graphs == 1
     assert daily.stages[0].graphs > daily.stages[0].tasks // 200_000  # no graph has more
     # A year of four roles takes 4 x 12 x 3600 x 7200 x 16 bytes, of which 85 % are held: 20 workers of 16 GiB hold 12.
     assert fine.stages[0].graphs == 4
-    for plan in (coarse, fine, daily):
-        assert plan.stages[0].worker_memory < 16 * GIB * 0.7
+    for plan, memory in ((coarse, 16), (fine, 16), (daily, 16), (hourly, 8)):
+        assert plan.stages[0].worker_memory < memory * GIB * 0.7
     # The days of a run of months are read inside its task.
     assert daily.total("tasks") == fine.total("tasks") > coarse.total("tasks")
-    assert daily.minutes > fine.minutes > coarse.minutes > 0
+    assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
 
 
 def test_a_plan_prints_as_json_without_a_value_that_is_none(capsys, small_world):

@@ -1,6 +1,6 @@
 """Sources to one monthly cube: flags, calendar, units, axes, regridding, checks. Nothing here writes."""
 
-from smcloud.cube.build import Cube, build, provisional_flags
+from smcloud.cube.build import Cube, build, outline, provisional_flags
 from smcloud.cube.calendar import Times, month_range
 from smcloud.cube.checks import add_counters, judge
 from smcloud.cube.file_spans import file_spans
@@ -18,6 +18,7 @@ __all__ = [
     "month_inputs",
     "month_range",
     "open_sources",
+    "outline",
     "provisional_flags",
     "resolve_months",
 ]

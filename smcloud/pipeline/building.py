@@ -12,7 +12,7 @@ from smcloud import store as stores
 from smcloud.catalog import Catalog, load_catalog
 from smcloud.cluster import settle
 from smcloud.config import RunConfig
-from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources
+from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources, outline
 from smcloud.errors import (
     IntegrityError,
     NothingPublishedError,
@@ -57,13 +57,13 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
     catalog = pinned(load_catalog(config.catalog), snapshots)
     sources = open_sources(config, catalog)
     months = month_range(*job.period)
-    cube = build(config, sources, months)
+    cube = outline(config, sources, months)
     records = stores.cube_records(store)
     change = refresh.choose(job.made_from, records)
-    copied = stores.take_over(cube.dataset, change.runs, store, path, change.previous) if change is not None else None
+    copied = stores.take_over(cube, change.runs, store, path, change.previous) if change is not None else None
     if copied is None:
         change, copied = None, {}
-        stores.prepare(cube.dataset, store, path)
+        stores.prepare(cube, store, path)
     tiles = slabs(config, sources, months, change.runs if change else None)
     try:
         counted = add_counters([_write_slab(config, sources, months, *tile, job, change, len(tiles)) for tile in tiles])
@@ -84,7 +84,7 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
         raise
     record = stores.record_object(job.made_from | {"counters": refresh.counters_record(counted)})
     try:
-        stores.seal(store, path, map(str, cube.dataset.variables), record, copied)
+        stores.seal(store, path, map(str, cube.variables), record, copied)
     except IntegrityError:
         stores.clear_tiles(store, path)
         raise

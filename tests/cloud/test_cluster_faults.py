@@ -124,7 +124,7 @@ def test_the_run_outlives_what_it_runs_on(run, products, what):
     require_right_products(store, products)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # the cloud, with what was started again in it, is that of all files
 def start_again(place, tmp_path_factory):
     """A function that ends the server of this cloud with these words, and starts it as it was; it lives on with us."""
     with ExitStack() as stack:

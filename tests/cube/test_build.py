@@ -11,10 +11,11 @@ import yaml
 
 from smcloud.catalog import load_catalog
 from smcloud.config import parse_config
-from smcloud.cube import build, judge, open_sources, resolve_months
+from smcloud.cube import build, judge, open_sources, outline, resolve_months
 from smcloud.cube.calendar import month_range
 from smcloud.cube.regrid import regrid
 from smcloud.errors import CalendarError, CatalogError, GridError, NoDataError, PeriodError, RangeError, UnitError
+from smcloud.store.write import align, template_of
 
 LAT = np.arange(-75.0, 90, 30)
 LON = np.arange(-165.0, 180, 30)
@@ -360,6 +361,17 @@ def test_a_year_alone_has_the_bits_of_the_whole(world, built):
     for name in ds.data_vars:
         part = ds[name].isel(time=slice(12, 24)) if "time" in ds[name].dims else ds[name]
         assert year[name].values.tobytes() == part.values.tobytes(), name
+
+
+@pytest.mark.parametrize("end", ["2000-06", "2002-12"])
+def test_the_outline_of_a_cube_is_laid_out_as_the_cube(world, end):
+    config = config_for(world, period={"start": "2000-01", "end": end})
+    sources = open_sources(config, load_catalog(config.catalog))
+    months = month_range("2000-01", end)
+    ours, whole = outline(config, sources, months), build(config, sources, months).dataset
+    assert template_of(align(ours)) == template_of(align(whole))
+    for name, variable in whole.variables.items():
+        assert (ours[name].chunks is None) == (variable.chunks is None), name
 
 
 def refuse(*args, **kwargs):

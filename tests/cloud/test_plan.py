@@ -1,0 +1,30 @@
+"""The requests of a plan against those that an object store has served."""
+
+import fsspec
+import pytest
+
+from smcloud import pipeline
+from smcloud import store as stores
+from smcloud.config import load_config
+
+
+@pytest.mark.parametrize("block", [180, 2])
+def test_a_run_asks_the_bucket_as_often_as_its_plan_says(gcs, small_world, tmp_path, monkeypatch, block):
+    for module in (stores, stores.layout, pipeline.planning):
+        monkeypatch.setattr(module, "CHUNK", block)
+    for module in (pipeline.computing, pipeline.planning):
+        monkeypatch.setattr(module, "TILES", {"time": -1, "year": -1, "lat": block, "lon": block})
+    store = gcs[1]
+    store.buckets["bucket"] = {}
+    path = small_world(
+        entry=lambda entry: entry["args"].update(urlpath="gs://bucket/world.zarr"), store="gs://bucket/store"
+    )
+    fsspec.filesystem("gs").put(f"{tmp_path}/world.zarr/", "bucket/world.zarr/", recursive=True)
+    config = load_config(path)
+    job = pipeline.check(config)
+    ingest, compute, *_ = pipeline.plan(config, job).stages
+    for stage in (ingest, compute):
+        store.requests.clear()
+        getattr(pipeline, stage.name)(config, job)
+        counts = [sum(request.startswith(method) for request in store.requests) for method in ("GET", "POST")]
+        assert [stage.get_requests, stage.put_requests] == pytest.approx(counts, rel=0.3), stage.name
