@@ -8,7 +8,6 @@ from prefect import flow
 
 from flows.pipeline import STAGES, on_cluster, timed
 from flows.trouble import LONGEST_HOURS, made_known
-from smcloud.config import load_config
 
 
 @flow(
@@ -26,7 +25,7 @@ def ingest(config: str) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     tasks: dict[str, int] = {}
     with made_known():
-        settings = load_config(config)
+        settings = STAGES["load_config"](config)
         with timed("check", seconds):
             job = STAGES["check"](settings)
         cube = STAGES["found_cube"](job)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import deployment
 from prefect.tasks import Task, exponential_backoff
 
 from flows.artifacts import leave_link, leave_text
 from flows.progress import watched
 from flows.trouble import LONGEST_HOURS, made_known
 from smcloud import pipeline, published
-from smcloud.cluster import is_lost, open_cluster
+from smcloud.at_work import is_lost
+from smcloud.cluster import open_cluster
 from smcloud.config import RunConfig, load_config
+from smcloud.reaching import network
 from smcloud.report import markdown
 
 log = logging.getLogger("smcloud")
@@ -29,8 +32,8 @@ async def _transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> b
     return isinstance(outcome, BaseException) and pipeline.is_transient(outcome)
 
 
-def _stage(name: str) -> Any:
-    """A stage as a task: tried again, with growing pauses, where the fault is of the passing kind."""
+def _stage(function: Callable[..., Any]) -> Any:
+    """``function`` as a task: tried again, with growing pauses, where the fault is of the passing kind."""
     return task(
         retries=3,
         retry_delay_seconds=exponential_backoff(backoff_factor=5),
@@ -38,11 +41,13 @@ def _stage(name: str) -> Any:
         retry_condition_fn=_transient,
         persist_result=False,
         cache_policy=NO_CACHE,
-    )(getattr(pipeline, name))
+    )(function)
 
 
 # Whatever asks the stores may meet a fault that passes.
-STAGES = {name: _stage(name) for name in (*pipeline.STAGES, "found_cube", "released", "require_shared_store")}
+OTHERS = ("found_cube", "released", "require_budget", "require_shared_store")
+STAGES = {name: _stage(getattr(pipeline, name)) for name in (*pipeline.STAGES, *OTHERS)}
+STAGES["load_config"] = _stage(network("the configuration")(load_config))
 
 
 @flow(
@@ -59,7 +64,7 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
     artifact that says what to do.
     """
     with made_known():
-        settings = load_config(config)
+        settings = STAGES["load_config"](config)
         seconds: dict[str, float] = {}
         with timed("check", seconds):
             job = STAGES["check"](settings)
@@ -89,8 +94,10 @@ def on_cluster(
     What the first attempt has sealed is not computed again. ``seconds`` and ``tasks`` of each stage are put down.
     Raises :class:`BudgetError` before there is a cluster.
     """
-    pipeline.require_budget(settings, job)
-    for attempt, patience in (("first", 0), ("last", settings.cluster.wait_seconds)):
+    STAGES["require_budget"](settings, job, products="compute" in stages)
+    wait = settings.cluster.wait_seconds
+    # Who started the run by hand hears at once that there is no gateway.
+    for attempt, patience in (("first", wait if deployment.id else 0), ("last", wait)):
         try:
             with open_cluster(settings.cluster, patience) as client:
                 link = None

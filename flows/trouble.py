@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
@@ -17,10 +17,13 @@ from flows.artifacts import leave_text
 from smcloud.errors import SmcloudError
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
 # No run of a schedule takes longer: it is stopped then, and clusters that are older have nobody who waits for them.
 LONGEST_HOURS = 12
+FLOWS = ("smcloud-run", "smcloud-ingest", "smcloud-housekeeping")
+PAGE = 200
 LATE = timedelta(hours=1)
 START = "start a worker, or end what holds its slot (prefect flow-run ls, prefect flow-run cancel ID)"
 TRY_AGAIN = "trigger the deployment again (prefect deployment run NAME): what is sealed is kept"
@@ -48,28 +51,37 @@ def made_known() -> Iterator[None]:
 
 
 def unfinished(days: float) -> list[str]:
-    """Runs of the last ``days`` that could not tell by themselves: how each stands and what to do, for people.
+    """Runs of our deployments that could not tell by themselves: how each stands and what to do, for people.
 
-    Those that have not started though they were due, those that crashed, and those that are said to be running though
-    no run takes so long: the last are marked as crashed, so that they hold no slot.
+    Those that have not started though they were due, those of the last ``days`` that crashed, and those that seem
+    to run though none takes so long: the last are marked as crashed, so that they hold no slot.
     """
     now = datetime.now(UTC)
     found = []
     with get_client(sync_client=True) as client:
-        due = {"expected_start_time": {"after_": now - timedelta(days=days), "before_": now - LATE}}
-        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(due)):
-            due_at = run.expected_start_time
-            if run.state is None or due_at is None or (run.state.is_final() and not run.state.is_crashed()):
-                continue
-            if run.state.is_crashed():
-                found.append(_line(run, f"crashed ({run.state.message})", TRY_AGAIN))
-            elif run.start_time is None:
-                found.append(_line(run, f"has waited for {_hours(now - due_at)}", START))
-            elif now - run.start_time > timedelta(hours=LONGEST_HOURS):
+        recent = {"after_": now - timedelta(days=days), "before_": now}
+        for run in _runs(client, {"state": {"type": {"any_": ["CRASHED"]}}, "expected_start_time": recent}):
+            found.append(_line(run, f"crashed ({run.state and run.state.message})", TRY_AGAIN))
+        open_ = {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}}
+        for run in _runs(client, open_ | {"expected_start_time": {"before_": now - LATE}}):
+            due = run.expected_start_time
+            if run.start_time is None and due is not None:
+                found.append(_line(run, f"has waited for {_hours(now - due)}", START))
+            elif run.start_time is not None and now - run.start_time > timedelta(hours=LONGEST_HOURS):
                 message = f"no sign of its end after {_hours(now - run.start_time)}"
                 client.set_flow_run_state(run.id, Crashed(message=message), force=True)
                 found.append(_line(run, f"is marked as crashed: {message}", TRY_AGAIN))
     return found
+
+
+def _runs(client: SyncPrefectClient, which: dict[str, Any]) -> list[FlowRun]:
+    """All runs of deployments of our flows that are ``which``; the server gives them page by page."""
+    ours = FlowFilter.model_validate({"name": {"any_": list(FLOWS)}})
+    filtered = FlowRunFilter.model_validate(which | {"deployment_id": {"is_null_": False}})
+    runs: list[FlowRun] = []
+    while page := client.read_flow_runs(flow_filter=ours, flow_run_filter=filtered, limit=PAGE, offset=len(runs)):
+        runs += page
+    return runs
 
 
 def _line(run: FlowRun, how: str, to_do: str) -> str:

@@ -47,7 +47,7 @@ def run(
 @app.command(epilog="Example: smcloud plan study.yaml --json")
 def plan(
     config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration of the run.")] = None,
-    sizes: Annotated[bool, typer.Option("--sizes", help="Three sizes of study instead, without any data.")] = False,
+    sizes: Annotated[bool, typer.Option("--sizes", help="Some sizes of study instead, without any data.")] = False,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -111,8 +111,9 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
     job = pipeline.check(settings)
     cube = pipeline.found_cube(job)
     if cube is None:
-        pipeline.require_budget(settings, job)
+        pipeline.require_budget(settings, job, products=False)
         with open_cluster(settings.cluster):
+            pipeline.require_shared_store(job)
             cube = pipeline.ingest(settings, job)
     show(cube, json_)
 
@@ -134,6 +135,7 @@ def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> No
         cube = pipeline.require_cube(job)
         pipeline.require_budget(settings, job)
         with open_cluster(settings.cluster):
+            pipeline.require_shared_store(job)
             products = pipeline.compute(settings, job)
         release = pipeline.publish(settings, job, cube, products)
         status = "published"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -17,10 +17,9 @@ from smcloud.same_versions import require_same_versions
 
 if TYPE_CHECKING:
     from dask_gateway import Gateway, GatewayCluster
-    from distributed import Client, Scheduler, Worker
+    from distributed import Client
 
 LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
-TO_DO = ("waiting", "no-worker", "queued", "processing")
 log = logging.getLogger("smcloud")
 
 
@@ -46,32 +45,6 @@ def open_cluster(config: Cluster, patience: float = 0.0) -> Iterator[Client]:
                 expected="workers that survive their tasks",
                 next="raise cluster.worker_memory, then run the same command again: what is sealed is kept",
             ) from err
-
-
-def settle(seconds: float = 60.0) -> None:
-    """Return when no worker of the current client runs a task any more, or after ``seconds``.
-
-    A computation ends for its caller at the first error, while other tasks, which nobody waits for, still write.
-    """
-    end = time.monotonic() + seconds
-    while any(on_each_worker(_running).values()) and time.monotonic() < end:
-        time.sleep(0.05)
-
-
-def _running(dask_worker: Worker) -> int:
-    return dask_worker.state.executing_count
-
-
-def count_tasks(client: Client) -> tuple[int, int]:
-    """Tasks that the scheduler of ``client`` has seen done, and those that are still to do."""
-    counts: tuple[int, int] = client.run_on_scheduler(_count)
-    return counts
-
-
-def _count(dask_scheduler: Scheduler) -> tuple[int, int]:
-    done = sum(prefix.state_counts["memory"] for prefix in dask_scheduler.task_prefixes.values())
-    left = sum(prefix.states[state] for prefix in dask_scheduler.task_prefixes.values() for state in TO_DO)
-    return done, left
 
 
 @contextmanager
@@ -107,14 +80,19 @@ def load_distributed() -> None:
 @contextmanager
 def _gateway(config: Cluster, patience: float) -> Iterator[Client]:
     cluster = _new_cluster(config, time.monotonic() + patience)
-    with _ended(cluster), cluster.get_client() as client:
+    with _ended(cluster), _client_of(cluster, config) as client:
+        _wait_for_workers(client, 1 if config.adaptive else config.workers or 1, config.wait_seconds)
+        require_same_versions(client)
+        yield client
+
+
+def _client_of(cluster: GatewayCluster, config: Cluster) -> Client:
+    with _reaching():
         if config.adaptive:
             cluster.adapt(minimum=1, maximum=config.workers or 1)
         else:
             cluster.scale(config.workers or 1)
-        _wait_for_workers(client, 1 if config.adaptive else config.workers or 1, config.wait_seconds)
-        require_same_versions(client)
-        yield client
+        return cluster.get_client()
 
 
 def gateway_server() -> Gateway:
@@ -153,52 +131,35 @@ def _ended(cluster: GatewayCluster) -> Iterator[None]:
 
 
 def end_leftovers(max_age: float) -> list[str]:
-    """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names."""
-    ended = []
+    """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names.
+
+    One that cannot be ended keeps no other one alive: the first such error is raised at the end.
+    """
+    ended, failed = [], []
     with _reaching(), gateway_server() as server:
         for report in server.list_clusters():
             if (datetime.now(report.start_time.tzinfo) - report.start_time).total_seconds() > max_age:
-                server.stop_cluster(report.name)
-                ended.append(report.name)
+                try:
+                    with _reaching():
+                        server.stop_cluster(report.name)
+                    ended.append(report.name)
+                    log.info("cluster %s is ended", report.name)
+                except UnreachableError as err:
+                    failed.append(err)
+    if failed:
+        raise failed[0]
     return ended
-
-
-def is_lost(error: BaseException | None) -> bool:
-    """True where ``error``, or its cause, says that scheduler, gateway or all workers went: a fresh cluster may do."""
-    from asyncio import CancelledError
-
-    from distributed.client import FutureCancelledError
-    from distributed.comm import CommClosedError
-    from distributed.scheduler import NoValidWorkerError, NoWorkerError
-
-    signs = (CommClosedError, FutureCancelledError, CancelledError, NoValidWorkerError, NoWorkerError)
-    while error is not None:
-        if isinstance(error, signs):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """What ``function(*arguments)`` returns on each worker of the current client, by address; empty without one."""
-    from distributed import default_client
-
-    try:
-        client = default_client()
-    except ValueError:  # no cluster
-        return {}
-    found: dict[str, Any] = client.run(function, *arguments)
-    return found
 
 
 @contextmanager
 def _reaching() -> Iterator[None]:
     """What the gateway's client raises, as one error of ours."""
+    from aiohttp import ClientError
     from dask_gateway import GatewayClusterError, GatewayServerError
 
     try:
         yield
-    except (OSError, ValueError, GatewayServerError, GatewayClusterError, TimeoutError) as err:
+    except (OSError, ValueError, ClientError, GatewayServerError, GatewayClusterError, TimeoutError) as err:
         raise UnreachableError(
             "the Dask Gateway does not answer as it should",
             where=os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"),

@@ -190,9 +190,17 @@ def _stage(
 FIXED = (Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=REPORT_SECONDS))
 
 
-def require_budget(plan: Plan, budget: Budget, worker_memory: int | None) -> None:
-    """Raise :class:`BudgetError` where ``plan`` exceeds ``budget``, or a worker's memory (None: not known)."""
+def require_budget(plan: Plan, budget: Budget, worker_memory: int | None, client_memory: int | None = None) -> None:
+    """Raise :class:`BudgetError` where ``plan`` exceeds ``budget``, or memory of a worker or here (None: not known)."""
     for stage in plan.stages:
+        if client_memory is not None and stage.client_memory > client_memory:
+            raise BudgetError(
+                f"the stage {stage.name} needs more memory than this process may take",
+                where="the process that runs smcloud",
+                found=size(stage.client_memory),
+                expected=f"at most {size(client_memory)}",
+                next="run it where there is more (the memory of a flow is a job variable of its work pool)",
+            )
         if worker_memory is not None and stage.worker_memory > worker_memory:
             raise BudgetError(
                 f"the stage {stage.name} needs more memory than a worker has",

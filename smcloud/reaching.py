@@ -22,8 +22,17 @@ fsspec.config.conf.setdefault("gcs", {}).setdefault("requests_timeout", 300)
 
 def is_network(error: BaseException) -> bool:
     """True where ``error`` comes from a connection or from the client of an object store, not from data."""
-    client = type(error).__module__.partition(".")[0] in CLIENTS and not isinstance(error, FileNotFoundError)
-    return client or isinstance(error, ConnectionError | TimeoutError)
+    if isinstance(error, FileNotFoundError):
+        return False
+    if isinstance(error, ConnectionError | TimeoutError) or _of_a_client(error):
+        return True
+    # s3fs and gcsfs make an OSError of many an answer: the first of its cause, the second with this word.
+    translated = _of_a_client(error.__cause__) or str(error).startswith("Forbidden")
+    return isinstance(error, OSError) and translated
+
+
+def _of_a_client(error: BaseException | None) -> bool:
+    return type(error).__module__.partition(".")[0] in CLIENTS
 
 
 @contextmanager
@@ -42,7 +51,7 @@ def network(where: str) -> Iterator[None]:
             where=where,
             found=_short(err),
             expected="stores that can be read and written",
-            next="run the same command again when the store answers: what is sealed is kept",
+            next="check the credentials where it refuses, then run the same command again: what is sealed is kept",
         ) from err
 
 

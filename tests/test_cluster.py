@@ -6,7 +6,8 @@ import time
 import dask
 import pytest
 
-from smcloud.cluster import _options, gateway_server, is_lost, on_each_worker, open_cluster, settle
+from smcloud.at_work import is_lost, on_each_worker, settle
+from smcloud.cluster import _options, gateway_server, open_cluster
 from smcloud.config import Cluster
 from smcloud.errors import SourceReadError, UnreachableError
 from smcloud.same_versions import require_same_versions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,8 +10,8 @@ from typing import Any
 
 from smcloud import published, refresh
 from smcloud import store as stores
+from smcloud.at_work import settle
 from smcloud.catalog import Catalog, load_catalog
-from smcloud.cluster import settle
 from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, add_counters, build, judge, month_range, open_sources, outline
 from smcloud.errors import (
@@ -28,6 +29,7 @@ from smcloud.reaching import network
 from smcloud.source_state import pinned
 from smcloud.store import Store
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 log = logging.getLogger("smcloud")
 
 
@@ -75,7 +77,8 @@ def _build(config: RunConfig, job: Job) -> dict[str, Any]:
             judge(role, counters, spec.valid_range, spec.units, sources[role].where, spec.coverage_change)
         _require_same_sources(config, catalog, job)
     except SmcloudError as err:
-        settle()
+        with suppress(Exception):  # a cluster that is lost cannot be asked
+            settle()
         # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it. What a
         # lost connection leaves of several tiles is whole tiles: the next run goes on from there.
         if len(tiles) == 1 or not isinstance(err, SourceReadError | UnreachableError):
@@ -107,7 +110,7 @@ def _write_slab(
     held = sources if whole else {role: source for role, source in sources.items() if source.steps is not None}
     piece = build(config, held, months[start:stop], earlier=start)
     writes = stores.region_writes(stores.align(piece.dataset.drop_encoding()), {"time": start}, store, path)
-    with _reading(sources), network(f"{store.url}, or a source"):
+    with _reading(sources, store), network(f"{store.url}, or a source"):
         _, counters = dask.compute(writes, piece.counters)
     counted = add_counters([counters])
     if tiles > 1:
@@ -137,12 +140,20 @@ def found_cube(job: Job) -> dict[str, Any] | None:
 
 
 @contextmanager
-def _reading(sources: Mapping[str, Source]) -> Iterator[None]:
-    """What sources, codecs and file systems raise while blocks are read, as one error of ours."""
+def _reading(sources: Mapping[str, Source], store: Store) -> Iterator[None]:
+    """What sources, codecs and file systems raise while blocks are read and written, as one error of ours."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as err:
         first = next(iter(str(err).splitlines()), "")
+        if isinstance(err, OSError) and (err.errno in NO_ROOM or str(err.filename or "").startswith(store.join())):
+            raise UnreachableError(
+                "the store cannot be written",
+                where=store.url,
+                found=f"{type(err).__name__}: {first}",
+                expected="room and permission to write",
+                next="make room or choose another store, then run the same command again",
+            ) from err
         raise SourceReadError(
             "a source cannot be read to its end",
             where=", ".join(sorted({source.where for source in sources.values()})),

@@ -11,11 +11,11 @@ import xarray as xr
 from smcloud import products as science
 from smcloud import store as stores
 from smcloud.config import RunConfig
-from smcloud.errors import IntegrityError
+from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.pipeline.job import PLACES, Job
 from smcloud.pipeline.tiles import region, tiles_of
 from smcloud.plan import Tile
-from smcloud.reaching import network
+from smcloud.reaching import is_network, network
 from smcloud.store import Store
 
 PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
@@ -30,6 +30,18 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     Returns url, run id and inventory hash of each product. Products already sealed are kept. Without drivers
     there is no drivers product, without an aridity index no ddww.
     """
+    try:
+        return _compute(config, job)
+    except (ValueError, RuntimeError) as err:  # what zarr and codecs raise of a chunk that is lost or damaged
+        if not is_network(err):
+            store = Store.open(job.store)
+            for path in (stores.product_path(name, job.run_id) for name in PRODUCTS):
+                if not stores.is_sealed(store, path):  # its tiles are not to be trusted: the next run writes them anew
+                    stores.clear_tiles(store, path)
+        raise
+
+
+def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     import dask
 
     store = Store.open(job.store)
@@ -43,6 +55,13 @@ def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     def write(datasets: Mapping[str, xr.Dataset]) -> None:
         written.update({name: [str(v) for v in ds.variables] for name, ds in datasets.items()})
         missing = {name: science.stored(ds) for name, ds in datasets.items() if not sealed(name)}
+        try:
+            write_missing(missing)
+        except ReleaseConflictError:
+            if not all(sealed(name) for name in missing):  # else another run of the same work was faster
+                raise
+
+    def write_missing(missing: dict[str, xr.Dataset]) -> None:
         tiles = tiles_of(list(missing.values()), config.cluster.graph_tasks)
         if len(tiles) > 1:
             for name, ds in missing.items():

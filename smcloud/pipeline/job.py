@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from smcloud import published, refresh
 from smcloud import store as stores
+from smcloud.at_work import on_each_worker
 from smcloud.catalog import load_catalog
-from smcloud.cluster import on_each_worker
 from smcloud.config import RunConfig
 from smcloud.cube import file_spans, month_range, open_sources, provisional_flags, resolve_months
 from smcloud.errors import SmcloudError, TooFewYearsError, UnreachableError
+from smcloud.reaching import is_network
 from smcloud.source_state import pinned
 from smcloud.store import Store
 
@@ -105,4 +106,4 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, SmcloudError):
         lasting = isinstance(error.__cause__, (FileNotFoundError, PermissionError, NotADirectoryError))
         return error.code == "unreachable" and not lasting
-    return isinstance(error, (ConnectionError, TimeoutError))
+    return is_network(error)

@@ -19,7 +19,7 @@ from smcloud.pipeline.building import found_cube
 from smcloud.pipeline.computing import TILES
 from smcloud.pipeline.counting import arrays, read_of, tasks_of, template
 from smcloud.pipeline.job import Job, released
-from smcloud.pipeline.tiles import held_bytes, machine, memory_of, slabs, tasks_of_year
+from smcloud.pipeline.tiles import held_bytes, machine, memory_here, memory_of, slabs, tasks_of_year
 from smcloud.plan import Array, Plan, Stage
 from smcloud.store import CHUNK, TIME_CHUNK, Store
 
@@ -37,8 +37,8 @@ class _Counts(NamedTuple):
     tables: int
 
 
-def plan(config: RunConfig, job: Job) -> Plan:
-    """What ``job`` would cost; opens metadata only. A cube that is sealed already costs nothing."""
+def plan(config: RunConfig, job: Job, products: bool = True) -> Plan:
+    """What ``job`` would cost, or its cube alone; opens metadata only. A cube that is sealed already costs nothing."""
     what = f"{job.period[0]} to {job.period[1]}, run {job.run_id}"
     workers, cores = machine(config.cluster)
     if released(job) is not None:
@@ -47,34 +47,37 @@ def plan(config: RunConfig, job: Job) -> Plan:
     sources = open_sources(config, load_catalog(config.catalog), opened)
     months = month_range(*job.period)
     if found_cube(job) is not None:
-        return planned(config, sources, opened, months, [], what, "the cube is there already")
+        return planned(config, sources, opened, months, [], what, "the cube is there already", products)
     change = refresh.choose(job.made_from, stores.cube_records(Store.open(job.store)))
     if change is None:
-        return planned(config, sources, opened, months, None, what)
-    return planned(config, sources, opened, months, change.runs, what, f"the rest is taken over from {change.previous}")
+        return planned(config, sources, opened, months, None, what, products=products)
+    note = f"the rest is taken over from {change.previous}"
+    return planned(config, sources, opened, months, change.runs, what, note, products)
 
 
-def require_budget(config: RunConfig, job: Job) -> None:
-    """Raises :class:`BudgetError` where the plan of ``job`` exceeds the budget or the memory of a worker.
+def require_budget(config: RunConfig, job: Job, products: bool = True) -> None:
+    """Raises :class:`BudgetError` where the plan of ``job``, or of its cube alone, exceeds budget or memory.
 
     Where the configuration limits neither, nothing is planned.
     """
     memory = memory_of(config.cluster)
     if config.cluster.worker_memory is not None or any(limit is not None for _, limit in config.budget):
-        plans.require_budget(plan(config, job), config.budget, memory)
+        plans.require_budget(plan(config, job, products), config.budget, memory, memory_here())
 
 
 def planned(
     config: RunConfig, sources: Mapping[str, Source], opened: Mapping[str, xr.Dataset], months: Times,
-    runs: Sequence[tuple[int, int]] | None = None, what: str = "", note: str = "",
+    runs: Sequence[tuple[int, int]] | None = None, what: str = "", note: str = "", products: bool = True,
 ) -> Plan:  # fmt: skip
-    """The plan of a cube of ``months`` (only its ``runs`` where these are given) and all its products."""
+    """The plan of a cube of ``months``, or of its ``runs`` where these are given, and if asked for of all products."""
     workers, cores = machine(config.cluster)
     piece = build(config, sources, months[:TIME_CHUNK]).dataset
     grid = {"time": len(months), "year": _years(months)} | {dim: piece.sizes[dim] for dim in ("lat", "lon")}
     ingest = Stage("ingest")
     if runs is None or runs:
         ingest = _ingest(config, sources, opened, months, runs, piece, grid, workers, cores)
+    if not products:
+        return Plan(what, (ingest,), workers, cores, note)
     compute = _compute(config, piece, months, grid, workers, cores)
     return Plan(what, (ingest, compute, *plans.FIXED), workers, cores, note)
 

@@ -9,6 +9,7 @@ import xarray as xr
 from pydantic import ByteSize, TypeAdapter
 
 from smcloud import store as stores
+from smcloud.cluster import load_distributed
 from smcloud.config import Cluster, RunConfig
 from smcloud.cube import Source, Times, build
 from smcloud.pipeline.counting import layers_of, tasks_of
@@ -55,10 +56,18 @@ def machine(cluster: Cluster) -> tuple[int, int]:
 
 
 def memory_of(cluster: Cluster) -> int | None:
-    """Bytes of a worker: as configured, or all of this machine; None where a gateway decides."""
+    """Bytes of a worker: as configured, or all that this process may take; None where a gateway decides."""
     if cluster.worker_memory is not None:
         return int(TypeAdapter(ByteSize).validate_python(cluster.worker_memory))
-    return None if cluster.kind == "gateway" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return None if cluster.kind == "gateway" else memory_here()
+
+
+def memory_here() -> int:
+    """Bytes that this process may take: those of the machine, or of the container that it runs in."""
+    load_distributed()
+    from distributed.system import MEMORY_LIMIT
+
+    return int(MEMORY_LIMIT)
 
 
 def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Times, at_most: int = 0) -> int:

@@ -6,6 +6,7 @@ A run that was killed goes on with the tiles that have no marker. Markers are no
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from smcloud.store.layout import Store, reaching
@@ -43,6 +44,6 @@ def mark_tile(store: Store, path: str, name: str, record: dict[str, Any]) -> Non
 def clear_tiles(store: Store, path: str) -> None:
     """Remove the markers: the prefix is sealed, or its chunks are not to be trusted."""
     root = store.join(path, MARKERS)
-    with reaching(store.url_of(path)):
+    with reaching(store.url_of(path)), suppress(FileNotFoundError):  # another run of the same work was faster
         if store.fs.exists(root):
             store.fs.rm(root, recursive=True)

@@ -13,7 +13,7 @@ from flows.trouble import LONGEST_HOURS, made_known, unfinished
 from smcloud.errors import UnreachableError
 
 
-@flow
+@flow(name="smcloud-run")
 def work(error=None, seconds=0):
     with made_known():
         for _ in range(int(20 * seconds)):  # where a test has a timeout itself, Prefect's waits for the end of a sleep
@@ -31,10 +31,11 @@ def hours_ago(hours):
     return datetime.now(UTC) - timedelta(hours=hours)
 
 
-def given(state, due):
+def given(state, due, flow=work):
     """A run that was due so many hours ago, as the server has it when ``state`` is its last word."""
     with get_client(sync_client=True) as client:
-        run = client.create_flow_run(work, state=Scheduled(scheduled_time=hours_ago(due)))
+        deployment = client.create_deployment(client.create_flow(flow), name="of the tests")
+        run = client.create_flow_run_from_deployment(deployment, state=Scheduled(scheduled_time=hours_ago(due)))
         if state is not None:
             client.set_flow_run_state(run.id, state, force=True)
         return run
@@ -73,13 +74,19 @@ def test_a_run_that_starts_late_says_so(hours, tells, monkeypatch):
         assert "5.0 hours late" in str(after.data) and "prefect work-pool ls" in str(after.data)
 
 
+@flow(name="somebody-elses")
+def other():
+    pass
+
+
 def found(days=8):
     return {line.split(",")[0].removeprefix("- "): line for line in unfinished(days)}
 
 
 def test_what_runs_could_not_tell_is_found():
     waits, crashed = given(None, due=3), given(Crashed(message="killed"), due=2)
-    quiet = [given(Completed(), due=2), given(Running(), due=3), given(None, due=0.1), given(None, due=24 * 9)]
+    quiet = [given(Completed(), due=2), given(Running(), due=3), given(None, due=0.1),
+             given(Crashed(), due=24 * 9), given(None, due=3, flow=other)]  # fmt: skip
     lines = found()
     assert not {run.name for run in quiet} & set(lines)
     assert "has waited for 3.0 hours" in lines[waits.name] and "start a worker" in lines[waits.name]
