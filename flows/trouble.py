@@ -43,7 +43,7 @@ def made_known() -> Iterator[None]:
         raise
     except (Exception, asyncio.CancelledError) as err:
         reason = "stopped" if isinstance(err, asyncio.CancelledError) else f"{type(err).__name__}: {err}"
-        limit = f"A run may take {LONGEST_HOURS} hours. " if reason == "stopped" else ""
+        limit = f"A run may take {LONGEST_HOURS} hours, housekeeping ten minutes. " if reason == "stopped" else ""
         leave_text(
             "smcloud-failure", f"## The run ended before its work was done\n\n`{reason}`\n\n{limit}Next: {TRY_AGAIN}."
         )

@@ -2,12 +2,13 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import dask
 import pytest
 
 from smcloud.at_work import is_lost, on_each_worker, settle
-from smcloud.cluster import _options, gateway_server, open_cluster
+from smcloud.cluster import _options, _reaching, gateway_server, open_cluster
 from smcloud.config import Cluster
 from smcloud.errors import SourceReadError, UnreachableError
 from smcloud.same_versions import require_same_versions
@@ -106,3 +107,11 @@ def test_each_worker_answers():
     release.set()
     with open_cluster(Cluster(workers=1)):
         assert list(on_each_worker(held).values()) == [True]
+
+
+def test_a_refusal_of_the_gateway_is_one_error_of_ours():
+    from aiohttp import ClientResponseError
+
+    with pytest.raises(UnreachableError, match="Dask Gateway") as caught, _reaching():
+        raise ClientResponseError(SimpleNamespace(real_url="http://gateway"), (), status=503, message="away")
+    assert "503" in caught.value.found and "DASK_GATEWAY__AUTH" in caught.value.next

@@ -17,7 +17,7 @@ from smcloud import cli, pipeline
 from smcloud import plan as plans
 from smcloud import store as stores
 from smcloud.config import Budget, load_config
-from smcloud.errors import BudgetError, ClimatologyError
+from smcloud.errors import BudgetError, ClimatologyError, TooFewYearsError
 from smcloud.pipeline.sizes import SIZES, plan_size
 from smcloud.plan import Array, Plan, Stage, block_tiles, require_budget, time_tiles, touched
 
@@ -169,6 +169,24 @@ def test_a_worker_too_small_for_a_block_is_told_before_the_run(small_world):
     config = load_config(small_world(cluster={"worker_memory": "100 MiB"}))
     with pytest.raises(BudgetError, match="memory"):
         pipeline.require_budget(config, pipeline.check(config))
+
+
+def test_a_cube_alone_is_planned_without_products_that_it_is_too_short_for(small_world):
+    period = {"start": "2000-01", "end": "2001-12"}
+    config = load_config(small_world(period=period, cluster={"worker_memory": "8 GiB"}))
+    job = pipeline.check(config)
+    pipeline.require_budget(config, job, products=False)
+    assert [stage.name for stage in pipeline.plan(config, job, products=False).stages] == ["ingest"]
+    with pytest.raises(TooFewYearsError):
+        pipeline.plan(config, job)
+
+
+def test_a_client_too_small_is_told_before_the_run():
+    plan = Plan("x", (Stage("compute", client_memory=9 * GIB),), 4, 2)
+    require_budget(plan, Budget(), None, 9 * GIB)
+    with pytest.raises(BudgetError, match="this process") as caught:
+        require_budget(plan, Budget(), None, 6 * GIB)
+    assert "9.0 GiB" in caught.value.found
 
 
 def cube_of(job):
