@@ -1,7 +1,8 @@
 """What a run costs, in integers: chunks, tasks, bytes, requests, memory and seconds; nothing is opened here.
 
-How much memory a block needs, and how long a byte of a source takes, was measured on one machine by
-``python -m tests.benchmarks.plan`` and stands here as constants. Seconds of the products are estimates, not calibrated.
+How much memory a block needs, and how long a byte of a source takes, stands here as constants that were fitted on one
+machine; ``python -m tests.benchmarks.plan`` tells how far they are off, as README does. Seconds of the products are
+estimates, not calibrated.
 """
 
 from __future__ import annotations

@@ -242,11 +242,7 @@ def test_products_interrupted_between_their_tiles_go_on_and_are_the_same_to_the_
     job = pipeline.check(config)
     pipeline.ingest(config, job)
     expected = opened(job, pipeline.compute(config, job))
-    monkeypatch.setattr(stores, "CHUNK", 2)
-    monkeypatch.setattr(stores.layout, "CHUNK", 2)
-    monkeypatch.setattr(pipeline.computing, "TILES", {"time": -1, "year": -1, "lat": 2, "lon": 2})
-    config = load_config(small_world(cluster={"graph_tasks": 1}, store=str(tmp_path / "tiles")))
-    job = pipeline.check(config)
+    config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
     pipeline.ingest(config, job)
     marked, real = [], stores.mark_tile
 
@@ -266,6 +262,39 @@ def test_products_interrupted_between_their_tiles_go_on_and_are_the_same_to_the_
     assert not set(first) & set(marked) and len(set(first) | set(marked)) == 18
     for name, ds in opened(job, products).items():
         xr.testing.assert_identical(ds, expected[name])
+
+
+def in_small_tiles(small_world, tmp_path, monkeypatch):
+    """A configuration and its job whose blocks have two cells by two and whose graphs one task."""
+    monkeypatch.setattr(stores, "CHUNK", 2)
+    monkeypatch.setattr(stores.layout, "CHUNK", 2)
+    monkeypatch.setattr(pipeline.computing, "TILES", {"time": -1, "year": -1, "lat": 2, "lon": 2})
+    config = load_config(small_world(cluster={"graph_tasks": 1}, store=str(tmp_path / "tiles")))
+    return config, pipeline.check(config)
+
+
+@pytest.mark.timeout(600)
+def test_a_tile_that_is_damaged_later_is_written_anew(small_world, tmp_path, monkeypatch):
+    config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
+    pipeline.ingest(config, job)
+    real = stores.mark_tile
+
+    def mark(*arguments):
+        real(*arguments)
+        if "trend" in arguments[1]:  # annual is whole by then
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stores, "mark_tile", mark)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.compute(config, job)
+    monkeypatch.setattr(stores, "mark_tile", real)
+    annual = tmp_path / "tiles" / stores.product_path("annual", job.run_id)
+    chunk = next(path for path in sorted((annual / "soil_moisture" / "c").rglob("*")) if path.is_file())
+    chunk.write_bytes(b"not zstd")
+    with pytest.raises((ValueError, RuntimeError)):
+        pipeline.compute(config, job)
+    assert not (annual / "lat" / ".tiles").exists()
+    assert set(pipeline.compute(config, job)) >= {"annual", "trend", "drivers"}
 
 
 def opened(job, products):
