@@ -34,7 +34,7 @@ def made_known() -> Iterator[None]:
     """Leave the artifact ``smcloud-late`` where this run starts late, ``smcloud-failure`` where it fails."""
     late = datetime.now(UTC) - flow_run.scheduled_start_time
     if late > LATE:
-        text = "prefect work-queue ls shows which runs hold its slot, prefect work-pool ls whether a worker polls"
+        text = "prefect flow-run ls shows which runs hold its slot, prefect work-pool ls whether a worker polls"
         leave_text("smcloud-late", f"## Started {_hours(late)} late\n\nIf that is not wanted: {text}.")
     try:
         yield
