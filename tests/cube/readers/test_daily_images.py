@@ -14,6 +14,7 @@ import xarray as xr
 
 from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError, VariableError
 from smcloud.pipeline.building import _reading
+from smcloud.store import Store
 
 CCI = "ESACCI-SOILMOISTURE-L3S-SSMV-"
 IMAGES = {
@@ -145,7 +146,7 @@ def test_only_the_first_file_is_opened_for_the_metadata(copies, opened, entry):
     ds = opened(entry(f"{folder}/*.nc", {"soil_moisture": SM}, reader="esa_cci"))
     np.testing.assert_array_equal(ds["time"], pd.date_range("2010-07-01", periods=3))
     assert ds["sm"][:2].notnull().any()
-    with pytest.raises(SourceReadError) as caught, _reading({}):
+    with pytest.raises(SourceReadError) as caught, _reading({}, Store.open(str(folder / "store"))):
         ds["sm"][2].compute()
     assert caught.value.exit_code == 4
 
