@@ -16,8 +16,8 @@ from smcloud.config import Budget
 from smcloud.errors import BudgetError
 
 MIB = 2**20
-# A process that has imported and compiled everything: of ingest also what lies between its blocks.
-PROCESS_BYTES, INGEST_BYTES = 450 * MIB, 900 * MIB
+# A process that has imported and compiled everything.
+PROCESS_BYTES = 450 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 25, 12, 3, 1500
 # Of one core: products of one land cell, by preset, per year of the record.
@@ -27,11 +27,9 @@ COMPILE_MS = 40_000
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 220, 40, 1000, 140
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
-# A month of a source on its own grid, value and valid days in float64. Dask reads ahead of what it writes: so much of a
-# whole graph, in percent, was held at a time.
-MONTH_BYTES, HELD_PERCENT = 16, 85
-# Of a worker's memory, what a graph of the cube may take: beyond that dask begins to write to disk.
-ROOM_PERCENT = 60
+# A month of a source, value and valid hours in float64; a thread that reduces, regrids and writes months holds so much
+# of them, in percent, and so many chunks of the source.
+MONTH_BYTES, HELD_PERCENT, HELD_CHUNKS = 16, 270, 2
 # Bytes alive at a time in a worker's thread, in percent of what its largest task takes in.
 BLOCK_PERCENT = 150
 
@@ -150,7 +148,7 @@ def ingest_stage(
     sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, held: int, threads: int,
     workers: int, seal_tasks: int,
 ) -> Stage:  # fmt: skip
-    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes that a worker holds."""
+    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes that one thread holds."""
     read = [(count, count * size) for count, size in sources]
     chunks, written = sum(array.chunks for array in cube), sum(array.bytes for array in cube)
     decoded = sum(size for _, size in read)
@@ -159,7 +157,7 @@ def ingest_stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
         sum(count for count, _ in read) + chunks + seal_tasks + INGEST_GETS + graphs * len(cube),
         chunks + INGEST_PUTS + graphs,
-        INGEST_BYTES + held, PROCESS_BYTES, ms, threads * workers,
+        PROCESS_BYTES + threads * held, PROCESS_BYTES, ms, threads * workers,
     )  # fmt: skip
 
 

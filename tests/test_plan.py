@@ -73,14 +73,14 @@ def test_the_sizes_by_hand():
     coarse, fine, daily, hourly = (planned(name) for name in SIZES)
     assert coarse.total("bytes_written") * 25 * 40 / 22 == pytest.approx(fine.total("bytes_written"), rel=0.2)
     assert fine.stages[1] == daily.stages[1]  # the products of one cube
-    assert coarse.stages[0].graphs == 1
-    assert daily.stages[0].graphs > daily.stages[0].tasks // 200_000  # no graph has more
-    # A year of four roles takes 4 x 12 x 3600 x 7200 x 16 bytes, of which 85 % are held: 20 workers of 16 GiB hold 12.
-    assert fine.stages[0].graphs == 4
-    for plan, memory in ((coarse, 16), (fine, 16), (daily, 16), (hourly, 8)):
-        assert plan.stages[0].worker_memory < memory * GIB * 0.7
-    # The days of a run of months are read inside its task.
-    assert daily.total("tasks") == fine.total("tasks") > coarse.total("tasks")
+    # A thread holds 2.7 times a run of 12 months of a block, 16 bytes for each cell and month, and two chunks.
+    for plan, block, chunk in ((coarse, 720 * 1440, 12), (fine, 900 * 900, 12), (daily, 900 * 900, 16)):
+        thread = block * 12 * 16 * 2.7 + 2 * block * chunk * 4
+        assert plan.stages[0].worker_memory == pytest.approx(450 * 2**20 + 2 * thread, rel=1e-6)
+        assert plan.stages[0].graphs == 1 and plan.stages[0].tasks < 200_000
+    # The days of a run of months are read inside its task; what dask fuses differs a little from process to process.
+    assert daily.total("tasks") == pytest.approx(fine.total("tasks"), rel=0.02)
+    assert fine.total("tasks") > 10 * coarse.total("tasks")
     assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
 
 

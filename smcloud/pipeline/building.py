@@ -23,6 +23,7 @@ from smcloud.errors import (
     SourceReadError,
     UnreachableError,
 )
+from smcloud.pipeline.by_time import compute_by_time
 from smcloud.pipeline.job import PLACES, Job
 from smcloud.pipeline.tiles import slabs
 from smcloud.reaching import network
@@ -100,8 +101,6 @@ def _write_slab(
     change: refresh.Change | None, tiles: int,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Write the months ``start`` to before ``stop`` and return their counters, from the marker where it is done."""
-    import dask
-
     store, path, name = Store.open(job.store), stores.cube_path(job.cube_id), f"{start:05d}-{stop:05d}"
     done = stores.tile_record(store, path, name)
     if done is not None:
@@ -111,7 +110,7 @@ def _write_slab(
     piece = build(config, held, months[start:stop], earlier=start)
     writes = stores.region_writes(stores.align(piece.dataset.drop_encoding()), {"time": start}, store, path)
     with _reading(sources, store), network(f"{store.url}, or a source"):
-        _, counters = dask.compute(writes, piece.counters)
+        counters = compute_by_time(writes, piece.counters)
     counted = add_counters([counters])
     if tiles > 1:
         stores.mark_tile(store, path, name, refresh.counters_record(counted))

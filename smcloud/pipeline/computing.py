@@ -105,7 +105,8 @@ def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
             more = finish[name](fields[name], config)
             stores.append(more, store, path[name])
             written[name] += [str(v) for v in more.variables if v not in written[name]]
-            fields[name] = opened(name).load()
+            # As it is stored: rounded, and with the attributes of both.
+            fields[name] = opened(name).assign(fields[name].data_vars).load()
     tables = {}
     ddww = science.ddww(fields["trend"], annual, config)
     if ddww is not None:

@@ -12,6 +12,8 @@ import xarray as xr
 from dask.base import unpack_collections
 
 from smcloud import store as stores
+from smcloud.cube import Cube
+from smcloud.pipeline.by_time import merged, optimised
 from smcloud.plan import Array
 
 
@@ -32,6 +34,11 @@ def tasks_of(*collections: Any) -> int:
     except _Counted:
         return found[0]
     return 0  # nothing lazy in them
+
+
+def tasks_by_time(cube: Cube) -> int:
+    """Tasks that :func:`~smcloud.pipeline.by_time.compute_by_time` would run for ``cube``, but for one a collection."""
+    return len(merged(optimised(stores.rehearse(cube.dataset), cube.counters))[0])
 
 
 def layers_of(*collections: Any) -> int:

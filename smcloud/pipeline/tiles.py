@@ -12,8 +12,8 @@ from smcloud import store as stores
 from smcloud.cluster import load_distributed
 from smcloud.config import Cluster, RunConfig
 from smcloud.cube import Source, Times, build
-from smcloud.pipeline.counting import layers_of, tasks_of
-from smcloud.plan import HELD_PERCENT, MONTH_BYTES, ROOM_PERCENT, Tile, block_tiles, time_tiles
+from smcloud.pipeline.counting import layers_of, tasks_by_time, tasks_of
+from smcloud.plan import Tile, block_tiles, time_tiles
 from smcloud.store import TIME_CHUNK
 
 
@@ -22,30 +22,19 @@ def slabs(
 ) -> list[tuple[int, int]]:
     """The parts of ``runs`` (positions of months; None: all) that are one graph each.
 
-    They are whole time chunks: as many as ``cluster.graph_tasks`` allow, and as the workers can hold. A time chunk is
-    never divided, for a source's chunk often holds the whole globe.
+    They are whole time chunks, as many as ``cluster.graph_tasks`` allow. A time chunk is never divided, for a source's
+    chunk often holds the whole globe.
     """
     runs = [(0, len(months))] if runs is None else runs
     chunks = [at // TIME_CHUNK for first, stop in runs for at in range(first, stop, TIME_CHUNK)]
     if len(chunks) == 1:
         return list(runs)
-    most = len(chunks)
-    memory = memory_of(config.cluster)
-    if memory is not None:
-        most = min(most, memory * ROOM_PERCENT // (100 * max(1, held_bytes(config, sources, TIME_CHUNK))))
     limit = config.cluster.graph_tasks
-    most = min(most, limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks)))
+    most = limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks))
     if most >= len(chunks):
         return list(runs)
     tiles = time_tiles(chunks, most)
     return [(first * TIME_CHUNK, min(stop * TIME_CHUNK, len(months))) for first, stop in tiles]
-
-
-def held_bytes(config: RunConfig, sources: Mapping[str, Source], months: int) -> int:
-    """What a worker holds at most while a graph of so many ``months`` is worked off."""
-    moving = (source.values for source in sources.values() if source.steps is not None)
-    graph = sum(values.sizes["lat"] * values.sizes["lon"] for values in moving) * months * MONTH_BYTES
-    return graph * HELD_PERCENT // (100 * machine(config.cluster)[0])
 
 
 def machine(cluster: Cluster) -> tuple[int, int]:
@@ -75,9 +64,8 @@ def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Time
     moving = {role: source for role, source in sources.items() if source.steps is not None}
     start = TIME_CHUNK if len(months) >= 2 * TIME_CHUNK else 0
     piece = build(config, moving, months[start : start + TIME_CHUNK])
-    parts = (stores.rehearse(piece.dataset), piece.counters)
-    rough = layers_of(parts)
-    return rough if rough <= at_most else tasks_of(parts)
+    rough = layers_of(stores.rehearse(piece.dataset), piece.counters)
+    return rough if rough <= at_most else tasks_by_time(piece)
 
 
 def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
