@@ -124,6 +124,26 @@ def test_the_run_outlives_what_it_runs_on(run, products, what):
     require_right_products(store, products)
 
 
+def test_a_bucket_that_fails_in_bursts_under_the_workers_changes_nothing(run, products):
+    """What passes is asked for again by the workers too, each by itself."""
+    config, store = run()
+    name = store.rpartition("/")[2]
+    faults = [
+        {"kind": "503", "method": "GET", "path": "world", "times": 5, "after": 10},
+        {"kind": "429", "method": "POST", "path": "upload", "times": 5, "after": 10},
+        {"kind": "reset", "method": "POST", "path": "upload", "times": 3, "after": 40},
+        {"kind": "truncated", "method": "GET", "path": f"{name}.*c%2F", "times": 5, "after": 10},
+    ]
+    url = f"{os.environ['STORAGE_EMULATOR_HOST']}/faults"
+    httpx.post(url, json=faults).raise_for_status()
+    try:
+        record = flow(config)
+    finally:
+        left = httpx.post(url, json=[]).json()
+    assert (record["status"], left) == ("published", 0)  # they did happen
+    require_right_products(store, products)
+
+
 @pytest.fixture(scope="session")  # the cloud, with what was started again in it, is that of all files
 def start_again(place, tmp_path_factory):
     """A function that ends the server of this cloud with these words, and starts it as it was; it lives on with us."""
