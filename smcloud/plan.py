@@ -1,8 +1,7 @@
 """What a run costs, in integers: chunks, tasks, bytes, requests, memory and seconds; nothing is opened here.
 
-How much memory a block needs, and how long a byte of a source takes, stands here as constants that were fitted on one
-machine; ``python -m tests.benchmarks.plan`` tells how far they are off, as README does. Seconds of the products are
-estimates, not calibrated.
+How much memory a block needs, and how long its work takes, stands here as constants that were fitted on one machine to
+runs of ``python -m tests.benchmarks.plan``, which tells how far they are off, as README does.
 """
 
 from __future__ import annotations
@@ -19,19 +18,21 @@ MIB = 2**20
 # A process that has imported and compiled everything.
 PROCESS_BYTES = 450 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
-READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 25, 12, 3, 1500
-# Of one core: products of one land cell, by preset, per year of the record.
-CELL_YEAR_NS = {"peng2023": 3_000, "rigorous": 9_000}
+READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
+# Of one core: products of one land cell, per pair of years, and per replicate of its bootstrap.
+CELL_YEAR_PAIR_NS, CELL_REPLICATE_US = 900, 39
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
-COMPILE_MS = 40_000
+# Until everything is compiled, whatever the number of cores.
+INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 220, 40, 1000, 140
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
 # A month of a source, value and valid hours in float64; a thread that reduces, regrids and writes months holds so much
 # of them, in percent, and so many chunks of the source.
 MONTH_BYTES, HELD_PERCENT, HELD_CHUNKS = 16, 270, 2
-# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in.
-BLOCK_PERCENT = 150
+# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and of the maps that the
+# client holds, for they go into the graphs of the tables.
+BLOCK_PERCENT, FIELDS_PERCENT = {"peng2023": 150, "rigorous": 360}, 310
 
 
 class Array(NamedTuple):
@@ -157,32 +158,34 @@ def ingest_stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
         sum(count for count, _ in read) + chunks + seal_tasks + INGEST_GETS + graphs * len(cube),
         chunks + INGEST_PUTS + graphs,
-        PROCESS_BYTES + threads * held, PROCESS_BYTES, ms, threads * workers,
+        PROCESS_BYTES + threads * held, PROCESS_BYTES, ms, threads * workers, INGEST_SECONDS,
     )  # fmt: skip
 
 
 def compute_stage(
     read: Sequence[Array], written: Sequence[Array], tasks: int, graphs: int, block: int, fields: int, cells: int,
-    years: int, preset: str, threads: int, workers: int, seal_tasks: int,
+    years: int, replicates: int, preset: str, threads: int, workers: int, seal_tasks: int,
 ) -> Stage:  # fmt: skip
     """Cube to sealed products: ``block`` bytes of the largest task, ``fields`` bytes that the client holds at once."""
     chunks, made = sum(array.chunks for array in written), sum(array.bytes for array in written)
     loaded = sum(array.bytes for array in read) + made
-    ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB + COMPILE_MS
-    ms += cells * LAND_PERCENT // 100 * years * CELL_YEAR_NS[preset] // 1_000_000
+    ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
+    cell_ns = years * years * CELL_YEAR_PAIR_NS + replicates * CELL_REPLICATE_US * 1000
+    ms += cells * LAND_PERCENT // 100 * cell_ns // 1_000_000
     gets = sum(array.chunks for array in read) + chunks + seal_tasks + COMPUTE_GETS
     return _stage(
         "compute", chunks, tasks + seal_tasks, graphs, loaded, made, gets, chunks + COMPUTE_PUTS,
-        PROCESS_BYTES + threads * block * BLOCK_PERCENT // 100, PROCESS_BYTES + fields, ms, threads * workers,
+        PROCESS_BYTES + threads * block * BLOCK_PERCENT[preset] // 100,
+        PROCESS_BYTES + fields * FIELDS_PERCENT // 100, ms, threads * workers, COMPUTE_SECONDS[preset],
     )  # fmt: skip
 
 
 def _stage(
     name: str, chunks: int, tasks: int, graphs: int, read: int, written: int, gets: int, puts: int, worker: int,
-    client: int, ms: int, cores: int,
+    client: int, ms: int, cores: int, compiling: int,
 ) -> Stage:  # fmt: skip
     ms += tasks * TASK_US // 1000
-    seconds = -(-ms // (1000 * cores))
+    seconds = compiling + -(-ms // (1000 * cores))
     return Stage(name, chunks, tasks, graphs, read, written, gets, puts, worker, client, ms, seconds)
 
 

@@ -51,8 +51,8 @@ def compute_stage(
     seal = sum(-(-array.chunks // BATCH) for array in written)
     cells = grid["lat"] * grid["lon"]
     return plans.compute_stage(
-        read, written, sum(counts), graphs, block, fields, cells, grid["year"], config.preset, threads, workers,
-        seal,
+        read, written, sum(counts), graphs, block, fields, cells, grid["year"], config.bootstrap.replicates,
+        config.preset, threads, workers, seal,
     )  # fmt: skip
 
 
