@@ -5,8 +5,8 @@ Left to itself dask takes all counters first, and so holds every month that was 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable
 from typing import Any
 
 import dask
@@ -16,17 +16,6 @@ from dask.core import get_dependencies
 from dask.highlevelgraph import HighLevelGraph
 
 
-@dataclass(frozen=True)
-class Earliest:
-    """Priorities of a graph's keys: minus the first time block that needs them; what no write needs is never late."""
-
-    blocks: Mapping[Hashable, int]
-
-    def __call__(self, key: Hashable) -> int:
-        """The priority of a key; dask takes the largest first."""
-        return -self.blocks.get(key, 0)
-
-
 def compute_by_time(writes: Any, counters: Any) -> Any:
     """Compute the lazy ``writes`` (time, ...) and all ``counters``, and return the computed counters.
 
@@ -34,7 +23,9 @@ def compute_by_time(writes: Any, counters: Any) -> Any:
     no such order: the result is the same, the memory it takes is not.
     """
     writes, counters = optimised(writes, counters)
-    with dask.annotate(priority=Earliest(time_blocks(writes))):
+    # What no write needs has the first priority. A scheduler can read this without anything of ours.
+    priority = defaultdict(int, {key: -block for key, block in time_blocks(writes).items()})
+    with dask.annotate(priority=priority.__getitem__):
         return dask.compute(writes, counters, optimize_graph=False)[1]
 
 
