@@ -20,7 +20,7 @@ PROCESS_BYTES = 450 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
 # Of one core: products of one land cell, per pair of years, and per replicate of its bootstrap.
-CELL_YEAR_PAIR_NS, CELL_REPLICATE_US = 900, 39
+CELL_YEAR_PAIR_NS, CELL_REPLICATE_US = 600, 39
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # Until everything is compiled, whatever the number of cores.
 INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
@@ -30,9 +30,9 @@ PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
 # A month of a source, value and valid hours in float64; a thread that reduces, regrids and writes months holds so much
 # of them, in percent, and so many chunks of the source.
 MONTH_BYTES, HELD_PERCENT, HELD_CHUNKS = 16, 270, 2
-# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and of the maps that the
-# client holds, for they go into the graphs of the tables.
-BLOCK_PERCENT, FIELDS_PERCENT = {"peng2023": 150, "rigorous": 360}, 310
+# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and in the client, of the
+# maps of one product.
+BLOCK_PERCENT, FIELDS_PERCENT = {"peng2023": 150, "rigorous": 360}, 250
 
 
 class Array(NamedTuple):

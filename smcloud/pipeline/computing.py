@@ -100,13 +100,11 @@ def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     finish = {"trend": science.trend_fields, "drivers": science.driver_fields}
     fields = {}
     for name in maps:
-        fields[name] = opened(name).load()
         if not sealed(name):
-            more = finish[name](fields[name], config)
+            more = finish[name](opened(name).load(), config)
             stores.append(more, store, path[name])
             written[name] += [str(v) for v in more.variables if v not in written[name]]
-            # As it is stored: rounded, and with the attributes of both.
-            fields[name] = opened(name).assign(fields[name].data_vars).load()
+        fields[name] = opened(name)  # lazy: workers read it, no graph carries it
     tables = {}
     ddww = science.ddww(fields["trend"], annual, config)
     if ddww is not None:
@@ -115,9 +113,9 @@ def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
         if (interval := science.ddww_interval(annual, config)) is not None:
             attributes |= science.interval_attributes(interval.compute())
         tables["ddww"] = ddww.assign_attrs(ddww.attrs | attributes)
-    tables["regional"] = science.table(
-        annual, fields["trend"], fields.get("drivers"), *science.regions(annual["lat"], annual["lon"]), config
-    )
+    everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
+    regions = science.regions(annual["lat"], annual["lon"], everywhere)
+    tables["regional"] = science.table(annual, fields["trend"], fields.get("drivers"), *regions, config)
     strata = science.strata(annual, fields["trend"], ddww, config)
     if strata is not None:
         tables["strata"] = science.table(annual, fields["trend"], fields.get("drivers"), *strata, config)

@@ -87,15 +87,13 @@ def _rehearsed(
     finish = {"trend": science.trend_fields, "drivers": science.driver_fields}
     fields, held, loading = {}, 0, 0
     for name, ds in staged_maps.items():
-        fields[name] = _zeros(ds)
         more = _zeros(finish[name](ds.chunk(), config))
         loading += tasks_of(template(ds, name, part, TILES))
-        fields[name] = fields[name].assign(more.data_vars)
-        loading += tasks_of(template(more, name, part, TILES))
+        fields[name] = template(_zeros(ds).assign(more.data_vars), name, part, TILES).assign_coords(ds.coords)
         own, added = arrays(ds, ds.data_vars, grid), arrays(more, more.data_vars, grid)
-        read += own + added  # loaded, and then what was appended
+        read += own
         written += own + added
-        held += sum(array.bytes for array in own + added)
+        held = max(held, sum(array.bytes for array in own + added))
     ddww = science.ddww(fields["trend"], annual, config)
     tables: dict[str, xr.Dataset] = {}
     alone: list[Any] = []  # computed each by itself
@@ -103,13 +101,14 @@ def _rehearsed(
         alone += [ddww, science.ddww_interval(annual, config)]
         tables["ddww"] = ddww = _zeros(ddww)
     drivers = fields.get("drivers")
-    tables["regional"] = science.table(
-        annual, fields["trend"], drivers, *science.regions(annual["lat"], annual["lon"]), config
-    )
+    everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
+    regions = science.regions(annual["lat"], annual["lon"], everywhere)
+    tables["regional"] = science.table(annual, fields["trend"], drivers, *regions, config)
     if (strata := science.strata(annual, fields["trend"], ddww, config)) is not None:
         tables["strata"] = science.table(annual, fields["trend"], drivers, *strata, config)
     alone.append([stores.rehearse(science.stored(ds)) for ds in tables.values()])
-    read += [array for work in alone for array in arrays(annual, read_of(work, annual, "annual"), grid)]
+    for name, ds in {"annual": annual, **fields}.items():
+        read += [array for work in alone for array in arrays(ds, read_of(work, ds, name), grid)]
     written += [array for ds in tables.values() for array in arrays(ds, ds.data_vars, grid)]
     counts = _Counts(annual_tasks, tasks_of(map_writes), loading + sum(map(tasks_of, alone)))
     return counts, read, written, block, held

@@ -73,11 +73,12 @@ def land(ds: xr.Dataset) -> xr.DataArray:
 
 
 def cell_areas(ds: xr.Dataset) -> xr.DataArray:
-    """Area (lat, lon) of every cell in km2, from ``lat_bnds`` and ``lon_bnds`` where ``ds`` holds them.
+    """Area (lat, lon) of every cell in km2, from ``lat_bnds`` and ``lon_bnds`` where ``ds`` holds them; lazy as ``ds``.
 
     Raises :class:`GridError` where edges are needed and cannot be told from the centres.
     """
-    return cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"))
+    chunks = next((dict(da.chunksizes) for da in ds.values() if da.chunks and {"lat", "lon"} <= set(da.dims)), None)
+    return cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"), chunks)
 
 
 def ordered_sum(da: xr.DataArray, dim: str) -> xr.DataArray:

@@ -40,11 +40,12 @@ class _Group(NamedTuple):
     mask: xr.DataArray
 
 
-def regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
+def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | None = None) -> Groups:
     """Globe, hemispheres, tropics and 10-degree bands; a cell belongs by the latitude of its centre.
 
     ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
-    the tropics lie within 23.4378 degrees. Every region is there, also one without a cell.
+    the tropics lie within 23.4378 degrees. Every region is there, also one without a cell. The mask is lazy with the
+    chunks of ``everywhere``, true (lat, lon), where that is given.
     """
     found = [
         _Group("globe", "Globe", "globe", lat <= 90),
@@ -57,8 +58,10 @@ def regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
         upper = lat <= north if north == 90 else lat < north
         name = f"{_degrees(south)}-{_degrees(north)}"
         found.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", (lat >= south) & upper))
-    everywhere = xr.ones_like(lon, dtype=bool)
-    return _gather((group._replace(mask=group.mask & everywhere) for group in found), "region")
+    if everywhere is None:
+        everywhere = xr.ones_like(lat, dtype=bool) & xr.ones_like(lon, dtype=bool)
+    by_latitude = _gather(found, "region")
+    return by_latitude._replace(mask=(by_latitude.mask & everywhere).transpose("region", "lat", "lon").rename("groups"))
 
 
 def strata(annual: xr.Dataset, trend: xr.Dataset, ddww: xr.Dataset | None, config: RunConfig) -> Groups | None:
@@ -123,7 +126,7 @@ def _legend(cover: xr.DataArray) -> list[tuple[int, str]]:
 
 def _gather(found: Iterable[_Group], dim: str) -> Groups:
     groups = list(found)
-    masks = [group.mask.drop_attrs().transpose("lat", "lon") for group in groups]
+    masks = [group.mask.drop_attrs().transpose("lat", ...) for group in groups]
     mask = xr.concat(masks, dim=dim).assign_coords({dim: [group.name for group in groups]})
     return Groups(mask.rename("groups"), [group.label for group in groups], [group.kind for group in groups])
 

@@ -159,7 +159,7 @@ def cell_areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:
         at = edges(ds[name].values.astype(float), None)
         at = np.clip(at, -90, 90) if name == "lat" else at
         bounds.append(xr.DataArray(np.stack([at[:-1], at[1:]], axis=1), dims=(name, "bnds")))
-    return np.asarray(cell_area(ds["lat"], ds["lon"], *bounds).values)
+    return np.asarray(cell_area(ds["lat"], ds["lon"], bounds[0], bounds[1]).values)
 
 
 def find(table: Sequence[Record], key: str) -> Record | None:

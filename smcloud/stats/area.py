@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,13 @@ def cell_area(
     lon: xr.DataArray,
     lat_bounds: xr.DataArray | None = None,
     lon_bounds: xr.DataArray | None = None,
+    chunks: Mapping[Hashable, tuple[int, ...]] | None = None,
 ) -> xr.DataArray:
     """Area of each cell of a latitude-longitude grid, in km2: R^2 dlon (sin lat2 - sin lat1), R = 6371.0072 km.
 
     ``lat`` and ``lon`` are one-dimensional centres in degrees, in either order; bounds have a second dimension of two
     edges. Without bounds the centres must be evenly spaced: edges lie half-way between them, latitudes clipped to +-90.
-    Returns float64 (lat, lon), without NaN.
+    Returns float64 (lat, lon), without NaN; lazy where ``chunks`` of the two dimensions are given.
 
     Raises :class:`GridError` for uneven or single centres without bounds, edges beyond the poles, cells without area.
     """
@@ -50,14 +51,12 @@ def cell_area(
             found=f"latitudes {south.min()} to {north.max()}, cells {width.min()} to {width.max()} degrees wide",
             expected="edges within -90 and 90, each cell with two different edges",
         )
-    area = EARTH_RADIUS_KM**2 * height[:, np.newaxis] * np.radians(width)[np.newaxis, :]
-    return xr.DataArray(
-        area,
-        dims=(*lat.dims, *lon.dims),
-        coords={lat.dims[0]: lat, lon.dims[0]: lon},
-        name="cell_area",
-        attrs={"standard_name": "cell_area", "units": "km2"},
-    )
+    rows = xr.DataArray(EARTH_RADIUS_KM**2 * height, dims=lat.dims)
+    columns = xr.DataArray(np.radians(width), dims=lon.dims)
+    if chunks is not None:
+        rows, columns = (da.chunk({dim: chunks[dim] for dim in da.dims}) for da in (rows, columns))
+    area = (rows * columns).assign_coords({lat.dims[0]: lat, lon.dims[0]: lon}).rename("cell_area")
+    return area.assign_attrs(standard_name="cell_area", units="km2")
 
 
 def _edges(centres: xr.DataArray, bounds: xr.DataArray | None) -> tuple[FloatArray, FloatArray]:

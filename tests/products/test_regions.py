@@ -1,3 +1,5 @@
+import cloudpickle
+import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -27,6 +29,17 @@ def test_regions_against_a_plain_loop() -> None:
     assert members["90S-80S"] == {-87.5, -82.5} and members["10S-0"] == {-7.5, -2.5}
     assert members["0-10N"] == {2.5, 7.5} and members["80N-90N"] == {82.5, 87.5}
     assert (mask == mask.isel(lon=0)).all()
+
+
+def test_lazy_regions_are_the_same_and_no_graph_carries_them() -> None:
+    lat, lon = axis(np.arange(-89.75, 90, 0.5), "lat"), axis(np.arange(-179.75, 180, 0.5), "lon")
+    everywhere = xr.ones_like(
+        xr.DataArray(dask.array.zeros((360, 720), chunks=180), {"lat": lat, "lon": lon}), dtype=bool
+    )
+    lazy = regions(lat, lon, everywhere).mask
+    assert lazy.chunks == ((22,), (180, 180), (180,) * 4)
+    xr.testing.assert_identical(lazy.compute(), regions(lat, lon).mask)
+    assert len(cloudpickle.dumps(dict(lazy.__dask_graph__()))) < lazy.nbytes / 10
 
 
 def test_bands_and_hemispheres_cover_every_latitude_once() -> None:

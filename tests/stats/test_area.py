@@ -1,3 +1,4 @@
+import cloudpickle
 import numpy as np
 import pytest
 import xarray as xr
@@ -26,6 +27,15 @@ def test_all_cells_add_up_to_the_globe(step: float) -> None:
     assert abs(float(area.sum()) - 510_065_625) < 0.5
     np.testing.assert_allclose(area.sum(), GLOBE, rtol=1e-13)
     np.testing.assert_allclose(cell_area(lat[::-1], lon).sortby("lat"), area, rtol=1e-12)
+
+
+def test_lazy_areas_are_the_same_and_no_graph_carries_them() -> None:
+    lat, lon = regular(0.5)
+    chunks = {"lat": (180, 180), "lon": (180, 180, 360)}
+    lazy = cell_area(lat, lon, chunks=chunks)
+    assert lazy.chunksizes == chunks
+    xr.testing.assert_identical(lazy.compute(), cell_area(lat, lon))
+    assert len(cloudpickle.dumps(dict(lazy.__dask_graph__()))) < lazy.nbytes / 10
 
 
 def test_nodes_on_the_poles_have_half_cells() -> None:
