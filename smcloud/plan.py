@@ -16,7 +16,7 @@ from smcloud.errors import BudgetError
 
 MIB = 2**20
 # A process that has imported and compiled everything.
-PROCESS_BYTES = 450 * MIB
+PROCESS_BYTES = 400 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
 # Of one core: products of one land cell, per pair of years, and per replicate of its bootstrap.

@@ -76,7 +76,7 @@ def test_the_sizes_by_hand():
     # A thread holds 2.7 times a run of 12 months of a block, 16 bytes for each cell and month, and two chunks.
     for plan, block, chunk in ((coarse, 720 * 1440, 12), (fine, 900 * 900, 12), (daily, 900 * 900, 16)):
         thread = block * 12 * 16 * 2.7 + 2 * block * chunk * 4
-        assert plan.stages[0].worker_memory == pytest.approx(450 * 2**20 + 2 * thread, rel=1e-6)
+        assert plan.stages[0].worker_memory == pytest.approx(400 * 2**20 + 2 * thread, rel=1e-6)
         assert plan.stages[0].graphs == 1 and plan.stages[0].tasks < 200_000
     # The days of a run of months are read inside its task; what dask fuses differs a little from process to process.
     assert daily.total("tasks") == pytest.approx(fine.total("tasks"), rel=0.02)
