@@ -19,6 +19,7 @@ from smcloud import store as stores
 from smcloud.config import load_config
 from smcloud.errors import CoverageError, IntegrityError, RangeError, SourceChangedError
 from smcloud.store import Store
+from smcloud.store.layout import TEMPORARY
 
 # A static role, soil moisture and one that changes are enough, and each costs its time.
 FEW = {"inputs": dict.fromkeys(("soil_moisture", "soil_temperature", "aridity_index"), "world")}
@@ -73,7 +74,9 @@ def place(job):
 
 
 def content(job):
-    return {str(f.relative_to(place(job))): f.read_bytes() for f in place(job).rglob("*") if f.is_file()}
+    """The objects of a cube; a process that is killed while it writes one leaves its temporary file beside it."""
+    files = (f for f in place(job).rglob("*") if f.is_file() and not f.name.startswith(TEMPORARY))
+    return {str(f.relative_to(place(job))): f.read_bytes() for f in files}
 
 
 def shared(job, previous):
