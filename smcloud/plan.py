@@ -27,9 +27,9 @@ INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 220, 40, 1000, 140
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
-# A month of a source, value and valid hours in float64; a thread that reduces, regrids and writes months holds so much
-# of them, in percent, and so many chunks of the source.
-MONTH_BYTES, HELD_PERCENT, HELD_CHUNKS = 16, 270, 2
+# A month of a source: value and valid hours, and what the uncertainty and the sensors of soil moisture add. A thread
+# that reduces, regrids and writes months holds so much of them, in percent, and so many chunks of the source.
+MONTH_BYTES, UNCERTAINTY_BYTES, SENSOR_BYTES, HELD_PERCENT, HELD_CHUNKS = 12, 28, 4, 360, 2
 # Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and in the client, of the
 # maps of one product.
 BLOCK_PERCENT, FIELDS_PERCENT = {"peng2023": 150, "rigorous": 360}, 250
@@ -146,10 +146,13 @@ def block_tiles(rows: int, columns: int, tasks_of_block: int, limit: int) -> lis
 
 
 def ingest_stage(
-    sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, held: int, threads: int,
-    workers: int, seal_tasks: int,
+    sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, held: int, kept: int,
+    threads: int, workers: int, seal_tasks: int,
 ) -> Stage:  # fmt: skip
-    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes that one thread holds."""
+    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes that one thread holds.
+
+    ``kept`` bytes stay in all workers together, from one year to the next.
+    """
     read = [(count, count * size) for count, size in sources]
     chunks, written = sum(array.chunks for array in cube), sum(array.bytes for array in cube)
     decoded = sum(size for _, size in read)
@@ -158,7 +161,7 @@ def ingest_stage(
         "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
         sum(count for count, _ in read) + chunks + seal_tasks + INGEST_GETS + graphs * len(cube),
         chunks + INGEST_PUTS + graphs,
-        PROCESS_BYTES + threads * held, PROCESS_BYTES, ms, threads * workers, INGEST_SECONDS,
+        PROCESS_BYTES + threads * held + kept // workers, PROCESS_BYTES, ms, threads * workers, INGEST_SECONDS,
     )  # fmt: skip
 
 

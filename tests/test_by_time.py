@@ -10,8 +10,10 @@ from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.cluster import open_cluster
 from smcloud.config import load_config
-from smcloud.cube import build, month_range, open_sources
-from smcloud.pipeline.by_time import merged, optimised, time_blocks
+from smcloud.cube import build, month_range, open_sources, reduction
+from smcloud.pipeline.by_time import merged, optimised, places
+
+BLOCKS = 2  # of a year of a source: see in_blocks
 
 
 def is_read(key):
@@ -19,39 +21,49 @@ def is_read(key):
     return isinstance(key, tuple) and key[0].startswith("months-") and key[0].count("-") == 1
 
 
-def by_year(ds):
-    return ds.chunk(time=12)
+def in_blocks(ds):
+    """A source whose chunks hold a year of half of the rows."""
+    return ds.chunk(time=12, lat=2)
 
 
 @pytest.fixture
 def lazy(small_world):
     """The lazy writes and counters of a world of 18 years."""
-    config = load_config(small_world(change=by_year))
+    config = load_config(small_world(change=in_blocks))
     months = month_range("2000-01", "2017-12")
     cube = build(config, open_sources(config, load_catalog(config.catalog)), months)
     return stores.rehearse(cube.dataset), cube.counters
 
 
-def test_every_task_of_a_write_has_the_block_that_it_is_first_needed_for(lazy):
+def test_every_task_of_a_write_has_the_place_of_the_first_block_that_needs_it(lazy):
     writes, counters = optimised(*lazy)
-    blocks = time_blocks(writes)
+    place = places(writes)
     graph, _ = merged(writes, counters)
     arrays = [array for array in writes if array.ndim == 3]
-    assert {index for array in arrays for index in range(array.numblocks[0])} == set(blocks.values()) == set(range(18))
+    assert set(place.values()) == set(range(19))  # what has no time, then 18 years
     for array in arrays:
         for index in np.ndindex(*array.numblocks):
-            assert blocks[(array.name, *index)] == index[0]
-    for key in blocks:  # nothing is later than what needs it
+            assert place[(array.name, *index)] == 1 + index[0]
+    for key in place:  # nothing is later than what needs it
         for needed in dask.core.get_dependencies(graph, key):
-            assert blocks[needed] <= blocks[key]
+            assert place[needed] <= place[key]
     reads = [key for key in graph if is_read(key)]
-    assert len(reads) == 4 * 18 and set(reads) <= set(blocks)
+    assert len(reads) == 4 * 18 * BLOCKS and set(reads) <= set(place)
+
+
+def test_every_block_is_read_once(small_world, monkeypatch):
+    reads = []
+    real = reduction._reduced
+    monkeypatch.setattr(reduction, "_reduced", lambda *arguments: (reads.append(1), real(*arguments))[1])
+    config = load_config(small_world(change=in_blocks))
+    assert pipeline.ingest(config, pipeline.check(config))["status"] == "built"
+    assert len(reads) == 4 * 18 * BLOCKS
 
 
 def test_of_a_years_reads_few_are_held_at_a_time(lazy):
     writes, counters = optimised(*lazy)
     graph, _ = merged(writes, counters)
-    blocks = time_blocks(writes)
+    place = places(writes)
     own = dask.order.order(graph)
 
     def held(order):
@@ -67,12 +79,12 @@ def test_of_a_years_reads_few_are_held_at_a_time(lazy):
                 alive -= not left[needed]
         return most
 
-    assert held(lambda key: (blocks.get(key, 0), own[key])) <= 8  # those of two years
+    assert held(lambda key: (place.get(key, 0), own[key])) <= 8  # those of two years
     assert held(own.get) > 3 * 8  # as dask would do it
 
 
 def test_a_cluster_holds_little_of_them(small_world):
-    config = load_config(small_world(change=by_year, cluster={"workers": 2}))
+    config = load_config(small_world(change=in_blocks, cluster={"workers": 2}))
     job = pipeline.check(config)
     held, most = {}, [0]
 

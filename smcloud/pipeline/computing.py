@@ -106,9 +106,9 @@ def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
             written[name] += [str(v) for v in more.variables if v not in written[name]]
         fields[name] = opened(name)  # lazy: workers read it, no graph carries it
     tables = {}
-    ddww = science.ddww(fields["trend"], annual, config)
-    if ddww is not None:
-        ddww = ddww.compute()
+    lazy = science.ddww(fields["trend"], annual, config)
+    if lazy is not None:
+        ddww = lazy.compute()
         attributes = science.ddww_attributes(ddww)
         if (interval := science.ddww_interval(annual, config)) is not None:
             attributes |= science.interval_attributes(interval.compute())
@@ -116,7 +116,7 @@ def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
     everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
     regions = science.regions(annual["lat"], annual["lon"], everywhere)
     tables["regional"] = science.table(annual, fields["trend"], fields.get("drivers"), *regions, config)
-    strata = science.strata(annual, fields["trend"], ddww, config)
+    strata = science.strata(annual, fields["trend"], lazy, config)
     if strata is not None:
         tables["strata"] = science.table(annual, fields["trend"], fields.get("drivers"), *strata, config)
     write(tables)

@@ -10,6 +10,7 @@ import xarray as xr
 from smcloud import plan as plans
 from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, build
+from smcloud.cube.checks import COMPARED
 from smcloud.pipeline.counting import arrays, tasks_by_time
 from smcloud.pipeline.tiles import slabs, tasks_of_year
 from smcloud.plan import Array, Stage
@@ -44,7 +45,8 @@ def ingest_stage(
         for array in cube
     ]
     seal = sum(-(-array.chunks // BATCH) for array in written)
-    return plans.ingest_stage(read, written, tasks, len(tiles), _held_bytes(sources, piece), threads, workers, seal)
+    held, kept = _held_bytes(sources, piece)
+    return plans.ingest_stage(read, written, tasks, len(tiles), held, kept, threads, workers, seal)
 
 
 def _ingest_tasks(
@@ -64,24 +66,30 @@ def _ingest_tasks(
     return tasks
 
 
-def _held_bytes(sources: Mapping[str, Source], piece: xr.Dataset) -> int:
-    """What a thread holds at most of a source while it brings a run of months into the cube.
+def _held_bytes(sources: Mapping[str, Source], piece: xr.Dataset) -> tuple[int, int]:
+    """What a thread holds at most of a source while it brings a run of months into the cube; what is kept of a year.
 
-    A run has the cells of a chunk, or where it is regridded all of them.
+    A run has the cells of a chunk, or where it is regridded all of them. Months that are compared with those of the
+    year before are kept until then: all their blocks, where a run is not already the whole grid.
     """
-    most = 0
+    most = kept = 0
     for role, source in sources.items():
         values = source.values
         if source.steps is None:
             continue
+        beside = [(source.uncertainty, plans.UNCERTAINTY_BYTES), (source.sensors, plans.SENSOR_BYTES)]
+        month = plans.MONTH_BYTES + sum(size for array, size in beside if array is not None)
+        arrays = [values, *(array for array, _ in beside if array is not None)]
         chunk = {dim: values.chunksizes[dim][0] if values.chunks else values.sizes[dim] for dim in values.dims}
-        cells = chunk["lat"] * chunk["lon"]
-        read = plans.HELD_CHUNKS * cells * chunk["time"] * values.dtype.itemsize
+        cells, whole = chunk["lat"] * chunk["lon"], values.sizes["lat"] * values.sizes["lon"]
+        read = plans.HELD_CHUNKS * cells * chunk["time"] * sum(array.dtype.itemsize for array in arrays)
+        if role in COMPARED and cells < whole:
+            kept += whole * TIME_CHUNK * np.dtype("f8").itemsize
         if set(piece[role].data.numblocks[1:]) == {1}:
-            cells = max(values.sizes["lat"] * values.sizes["lon"], piece.sizes["lat"] * piece.sizes["lon"])
-        run = cells * max(TIME_CHUNK, _months_of_chunk(source)) * plans.MONTH_BYTES
+            cells = max(whole, piece.sizes["lat"] * piece.sizes["lon"])
+        run = cells * max(TIME_CHUNK, _months_of_chunk(source)) * month
         most = max(most, read + run * plans.HELD_PERCENT // 100)
-    return most
+    return most, kept
 
 
 def _months_of_chunk(source: Source) -> int:

@@ -50,9 +50,10 @@ def compute_stage(
     )
     seal = sum(-(-array.chunks // BATCH) for array in written)
     cells = grid["lat"] * grid["lon"]
+    replicates = config.bootstrap.replicates if "aridity_index" in piece else 0
     return plans.compute_stage(
-        read, written, sum(counts), graphs, block, fields, cells, grid["year"], config.bootstrap.replicates,
-        config.preset, threads, workers, seal,
+        read, written, sum(counts), graphs, block, fields, cells, grid["year"], replicates, config.preset, threads,
+        workers, seal,
     )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def _rehearsed(
     alone: list[Any] = []  # computed each by itself
     if ddww is not None:
         alone += [ddww, science.ddww_interval(annual, config)]
-        tables["ddww"] = ddww = _zeros(ddww)
+        tables["ddww"] = _zeros(ddww)
     drivers = fields.get("drivers")
     everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
     regions = science.regions(annual["lat"], annual["lon"], everywhere)

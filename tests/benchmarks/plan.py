@@ -56,8 +56,8 @@ def write_world(world: World, folder: Path, workers: int = 2) -> Path:
     common = rng.normal(size=(world.years, *shape[1:])).astype("f4")
     for role, (units, _, _) in ROLES.items():
         array = group.create_array(
-            role, shape=shape, chunks=(12, *shape[1:]), dtype="f4", dimension_names=("time", "lat", "lon"),
-            attributes={"units": units}, fill_value=np.nan,
+            role, shape=shape, chunks=(12, min(360, len(lat)), min(360, len(lon))), dtype="f4",
+            dimension_names=("time", "lat", "lon"), attributes={"units": units}, fill_value=np.nan,
         )  # fmt: skip
         for year in range(world.years):
             values = rng.normal(scale=0.03, size=(12, *shape[1:])).astype("f4") + np.float32(0.02) * common[year]

@@ -18,17 +18,17 @@ def none_is_left(place):
     assert end_leftovers(0) == []
 
 
-def where():
-    import time
-
-    time.sleep(0.5)
-    return os.getpid()
-
-
 def test_an_adaptive_cluster_begins_with_a_worker_and_grows_with_its_work():
+    def where():  # here, as workers do not know this file
+        import os
+        import time
+
+        time.sleep(0.5)
+        return os.getpid()
+
     with open_cluster(Cluster(kind="gateway", adaptive=True, workers=2)) as client:
         assert len(client.scheduler_info()["workers"]) == 1
-        found = dask.compute([dask.delayed(where)(dask_key_name=f"task-{i}") for i in range(150)])
+        found = dask.compute([dask.delayed(where)(dask_key_name=f"task-{i}") for i in range(80)])
         assert len(set(*found)) == 2
 
 
