@@ -1,5 +1,7 @@
 import math
 
+import cloudpickle
+import dask.array
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,6 +9,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.errors import GridError
+from smcloud.products import ddww
 from smcloud.products.regions import regions, strata
 from smcloud.products.tables import table
 
@@ -172,3 +175,22 @@ def test_grids_that_differ_are_refused(world: dict[str, xr.Dataset], config: Run
     shifted = groups._replace(mask=groups.mask.assign_coords(lat=annual["lat"].values + 1e-7))
     with pytest.raises(GridError):
         table(annual, world["trend"], world["drivers"], *shifted, config)
+
+
+def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
+    shape = {"year": 22, "lat": 720, "lon": 1440}
+
+    def zeros(*dims: str) -> xr.DataArray:
+        return xr.DataArray(dask.array.zeros([shape[dim] for dim in dims], chunks=-1, dtype="f4"), dims=dims)
+
+    cells = {"lat": np.arange(-89.875, 90, 0.25), "lon": np.arange(-179.875, 180, 0.25)}
+    maps = dict.fromkeys(("aridity_index", "land_mask"), zeros("lat", "lon"))
+    annual = xr.Dataset({"soil_moisture": zeros("year", "lat", "lon")} | maps, cells | {"year": range(2000, 2022)})
+    trend = xr.Dataset(dict.fromkeys(("slope", "significant"), zeros("lat", "lon")), cells)
+    everywhere = xr.ones_like(annual["aridity_index"], dtype=bool)
+    by_region = regions(annual["lat"], annual["lon"], everywhere)
+    by_stratum = strata(annual, trend, ddww(trend, annual, config), config)
+    assert by_stratum is not None
+    for groups in (by_region, by_stratum):
+        made = table(annual, trend, None, *groups, config)
+        assert len(cloudpickle.dumps(dict(made.__dask_graph__()))) < 720 * 1440 / 4  # a quarter of a map of booleans
