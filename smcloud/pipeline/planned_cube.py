@@ -79,10 +79,10 @@ def _held_bytes(sources: Mapping[str, Source], piece: xr.Dataset) -> tuple[int, 
             continue
         beside = [(source.uncertainty, plans.UNCERTAINTY_BYTES), (source.sensors, plans.SENSOR_BYTES)]
         month = plans.MONTH_BYTES + sum(size for array, size in beside if array is not None)
-        arrays = [values, *(array for array, _ in beside if array is not None)]
+        together = [values, *(array for array, _ in beside if array is not None)]
         chunk = {dim: values.chunksizes[dim][0] if values.chunks else values.sizes[dim] for dim in values.dims}
         cells, whole = chunk["lat"] * chunk["lon"], values.sizes["lat"] * values.sizes["lon"]
-        read = plans.HELD_CHUNKS * cells * chunk["time"] * sum(array.dtype.itemsize for array in arrays)
+        read = plans.HELD_CHUNKS * cells * chunk["time"] * sum(array.dtype.itemsize for array in together)
         if role in COMPARED and cells < whole:
             kept += whole * TIME_CHUNK * np.dtype("f8").itemsize
         if set(piece[role].data.numblocks[1:]) == {1}:
