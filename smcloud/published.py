@@ -5,8 +5,11 @@ A run that has nothing to do must take a moment, so nothing here opens an array 
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,24 @@ from smcloud.config import RunConfig
 from smcloud.source_state import SourceParts, source_parts
 from smcloud.store import Store
 
-NUMERIC = ("numpy", "scipy", "numba", "xarray", "xskillscore")
+ROOT = Path(__file__).parents[1]
+# All that a value passes through on its way from a source into a cube, and from the cube into a product: modules, and
+# packages with all that lies below them. tests/test_published.py follows the imports and fails where one is missing.
+CUBE_CODE = (
+    "smcloud.catalog", "smcloud.compile", "smcloud.cube", "smcloud.pipeline.building", "smcloud.source_checks",
+    "smcloud.store.layout", "smcloud.store.refresh", "smcloud.store.write",
+)  # fmt: skip
+PRODUCT_CODE = (
+    "smcloud.compile", "smcloud.pipeline.computing", "smcloud.products", "smcloud.stats", "smcloud.store.layout",
+    "smcloud.store.read", "smcloud.store.write",
+)  # fmt: skip
+# Libraries that decode, convert or compute a value.
+CUBE_LIBRARIES = (
+    "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "numba", "numcodecs",
+    "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
+)  # fmt: skip
+PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find(config: RunConfig) -> dict[str, Any] | None:
@@ -41,25 +61,68 @@ def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceParts]:
 
 
 def fingerprint(config: RunConfig, parts: Mapping[str, SourceParts]) -> str:
-    """What the run and its cube are made from: configuration, states of the sources, code, numeric libraries."""
+    """What the run and its cube are made from: configuration, states of the sources, code, libraries."""
     states = {entry: held.state for entry, held in parts.items()}
-    code = [cube_code(), analysis_code(), versions()]
-    return stores.content_id(config.harmonisation(), config.analysis(), states, *code)
+    return stores.content_id(config.harmonisation(), config.analysis(), states, cube_code(), product_code())
 
 
 def cube_code() -> str:
-    """Digest of the code that makes the cube."""
-    return _digest("cube")
+    """Digest of the code that makes the cube, and of its libraries' versions."""
+    return stores.content_id(code_digest(CUBE_CODE), _versions(CUBE_LIBRARIES))
 
 
-def analysis_code() -> str:
-    """Digest of the code that makes the products."""
-    return _digest("stats", "products")
+def product_code() -> str:
+    """Digest of the code that makes the products, and of its libraries' versions."""
+    return stores.content_id(code_digest(PRODUCT_CODE), _versions(PRODUCT_LIBRARIES))
 
 
 def versions() -> dict[str, str]:
     """Versions of the libraries that a number may depend on."""
-    return {name: importlib.metadata.version(name) for name in NUMERIC}
+    return _versions({*CUBE_LIBRARIES, *PRODUCT_LIBRARIES})
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in sorted(names)}
+
+
+@cache
+def code_digest(modules: tuple[str, ...], root: Path = ROOT) -> str:
+    """sha256 of what ``modules``, and all modules of packages among them, do: their syntax trees, by name.
+
+    Comments, docstrings, layout and where the code lies do not count. ``root`` is the folder that holds the packages.
+    """
+    digest = hashlib.sha256()
+    for name, file in sorted(_files(modules, root)):
+        digest.update("\0".join([name, *_canonical(ast.parse(file.read_bytes()), [])]).encode())
+    return digest.hexdigest()
+
+
+def _files(modules: Iterable[str], root: Path) -> Iterator[tuple[str, Path]]:
+    for module in modules:
+        place = root.joinpath(*module.split("."))
+        files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+        yield from ((".".join(file.relative_to(root).with_suffix("").parts), file) for file in files)
+
+
+def _canonical(node: Any, out: list[str]) -> list[str]:
+    """``out`` with the tree as texts. ``ast.dump`` would do, but what it leaves out differs between Pythons."""
+    if isinstance(node, ast.AST):
+        out.append(type(node).__name__)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is None or value == []:
+                continue
+            if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+                value = value[1:]
+            out.append(name)
+            _canonical(value, out)
+    elif isinstance(node, list):
+        out.append(str(len(node)))
+        for each in node:
+            _canonical(each, out)
+    else:
+        out.append(repr(node))
+    return out
 
 
 def has_report(release: Mapping[str, Any], store_url: str) -> bool:
@@ -81,7 +144,3 @@ def summary(status: str, release: Mapping[str, Any], store_url: str, seconds: Ma
         "report": store.url_of(release["report"]),
         "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
     }
-
-
-def _digest(*packages: str) -> str:
-    return stores.code_digest([Path(__file__).parent / package for package in packages])

@@ -1,9 +1,12 @@
 """Work that is done is found from the states of its sources, without the array libraries."""
 
+import ast
 import json
+import shutil
 import subprocess
 import sys
 
+import pytest
 import yaml
 
 from smcloud import pipeline, published
@@ -49,3 +52,153 @@ def test_a_changed_source_is_other_work(small_world):
 
     assert published.find(load_config(small_world())) is not None
     assert published.find(load_config(small_world(change=warmer))) is None
+
+
+# What an import leads to beside the declared modules, and why a change there cannot change a value without changing an
+# id: prefixes of modules.
+EXEMPT_CODE = {
+    "smcloud": "names only",
+    "smcloud.at_work": "asks the cluster what it is doing",
+    "smcloud.catalog_file": "what an entry says is hashed as it is read",
+    "smcloud.catalog_rules": "refuses entries",
+    "smcloud.catalog_schema": "what an entry says is hashed as it is read",
+    "smcloud.cluster": "where the work is done, never what",
+    "smcloud.config": "hashed by its values",
+    "smcloud.errors": "ends a run",
+    "smcloud.pipeline": "names only",
+    "smcloud.pipeline.by_time": "the order of the work, never what",
+    "smcloud.pipeline.counting": "counts tasks",
+    "smcloud.pipeline.job": "ids themselves",
+    "smcloud.pipeline.tiles": "how the work is divided: tested not to change a bit",
+    "smcloud.plan": "what a run costs",
+    "smcloud.published": "ids themselves",
+    "smcloud.reaching": "errors of connections",
+    "smcloud.refresh": "which months are taken over follows from digests that are in the record, with its schema",
+    "smcloud.same_versions": "refuses workers",
+    "smcloud.source_state": "digests that are in the record of a cube themselves",
+    "smcloud.store": "names only",
+    "smcloud.store.objects": "whole objects, compared with their digests",
+    "smcloud.store.probe": "looks for an object",
+    "smcloud.store.release": "records of what is sealed",
+    "smcloud.store.seal": "checks and hashes what is written",
+    "smcloud.store.tiles": "markers of what is written",
+    "smcloud.store.verify": "compares hashes",
+    "smcloud.strict_yaml": "hashed by its values",
+}
+EXEMPT_LIBRARIES = {
+    "fsspec": "hands over bytes, which codecs with checksums and digests watch over",
+    "pydantic": "what it reads is hashed by its values",
+    "yaml": "what it reads is hashed by its values",
+}
+PACKAGES = {"cf_xarray": "cf-xarray", "intake_xarray": "intake-xarray"}
+
+
+def imported(module):
+    """Modules that the text of ``module`` imports, wherever it does so: ours, and the packages of others."""
+    place = published.ROOT.joinpath(*module.split("."))
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    ours, others = set(), set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if not name.startswith("smcloud"):
+                others.add(name.partition(".")[0])
+            elif is_module(name):
+                ours.add(name)
+    return ours, others - set(sys.stdlib_module_names)
+
+
+def is_module(name):
+    place = published.ROOT.joinpath(*name.split("."))
+    return (place / "__init__.py").is_file() or place.with_suffix(".py").is_file()
+
+
+def below(name, prefixes):
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+@pytest.mark.parametrize(
+    ("root", "code", "libraries"),
+    [
+        ("smcloud.pipeline.building", published.CUBE_CODE, published.CUBE_LIBRARIES),
+        ("smcloud.pipeline.computing", published.PRODUCT_CODE, published.PRODUCT_LIBRARIES),
+    ],
+)
+def test_every_module_behind_a_value_is_declared_or_exempt(root, code, libraries):
+    # What makes the cube is behind a product by the cube's id, and a product's code comes after the cube.
+    other_half = {*published.CUBE_CODE, *published.PRODUCT_CODE} - set(code)
+    seen, ahead, packages = set(), [root], set()
+    while ahead:
+        name = ahead.pop()
+        if name not in seen and not below(name, other_half):
+            seen.add(name)
+            ours, others = imported(name)
+            ahead += ours
+            if below(name, code):
+                packages |= {PACKAGES.get(other, other) for other in others}
+    assert {name for name in seen if not below(name, code) and not exempt(name)} == set()
+    assert packages - set(libraries) - set(EXEMPT_LIBRARIES) == set()
+
+
+def exempt(name):
+    """Packages that hold names only are exempt by themselves, not with what lies below them."""
+    whole = [prefix for prefix, reason in EXEMPT_CODE.items() if reason != "names only"]
+    return name in EXEMPT_CODE or below(name, whole)
+
+
+def test_what_is_declared_is_there():
+    for name in (*published.CUBE_CODE, *published.PRODUCT_CODE, *EXEMPT_CODE):
+        assert is_module(name), name
+
+
+@pytest.fixture
+def copied_code(tmp_path):
+    """A copy of the code, and what an edit of one of its files does to the two digests."""
+    shutil.copytree(published.ROOT / "smcloud", tmp_path / "smcloud", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def digests():
+        published.code_digest.cache_clear()
+        return tuple(published.code_digest(code, tmp_path) for code in (published.CUBE_CODE, published.PRODUCT_CODE))
+
+    before = digests()
+
+    def edit(file, old, new):
+        text = (tmp_path / file).read_text()
+        assert old in text
+        (tmp_path / file).write_text(text.replace(old, new, 1))
+        return tuple(one != other for one, other in zip(before, digests(), strict=True))
+
+    yield edit
+    published.code_digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changed"),
+    [
+        ("smcloud/cube/units.py", '"""Units of', '"""Physical units of', (False, False)),
+        ("smcloud/cube/units.py", "WATER_DENSITY =", "# of fresh water\nWATER_DENSITY  =", (False, False)),
+        ("smcloud/cube/units.py", "1000 kg m-3", "1025 kg m-3", (True, False)),
+        ("smcloud/cube/readers/daily_images.py", "FORM = ", "FORM = 'x' or ", (True, False)),
+        ("smcloud/catalog.py", '.dt.floor("D")', '.dt.floor("h")', (True, False)),
+        ("smcloud/source_checks.py", "cf_xarray.units.units", "pint.UnitRegistry()", (True, False)),
+        ("smcloud/stats/area.py", "BLOCK = 180", "BLOCK = 90", (False, True)),
+        ("smcloud/compile.py", "nogil=True", "nogil=True, fastmath=True", (True, True)),
+        ("smcloud/report/page.py", "def ", "def _", (False, False)),
+    ],
+)
+def test_an_id_follows_what_the_code_does(copied_code, file, old, new, changed):
+    assert copied_code(file, old, new) == changed
+
+
+def test_an_id_follows_the_versions_of_the_libraries(monkeypatch):
+    before = published.cube_code(), published.product_code()
+    installed = published.importlib.metadata.version
+    monkeypatch.setattr(
+        published.importlib.metadata, "version", lambda name: "0" if name == "pint" else installed(name)
+    )
+    assert published.cube_code() != before[0] and published.product_code() == before[1]

@@ -59,7 +59,7 @@ def check(config: RunConfig) -> Job:
     provisional = provisional_flags(sources, months)
     made_from = refresh.made_from(config, sources, parts, spans, months, provisional)
     cube_id = refresh.cube_id(made_from)
-    run_id = stores.content_id(config.analysis(), cube_id, published.analysis_code(), published.versions())
+    run_id = stores.content_id(config.analysis(), cube_id, published.product_code())
     return Job(store.url, cube_id, run_id, period, inputs, published.fingerprint(config, parts), made_from)
 
 

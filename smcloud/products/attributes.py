@@ -14,15 +14,26 @@ NO_DATA, TIE = 255, 254
 NOT_LAND, ENDS_NOT_COVERED = 7, 8
 
 STATUS = {
-    0: "ok", 1: "empty", 2: "too_short", 3: "constant", 4: "variance_not_corrected", 5: "dropped", 6: "collinear",
-    NOT_LAND: "not_land", ENDS_NOT_COVERED: "ends_not_covered",
+    0: "ok",
+    1: "empty",
+    2: "too_short",
+    3: "constant",
+    4: "variance_not_corrected",
+    5: "dropped",
+    6: "collinear",
+    NOT_LAND: "not_land",
+    ENDS_NOT_COVERED: "ends_not_covered",
 }
 SIGNIFICANT = {0: "not_significant", 1: "significant", NO_DATA: "no_data"}
 ZONES = {0: "none", 1: "dry", 2: "transition", 3: "wet"}
 CLASSES = {0: "not_significant", 1: "DD", 2: "DW", 3: "WD", 4: "WW", 5: "TD", 6: "TW", NO_DATA: "no_data"}
 CLASS_MEANING = {
-    "DD": "dry gets drier", "DW": "dry gets wetter", "WD": "wet gets drier", "WW": "wet gets wetter",
-    "TD": "transition gets drier", "TW": "transition gets wetter",
+    "DD": "dry gets drier",
+    "DW": "dry gets wetter",
+    "WD": "wet gets drier",
+    "WW": "wet gets wetter",
+    "TD": "transition gets drier",
+    "TW": "transition gets wetter",
 }
 
 
@@ -75,7 +86,9 @@ TREND: dict[str, dict[str, Any]] = {
     "hamed_rao_p_value": _about("two-sided p value of the Mann-Kendall test with the variance of Hamed and Rao"),
     "lag1_autocorrelation": _about("lag-1 autocorrelation of the residuals of ols_slope"),
     "climatology": _about(
-        "mean annual soil moisture", "m3 m-3", standard_name="volume_fraction_of_condensed_water_in_soil",
+        "mean annual soil moisture",
+        "m3 m-3",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
         cell_methods=STATISTICS,
     ),
     "n_years": _about("years with soil moisture", standard_name="number_of_observations"),
@@ -91,7 +104,8 @@ TREND: dict[str, dict[str, Any]] = {
     "stderr_growth": _about("standard error of slope_with_breaks over ols_stderr"),
     "slope_stderr_measurement": _about(
         "standard error of ols_slope from measurement: errors independent between months, within a month with a "
-        "correlation that decays from day to day", SLOPE,
+        "correlation that decays from day to day",
+        SLOPE,
     ),
     "slope_stderr_measurement_lower": _about(
         "standard error of ols_slope from measurement: errors independent between months and days", SLOPE
@@ -100,7 +114,8 @@ TREND: dict[str, dict[str, Any]] = {
         "standard error of ols_slope from measurement: errors independent between months, the same within one", SLOPE
     ),
     "slope_stderr_measurement_epoch": _about(
-        "standard error of ols_slope from measurement: errors the same within a sensor epoch", SLOPE,
+        "standard error of ols_slope from measurement: errors the same within a sensor epoch",
+        SLOPE,
         comment="An error that all years share moves no slope: where the sensors never change it is small.",
     ),
     "status": {"long_name": "why a cell has no value", "standard_name": "status_flag"} | flags(STATUS),
@@ -135,7 +150,8 @@ DDWW: dict[str, dict[str, Any]] = {
     "ddww_class": {
         "long_name": "class of the significant change: first letter the zone, second letter the change",
         "comment": "; ".join(f"{key}: {value}" for key, value in CLASS_MEANING.items()),
-    } | flags(CLASSES),
+    }
+    | flags(CLASSES),
     "area_km2": _about("area of the class", "km2", cell_methods="area: sum"),
     "share_of_all_land": _about("share of the class in all land, with or without a valid trend"),
     "share_of_land": _about("share of the class in the land with a valid trend and a zone"),
@@ -148,8 +164,10 @@ DDWW: dict[str, dict[str, Any]] = {
 
 TABLE: dict[str, dict[str, Any]] = {
     "soil_moisture": _about(
-        "area-weighted mean of annual soil moisture", "m3 m-3",
-        standard_name="volume_fraction_of_condensed_water_in_soil", cell_methods="time: mean area: mean",
+        "area-weighted mean of annual soil moisture",
+        "m3 m-3",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        cell_methods="time: mean area: mean",
     ),
     "slope": _about("trend of the area-weighted mean series (ordinary least squares)", SLOPE),
     "slope_lower": _about("lower limit of slope, effective sample size", SLOPE),
@@ -174,7 +192,12 @@ TABLE: dict[str, dict[str, Any]] = {
 }
 
 VARIABLES = {
-    "annual": ANNUAL, "trend": TREND, "drivers": DRIVERS, "ddww": DDWW, "regional": TABLE, "strata": TABLE,
+    "annual": ANNUAL,
+    "trend": TREND,
+    "drivers": DRIVERS,
+    "ddww": DDWW,
+    "regional": TABLE,
+    "strata": TABLE,
 }
 COORDINATES: dict[str, dict[str, Any]] = {
     "lat": {"standard_name": "latitude", "long_name": "cell centre latitude", "units": "degrees_north", "axis": "Y"},

@@ -1,4 +1,4 @@
-"""Where things lie in a run's store, how arrays are encoded, and the two content ids.
+"""Where things lie in a run's store, how arrays are encoded, and content ids.
 
 A store is a directory of a local disk or a prefix of a bucket that holds nothing but
 ``cube/``, ``products/``, ``reports/``, ``releases/`` and ``catalog.yaml``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,16 +237,3 @@ def content_id(*parts: Any) -> str:
     """First 16 hex digits of the sha256 of ``parts`` as canonical JSON; raises TypeError for what is not JSON."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def code_digest(package_dirs: Iterable[str | Path]) -> str:
-    """sha256 over names and bytes of the Python files of packages, wherever and in whichever order they lie."""
-    files = sorted(
-        (file.relative_to(Path(package).parent).as_posix(), file)
-        for package in package_dirs
-        for file in Path(package).rglob("*.py")
-    )
-    digest = hashlib.sha256()
-    for name, file in files:
-        digest.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()

@@ -12,7 +12,6 @@ import xarray as xr
 from smcloud.errors import ConfigurationError, NotAStoreError, UnreachableError
 from smcloud.store import (
     Store,
-    code_digest,
     content_id,
     cube_path,
     encoding,
@@ -154,25 +153,3 @@ def test_content_id_depends_on_content_only() -> None:
         content_id({"a": object()})
     with pytest.raises(ValueError):
         content_id(float("nan"))
-
-
-def test_code_digest_sees_names_and_text_not_places(tmp_path: Path) -> None:
-    for place in ("one", "two"):
-        for package in ("stats", "products"):
-            folder = tmp_path / place / package
-            folder.mkdir(parents=True)
-            (folder / "a.py").write_text(f"x = '{package}'\n")
-
-    def digest(place: str, *packages: str) -> str:
-        return code_digest([tmp_path / place / package for package in packages])
-
-    first = digest("one", "stats", "products")
-    assert first == digest("two", "products", "stats")
-    assert first != digest("one", "stats")
-    (tmp_path / "two" / "stats" / "__pycache__").mkdir()
-    (tmp_path / "two" / "stats" / "__pycache__" / "a.cpython-312.pyc").write_bytes(b"\0")
-    assert first == digest("two", "stats", "products")
-    (tmp_path / "two" / "stats" / "a.py").rename(tmp_path / "two" / "stats" / "b.py")
-    assert first != digest("two", "stats", "products")
-    (tmp_path / "one" / "stats" / "a.py").write_text("x = 1\n")
-    assert first != digest("one", "stats", "products")
