@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.artifacts import leave_text
-from flows.trouble import LONGEST_HOURS, made_known, unfinished
+from flows.hooks import LONGEST_HOURS, made_known, unfinished
 from smcloud.cluster import end_leftovers
 
 
@@ -22,7 +22,7 @@ from smcloud.cluster import end_leftovers
 def housekeeping(max_age_hours: float = LONGEST_HOURS, days: float = 8.0) -> dict[str, Any]:
     """Look after the runs of the last ``days``, and end this user's gateway clusters that are older than any run takes.
 
-    Returns the lines about runs (:func:`~flows.trouble.unfinished`) and the names of the clusters.
+    Returns the lines about runs (:func:`~flows.hooks.unfinished`) and the names of the clusters.
     """
     with made_known():
         runs = unfinished(days)

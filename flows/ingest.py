@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect import flow
 
+from flows.hooks import LONGEST_HOURS, made_known
 from flows.pipeline import STAGES, on_cluster, timed
-from flows.trouble import LONGEST_HOURS, made_known
 
 
 @flow(

@@ -15,13 +15,14 @@ from prefect.runtime import deployment
 from prefect.tasks import Task, exponential_backoff
 
 from flows.artifacts import leave_link, leave_text
+from flows.hooks import LONGEST_HOURS, made_known
 from flows.progress import watched
-from flows.trouble import LONGEST_HOURS, made_known
-from smcloud import pipeline, published
-from smcloud.at_work import is_lost
+from smcloud import pipeline
 from smcloud.cluster import open_cluster
+from smcloud.cluster.health import is_lost
 from smcloud.config import RunConfig, load_config
-from smcloud.reaching import network
+from smcloud.io_errors import network
+from smcloud.pipeline import identity
 from smcloud.report import markdown
 
 log = logging.getLogger("smcloud")
@@ -71,9 +72,9 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
         pipeline.require_years(settings, job)
         release = STAGES["released"](job)
         if release is not None:
-            if not published.has_report(release, job.store):
+            if not identity.has_report(release, job.store):
                 STAGES["report"](release, job.store, seconds, truth)
-            return published.summary("already published", release, job.store, seconds)
+            return identity.summary("already published", release, job.store, seconds)
         tasks: dict[str, int] = {}
         cube, products = on_cluster(settings, job, seconds, tasks, "ingest", "compute")
         with timed("publish", seconds):
@@ -83,7 +84,7 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
     tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in page["tables"].items()]
     leave_text("smcloud-tables", "\n\n".join(tables))
     more = {"tasks": tasks, "scorecard": page["scorecard"]}
-    return published.summary("published", release, job.store, seconds) | more
+    return identity.summary("published", release, job.store, seconds) | more
 
 
 def on_cluster(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flows.artifacts import leave_progress, move_progress
-from smcloud.at_work import count_tasks, is_lost
+from smcloud.cluster.health import count_tasks, is_lost
 
 if TYPE_CHECKING:
     from distributed import Client

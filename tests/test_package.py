@@ -18,7 +18,7 @@ def test_the_wheel_holds_catalogs_flows_and_data(tmp_path):
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     for needed in (
         "smcloud/py.typed",
-        "smcloud/presets/peng2023.yaml",
+        "smcloud/config/presets/peng2023.yaml",
         "smcloud/report/page.html.j2",
         "catalogs/public.yaml",
         "catalogs/sample.yaml",

@@ -5,7 +5,8 @@ and what shapes the products (:meth:`RunConfig.analysis`). Where it runs (cluste
 """
 
 from smcloud.config.load import dropped_drivers, load_config, parse_config
-from smcloud.config.parts import (
+from smcloud.config.run import PRESETS, RunConfig, load_preset
+from smcloud.config.sections import (
     LATEST,
     Annual,
     Bootstrap,
@@ -21,7 +22,6 @@ from smcloud.config.parts import (
     Years,
     Zones,
 )
-from smcloud.config.run import PRESETS, RunConfig, load_preset
 
 __all__ = [
     "LATEST",

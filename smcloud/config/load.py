@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from smcloud.config.run import RunConfig, load_preset
+from smcloud.config.strict_yaml import first_problem, read_yaml
 from smcloud.errors import ConfigurationError
-from smcloud.strict_yaml import first_problem, read_yaml
 
 
 def load_config(path: str | Path, **overrides: Any) -> RunConfig:

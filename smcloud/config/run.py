@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from smcloud.config.parts import (
+from smcloud.config.sections import (
     Annual,
     Bootstrap,
     Budget,
@@ -23,10 +23,10 @@ from smcloud.config.parts import (
     Years,
     Zones,
 )
+from smcloud.config.strict_yaml import Model, invalid_value, read_yaml
 from smcloud.errors import ConfigurationError
-from smcloud.strict_yaml import Model, read_yaml, refusal
 
-PRESETS = Path(__file__).parents[1] / "presets"
+PRESETS = Path(__file__).with_name("presets")
 ROLE_PATTERN = re.compile(r"[a-z_]+")
 INPUT_PATTERN = re.compile(r"[^:\s]+(:[^:\s]+)?")
 
@@ -58,11 +58,11 @@ class RunConfig(Model):
     def _roles(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         for role, reference in value.items():
             if not ROLE_PATTERN.fullmatch(role):
-                raise refusal("roles of a-z and _ only", role)
+                raise invalid_value("roles of a-z and _ only", role)
             if not INPUT_PATTERN.fullmatch(reference):
-                raise refusal("entry or entry:variable of the catalog", repr(reference), role)
+                raise invalid_value("entry or entry:variable of the catalog", repr(reference), role)
         if "soil_moisture" not in value:
-            raise refusal("the role soil_moisture", ", ".join(value) or "no role")
+            raise invalid_value("the role soil_moisture", ", ".join(value) or "no role")
         return value
 
     @field_validator("grid", mode="before")
@@ -70,7 +70,7 @@ class RunConfig(Model):
     def _grid_form(cls, value: object) -> object:
         if value == "native" or isinstance(value, Mapping | Grid):
             return value
-        raise refusal("native, or {resolution: degrees}", value)
+        raise invalid_value("native, or {resolution: degrees}", value)
 
     @field_validator("drivers")
     @classmethod
@@ -80,22 +80,24 @@ class RunConfig(Model):
             return value
         for name in value.names:
             if name not in inputs:
-                raise refusal(f"roles that inputs holds: {', '.join(inputs)}", name, "names")
+                raise invalid_value(f"roles that inputs holds: {', '.join(inputs)}", name, "names")
         if "soil_moisture" in value.names:
-            raise refusal("roles that drive soil moisture", "soil_moisture", "names")
+            raise invalid_value("roles that drive soil moisture", "soil_moisture", "names")
         for key, given in (("floors", value.floors), ("lags", value.lags)):
             for name in given:
                 if name not in value.names:
-                    raise refusal(f"one of drivers.names: {', '.join(value.names)}", name, key)
+                    raise invalid_value(f"one of drivers.names: {', '.join(value.names)}", name, key)
         if value.lags and not value.monthly:
-            raise refusal("drivers.monthly: true beside it, as lags are of months", dict(value.lags), "lags")
+            raise invalid_value("drivers.monthly: true beside it, as lags are of months", dict(value.lags), "lags")
         return value
 
     @model_validator(mode="after")
     def _enough_replicates(self) -> RunConfig:
         least = 2 / self.alpha
         if 0 < self.bootstrap.replicates < least:
-            raise refusal(f"0, or at least {least:g} (2/alpha)", self.bootstrap.replicates, "bootstrap.replicates")
+            raise invalid_value(
+                f"0, or at least {least:g} (2/alpha)", self.bootstrap.replicates, "bootstrap.replicates"
+            )
         return self
 
     def trend_of_preset(self, name: str) -> RunConfig:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from smcloud import chunking
+from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
-from smcloud.cube import axes, checks
+from smcloud.cube import axes, quality
+from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
-from smcloud.cube.description import UNCERTAINTY, described
-from smcloud.cube.measurement import SENSORS, ErrorBounds, SensorSets
-from smcloud.cube.monthly import Amounts
+from smcloud.cube.measurement import ErrorBounds, SensorSets
+from smcloud.cube.monthly import MonthlyMean
 from smcloud.cube.provisional import provisional_months
 from smcloud.cube.reduction import Reduction, reduce_months
 from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
@@ -22,7 +24,6 @@ from smcloud.cube.units import convert
 
 # A static cell, and a cell of a driver, needs half of its area under valid source cells.
 MIN_VALID_AREA = 0.5
-MONTHS = 12
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
     for role, source in sources.items():
         if source.steps is None:
             variables[role] = _static(source, lat, lon)
-            counters[role] = checks.count(source.values, source.spec.valid_range)
+            counters[role] = quality.count(source.values, source.spec.valid_range)
             continue
         made, counted = _months(source, source.steps, months, config)
-        counters[role] = counted | checks.count_months(role, made[role])
-        if role in checks.COMPARED and earlier:
-            seen = np.concatenate([months[0] - np.arange(min(earlier, checks.MONTHS), 0, -1), months])
+        counters[role] = counted | quality.count_months(role, made[role])
+        if role in quality.COMPARED and earlier:
+            seen = np.concatenate([months[0] - np.arange(min(earlier, quality.MONTHS), 0, -1), months])
             longer, _ = _months(source, source.steps, seen, config)
-            compared = checks.count_months(role, longer[role])
+            compared = quality.count_months(role, longer[role])
             counters[role] |= {key: da.sel(time=da["time"] >= months[0]) for key, da in compared.items()}
         for name, da in made.items():
             bits = da.dtype.kind == "i"
@@ -70,16 +71,18 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
     return Cube(described(ds, months, provisional_flags(sources, months)), counters)
 
 
-def outline(config: RunConfig, sources: Mapping[str, Source], months: Times) -> xr.Dataset:
+def make_template(config: RunConfig, sources: Mapping[str, Source], months: Times) -> xr.Dataset:
     """The dataset of :func:`build` with lazy zeros in place of its values: of a long record only a year is built."""
     import dask.array
 
-    piece = build(config, sources, months[:MONTHS]).dataset.drop_vars(["time", "time_bnds", "provisional"])
+    piece = build(config, sources, months[: chunking.TIME_CHUNK]).dataset.drop_vars(
+        ["time", "time_bnds", "provisional"]
+    )
     variables: dict[Hashable, xr.Variable] = {}
     for name, variable in piece.data_vars.variables.items():
         if "time" in variable.dims:
             shape = (len(months), *variable.shape[1:])
-            zeros = dask.array.zeros(shape, dtype=variable.dtype, chunks=(MONTHS, *variable.shape[1:]))
+            zeros = dask.array.zeros(shape, dtype=variable.dtype, chunks=(chunking.TIME_CHUNK, *variable.shape[1:]))
             variable = xr.Variable(variable.dims, zeros, variable.attrs)
         variables[name] = variable
     return described(xr.Dataset(variables, piece.coords), months, provisional_flags(sources, months))
@@ -102,18 +105,22 @@ def _months(
     spec = source.spec
     total = spec.aggregate == "sum"
     arrays = [source.values]
-    wanted: list[Reduction] = [Amounts(total), checks.Counts(spec.valid_range)]
+    wanted: list[Reduction] = [MonthlyMean(total), quality.ValueCounts(spec.valid_range)]
     companions = source.role == "soil_moisture"
     if companions and source.uncertainty is not None:
         width = spec.valid_range[1] - spec.valid_range[0]
         at = len(arrays)
         arrays.append(source.uncertainty)
-        wanted += [Amounts(array=at), ErrorBounds(config.monthly.error_tau_days, at), checks.Counts((0.0, width), at)]
+        wanted += [
+            MonthlyMean(array=at),
+            ErrorBounds(config.monthly.error_tau_days, at),
+            quality.ValueCounts((0.0, width), at),
+        ]
     if companions and source.sensors is not None:
         wanted.append(SensorSets(len(arrays)))
         arrays.append(source.sensors)
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
-    counters = checks.by_name(numbers)
+    counters = quality.by_name(numbers)
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
     if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = hours >= 24.0 * config.monthly.min_days
@@ -130,7 +137,7 @@ def _months(
     if companions and source.uncertainty is not None:
         (mean, _), bounds, (errors,), *others = others
         variables |= {name: converted(sigma) for name, sigma in zip(UNCERTAINTY, (mean, *bounds), strict=True)}
-        counters |= checks.by_name(errors, "uncertainty_")
+        counters |= quality.by_name(errors, "uncertainty_")
     if companions and source.sensors is not None:
         variables["soil_moisture_sensors"] = others[0][0].where(enough, 0)
     return variables, counters

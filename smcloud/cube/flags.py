@@ -31,7 +31,7 @@ def where_usable(da: xr.DataArray, flag: xr.DataArray, drop_barren: bool = False
 
 
 def _where_usable(values: npt.NDArray[Any], flag: npt.NDArray[Any], unusable: np.uint8) -> npt.NDArray[Any]:
-    from smcloud.cube._month_kernels import keep_usable  # imports numba
+    from smcloud.cube.month_kernels import keep_usable  # imports numba
 
     bits = np.where(np.isnan(flag), FILL, flag).astype(np.uint8) if flag.dtype.kind == "f" else flag.astype(np.uint8)
     out = np.empty_like(values)

@@ -13,13 +13,8 @@ import numpy as np
 import xarray as xr
 
 from smcloud.cube.calendar import Steps, Times
-from smcloud.cube.reduction import Block, Maps, Piece, reduce_months
+from smcloud.cube.reduction import Block, ChunkMonth, Maps, reduce_months
 
-# Bits of ESA CCI's sensor mask, from 2^0 on.
-SENSORS = (
-    "SMMR", "SSMI", "TMI", "AMSRE", "WindSat", "AMSR2", "SMOS", "AMIWS", "ASCATA", "ASCATB", "SMAP", "MODEL", "GPM",
-    "FY3B", "FY3D", "ASCATC", "FY3C",
-)  # fmt: skip
 # A sensor belongs to a month's set where it is in at least one of so many of the month's valid days.
 ONE_DAY_IN = 5
 
@@ -54,7 +49,7 @@ class SensorSets:
         """Known days, and of each month the days of each sensor."""
         return np.zeros((months, *shape), np.int64), [{} for _ in range(months)]
 
-    def add(self, state: tuple[Block, list[dict[int, Block]]], steps: Block, piece: Piece) -> None:
+    def add(self, state: tuple[Block, list[dict[int, Block]]], steps: Block, piece: ChunkMonth) -> None:
         """Count the days of the month."""
         held, known, days = steps[piece.own], state[0][piece.month, ...], state[1][piece.month]
         known += np.count_nonzero(held, axis=0)
@@ -93,7 +88,7 @@ class ErrorBounds:
         """Days, squares, products of pairs and what is left of the days before; and each month's last day."""
         return np.zeros((4, months, *shape)), [None] * months
 
-    def add(self, state: tuple[Block, list[float | None]], steps: Block, piece: Piece) -> None:
+    def add(self, state: tuple[Block, list[float | None]], steps: Block, piece: ChunkMonth) -> None:
         """Take the days of the month in their order."""
         sums, last = state
         n, squares, pairs, before = (part[piece.month, ...] for part in sums)

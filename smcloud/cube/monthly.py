@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 
 from smcloud.cube.calendar import Steps, Times
-from smcloud.cube.reduction import Block, Maps, Piece, reduce_months
+from smcloud.cube.reduction import Block, ChunkMonth, Maps, reduce_months
 
 
 @dataclass(frozen=True)
-class Amounts:
+class MonthlyMean:
     """The mean of each month (float64), or the ``total``, and the valid hours behind it (float32, whole numbers).
 
     NaN and infinite steps do not count; a month without a valid step has value NaN and 0 hours. A total spreads each
@@ -31,9 +31,9 @@ class Amounts:
         """Sums and hours of nothing."""
         return np.zeros((months, *shape)), np.zeros((months, *shape), np.float32)
 
-    def add(self, state: tuple[Block, Block], steps: Block, piece: Piece) -> None:
+    def add(self, state: tuple[Block, Block], steps: Block, piece: ChunkMonth) -> None:
         """Add the steps that overlap the month."""
-        from smcloud.cube._month_kernels import add_steps  # imports numba
+        from smcloud.cube.month_kernels import add_steps  # imports numba
 
         sums, hours = (part[piece.month, ...].reshape(-1) for part in state)
         held = steps[piece.steps].reshape(len(piece.hours), math.prod(steps.shape[1:]))
@@ -53,7 +53,7 @@ class Amounts:
 def monthly(da: xr.DataArray, steps: Steps, months: Times, total: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
     """Mean (or ``total``) of ``da`` (time, ...) over each of ``months``, and the valid hours behind it; lazy.
 
-    Two arrays (time: len(months), ...), as :class:`Amounts` says.
+    Two arrays (time: len(months), ...), as :class:`MonthlyMean` says.
     """
-    ((value, hours),) = reduce_months([da], steps, months, [Amounts(total)])
+    ((value, hours),) = reduce_months([da], steps, months, [MonthlyMean(total)])
     return value, hours

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from smcloud.catalog_schema import ValidEnd
+from smcloud.catalog.schema import FINAL, PROVISIONAL, ValidEnd
 from smcloud.cube.calendar import Steps, Times
 from smcloud.errors import CatalogError, VariableError
 
 TIME = ("time", "valid_time")
-FINAL, PROVISIONAL = 1, 5  # codes of ``expver`` in the files of the Climate Data Store
 
 
 class ValidLimits(NamedTuple):
@@ -44,7 +43,7 @@ def valid_limits(ds: xr.Dataset, end: ValidEnd, steps: Steps, where: str) -> Val
     return ValidLimits(str(ds.attrs[end.attr]), provisional)
 
 
-def final_first(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArray | None]:
+def prefer_final(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArray | None]:
     """``da`` without ``expver``, and which of its steps are provisional: None where it has no ``expver``.
 
     Where ``expver`` is a dimension (1 final, 5 provisional, the one missing where the other holds), final values

@@ -26,7 +26,7 @@ PARTS_OF_A_YEAR = (1, 2, 3, 4, 6)
 
 
 @dataclass(frozen=True)
-class Piece:
+class ChunkMonth:
     """The steps of one chunk that lie in one month."""
 
     month: int  # position in the run
@@ -51,7 +51,7 @@ class Reduction(Protocol):
     def start(self, months: int, shape: tuple[int, ...]) -> Any:
         """The state before the first step of ``months`` over a block of ``shape``."""
 
-    def add(self, state: Any, steps: Block, piece: Piece) -> None:
+    def add(self, state: Any, steps: Block, piece: ChunkMonth) -> None:
         """Take the steps (step, cell ...) of one chunk; ``piece`` says which of them count, and for what."""
 
     def finish(self, state: Any) -> tuple[Block, ...]:
@@ -123,7 +123,7 @@ class _Run:
     sizes: tuple[int, ...]
     steps: Steps
 
-    def pieces(self) -> Iterator[list[Piece]]:
+    def pieces(self) -> Iterator[list[ChunkMonth]]:
         """Of each chunk, the months that it touches."""
         edges = np.append(self.months, self.months[-1] + MONTH).astype("datetime64[s]")
         stop = 0
@@ -135,7 +135,7 @@ class _Run:
             yield [piece for piece in pieces if piece.hours.size]
 
 
-def _piece(held: Steps, month: int, begin: np.datetime64, end: np.datetime64, after: np.datetime64) -> Piece:
+def _piece(held: Steps, month: int, begin: np.datetime64, end: np.datetime64, after: np.datetime64) -> ChunkMonth:
     length = ((held.end - held.start) // HOUR).astype(np.float64)
     middle = held.start + (held.end - held.start) // 2
     steps = slice(int(np.searchsorted(held.end, begin, "right")), int(np.searchsorted(held.start, end, "left")))
@@ -144,7 +144,9 @@ def _piece(held: Steps, month: int, begin: np.datetime64, end: np.datetime64, af
     part = held.select(steps)
     hours = ((np.minimum(part.end, end) - np.maximum(part.start, begin)) // HOUR).astype(np.float64)
     days = middle[own].astype("datetime64[s]").astype(np.float64) / 86400.0
-    return Piece(month, steps, hours, hours / length[steps], own, days, slice(max(earlier, steps.start), steps.stop))
+    return ChunkMonth(
+        month, steps, hours, hours / length[steps], own, days, slice(max(earlier, steps.start), steps.stop)
+    )
 
 
 def _runs(steps: Steps, months: Times, sizes: Sequence[int]) -> list[_Run]:

@@ -179,7 +179,7 @@ def _mean(
 
 def _along_lat(x: np.ndarray, weights: scipy.sparse.csr_array) -> np.ndarray:
     """(2, ..., target lat, lon): weighted sums of what is valid, and the weights."""
-    from smcloud.cube._regrid_kernels import add_rows  # imports numba
+    from smcloud.cube.regrid_kernels import add_rows  # imports numba
 
     fields = x.reshape(-1, *x.shape[-2:])
     sums = np.zeros((len(fields), 2, weights.shape[0], x.shape[-1]))

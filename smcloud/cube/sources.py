@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
+from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
 from smcloud.cube.calendar import (
@@ -25,9 +26,7 @@ from smcloud.cube.calendar import (
     until_valid_end,
 )
 from smcloud.cube.measurement import sensor_mask
-from smcloud.cube.provisional import ValidLimits, final_first, valid_limits
-from smcloud.cube.readers import READERS
-from smcloud.cube.sensor_codes import as_bits
+from smcloud.cube.provisional import ValidLimits, prefer_final, valid_limits
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
@@ -62,14 +61,14 @@ def open_sources(config: RunConfig, catalog: Catalog, opened: dict[str, xr.Datas
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
         if entry not in opened:
-            opened[entry] = open_entry(catalog, entry, READERS)
+            opened[entry] = open_entry(catalog, entry)
         sources[role] = _source(role, entry, spec, opened[entry], catalog, config)
     return sources
 
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    values, provisional = final_first(ds[spec.name], where)
+    values, provisional = prefer_final(ds[spec.name], where)
     values = _masked(values, spec)
     if spec.flag:
         values = flags.where_usable(values, ds[spec.flag], config.flags.drop_barren)

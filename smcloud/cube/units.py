@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xarray as xr
 
+from smcloud.catalog.validation import unit_registry
 from smcloud.errors import UnitError
-from smcloud.source_checks import unit_registry
 
 CUBE_UNITS = {
     "soil_moisture": "m3 m-3",

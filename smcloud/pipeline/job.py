@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from smcloud import published, refresh
 from smcloud import store as stores
-from smcloud.at_work import on_each_worker
 from smcloud.catalog import load_catalog
+from smcloud.catalog.fingerprints import pinned
+from smcloud.cluster.health import on_each_worker
 from smcloud.config import RunConfig
 from smcloud.cube import file_spans, month_range, open_sources, provisional_flags, resolve_months
 from smcloud.errors import SmcloudError, TooFewYearsError, UnreachableError
-from smcloud.reaching import is_network
-from smcloud.source_state import pinned
+from smcloud.io_errors import is_network
+from smcloud.pipeline import identity, incremental
 from smcloud.store import Store
 
 PLACES = "the sources or the store of this run"  # where a stage may lose its connection
@@ -27,7 +27,7 @@ class Job(NamedTuple):
     period: tuple[str, str]
     inputs: dict[str, dict[str, Any]]
     fingerprint: str
-    made_from: dict[str, Any]
+    lineage: dict[str, Any]
 
 
 def check(config: RunConfig) -> Job:
@@ -38,7 +38,7 @@ def check(config: RunConfig) -> Job:
     store = Store.open(config.store)
     stores.require_store(store)
     catalog = load_catalog(config.catalog)
-    parts = published.entry_parts(config, catalog)  # before anything is opened: what comes later is noticed
+    parts = identity.entry_parts(config, catalog)  # before anything is opened: what comes later is noticed
     catalog = pinned(catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
     sources = open_sources(config, catalog)
     months = resolve_months(config, sources)
@@ -51,16 +51,16 @@ def check(config: RunConfig) -> Job:
             "state": parts[source.entry].state,
             "licence": metadata.licence,
             "citation": metadata.citation,
-            "source": refresh.reach(source, parts[source.entry]),
+            "source": incremental.reach(source, parts[source.entry]),
         }
     period = (str(months[0]), str(months[-1]))
-    known = refresh.known_files(stores.cube_records(store)) if any(held.files for held in parts.values()) else {}
+    known = incremental.known_files(stores.cube_records(store)) if any(held.files for held in parts.values()) else {}
     spans = {entry: file_spans(catalog, entry, held, known) for entry, held in parts.items()}
     provisional = provisional_flags(sources, months)
-    made_from = refresh.made_from(config, sources, parts, spans, months, provisional)
-    cube_id = refresh.cube_id(made_from)
-    run_id = stores.content_id(config.analysis(), cube_id, published.product_code())
-    return Job(store.url, cube_id, run_id, period, inputs, published.fingerprint(config, parts), made_from)
+    lineage = incremental.lineage(config, sources, parts, spans, months, provisional)
+    cube_id = incremental.cube_id(lineage)
+    run_id = stores.content_id(config.analysis(), cube_id, identity.product_code())
+    return Job(store.url, cube_id, run_id, period, inputs, identity.fingerprint(config, parts), lineage)
 
 
 def require_years(config: RunConfig, job: Job) -> None:
@@ -83,7 +83,7 @@ def require_shared_store(job: Job) -> None:
     """
     store = Store.open(job.store)
     with stores.probe(store) as path:
-        seen = on_each_worker(stores.sees, store, path)
+        seen = on_each_worker(stores.can_read, store, path)
     blind = {worker: found for worker, found in seen.items() if found}
     if blind:
         worker, found = next(iter(blind.items()))

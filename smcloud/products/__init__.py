@@ -4,7 +4,7 @@ Every function takes and returns lazy Datasets with CF attributes and neither re
 """
 
 from smcloud.products.annual import annual
-from smcloud.products.attributes import stored
+from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.ddww import ddww, ddww_attributes, ddww_interval, interval_attributes
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
@@ -22,9 +22,9 @@ __all__ = [
     "false_alarms",
     "interval_attributes",
     "regions",
-    "stored",
     "strata",
     "table",
+    "to_storage_dtype",
     "trend_fields",
     "trend_maps",
 ]

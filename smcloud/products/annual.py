@@ -10,7 +10,7 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.errors import CalendarError, ChunkError, TooFewYearsError
 from smcloud.products.anomalies import MONTHS, driver_years, soil_moisture_years
-from smcloud.products.attributes import document
+from smcloud.products.attributes import add_cf_attributes
 from smcloud.stats import cell_area
 
 REFERENCE = "soil_moisture_reference"
@@ -62,7 +62,7 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
                 out["n_months"] = count
                 if anomalies:
                     out["n_fixed_months"] = size
-    return document(out, "annual", config)
+    return add_cf_attributes(out, "annual", config)
 
 
 def land(ds: xr.Dataset) -> xr.DataArray:

@@ -242,7 +242,7 @@ TEXTS = {
 }
 
 
-def document(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
+def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
     """``ds`` with the attributes of ``product``, and no others but those of the series and static roles of annual."""
     title, summary = TEXTS[product]
     attrs: dict[str, Any] = {"Conventions": "CF-1.11, ACDD-1.3", "title": title, "summary": summary}
@@ -266,7 +266,7 @@ def document(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
     return out
 
 
-def stored(ds: xr.Dataset) -> xr.Dataset:
+def to_storage_dtype(ds: xr.Dataset) -> xr.Dataset:
     """``ds`` as it is published: maps in m3 m-3 yr-1 as float32, lazily; p values, tables and all else as they are."""
     maps = {name: da for name, da in ds.data_vars.items() if {"lat", "lon"} <= {*da.dims}}
     return ds.assign({name: da.astype("float32") for name, da in maps.items() if da.attrs.get("units") == SLOPE})

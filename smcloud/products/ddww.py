@@ -8,7 +8,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
-from smcloud.products.attributes import CLASSES, NO_DATA, ZONES, document
+from smcloud.products.attributes import CLASSES, NO_DATA, ZONES, add_cf_attributes
 from smcloud.products.trend import ends_covered, preset_trend, trend_fields
 from smcloud.stats import area_weighted_sums, bootstrap
 
@@ -62,7 +62,7 @@ def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset
         "share_of_change": by_class / total.sel(group="changed", drop=True),
         "expected_share": xr.concat([e.drop_vars("group", errors="ignore") for e in expected], dim=by_class["class"]),
     }
-    out = document(xr.Dataset(columns), "ddww", config)
+    out = add_cf_attributes(xr.Dataset(columns), "ddww", config)
     limits = "dry below {:g}, wet from {:g} on".format(*config.zones.limits)
     out["zone"].attrs["comment"] = f"Aridity index (precipitation over potential evaporation): {limits}."
     return out

@@ -8,7 +8,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import land
-from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, document, driver_flags
+from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, add_cf_attributes, driver_flags
 from smcloud.products.blocks import per_block
 from smcloud.products.monthly_drivers import TIME_CONTROL, lag_attributes, monthly_columns, monthly_series
 from smcloud.products.trend import ends_covered
@@ -69,7 +69,7 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     }
     if months is not None:
         columns |= monthly_columns(months, partial, config)
-    return document(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)
+    return add_cf_attributes(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)
 
 
 def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
@@ -102,7 +102,7 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     fields = {"p_adjusted": adjusted, "dominant_driver": dominant.astype("uint8"), "dominant_correlation": strongest}
     if "monthly_p_value" in maps:
         fields["monthly_p_adjusted"] = fdr(maps["monthly_p_value"], alpha=config.alpha)["p_adjusted"]
-    out = document(xr.Dataset(fields).transpose("driver", "lat", "lon"), "drivers", config)
+    out = add_cf_attributes(xr.Dataset(fields).transpose("driver", "lat", "lon"), "drivers", config)
     if "monthly_p_adjusted" in out:
         out["monthly_p_adjusted"].attrs |= lag_attributes(config)
     out["dominant_driver"].attrs |= driver_flags(config.drivers.names)

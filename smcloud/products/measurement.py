@@ -17,7 +17,7 @@ from smcloud.stats import set_breaks, trend_with_steps
 Block = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
-SENSORS = "soil_moisture_sensors"
+SENSOR_SETS = "soil_moisture_sensors"
 # Column of the slope's standard error, and the bound of the months' errors that it is made of.
 STDERR = {
     "slope_stderr_measurement": "soil_moisture_uncertainty_decaying",
@@ -32,7 +32,7 @@ def measured_months(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     Raises :class:`ChunkError` for several chunks along time.
     """
     first, years = whole_years(cube, config)
-    names = [name for name in ("soil_moisture", SENSORS, *STDERR.values()) if name in cube]
+    names = [name for name in ("soil_moisture", SENSOR_SETS, *STDERR.values()) if name in cube]
     span = slice(first, first + MONTHS * len(years))
     return xr.Dataset({name: one_chunk(cube[name].isel(time=span), name) for name in names})
 
@@ -50,9 +50,9 @@ def measurement_columns(
     used = _months_behind(months["soil_moisture"], config)
     columns: dict[Hashable, xr.DataArray] = {}
     position = None
-    if SENSORS in months:
-        position = set_breaks(months[SENSORS], dim="time")
-        columns |= _with_breaks(series, ols, used, position, (months[SENSORS] > 0).any("time"), config)
+    if SENSOR_SETS in months:
+        position = set_breaks(months[SENSOR_SETS], dim="time")
+        columns |= _with_breaks(series, ols, used, position, (months[SENSOR_SETS] > 0).any("time"), config)
     if "soil_moisture_uncertainty" in months:
         columns |= _stderr(series, used, position, months)
     return columns

@@ -8,7 +8,7 @@ import xarray as xr
 
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land, ordered_mean
-from smcloud.products.attributes import document
+from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
 
@@ -67,7 +67,7 @@ def table(
         columns |= _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config)
     out = xr.Dataset({name: da.drop_attrs() for name, da in columns.items()})
     out = out.assign_coords(kind=(dim, list(kinds)), label=(dim, list(labels)))
-    return document(out, "regional" if dim == "region" else "strata", config)
+    return add_cf_attributes(out, "regional" if dim == "region" else "strata", config)
 
 
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:

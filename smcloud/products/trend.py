@@ -9,7 +9,7 @@ import xarray as xr
 
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import land, ordered_mean, ordered_sum
-from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, document
+from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, add_cf_attributes
 from smcloud.products.blocks import per_block
 from smcloud.products.measurement import measured_months, measurement_columns
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
@@ -69,7 +69,7 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
         columns |= {str(name): da for name, da in agreement(series, reference, config.years.min_years).items()}
     if months is not None:
         columns |= measurement_columns(series, ols, months, config)
-    return document(xr.Dataset(columns), "trend", config)
+    return add_cf_attributes(xr.Dataset(columns), "trend", config)
 
 
 def _mann_kendall(method: Any) -> Statistic:
@@ -121,7 +121,7 @@ def trend_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     adjusted = fdr(p, alpha=config.alpha, dims=("lat", "lon"))["p_adjusted"]
     passed = p < config.alpha if config.trend.significance == "p_value" else adjusted <= config.alpha
     significant = passed.astype("uint8").where(maps["slope"].notnull(), NO_DATA).astype("uint8")
-    out = document(xr.Dataset({"p_adjusted": adjusted, "significant": significant}), "trend", config)
+    out = add_cf_attributes(xr.Dataset({"p_adjusted": adjusted, "significant": significant}), "trend", config)
     share = same_sign_share(maps)
     return out if share is None else out.assign_attrs(reference_same_sign_share=share)
 

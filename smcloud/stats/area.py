@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud import chunking
 from smcloud.errors import GridError
 from smcloud.stats.time_axis import FloatArray
 
 Block = npt.NDArray[Any]
 
 EARTH_RADIUS_KM = 6371.0072
-BLOCK = 180
+BLOCK = chunking.CHUNK
 # Sums over one block and over all: of weight times value, of weight, of cells.
 SUMS = ("sum", "covered_area", "n_cells")
 
@@ -171,10 +172,10 @@ def _lazy_totals(values: Any, weights: Any, groups: Any) -> Any:
 
 def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
     """(3, group, step, 1, 1) of one block, or of a part of its steps."""
-    from smcloud.stats import _area_kernels
+    from smcloud.stats.engine import area_kernels
 
     out = np.empty((len(SUMS), groups.shape[0], values.shape[0]))
-    _area_kernels.weighted_sums(values, weights, groups, out)
+    area_kernels.weighted_sums(values, weights, groups, out)
     return out[..., np.newaxis, np.newaxis]
 
 

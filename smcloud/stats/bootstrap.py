@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import CalendarError, ConfigurationError, VariableError
-from smcloud.stats._series import as_rows, check_alpha
+from smcloud.stats.engine.series import as_rows, check_alpha
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
@@ -126,21 +126,21 @@ def _steps(t: FloatArray, block: int, replicates: int, seed: int, dim: str) -> n
 
 
 def _resample(positions: Block, values: Block, *, t: FloatArray) -> Block:
-    from smcloud.stats import _bootstrap_kernels
+    from smcloud.stats.engine import bootstrap_kernels
 
     sequence = positions.reshape(-1, positions.shape[-1])
     rows = as_rows(values)
     out = np.empty((len(sequence), *rows.shape))
-    _bootstrap_kernels.resample(rows, t, sequence, out)
+    bootstrap_kernels.resample(rows, t, sequence, out)
     return out.reshape(len(sequence), *values.shape)
 
 
 def _limits(values: Block, *, alpha: float) -> tuple[Block, ...]:
-    from smcloud.stats import _bootstrap_kernels
+    from smcloud.stats.engine import bootstrap_kernels
 
     rows = as_rows(values)
     out = np.empty((len(rows), 4))
-    _bootstrap_kernels.spread_of_replicates(rows, alpha, out)
+    bootstrap_kernels.spread_of_replicates(rows, alpha, out)
     stderr, lower, upper, n = out.T
     columns = (stderr, lower, upper, n.astype(np.int32))
     return tuple(column.reshape(values.shape[:-1]) for column in columns)

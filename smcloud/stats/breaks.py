@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import ChunkError, ConfigurationError, GridError
-from smcloud.stats._series import apply_to_series, as_rows, check_alpha, check_min_valid
+from smcloud.stats.engine.series import apply_to_series, as_rows, check_alpha, check_min_valid
 from smcloud.stats.time_axis import FloatArray, time_series
 
 Block = npt.NDArray[Any]
@@ -56,11 +56,11 @@ def set_breaks(sets: xr.DataArray, dim: str = "time", shortest: int = 12, most: 
 
 
 def _set_breaks(sets: Block, *, shortest: int, most: int) -> Block:
-    from smcloud.stats import _break_kernels
+    from smcloud.stats.engine import break_kernels
 
     rows = np.ascontiguousarray(sets, dtype=np.int64).reshape(-1, sets.shape[-1])
     out = np.empty((len(rows), most), np.int32)
-    _break_kernels.set_breaks(rows, shortest, out)
+    break_kernels.set_breaks(rows, shortest, out)
     return out.reshape(*sets.shape[:-1], most)
 
 
@@ -104,7 +104,7 @@ def trend_with_steps(
 def _trend_with_steps(values: Block, *steps: Block, t: FloatArray, alpha: float, min_valid: int) -> tuple[Block, ...]:
     from scipy.special import stdtr, stdtrit
 
-    from smcloud.stats import _break_kernels
+    from smcloud.stats.engine import break_kernels
 
     shape = np.broadcast_shapes(*(block.shape for block in (values, *steps)))
     rows = as_rows(np.broadcast_to(values, shape))
@@ -112,7 +112,7 @@ def _trend_with_steps(values: Block, *steps: Block, t: FloatArray, alpha: float,
     for k, step in enumerate(steps):
         terms[:, k] = as_rows(np.broadcast_to(step, shape))
     out, status = np.empty((len(rows), 6)), np.empty(len(rows), np.uint8)
-    _break_kernels.line_with_steps(rows, terms, t, min_valid, out, status)
+    break_kernels.line_with_steps(rows, terms, t, min_valid, out, status)
     slope, stderr, statistic, df, fitted, n = out.T
     half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
     p_value = 2 * stdtr(df, -np.abs(statistic))

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from smcloud.errors import ConfigurationError, GridError
-from smcloud.stats._series import apply_to_series, check_alpha, check_choice, check_min_valid
+from smcloud.stats.engine.series import apply_to_series, check_alpha, check_choice, check_min_valid
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
@@ -93,20 +93,18 @@ def _partial_correlation(
 ) -> tuple[Block, ...]:
     from scipy.special import ndtri
 
-    from smcloud.stats import _case_kernels, _driver_kernels, _rank_cases, _student
+    from smcloud.stats.engine import case_kernels, driver_kernels, rank_cases, student
 
     shape, cells, size = cells_of(blocks)
     out, n, status = np.empty((cells, size, 6)), np.empty(cells), np.empty((cells, size), np.uint8)
     z = -float(ndtri(alpha / 2))
     least = np.zeros_like(floors) if ranked else floors
-    for inside, tile in _case_kernels.case_tiles(blocks, lags):
+    for inside, tile in case_kernels.case_tiles(blocks, lags):
         if ranked:
-            _rank_cases.rank_cases(tile, floors, min_valid)
-        _driver_kernels.partial_correlation(
-            tile, least, min_valid, effective, z, out[inside], n[inside], status[inside]
-        )
+            rank_cases.rank_cases(tile, floors, min_valid)
+        driver_kernels.partial_correlation(tile, least, min_valid, effective, z, out[inside], n[inside], status[inside])
     r, lower, upper, statistic, df, n_effective = np.moveaxis(out, -1, 0)
-    p_value = _student.two_sided(statistic, df)
+    p_value = student.two_sided(statistic, df)
     by_driver = [column.reshape(*shape, size) for column in (r, lower, upper, p_value, df, n_effective)]
     return (*by_driver, n.astype(np.int32).reshape(shape), status.reshape(*shape, size))
 

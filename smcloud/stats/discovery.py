@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import VariableError
-from smcloud.stats._series import check_alpha, check_choice
+from smcloud.stats.engine.series import check_alpha, check_choice
 from smcloud.stats.time_axis import FloatArray
 
 Block = npt.NDArray[Any]

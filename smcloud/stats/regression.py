@@ -10,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import ConfigurationError
-from smcloud.stats._series import apply_to_series
 from smcloud.stats.correlation import align_drivers, cells_of, driver_floors, driver_lags
+from smcloud.stats.engine.series import apply_to_series
 from smcloud.stats.time_axis import FloatArray
 
 Block = npt.NDArray[Any]
@@ -76,14 +76,14 @@ def standardised_regression(
 def _standardised_regression(
     *blocks: Block, lags: Sequence[int], floors: FloatArray, min_valid: int
 ) -> tuple[Block, ...]:
-    from smcloud.stats import _case_kernels, _regression_kernels
+    from smcloud.stats.engine import case_kernels, regression_kernels
 
     shape, cells, size = cells_of(blocks)
     out, status = np.empty((cells, size, 2)), np.empty((cells, size), np.uint8)
     r2, n = np.empty(cells), np.empty(cells)
-    for inside, tile in _case_kernels.case_tiles(blocks, lags):
+    for inside, tile in case_kernels.case_tiles(blocks, lags):
         columns = (out[inside], r2[inside], n[inside], status[inside])
-        _regression_kernels.standardised_regression(tile, floors, min_valid, *columns)
+        regression_kernels.standardised_regression(tile, floors, min_valid, *columns)
     coefficient, lmg = np.moveaxis(out, -1, 0)
     return (
         coefficient.reshape(*shape, size),

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from smcloud.errors import CalendarError, ConfigurationError
-from smcloud.stats._series import apply_to_series, as_rows, check_alpha, check_choice, check_min_valid
+from smcloud.stats.engine.series import apply_to_series, as_rows, check_alpha, check_choice, check_min_valid
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
@@ -191,11 +191,11 @@ def _season_labels(
 
 
 def _original(values: Block, *, t: FloatArray, min_valid: int) -> tuple[Block, ...]:
-    from smcloud.stats import _rank_kernels
+    from smcloud.stats.engine import rank_kernels
 
     rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 5)), np.empty(len(rows), np.uint8)
-    _rank_kernels.mann_kendall(rows, t, min_valid, out, status)
+    rank_kernels.mann_kendall(rows, t, min_valid, out, status)
     return _columns(out, status, values.shape[:-1])
 
 
@@ -204,31 +204,31 @@ def _variant(
 ) -> tuple[Block, ...]:
     from scipy.special import ndtri
 
-    from smcloud.stats import _mk_kernels, _rank_kernels
+    from smcloud.stats.engine import mk_kernels, rank_kernels
 
     rows = as_rows(values)
     out, status = np.empty((len(rows), 6)), np.empty(len(rows), np.uint8)
     number = METHODS.index(method) - 1
     z = -float(ndtri(alpha / 2))
-    slopes = np.zeros(len(rows)) if method == "prewhitening" else _rank_kernels.sen_slopes(rows, t)
+    slopes = np.zeros(len(rows)) if method == "prewhitening" else rank_kernels.sen_slopes(rows, t)
     if method in DEFAULT_LAGS:
-        _mk_kernels.corrected(rows, t, slopes, number, min_valid, lags, z, out, status)
+        mk_kernels.corrected(rows, t, slopes, number, min_valid, lags, z, out, status)
     else:
         series = np.full(rows.shape if method == "3pw" else (len(rows), 0), np.nan)
-        _mk_kernels.prewhitened(rows, t, slopes, number, min_valid, z, significant, series, out, status)
+        mk_kernels.prewhitened(rows, t, slopes, number, min_valid, z, significant, series, out, status)
     if method == "3pw":
-        out[:, 5] = np.where(np.isnan(out[:, 5]), _rank_kernels.sen_slopes(series, t), out[:, 5])
+        out[:, 5] = np.where(np.isnan(out[:, 5]), rank_kernels.sen_slopes(series, t), out[:, 5])
     return _columns(out if method == "3pw" else out[:, :5], status, values.shape[:-1])
 
 
 def _seasonal(
     values: Block, *, season: IntArray, cycle: IntArray, min_valid: int, dependent: bool
 ) -> tuple[Block, ...]:
-    from smcloud.stats import _seasonal_kernels
+    from smcloud.stats.engine import seasonal_kernels
 
     rows = as_rows(values)
     out, status = np.empty((len(rows), 5)), np.empty(len(rows), np.uint8)
-    _seasonal_kernels.seasonal(rows, season, cycle, min_valid, dependent, out, status)
+    seasonal_kernels.seasonal(rows, season, cycle, min_valid, dependent, out, status)
     return _columns(out, status, values.shape[:-1])
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.stats._series import apply_to_series, check_alpha, check_choice, check_min_valid
 from smcloud.stats.correlation import align_drivers, cells_of, driver_floors
+from smcloud.stats.engine.series import apply_to_series, check_alpha, check_choice, check_min_valid
 from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
 Block = npt.NDArray[Any]
@@ -59,15 +59,15 @@ def linear_trend(
 def _linear_trend(values: Block, *, t: FloatArray, alpha: float, min_valid: int, effective: bool) -> tuple[Block, ...]:
     from scipy.special import stdtrit
 
-    from smcloud.stats import _ols, _student
+    from smcloud.stats.engine import ols, student
 
     rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 7)), np.empty(len(rows), np.uint8)
-    _ols.linear_trend(rows, t, min_valid, effective, out, status)
+    ols.linear_trend(rows, t, min_valid, effective, out, status)
     slope, intercept, stderr, statistic, df, n_effective, n = out.T
     freedom, which = np.unique(df, return_inverse=True)  # few without "effective", and the quantile is dear
     half = np.where(stderr == 0, 0.0, stdtrit(freedom, 1 - alpha / 2)[which] * stderr)
-    p_value = _student.two_sided(statistic, df)
+    p_value = student.two_sided(statistic, df)
     columns = (slope, slope - half, slope + half, intercept, stderr, p_value, n_effective, n.astype(np.int32), status)
     return tuple(column.reshape(values.shape[:-1]) for column in columns)
 
@@ -111,12 +111,12 @@ def theil_sen(
 def _theil_sen(values: Block, *, t: FloatArray, alpha: float, min_valid: int, interpolated: bool) -> tuple[Block, ...]:
     from scipy.special import ndtri
 
-    from smcloud.stats import _rank_kernels
+    from smcloud.stats.engine import rank_kernels
 
     rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 5)), np.empty(len(rows), np.uint8)
     z = -float(ndtri(alpha / 2))
-    _rank_kernels.theil_sen(rows, t, min_valid, z, interpolated, out, status)
+    rank_kernels.theil_sen(rows, t, min_valid, z, interpolated, out, status)
     slope, lower, upper, intercept, n = out.T
     columns = (slope, lower, upper, intercept, n.astype(np.int32), status)
     return tuple(column.reshape(values.shape[:-1]) for column in columns)
@@ -164,14 +164,14 @@ def trend_contribution(
 
 
 def _trend_contribution(*blocks: Block, t: FloatArray, floors: FloatArray, min_valid: int) -> tuple[Block, ...]:
-    from smcloud.stats import _case_kernels, _regression_kernels
+    from smcloud.stats.engine import case_kernels, regression_kernels
 
     shape, cells, size = cells_of(blocks)
     contribution, status = np.empty((cells, size)), np.empty((cells, size), np.uint8)
     residual, n = np.empty(cells), np.empty(cells)
-    for inside, tile in _case_kernels.case_tiles(blocks):
+    for inside, tile in case_kernels.case_tiles(blocks):
         columns = (contribution[inside], residual[inside], n[inside], status[inside])
-        _regression_kernels.trend_contribution(tile, t, floors, min_valid, *columns)
+        regression_kernels.trend_contribution(tile, t, floors, min_valid, *columns)
     return (
         contribution.reshape(*shape, size),
         residual.reshape(shape),

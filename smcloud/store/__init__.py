@@ -1,8 +1,8 @@
 """The run's store: staged, sealed and published prefixes of Zarr, and the only writers into it."""
 
+from smcloud.store.copying import copy_unchanged_chunks, cube_records, record_object
+from smcloud.store.integrity import is_sealed, read_inventory, seal
 from smcloud.store.layout import (
-    CHUNK,
-    TIME_CHUNK,
     Store,
     content_id,
     cube_path,
@@ -14,9 +14,8 @@ from smcloud.store.layout import (
     stored_chunks,
 )
 from smcloud.store.objects import create_only, put
-from smcloud.store.probe import probe, sees
+from smcloud.store.probe import can_read, probe
 from smcloud.store.read import open_cube, open_product, open_staged
-from smcloud.store.refresh import cube_records, record_object, take_over
 from smcloud.store.release import (
     find_release,
     latest_release,
@@ -26,23 +25,23 @@ from smcloud.store.release import (
     read_release,
     write_catalog,
 )
-from smcloud.store.seal import is_sealed, read_inventory, seal
 from smcloud.store.tiles import clear_tiles, mark_tile, prepare, tile_record
 from smcloud.store.verify import verify
-from smcloud.store.write import align, append, discard, region_writes, rehearse, stage
+from smcloud.store.write import align, append, discard, dry_run_writes, region_writes, stage
 
 __all__ = [
-    "CHUNK",
-    "TIME_CHUNK",
     "Store",
     "align",
     "append",
+    "can_read",
     "clear_tiles",
     "content_id",
+    "copy_unchanged_chunks",
     "create_only",
     "cube_path",
     "cube_records",
     "discard",
+    "dry_run_writes",
     "encoding",
     "find_release",
     "is_sealed",
@@ -62,15 +61,12 @@ __all__ = [
     "read_release",
     "record_object",
     "region_writes",
-    "rehearse",
     "release_path",
     "report_path",
     "require_store",
     "seal",
-    "sees",
     "stage",
     "stored_chunks",
-    "take_over",
     "tile_record",
     "verify",
     "write_catalog",

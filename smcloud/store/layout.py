@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 
+from smcloud import chunking
 from smcloud.errors import ConfigurationError, NotAStoreError, SmcloudError, UnreachableError
-from smcloud.reaching import CLIENTS
+from smcloud.io_errors import CLIENTS
 
 if TYPE_CHECKING:
     import xarray as xr
 
-CHUNK = 180
-TIME_CHUNK = 12
 FOLDERS = ("cube", "products", "reports", "releases")
 CATALOG = "catalog.yaml"
 TEMPORARY = ".smcloud-"
@@ -137,7 +136,8 @@ def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
     """
     import xarray as xr
 
-    limits = {} if isinstance(variable, xr.IndexVariable) else {"time": TIME_CHUNK, "lat": CHUNK, "lon": CHUNK}
+    cut = {"time": chunking.TIME_CHUNK, "lat": chunking.CHUNK, "lon": chunking.CHUNK}
+    limits = {} if isinstance(variable, xr.IndexVariable) else cut
     return tuple(max(1, min(limits.get(str(dim), size), size)) for dim, size in variable.sizes.items())
 
 

@@ -24,7 +24,7 @@ def probe(store: Store) -> Iterator[str]:
             store.fs.rm_file(store.join(path))
 
 
-def sees(store: Store, path: str) -> str:
+def can_read(store: Store, path: str) -> str:
     """Empty where this process finds the object, else what it found instead."""
     try:
         return "" if store.fs.exists(store.join(path)) else "another store, without the client's object"

@@ -6,15 +6,15 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from smcloud import chunking
 from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableError
-from smcloud.store.layout import CHUNK, Store, reaching
+from smcloud.store.integrity import is_sealed
+from smcloud.store.layout import Store, reaching
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
-from smcloud.store.seal import is_sealed
 
 if TYPE_CHECKING:
     import xarray as xr
 
-TILES = {"time": -1, "lat": CHUNK, "lon": CHUNK}
 _lock = threading.Lock()
 
 
@@ -25,7 +25,7 @@ def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
     :class:`NothingPublishedError` naming what exists. A chunk that is lost or damaged raises when it is read.
     """
     opened = Store.open(store)
-    return _open_released(opened, _release(opened, version)["cube"]["url"], TILES)
+    return _open_released(opened, _release(opened, version)["cube"]["url"], chunking.TILES)
 
 
 def open_product(store: str, name: str, version: int | str | None = None) -> xr.Dataset:
@@ -43,7 +43,7 @@ def open_product(store: str, name: str, version: int | str | None = None) -> xr.
     return _open_released(opened, record["products"][name]["url"], {})
 
 
-def open_staged(store: Store, path: str, chunks: Mapping[str, int] = TILES) -> xr.Dataset:
+def open_staged(store: Store, path: str, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
     """A prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are passed over."""
     # What an array does about a missing chunk is bound when it is opened and travels with it to the workers.
     # The setting is one for the process: the lock keeps a second thread from restoring it too early.

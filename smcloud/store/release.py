@@ -15,9 +15,9 @@ from smcloud.errors import (
     ReleaseConflictError,
     UnreachableError,
 )
+from smcloud.store.integrity import read_inventory
 from smcloud.store.layout import CATALOG, Store, release_path
 from smcloud.store.objects import create_only, put, read
-from smcloud.store.seal import read_inventory
 
 SCHEMA = 1
 ATTEMPTS = 100

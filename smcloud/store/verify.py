@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from smcloud.errors import IntegrityError
+from smcloud.store.integrity import INVENTORY, ZARR_JSON, Finding, describe, examine, inspect, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.release import newest_release, read_release
-from smcloud.store.seal import INVENTORY, METADATA, Finding, describe, examine, inspect, read_inventory
 
 
 def verify(store: Store, release: int | None = None) -> dict[str, Any]:
@@ -47,10 +47,10 @@ def _check_prefix(store: Store, named: dict[str, Any]) -> list[Finding]:
     if named.get("inventory_sha256", digest) != digest:
         return [Finding(f"{path}/{INVENTORY}", own.size, digest, "not the inventory that was released")]
     sealed = {entry["path"]: (entry["size"], entry["sha256"]) for entry in inventory["objects"]}
-    read = [inspect(store, path, key) for key in sealed if key.rpartition("/")[2] == METADATA]
+    read = [inspect(store, path, key) for key in sealed if key.rpartition("/")[2] == ZARR_JSON]
     # Shapes are believed, and chunks looked for, only where the metadata is what was sealed.
-    intact = [f.path for f in read if f.path != METADATA and (f.size, f.sha256) == sealed[f.path]]
-    read += examine(store, path, [key.removesuffix(f"/{METADATA}") for key in intact])
+    intact = [f.path for f in read if f.path != ZARR_JSON and (f.size, f.sha256) == sealed[f.path]]
+    read += examine(store, path, [key.removesuffix(f"/{ZARR_JSON}") for key in intact])
     read += [inspect(store, path, key) for key in sealed.keys() - {finding.path for finding in read}]
     return [
         Finding(f"{path}/{f.path}", f.size, f.sha256, _difference(f, sealed.get(f.path)))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
+from smcloud.store.integrity import ZARR_JSON, is_sealed
 from smcloud.store.layout import Store, encoding, reaching, stored_chunks
 from smcloud.store.objects import create_only, read, write_whole
-from smcloud.store.seal import METADATA, is_sealed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,13 +37,13 @@ def write_template(store: Store, path: str, template: dict[str, bytes]) -> None:
     """Write all metadata and in-memory variables, over or in place of what an interrupted run left."""
     if is_sealed(store, path):
         raise _sealed(store.url_of(path), "inventory.json")
-    root = template.pop(METADATA)
+    root = template.pop(ZARR_JSON)
     if not _fits(store, path, template, root):
         with reaching(store.url_of(path)):
             store.fs.rm(store.join(path), recursive=True)
     for key, content in template.items():
         write_whole(store, f"{path}/{key}", content)
-    create_only(store, f"{path}/{METADATA}", root)
+    create_only(store, f"{path}/{ZARR_JSON}", root)
 
 
 def region_writes(ds: xr.Dataset, start: Mapping[str, int], store: Store, path: str) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ def region_writes(ds: xr.Dataset, start: Mapping[str, int], store: Store, path: 
     return _writes(ds, targets, regions)
 
 
-def rehearse(ds: xr.Dataset) -> tuple[Any, ...]:
+def dry_run_writes(ds: xr.Dataset) -> tuple[Any, ...]:
     """The lazy writes that :func:`stage` would return, to be counted: they lead nowhere."""
     ds = align(ds.drop_encoding())
     targets = {name: _Nowhere(variable.shape, variable.dtype) for name, variable in _lazy(ds).items()}
@@ -132,7 +132,7 @@ def append(ds: xr.Dataset, store: Store, path: str) -> None:
                     next="put both on one grid first",
                 )
         template = template_of(ds.drop_vars(shared).drop_encoding().compute())
-        added = json.loads(template.pop(METADATA))["attributes"]
+        added = json.loads(template.pop(ZARR_JSON))["attributes"]
         changed = [key for key, content in template.items() if read(store, f"{path}/{key}") != content]
         group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
         attributes = dict(group.attrs)
@@ -207,12 +207,12 @@ def template_of(ds: xr.Dataset) -> dict[str, bytes]:
 
 def _fits(store: Store, path: str, template: dict[str, bytes], root: bytes) -> bool:
     """Whether what is at ``path``, if anything, has the same arrays and attributes as ``template``."""
-    there = read(store, f"{path}/{METADATA}")
+    there = read(store, f"{path}/{ZARR_JSON}")
     if there is not None:
         ours, theirs = json.loads(root)["attributes"], json.loads(there)["attributes"]
         if theirs | ours != theirs:
             return False
-    metadata = [key for key in template if key.endswith(METADATA)]
+    metadata = [key for key in template if key.endswith(ZARR_JSON)]
     return all(read(store, f"{path}/{key}") in (None, template[key]) for key in metadata)
 
 

@@ -207,9 +207,9 @@ def what_bounds_it(every: dict[str, xr.DataArray]) -> str:
     """Shares of the time of the partial correlations: the best of five runs of each part, per cell."""
     from time import perf_counter
 
-    from smcloud.stats._case_kernels import case_tiles
-    from smcloud.stats._driver_kernels import partial_correlation
-    from smcloud.stats._student import two_sided
+    from smcloud.stats.engine.case_kernels import case_tiles
+    from smcloud.stats.engine.driver_kernels import partial_correlation
+    from smcloud.stats.engine.student import two_sided
 
     blocks = [array.transpose("cell", "time").to_numpy() for array in every.values()]
     cells, size = blocks[0].shape[0], len(blocks) - 1

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-from smcloud.pipeline.sizes import ROLES, STATIC
+from smcloud.pipeline.planning.examples import ROLES, STATIC
 
 PLANNED = ("tasks", "bytes_read", "bytes_written", "memory")
 

@@ -78,7 +78,10 @@ def refresh_bytes(months: int, lat: int, lon: int) -> dict[str, dict[str, object
 
     The source counts as one of more than 1 GiB, as real ones are: its objects are known by their time of change.
     """
-    with tempfile.TemporaryDirectory() as name, mock.patch("smcloud.source_state.objects.FULL_DIGEST_BYTES", 2**20):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        mock.patch("smcloud.catalog.fingerprints.objects.FULL_DIGEST_BYTES", 2**20),
+    ):
         folder = Path(name)
         months_of(0, months, lat, lon).chunk(time=12).to_zarr(folder / "world.zarr", consolidated=False)
         ingest(folder, "warm", 36)  # what is imported on the way is read only once

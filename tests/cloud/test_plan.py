@@ -3,17 +3,14 @@
 import fsspec
 import pytest
 
-from smcloud import pipeline
-from smcloud import store as stores
+from smcloud import chunking, pipeline
 from smcloud.config import load_config
 
 
 @pytest.mark.parametrize("block", [180, 2])
 def test_a_run_asks_the_bucket_as_often_as_its_plan_says(gcs, small_world, tmp_path, monkeypatch, block):
-    for module in (stores, stores.layout, pipeline.planned_products):
-        monkeypatch.setattr(module, "CHUNK", block)
-    for module in (pipeline.computing, pipeline.planned_products):
-        monkeypatch.setattr(module, "TILES", {"time": -1, "year": -1, "lat": block, "lon": block})
+    monkeypatch.setattr(chunking, "CHUNK", block)
+    monkeypatch.setattr(chunking, "TILES", {"time": -1, "year": -1, "lat": block, "lon": block})
     store = gcs[1]
     store.buckets["bucket"] = {}
     path = small_world(

@@ -11,7 +11,7 @@ import yaml
 
 from smcloud.catalog import load_catalog
 from smcloud.config import parse_config
-from smcloud.cube import build, judge, open_sources, outline, resolve_months
+from smcloud.cube import build, make_template, open_sources, resolve_months, validate_counters
 from smcloud.cube.calendar import month_range
 from smcloud.cube.regrid import regrid
 from smcloud.errors import CalendarError, CatalogError, GridError, NoDataError, PeriodError, RangeError, UnitError
@@ -286,7 +286,7 @@ def test_the_cube_equals_a_plain_transcription(built):
     assert ds["precipitation"].sel(time="2001-12-01").min() > 400 > ds["precipitation"].sel(time="2002-01-01").max()
     assert ds["precipitation"].isnull().sum() == 0 or ds["precipitation"].isnull().sum() < 5
     for role, source in sources.items():
-        judge(role, counters[role], source.spec.valid_range, source.spec.units, source.where)
+        validate_counters(role, counters[role], source.spec.valid_range, source.spec.units, source.where)
 
 
 def test_static_layers(built):
@@ -368,7 +368,7 @@ def test_the_outline_of_a_cube_is_laid_out_as_the_cube(world, end):
     config = config_for(world, period={"start": "2000-01", "end": end})
     sources = open_sources(config, load_catalog(config.catalog))
     months = month_range("2000-01", end)
-    ours, whole = outline(config, sources, months), build(config, sources, months).dataset
+    ours, whole = make_template(config, sources, months), build(config, sources, months).dataset
     assert template_of(align(ours)) == template_of(align(whole))
     for name, variable in whole.variables.items():
         assert (ours[name].chunks is None) == (variable.chunks is None), name
@@ -487,10 +487,10 @@ def test_without_the_valid_end_the_poison_is_seen(tmp_path):
     _, counters = computed(cube)
     source = sources["precipitation"]
     with pytest.raises(RangeError) as err:
-        judge("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
+        validate_counters("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
     assert "1e+06 m" in err.value.found
     _, counters = computed(build(config, sources, month_range("2002-01", "2002-12")))
-    judge("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
+    validate_counters("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
 
 
 def test_a_source_without_the_attribute_of_its_valid_end(tmp_path):
@@ -517,7 +517,7 @@ def test_scale_and_fill_left_out_are_seen(tmp_path):
         cube, sources = cube_of(path, inputs={"soil_moisture": "cci", "precipitation": "era5", "lai": "lai"})
         _, counters = computed(cube)
         with pytest.raises(RangeError):
-            judge("lai", counters["lai"], sources["lai"].spec.valid_range, "m2 m-2", "lai")
+            validate_counters("lai", counters["lai"], sources["lai"].spec.valid_range, "m2 m-2", "lai")
 
 
 def test_nothing_valid_is_seen(tmp_path):
@@ -525,7 +525,7 @@ def test_nothing_valid_is_seen(tmp_path):
     cube, sources = cube_of(path)
     _, counters = computed(cube)
     with pytest.raises(NoDataError):
-        judge("soil_moisture", counters["soil_moisture"], (0, 1), "m3 m-3", sources["soil_moisture"].where)
+        validate_counters("soil_moisture", counters["soil_moisture"], (0, 1), "m3 m-3", sources["soil_moisture"].where)
 
 
 def test_grids_that_do_not_fit(tmp_path):

@@ -107,9 +107,9 @@ def test_who_may_do_what(grants, account, permission, allowed):
 
 
 def test_the_names_are_those_of_the_store():
+    from smcloud.store.integrity import INVENTORY
     from smcloud.store.layout import CATALOG as catalog
     from smcloud.store.layout import FOLDERS, TEMPORARY, cube_path, product_path, release_path, report_path
-    from smcloud.store.seal import INVENTORY
 
     assert {CHUNK.split("/c/")[0].rpartition("/")[0], SEAL.rpartition("/")[0]} == {
         "store/" + cube_path("0123456789abcdef")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smcloud.stats import _rank_kernels as kernels
+from smcloud.stats.engine import rank_kernels as kernels
 
 Z = 1.959963984540054
 ALL_PAIRS, BANDS = 10**9, 8

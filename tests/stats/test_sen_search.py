@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, theilslopes
 
-from smcloud.stats import _rank_kernels, _sen_search, _sorting, mann_kendall, theil_sen
+from smcloud.stats import mann_kendall, theil_sen
+from smcloud.stats.engine import rank_kernels, sen_search, sorting
 from smcloud.stats.significance import _variant
 
 
@@ -17,8 +18,8 @@ def from_python(helper):
     return nb.njit(lambda *arguments: helper(*arguments))
 
 
-mid_ranks, select = from_python(_sorting.mid_ranks), from_python(_sorting.select)
-room_for, search = from_python(_sen_search.room_for), from_python(_sen_search._search)
+mid_ranks, select = from_python(sorting.mid_ranks), from_python(sorting.select)
+room_for, search = from_python(sen_search.room_for), from_python(sen_search._search)
 
 Z = 1.959963984540054
 # Around the switches: all pairs and search, side by side and search, insertion and merging, bracket and count first.
@@ -51,7 +52,7 @@ def make(kind: str, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def same_as_scipy(x: np.ndarray, t: np.ndarray) -> None:
     out, status = np.empty((1, 5)), np.empty(1, np.uint8)
-    _rank_kernels.slopes_of_rows(x[None], t, 3, Z, False, _sen_search.ALL_PAIRS_BELOW, out, status)
+    rank_kernels.slopes_of_rows(x[None], t, 3, Z, False, sen_search.ALL_PAIRS_BELOW, out, status)
     expected = theilslopes(x, t)
     median, lower, upper = out[0, :3]
     assert median == expected.slope

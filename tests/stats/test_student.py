@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from smcloud.stats._student import two_sided
+from smcloud.stats.engine.student import two_sided
 
 DF = np.array([0.5, 1, 1.3, 2, 3, 5, 10.7, 17, 20, 100, 257, 262.5, 1000, 7998, 1e5])
 T = np.concatenate([[0], np.logspace(-12, 6, 400)])

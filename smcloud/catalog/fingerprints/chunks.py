@@ -1,0 +1,81 @@
+"""The time chunks of the variables of a Zarr group, in whatever form its chunks are listed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from smcloud.catalog.fingerprints.objects import DOCUMENTS
+
+TIME = ("time", "valid_time")
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Digest of each time chunk of a variable, ``steps`` steps long; a single one, and 0, without a time axis."""
+
+    steps: int
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names of the axes, and along time: its place, the length of the axis and of a chunk; how many objects in all."""
+
+    dims: tuple[str, ...]
+    time: int | None
+    length: int
+    steps: int
+    objects: int
+    digest: str
+
+    @property
+    def count(self) -> int:
+        """How many time chunks."""
+        return 1 if self.time is None else math.ceil(self.length / self.steps)
+
+    def chunk_of(self, position: tuple[int, ...] | list[int]) -> int:
+        """The time chunk of a chunk at ``position``."""
+        return 0 if self.time is None else position[self.time]
+
+    def chunks(self, marks: Mapping[str, str] | None) -> Chunks:
+        """The digests by what stands for each object of the variable, by key; None: nothing is known of them."""
+        held: dict[int, list[str]] = {}
+        for key, mark in (marks or {}).items():
+            position = [int(number) for number in re.findall(r"\d+", key.partition("/")[2])]
+            if len(position) == len(self.dims) and key.rpartition("/")[2] not in DOCUMENTS:
+                held.setdefault(self.chunk_of(position), []).append(mark)
+        digests = ("" if marks is None else digest_of(held.get(i, [])) for i in range(self.count))
+        return Chunks(0 if self.time is None else self.steps, tuple(digests))
+
+
+def layout(metadata: Mapping[str, str]) -> Layout | None:
+    """The layout of the array that the documents describe; None where they describe none with names for its axes."""
+    held = {name: json.loads(text) for name, text in metadata.items()}
+    if held.get("zarr.json", {}).get("node_type") == "array":
+        array = held["zarr.json"]
+        dims, sizes = array.get("dimension_names"), array["chunk_grid"]["configuration"]["chunk_shape"]
+    elif ".zarray" in held:
+        array = held[".zarray"]
+        dims, sizes = held.get(".zattrs", {}).get("_ARRAY_DIMENSIONS"), array["chunks"]
+    else:
+        return None
+    shape = array["shape"]
+    if not dims or len(dims) != len(shape):
+        return None
+    time = next((i for i, dim in enumerate(dims) if dim in TIME), None)
+    still = [size for i, size in enumerate(shape) if i != time]
+    rest = {key: value for key, value in array.items() if key not in ("shape", "consolidated_metadata")}
+    digest = digest_of([json.dumps([still, rest, held.get(".zattrs")], sort_keys=True)])
+    length, steps = (0, 0) if time is None else (shape[time], sizes[time])
+    objects = math.prod(math.ceil(n / size) for n, size in zip(shape, sizes, strict=True))
+    return Layout(tuple(map(str, dims)), time, length, steps, objects, digest)
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """First 16 hex digits of the sha256 of ``lines``."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -1,0 +1,48 @@
+"""Which time stamps each file of a source holds, so that months can be traced to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smcloud.catalog.fingerprints import SourceFingerprint
+from smcloud.catalog.fingerprints.chunks import TIME
+from smcloud.catalog.fingerprints.objects import protocols
+from smcloud.catalog.loading import resolved
+from smcloud.catalog.readers import daily_images, hdf4
+from smcloud.catalog.readers.local_files import date_in
+from smcloud.catalog.schema import Catalog
+from smcloud.io_errors import reaching
+
+# Readers that date a file by its name: nothing is opened, and a stamp inside that is rounded is of no account.
+DATED = {"esa_cci": (daily_images.DATE, daily_images.FORM), "hdf4": (hdf4.DATE, hdf4.FORM)}
+
+
+def file_spans(
+    catalog: Catalog, name: str, parts: SourceFingerprint, known: Mapping[str, list[str]]
+) -> dict[str, list[str]]:
+    """First and last time stamp of each file of ``parts``, by its digest; empty for a file without a time axis.
+
+    Files that ``known`` holds, and those that are dated by their names, are not opened.
+    """
+    rule = DATED.get(catalog.entry(name).metadata.reader)
+    if rule is not None:
+        dates = {digest: date_in(path, *rule) for digest, path in parts.files.items()}
+        return {digest: [] if date is None else [str(date)] * 2 for digest, date in dates.items()}
+    return {digest: known[digest] if digest in known else _span(catalog, name, path)
+            for digest, path in parts.files.items()}  # fmt: skip
+
+
+def _span(catalog: Catalog, name: str, path: str) -> list[str]:
+    import fsspec
+    import xarray as xr
+
+    args = resolved(catalog, name).args
+    kwargs = {"engine": "h5netcdf"} | {
+        key: args.xarray_kwargs[key] for key in ("engine", "group", "drop_variables") if key in args.xarray_kwargs
+    }
+    with reaching(f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
+        fs, _ = fsspec.core.url_to_fs(args.urls[0], **dict(args.storage_options))
+        file = path if "file" in protocols(fs) else fs.open(path)
+        with xr.open_dataset(file, **kwargs) as ds:
+            times = next((ds[axis].values for axis in TIME if axis in ds), None)
+    return [] if times is None else [str(times.min()), str(times.max())]

@@ -1,0 +1,70 @@
+"""The objects of a source and what stands for each: its content, or what its store says of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+FULL_DIGEST_BYTES = 2**30
+LISTED_OBJECTS = 200_000
+DOCUMENTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray", ".zattrs")
+ETAGS = ("md5Hash", "ETag", "etag")
+Objects = dict[str, tuple[str, dict[str, Any]]]  # address -> name inside the source, and what its store says of it
+
+
+def found(fs: Any, path: str) -> Objects:
+    """The object at ``path``, or on a local disk all that lies below it; FileNotFoundError where there is none."""
+    if not local(fs):
+        return {path: ("", fs.info(path))}
+    below = fs.find(path, detail=True)
+    if not below:
+        raise FileNotFoundError(path)
+    return {key: (key.removeprefix(path), info) for key, info in sorted(below.items())}
+
+
+def listed(fs: Any, group: str, name: str, expected: int) -> Objects | None:
+    """All objects of the array ``name``; None where more are ``expected`` than can be listed, or none can be."""
+    if {"http", "https"} & protocols(fs) or (expected > LISTED_OBJECTS and not local(fs)):
+        return None
+    try:
+        below = fs.find(f"{group}/{name}", detail=True)
+    except PermissionError:
+        return None
+    return {key: (key.removeprefix(f"{group}/"), info) for key, info in sorted(below.items())}
+
+
+def marks(fs: Any, objects: Objects) -> dict[str, str]:
+    """What stands for each object: name inside the source, size, and content, checksum or time of change."""
+    if not local(fs):
+        said = {key: etag(info) or str(info.get("size") or "") for key, (_, info) in objects.items()}
+        return {key: f"{name}\0{info.get('size')}\0{said[key]}" for key, (name, info) in objects.items()}
+    whole = sum(info["size"] for _, info in objects.values()) <= FULL_DIGEST_BYTES
+    marked = {}
+    for key, (name, info) in objects.items():
+        if whole:
+            content = hashlib.sha256(fs.cat_file(key)).hexdigest()
+        else:
+            content = f"{key.rpartition('/')[2]} {info.get('mtime', info.get('created'))}"
+        marked[key] = f"{name}\0{info['size']}\0{content}"
+    return marked
+
+
+def etag(info: dict[str, Any]) -> str:
+    """Checksum or ETag of a remote object, empty where its store gives none."""
+    return str(next(filter(None, map(info.get, ETAGS)), ""))
+
+
+def metadata(fs: Any, place: str) -> dict[str, str]:
+    """The metadata documents of a Zarr node, of either format, by name."""
+    held = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
+    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(held.items())}
+
+
+def protocols(fs: Any) -> set[str]:
+    """The names of a file system."""
+    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+
+
+def local(fs: Any) -> bool:
+    """Whether reading everything costs little."""
+    return bool({"file", "memory"} & protocols(fs))

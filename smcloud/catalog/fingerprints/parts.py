@@ -1,0 +1,184 @@
+"""The parts of a source: how it is read, how far it reaches, and its time chunks or files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smcloud.catalog.fingerprints import objects
+from smcloud.catalog.fingerprints.chunks import TIME, Chunks, digest_of, layout
+from smcloud.catalog.fingerprints.icechunk import snapshot_parts
+from smcloud.catalog.fingerprints.objects import DOCUMENTS, Objects
+from smcloud.catalog.fingerprints.references import references
+from smcloud.catalog.loading import resolved
+from smcloud.catalog.schema import Catalog, Entry
+from smcloud.io_errors import reaching
+
+# Readers whose steps lie as the variable's time chunks or the files' time stamps do.
+TRACED = ("default", "esa_cci", "hdf4")
+
+
+@dataclass(frozen=True)
+class SourceFingerprint:
+    """A source in parts.
+
+    ``reading``: how it is read and laid out, the growth of the time axis apart; of a source without parts, all it
+    holds. ``extent``: its attributes and time axis, which say how far it reaches. ``chunks``: variable -> time chunks
+    of a Zarr group. ``files``: digest -> address of each file of a set, in the order of their names. ``version`` is
+    what its store calls this state, for people: ``snapshot`` of Icechunk, ``etag`` of a remote object.
+    """
+
+    reading: str
+    extent: str = ""
+    chunks: Mapping[str, Chunks] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    version: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """One fingerprint of everything, never of the source's address."""
+        chunks = [f"{name} {held.steps} {' '.join(held.digests)}" for name, held in sorted(self.chunks.items())]
+        return digest_of([self.reading, self.extent, *chunks, *self.files])
+
+
+def source_state(catalog: Catalog, name: str) -> str:
+    """The fingerprint of all parts of a source."""
+    return source_parts(catalog, name).state
+
+
+def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
+    """What the source holds now and how it is read, by its parts.
+
+    Objects on a local disk count by name, size and content, beyond 1 GiB in all by their time of change instead of
+    the content; on an object store by name, size and checksum or ETag. Of a Zarr group behind HTTP, or of more than
+    200,000 remote objects in a variable, only the metadata is known: its time chunks count as unchanged. Of kerchunk
+    references the address, offset and length of each chunk count, of an Icechunk repository the commit that last wrote
+    it. A layout that a reader of its own takes apart is one part. Raises :class:`UnreachableError`.
+    """
+    import fsspec
+
+    entry = resolved(catalog, name)
+    options = dict(entry.args.storage_options)
+    urls: tuple[str, ...] = entry.args.urls
+    where = f"{catalog.path}: {name} ({urls[0]}{', ...' if len(urls) > 1 else ''})"
+    if entry.metadata.reader == "icechunk":
+        with reaching(where, f"smcloud catalog check {catalog.path}"):
+            return _icechunk_parts(entry, where)
+    if "fo" in options:
+        urls, options = (options["fo"],), options.get("target_options", {})
+    paths: list[str] = []
+    for url in urls:
+        with reaching(f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
+            fs, key = fsspec.core.url_to_fs(url, **options)
+            fs.invalidate_cache()
+            found = sorted(fs.glob(key)) if "*" in key else [key]
+            if not found:
+                raise FileNotFoundError(url)
+            paths += found
+    with reaching(where, f"smcloud catalog check {catalog.path}"):
+        return _parts(fs, paths, entry)
+
+
+def _parts(fs: Any, paths: list[str], entry: Entry) -> SourceFingerprint:
+    reading = _reading(entry)
+    traced = entry.metadata.reader in TRACED
+    if "fo" in entry.args.storage_options:
+        return _reference_parts(fs, paths[0], entry, reading)
+    if traced and entry.driver == "zarr" and len(paths) == 1:
+        group = "/".join([paths[0].rstrip("/"), *filter(None, [entry.args.xarray_kwargs.get("group")])])
+        parts = _zarr_parts(fs, group, entry, reading)
+        if parts is not None:
+            return parts
+    held: Objects = {}
+    for path in paths:
+        if entry.driver == "zarr" and not objects.local(fs):
+            top = objects.metadata(fs, path.rstrip("/"))  # of a remote directory a store says nothing by itself
+            reading += top.values()
+            if not top:
+                raise FileNotFoundError(f"{path}/zarr.json or .zmetadata")
+        else:
+            held |= objects.found(fs, path)
+    marks = objects.marks(fs, held)
+    version = _etag([info for _, info in held.values()])
+    if traced and entry.driver == "netcdf":
+        files = {digest_of([mark]): file for file, mark in marks.items()}
+        return SourceFingerprint(digest_of(reading), files=files, version=version)
+    return SourceFingerprint(digest_of([*reading, *marks.values()]), version=version)
+
+
+def _reading(entry: Entry) -> list[str]:
+    """How the catalog says that the source is to be read."""
+    return [
+        entry.metadata.model_dump_json(exclude={"licence", "citation"}),
+        entry.args.model_dump_json(include={"xarray_kwargs"}),
+    ]
+
+
+def _names(entry: Entry) -> list[str]:
+    """All variables that are read for the roles of an entry."""
+    specs = entry.metadata.variables.values()
+    return sorted({name for spec in specs for name in (spec.name, spec.flag, spec.sensor, spec.uncertainty) if name})
+
+
+def _etag(infos: list[dict[str, Any]]) -> dict[str, str]:
+    """The ETag of a remote object; of several, a digest of theirs."""
+    etags = [found for info in infos if (found := objects.etag(info))]
+    return {"etag": etags[0] if len(etags) == 1 else digest_of(etags)} if etags else {}
+
+
+def _icechunk_parts(entry: Entry, where: str) -> SourceFingerprint:
+    snapshot, shape, chunks = snapshot_parts(entry, _names(entry), where)
+    return SourceFingerprint(digest_of([*_reading(entry), *shape]), snapshot, chunks, version={"snapshot": snapshot})
+
+
+def _reference_parts(fs: Any, path: str, entry: Entry, reading: list[str]) -> SourceFingerprint:
+    """The parts of a reference file; one part where its form is another than that of one JSON document."""
+    held = objects.found(fs, path)
+    version = _etag([info for _, info in held.values()])
+    whole = SourceFingerprint(digest_of([*reading, *objects.marks(fs, held).values()]), version=version)
+    if list(held) != [path]:
+        return whole
+    found = references(fs.cat_file(path), str(entry.args.xarray_kwargs.get("group") or ""))
+    if found is None:
+        return whole
+    shared, documents, chunks = found
+    layouts = {name: of for name in _names(entry) if (of := layout(documents.get(name, {}))) is not None}
+    if len(layouts) < len(_names(entry)):
+        return whole
+    axes = {dim for layout in layouts.values() for dim in layout.dims}
+    of_axes = {axis: digest_of(chunks.get(axis, {}).values()) for axis in sorted(axes)}
+    shape = [shared, *(layout.digest for layout in layouts.values())]
+    shape += [digest for axis, digest in of_axes.items() if axis not in TIME]
+    return SourceFingerprint(
+        digest_of([*reading, *shape]),
+        digest_of(digest for axis, digest in of_axes.items() if axis in TIME),
+        {name: layout.chunks(chunks.get(name, {})) for name, layout in layouts.items()},
+        version=version,
+    )
+
+
+def _zarr_parts(fs: Any, group: str, entry: Entry, reading: list[str]) -> SourceFingerprint | None:
+    """The parts of a Zarr group of either format; None where its arrays have no metadata of their own."""
+    names = _names(entry)
+    metadata = {name: objects.metadata(fs, f"{group}/{name}") for name in names}
+    layouts = {name: held for name, documents in metadata.items() if (held := layout(documents)) is not None}
+    if len(layouts) < len(names):
+        return None
+    axes = sorted({dim for layout in layouts.values() for dim in layout.dims})
+    count = {name: layout.objects for name, layout in layouts.items()}
+    listed = {name: objects.listed(fs, group, name, count.get(name, 0)) for name in [*names, *axes]}
+    data, small = ({key: held for name in some for key, held in (listed[name] or {}).items()} for some in (names, axes))
+    marks = objects.marks(fs, data) | objects.marks(fs, small)  # axes are read whole, however large the data
+    of = {name: {held[key][0]: marks[key] for key in held} for name, held in listed.items() if held is not None}
+    top = objects.metadata(fs, group)
+    reading = reading + [layout.digest for layout in layouts.values()]
+    reading += [mark for axis in axes if axis not in TIME for mark in of.get(axis, {}).values()]
+    extent = list(top.values())
+    extent += [mark for axis in axes if axis in TIME for mark in of.get(axis, {}).values()]
+    # Metadata counts as an object too: who rewrites it has touched the source.
+    extent += [mark for name in names for key, mark in of.get(name, {}).items() if key.rpartition("/")[2] in DOCUMENTS]
+    extent += [text for name in names if name not in of for text in metadata[name].values()]
+    version = {} if objects.local(fs) else _etag([info for _, info in (data | small).values()])
+    chunks = {name: layout.chunks(of.get(name)) for name, layout in layouts.items()}
+    return SourceFingerprint(digest_of(reading), digest_of(extent), chunks, version=version)

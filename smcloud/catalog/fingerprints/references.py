@@ -1,0 +1,39 @@
+"""Kerchunk references: one file that says of every chunk at which address, offset and length it lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from smcloud.catalog.fingerprints.objects import DOCUMENTS
+
+Listing = dict[str, dict[str, str]]  # variable -> key inside the group -> what the references say of it
+
+
+def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | None:
+    """What all references share, and by variable the metadata documents and the references of ``group``.
+
+    None where the file is of another form: a folder of Parquet files, or references that are still to be generated.
+    What a reference points to is not looked at.
+    """
+    try:
+        held = json.loads(content)
+    except ValueError:
+        return None
+    if not isinstance(held, dict) or "gen" in held:
+        return None
+    refs: Mapping[str, Any] = held.get("refs", held)
+    prefix = f"{group.strip('/')}/" if group.strip("/") else ""
+    documents: Listing = {}
+    chunks: Listing = {}
+    for key, value in sorted(refs.items()):
+        name, _, rest = key.removeprefix(prefix).partition("/")
+        if not key.startswith(prefix) or not rest:
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        if rest in DOCUMENTS:
+            documents.setdefault(name, {})[rest] = text
+        else:
+            chunks.setdefault(name, {})[f"{name}/{rest}"] = f"{rest} {text}"
+    return json.dumps(held.get("templates", {}), sort_keys=True), documents, chunks

@@ -1,0 +1,37 @@
+"""Whether the hosts of an entry answer, asked before the clients of stores do, which retry for minutes, and noisily."""
+
+from __future__ import annotations
+
+import os
+import socket
+import urllib.parse
+import urllib.request
+
+from smcloud.catalog.schema import Args
+
+
+def require_hosts(args: Args) -> None:
+    """Connect to the host of each remote address: the clients of stores retry for minutes, and noisily."""
+    if urllib.request.getproxies():  # then the proxy is the host, and the client's affair
+        return
+    options = args.storage_options
+    known = {
+        "s3": options.get("endpoint_url")
+        or options.get("client_kwargs", {}).get("endpoint_url")
+        or os.environ.get("AWS_ENDPOINT_URL_S3", os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com")),
+        "gs": os.environ.get("STORAGE_EMULATOR_HOST", "https://storage.googleapis.com"),
+    }
+    known["gcs"] = known["gs"]
+    for url in {options["fo"]} if "fo" in options else set(args.urls):
+        scheme = url.split("://")[0] if "://" in url else ""
+        address = known.get(scheme, url if scheme in ("http", "https") else None)
+        if address is None:
+            continue
+        parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((parts.hostname or "", port), timeout=10.0).close()
+        except socket.gaierror as err:
+            raise ConnectionError(f"the host {parts.hostname} is not known (is there a network?)") from err
+        except OSError as err:
+            raise ConnectionError(f"the host {parts.hostname} does not answer ({err})") from err

@@ -1,0 +1,116 @@
+"""A catalog as a file: read as plain YAML, checked against the models, its templates filled when they are needed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from smcloud.catalog.schema import Args, Catalog, Entry
+from smcloud.catalog.security import TEMPLATE, forbidden_template
+from smcloud.config.strict_yaml import first_problem, read_yaml
+from smcloud.errors import CatalogError, UnreachableError
+from smcloud.io_errors import reaching
+
+
+def load_catalog(path: str | Path) -> Catalog:
+    """Read and check a catalog without running anything from it.
+
+    ``{{ CATALOG_DIR }}`` is filled at once, ``{{ env(SMCLOUD_...) }}`` when an entry is opened, so that a
+    variable that is not set spoils only the entries that need it; any other template is refused here.
+    Raises :class:`CatalogError` that names the entry and the key.
+    """
+    text, directory = _read_text(str(path))
+    data = read_yaml(text, str(path), CatalogError)
+    if set(data) - {"sources", "metadata"} or not isinstance(data.get("sources"), dict):
+        raise CatalogError(
+            "the catalog is not of intake's form",
+            where=str(path),
+            found=", ".join(map(str, data)) or "nothing",
+            expected="sources, and below it the entries by name",
+            next=f"edit {path}",
+        )
+    _refuse_templates(data["sources"], str(path))
+    sources = _fill(data["sources"], {"CATALOG_DIR": directory})
+    try:
+        return Catalog.model_validate({"path": str(path), "sources": sources})
+    except ValidationError as err:
+        raise _broken(err, str(path), Catalog) from err
+
+
+def _read_text(path: str) -> tuple[bytes, str]:
+    """The file's text and its directory, from a local path or any fsspec URL."""
+    import fsspec
+
+    with reaching(path, "check the path of the catalog"):
+        fs, key = fsspec.core.url_to_fs(path)
+        try:
+            text: bytes = fs.cat_file(key)
+        except (FileNotFoundError, IsADirectoryError) as err:
+            raise CatalogError(
+                "the catalog does not exist",
+                where=path,
+                found="no file",
+                expected="a YAML file",
+                next="smcloud catalog check catalogs/public.yaml",
+            ) from err
+    directory = fs.unstrip_protocol(key).rsplit("/", 1)[0]
+    return text, directory.removeprefix("file://") if "file" in fs.protocol else directory
+
+
+def _refuse_templates(sources: Mapping[str, Any], path: str) -> None:
+    for name, entry in sources.items():
+        bad = forbidden_template(entry)
+        if bad is not None:
+            raise CatalogError(
+                "a template that a catalog may not use",
+                where=f"{path}: sources.{name}",
+                found=bad,
+                expected="{{ CATALOG_DIR }} or {{ env(SMCLOUD_...) }}",
+                next=f"edit {path}",
+            )
+
+
+def _fill(node: Any, values: Mapping[str, str]) -> Any:
+    """``node`` with the templates that ``values`` names filled, the others left."""
+    if isinstance(node, Mapping):
+        return {key: _fill(value, values) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_fill(value, values) for value in node]
+    if not isinstance(node, str):
+        return node
+    return TEMPLATE.sub(lambda match: values.get(match[2] or match[1], match[0]), node)
+
+
+def _broken(err: ValidationError, where: str, model: type[Catalog] | type[Args]) -> CatalogError:
+    what, key, found, expected = first_problem(err, model)
+    return CatalogError(what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}")
+
+
+def resolved(catalog: Catalog, name: str) -> Entry:
+    """The entry with the environment's values in its arguments, checked again with them.
+
+    Raises :class:`UnreachableError` that names a variable that is not set.
+    """
+    entry = catalog.entry(name)
+    where = f"{catalog.path}: sources.{name}.args"
+    raw = entry.args.model_dump(mode="json")
+    for variable in sorted({match[1] for match in re.finditer(r"env\((\w+)\)", str(raw))}):
+        if variable not in os.environ:
+            raise UnreachableError(
+                "an entry needs a setting of the environment",
+                where=where,
+                found=f"environment variable {variable} is not set",
+                expected="the place of the files",
+                next=f"export {variable}=...",
+            )
+    filled = _fill(raw, os.environ)
+    _refuse_templates({name: filled}, catalog.path)
+    try:
+        return entry.model_copy(update={"args": Args.model_validate(filled)})
+    except ValidationError as err:
+        raise _broken(err, where, Args) from err

@@ -1,0 +1,129 @@
+"""GeoTIFF layers on WGS84 latitude and longitude: static maps such as aridity or soil texture."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from smcloud.catalog.readers.local_files import local_files
+from smcloud.catalog.schema import Entry
+from smcloud.errors import GridError, VariableError
+
+BLOCK_CELLS = 2**24  # 64 MiB of float32
+
+
+def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
+    """The layers (lat, lon) of an entry, float32, in blocks of whole rows; nodata is NaN, scale and offset are applied.
+
+    In one file the bands are called ``band_1``, ``band_2`` ...; of several files each is a variable, whose name
+    begins the file's. Raises :class:`GridError` for another reference system than WGS84 (EPSG:4326), for a rotated
+    image and for files on different grids, :class:`VariableError` for a name that no band or file has.
+    """
+    files = local_files(entry, where)
+    names = [spec.name for spec in entry.metadata.variables.values()]
+    variables: dict[str, xr.Variable] = {}
+    grid: dict[str, npt.NDArray[np.float64]] = {}
+    for name in dict.fromkeys(names):
+        path, band = _place(files, name, where)
+        variables[name], found = _layer(path, band, f"{where}: {name}")
+        if grid and not all(np.array_equal(grid[axis], found[axis]) for axis in found):
+            raise GridError(
+                "the layers of an entry are on different grids",
+                where=f"{where}: {name}",
+                found=f"{variables[name].shape} in {path}",
+                expected=f"the grid of {names[0]}",
+                next="make one entry for each grid",
+            )
+        grid = found
+    return xr.Dataset(variables, grid)
+
+
+def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
+    """File and number of the band that is called ``name``."""
+    import rasterio
+
+    if len(files) > 1:
+        stems = {PurePath(file).stem: file for file in files}
+        found = [file for stem, file in stems.items() if stem == name or stem.startswith(f"{name}_")]
+        if len(found) == 1:
+            return found[0], 1
+        held = list(stems)
+    else:
+        with rasterio.open(files[0]) as file:
+            held = [f"band_{number}" for number in file.indexes]
+        if name in held:
+            return files[0], held.index(name) + 1
+        found = []
+    raise VariableError(
+        "a source lacks a variable" if not found else "several files begin with the name of a variable",
+        where=where,
+        found=", ".join(found or held),
+        expected=name,
+        next="correct metadata.variables of the catalog entry",
+    )
+
+
+def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt.NDArray[np.float64]]]:
+    import dask.array
+    import rasterio
+
+    with rasterio.open(path) as file:
+        _require_wgs84(file, where)
+        height, width = file.shape
+        rows = max(1, BLOCK_CELLS // width)
+        packing = {"scale_factor": float(file.scales[band - 1]), "add_offset": float(file.offsets[band - 1])}
+        units = file.units[band - 1]
+        step = file.transform
+    axes = {"lat": step.f + step.e * (np.arange(height) + 0.5), "lon": step.c + step.a * (np.arange(width) + 0.5)}
+    starts = np.arange(0, height, rows)
+    heights = tuple(int(n) for n in np.minimum(rows, height - starts))
+    data = dask.array.map_blocks(
+        partial(_rows, path=path, band=band, rows=rows, height=height, width=width),
+        dask.array.from_array(starts, chunks=1),
+        new_axis=1,
+        chunks=(heights, (width,)),
+        dtype=np.float32,
+        meta=np.empty((0, 0), np.float32),
+    )
+    stored = packing if packing != {"scale_factor": 1.0, "add_offset": 0.0} else {}
+    return xr.Variable(("lat", "lon"), data, {"units": units} if units else {}, stored), axes
+
+
+def _require_wgs84(file: Any, where: str) -> None:
+    crs = file.crs
+    code = crs.to_epsg() if crs else None
+    if code != 4326:
+        raise GridError(
+            "an image is not on WGS84 latitude and longitude",
+            where=where,
+            found=f"EPSG:{code}" if code else crs.to_proj4() if crs else "no reference system",
+            expected="EPSG:4326",
+            next=f"gdalwarp -t_srs EPSG:4326 {PurePath(file.name).name} wgs84.tif, and name that file",
+        )
+    if file.transform.b or file.transform.d:
+        raise GridError(
+            "an image is rotated",
+            where=where,
+            found=f"{tuple(file.transform)[:6]}",
+            expected="rows along latitude",
+            next="warp the image to a north-up one",
+        )
+
+
+def _rows(
+    start: npt.NDArray[np.int64], path: str, band: int, rows: int, height: int, width: int
+) -> npt.NDArray[np.float32]:
+    import rasterio
+    from rasterio.windows import Window
+
+    first = int(start[0])
+    with rasterio.open(path) as file:
+        raw = file.read(band, window=Window(0, first, width, min(rows, height - first)), masked=True)
+        scale, offset = file.scales[band - 1], file.offsets[band - 1]
+    values: npt.NDArray[np.float32] = raw.astype(np.float32).filled(np.nan)
+    return values if (scale, offset) == (1.0, 0.0) else values * np.float32(scale) + np.float32(offset)

@@ -1,0 +1,130 @@
+"""HDF-EOS2 (HDF4) files: one array of a file, what the file says of it, and the grid that it lies on."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from smcloud.catalog.readers.local_files import Image
+from smcloud.catalog.schema import VariableSpec
+from smcloud.errors import GridError, RangeError, UnitError, VariableError
+
+_library = threading.Lock()  # the HDF4 library knows no threads
+
+
+class Field(NamedTuple):
+    """What a file says of one of its arrays: attributes, shape, and the structure of the file."""
+
+    attrs: dict[str, Any]
+    shape: tuple[int, ...]
+    structure: str
+
+
+class Extent(NamedTuple):
+    """The grid of an array: its projection and the outer corners (x, y), as they are written."""
+
+    projection: str
+    upper_left: tuple[float, float]
+    lower_right: tuple[float, float]
+
+
+def read_values(path: str, spec: VariableSpec) -> Image:
+    """The values (y, x) of one array of one file, in the catalog's unit, missing ones NaN.
+
+    The scale is that of the file (the catalog's where it states none); missing are the file's fill value and the
+    catalog's ``fill``, both as they are stored. Where a code does not fit a signed byte, the bytes are unsigned: GLASS
+    declares int8 and fills with 255.
+    """
+    with opened(path) as file:
+        array = file.select(spec.name)
+        raw, attrs = array.get(), array.attributes()
+    codes = [*spec.fill, *([attrs["_FillValue"]] if "_FillValue" in attrs else [])]
+    if raw.dtype == np.int8 and any(code > 127 for code in codes):
+        raw = raw.view(np.uint8)
+    packing = packing_of(attrs, spec, f"{path}: {spec.name}")
+    values = raw.astype(np.float32) * np.float32(packing["scale_factor"]) + np.float32(packing["add_offset"])
+    values[np.isin(raw, codes)] = np.nan
+    low, high = spec.valid_range
+    slack = 1e-6 * (high - low)
+    outside = int(((values < low - slack) | (values > high + slack)).sum())
+    if outside:
+        raise RangeError(
+            f"a file holds what {spec.name} cannot be",
+            where=path,
+            found=f"{outside} values, from {np.nanmin(values):g} to {np.nanmax(values):g}, with scale "
+            f"{packing['scale_factor']:g}",
+            expected=f"{low:g} to {high:g} {spec.units}",
+            next="compare scale_factor and _FillValue of the file with the product's guide; name more codes in fill",
+        )
+    return values
+
+
+def packing_of(attrs: dict[str, Any], spec: VariableSpec, where: str) -> dict[str, float]:
+    """Scale and offset of an array; HDF4's offset is taken from the stored value, CF's is added to the scaled one."""
+    scale = float(attrs.get("scale_factor", 1.0 if spec.scale is None else spec.scale))
+    if spec.scale is not None and not np.isclose(scale, spec.scale, rtol=1e-6, atol=0.0):
+        raise UnitError(
+            "the scale of a file is not the catalog's",
+            where=where,
+            found=f"scale_factor {scale:g}",
+            expected=f"scale {spec.scale:g}",
+            next="leave scale out of the catalog entry where the files state it, and do not mix products",
+        )
+    return {"scale_factor": scale, "add_offset": -float(attrs.get("add_offset", 0.0)) * scale}
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Any]:
+    """The file, for one thread at a time."""
+    from pyhdf.SD import SD, SDC
+
+    with _library:
+        file = SD(path, SDC.READ)
+        try:
+            yield file
+        finally:
+            file.end()
+
+
+def read_field(path: str, name: str, where: str) -> Field:
+    """Attributes, shape and structure of one array; raises :class:`VariableError` where the file lacks it."""
+    with opened(path) as file:
+        held = file.datasets()
+        if name not in held:
+            raise VariableError(
+                "a source lacks a variable",
+                where=where,
+                found=", ".join(held) or "no variable",
+                expected=name,
+                next="correct metadata.variables of the catalog entry",
+            )
+        structure = str(file.attributes().get("StructMetadata.0", ""))
+        return Field(file.select(name).attributes(), tuple(held[name][1]), structure)
+
+
+def extent_of(field: Field, name: str, where: str) -> Extent:
+    """The grid that holds the array ``name``; raises :class:`GridError` where the file states none that fits."""
+    groups = re.findall(r"GROUP=(GRID_\d+)\b(.*?)END_GROUP=\1\b", field.structure, re.DOTALL)
+    grid = next((text for _, text in groups if f'DataFieldName="{name}"' in text), "")
+    projection = re.search(r"\bProjection=(\w+)", grid)
+    corners = [
+        tuple(float(value) for value in re.findall(r"[-+.\deE]+", found[1]))
+        for key in ("UpperLeftPointMtrs", "LowerRightMtrs")
+        if (found := re.search(rf"{key}=\(([^)]*)\)", grid))
+    ]
+    size = [int(found[1]) for key in ("YDim", "XDim") if (found := re.search(rf"\b{key}=(\d+)", grid))]
+    if projection is None or [len(corner) for corner in corners] != [2, 2] or tuple(size) != field.shape:
+        raise GridError(
+            "the extent of an HDF4 grid does not fit its array",
+            where=where,
+            found=f"{size} cells, corners {corners}" if projection else "no grid in StructMetadata.0",
+            expected=f"{list(field.shape)} cells, a projection and two corners",
+            next="download the file again, or choose another product",
+        )
+    (left, top), (right, bottom) = corners
+    return Extent(projection[1], (left, top), (right, bottom))

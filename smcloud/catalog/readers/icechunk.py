@@ -1,0 +1,84 @@
+"""Icechunk repositories: a Zarr hierarchy with versions, read at the tip of a branch or at a pinned snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smcloud.catalog.schema import Args, Entry
+from smcloud.catalog.validation import check_axes
+from smcloud.errors import CatalogError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
+    """The group (``xarray_kwargs.group``) of a repository, in its stored chunks unless ``chunks`` says otherwise.
+
+    Read-only, on local disk, ``s3://`` or ``gs://``: anonymously where the entry says so, else with the
+    environment's credentials. A missing chunk is an error where the entry vouches for completeness.
+    """
+    import xarray as xr
+    import zarr
+
+    args = entry.args
+    opened = session(repository(args, where), args)
+    kwargs = {"consolidated": False, **args.xarray_kwargs}
+    group = kwargs.get("group")
+    raw = xr.open_zarr(
+        opened.store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
+    )
+    check_axes(raw, where)
+    # What an array does about a missing chunk is bound when it is opened.
+    with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
+        return xr.open_zarr(opened.store, chunks=dict(args.chunks), **kwargs)
+
+
+def repository(args: Args, where: str) -> Any:
+    """The opened repository: on local disk, ``s3://`` or ``gs://``.
+
+    Anonymously where the entry says so, else with the environment's credentials.
+    """
+    import icechunk
+
+    icechunk.set_logs_filter("error")  # it warns of commits, which are never made here
+    return icechunk.Repository.open(_storage(args, where))
+
+
+def session(opened: Any, args: Args) -> Any:
+    """A read-only session at the pinned snapshot, or else at the tip of the branch."""
+    if args.snapshot:
+        return opened.readonly_session(snapshot_id=args.snapshot)
+    return opened.readonly_session(branch=args.branch)
+
+
+def _storage(args: Args, where: str) -> Any:
+    import icechunk
+
+    url, options = args.urls[0], args.storage_options
+    scheme, _, rest = url.rpartition("://")
+    if len(args.urls) > 1 or scheme not in ("", "file", "s3", "gs", "gcs"):
+        raise CatalogError(
+            "an Icechunk repository cannot be read from there",
+            where=where,
+            found=", ".join(args.urls),
+            expected="one local path, s3:// or gs:// address",
+            next="correct urlpath of the entry",
+        )
+    if scheme in ("", "file"):
+        return icechunk.local_filesystem_storage(rest)
+    bucket, _, prefix = rest.partition("/")
+    anonymous = bool(options.get("anon")) or options.get("token") == "anon"
+    known: dict[str, Any] = {"bucket": bucket, "prefix": prefix, "anonymous": anonymous, "from_env": not anonymous}
+    if scheme in ("gs", "gcs"):
+        return icechunk.gcs_storage(**known)
+    client = options.get("client_kwargs", {})
+    endpoint = options.get("endpoint_url") or client.get("endpoint_url")
+    return icechunk.s3_storage(
+        **known,
+        region=options.get("region_name") or client.get("region_name"),
+        endpoint_url=endpoint,
+        allow_http=bool(endpoint) and str(endpoint).startswith("http://"),
+        force_path_style=bool(endpoint),
+        requester_pays=bool(options.get("requester_pays")),
+    )

@@ -1,0 +1,74 @@
+"""What keeps a catalog from running anything or holding a secret: addresses, storage options and templates allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smcloud.config.strict_yaml import invalid_value
+
+SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "reference", "memory")
+TARGET_SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "memory")
+URL_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+TEMPLATE = re.compile(r"\{\{\s*(CATALOG_DIR|env\((SMCLOUD_[A-Z0-9_]+)\))\s*\}\}")
+REFERENCE_OPTIONS = ("fo", "remote_protocol", "remote_options", "target_protocol", "target_options")
+STORAGE_OPTIONS = (
+    "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
+    *REFERENCE_OPTIONS,
+)  # fmt: skip
+SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
+
+
+def strings(node: Any) -> Iterator[str]:
+    """Every string in a nest of mappings and lists, keys included."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from strings(key)
+            yield from strings(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from strings(value)
+
+
+def forbidden_template(node: Any) -> str | None:
+    """The first string that holds braces other than the two templates allowed: intake would expand them."""
+    return next(
+        (text for text in strings(node) if "{" in TEMPLATE.sub("", text) or "}" in TEMPLATE.sub("", text)), None
+    )
+
+
+def require_scheme(url: str, schemes: tuple[str, ...], key: str = "") -> None:
+    """Refuse an address of another scheme, a chain of schemes, and one with a user or a secret in it."""
+    match = URL_SCHEME.match(url)
+    scheme = match[1] if match else ""
+    if "::" in url or (scheme and scheme not in schemes):
+        raise invalid_value(f"a local path or one of {', '.join(f'{s}://' for s in schemes)}", url.split("//")[0], key)
+    if match and "@" in url.split("//")[-1].split("/")[0]:
+        raise invalid_value(
+            "an address without a user or a secret, which come from the environment", f"{scheme}://...@", key
+        )
+
+
+def require_options(options: Mapping[str, Any], above: str = "") -> None:
+    """Allow-listed keys at every depth, no secrets, and allow-listed schemes wherever an option is an address."""
+    for name, value in options.items():
+        key = f"{above}{name}"
+        if name not in STORAGE_OPTIONS:
+            if SECRET.search(str(name)):
+                raise invalid_value("no secret: secrets come from the environment, never from a catalog", name, key)
+            raise invalid_value(f"one of {', '.join(STORAGE_OPTIONS)}", name, key)
+        if name == "token" and value != "anon":
+            raise invalid_value("anon: secrets come from the environment, never from a catalog", "another token", key)
+        if name in ("remote_protocol", "target_protocol") and value not in TARGET_SCHEMES:
+            raise invalid_value(" or ".join(TARGET_SCHEMES), value, key)
+        if name == "fo" and not isinstance(value, str):
+            raise invalid_value("the address of a reference file", type(value).__name__, key)
+        if isinstance(value, Mapping):
+            require_options(value, f"{key}.")
+        elif isinstance(value, str):
+            require_scheme(value, TARGET_SCHEMES, key)
+        elif not isinstance(value, bool | int | float):
+            raise invalid_value("a plain value", type(value).__name__, key)

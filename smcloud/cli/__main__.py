@@ -1,0 +1,5 @@
+"""``python -m smcloud.cli``."""
+
+from smcloud.cli import main
+
+main()

@@ -1,0 +1,235 @@
+"""The command line: a thin face over the pipeline."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from smcloud.cli.console import call, print_record, show_plan, show_run
+from smcloud.cli.local_run import run_job
+
+app = typer.Typer(
+    name="smcloud",
+    help="Soil-moisture trends, their drivers and the DDWW question: from a catalog to published Zarr.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
+app.add_typer(catalog_app, name="catalog")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for errors too.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
+StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s3:// of a store.")]
+
+
+@app.command(epilog="Example: smcloud run study.yaml --json")
+def run(
+    config: ConfigFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, as smcloud plan does, and end.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the whole job: sources to cube, products, release and report. The same work twice is done once."""
+    if dry_run:
+        _plan(config, json_)
+    else:
+        show_run(run_job(config), json_)
+
+
+@app.command(epilog="Example: smcloud plan study.yaml --json")
+def plan(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration of the run.")] = None,
+    sizes: Annotated[bool, typer.Option("--sizes", help="Some sizes of study instead, without any data.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a run costs (tasks, bytes, requests, memory, minutes), from metadata alone."""
+    if sizes == (config is not None):
+        raise typer.BadParameter("give either CONFIG or --sizes")
+    if config is not None:
+        _plan(config, json_)
+        return
+    from smcloud.pipeline.planning.examples import SIZES, plan_size
+
+    records = [plan_size(name).record() for name in SIZES]
+    if json_:
+        print(json.dumps(dict(zip(SIZES, records, strict=True)), indent=1, allow_nan=False))
+        return
+    for record in records:
+        show_plan(record, False)
+
+
+def _plan(config: Path, as_json: bool) -> None:
+    from smcloud import pipeline
+    from smcloud.config import load_config
+
+    settings = load_config(config)
+    job = pipeline.check(settings)
+    pipeline.require_years(settings, job)
+    show_plan(pipeline.plan(settings, job).record(), as_json)
+
+
+@app.command(epilog="Example: smcloud demo --out ./smcloud-demo --seed 7")
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The store; inputs go beside it.")] = Path("smcloud-demo"),
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the sample world's weather.")] = None,
+    resolution: Annotated[float, typer.Option("--resolution", help="Cell size in degrees, 5 or finer.")] = 5.0,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the whole job on an invented world whose truth is known, and score the result against it."""
+    from flows.server import own_server
+    from smcloud.sample.demo import SEED, prepare_demo
+
+    began = time.perf_counter()
+    inputs = out.absolute().with_name(f"{out.absolute().name}-inputs")
+    # Where there is no store yet a run is sure to follow, and its server comes up while the world is written.
+    with nullcontext() if out.exists() else own_server():
+        config, truth = prepare_demo(inputs, out.absolute(), SEED if seed is None else seed, resolution)
+        written = time.perf_counter() - began
+        result = run_job(config, truth=str(truth))
+    result["seconds"] = {"sample world": round(written, 2)} | result["seconds"]
+    show_run(result, json_)
+
+
+@app.command(epilog="Example: smcloud ingest study.yaml")
+def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
+    """Bring the sources to one sealed monthly cube, or an earlier one up to date; nothing is published."""
+    from smcloud import pipeline
+    from smcloud.cluster import open_cluster
+    from smcloud.config import load_config
+
+    settings = load_config(config)
+    job = pipeline.check(settings)
+    cube = pipeline.found_cube(job)
+    if cube is None:
+        pipeline.require_budget(settings, job, products=False)
+        with open_cluster(settings.cluster):
+            pipeline.require_shared_store(job)
+            cube = pipeline.ingest(settings, job)
+    print_record(cube, json_)
+
+
+@app.command(epilog="Example: smcloud compute study.yaml")
+def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
+    """Compute, seal and publish the products of a cube that is there (smcloud ingest makes it)."""
+    from smcloud import pipeline
+    from smcloud.cluster import open_cluster
+    from smcloud.config import load_config
+    from smcloud.pipeline import identity
+
+    began = time.perf_counter()
+    settings = load_config(config)
+    job = pipeline.check(settings)
+    pipeline.require_years(settings, job)
+    release = pipeline.released(job)
+    status = "already published"
+    if release is None:
+        cube = pipeline.require_cube(job)
+        pipeline.require_budget(settings, job)
+        with open_cluster(settings.cluster):
+            pipeline.require_shared_store(job)
+            products = pipeline.compute(settings, job)
+        release = pipeline.publish(settings, job, cube, products)
+        status = "published"
+    if not identity.has_report(release, job.store):
+        pipeline.report(release, job.store)
+    print_record(identity.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
+
+
+@app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")
+def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None:
+    """List the releases of a store, newest first."""
+    from smcloud.store import Store, list_releases, require_store
+
+    place = Store.open(store)
+    require_store(place)
+    releases = list_releases(place)
+    if json_:
+        print(json.dumps(releases, indent=1))
+        return
+    for release in releases:
+        period = " to ".join(release["cube"]["period"])
+        print(f"release {release['number']}  {release['created']}  {period}")
+        for name, product in release["products"].items():
+            print(f"  {name:<9} {place.url_of(product['url'])}")
+    if not releases:
+        print(f"nothing is published in {place.url} yet; next: smcloud run CONFIG")
+
+
+@app.command(epilog="Example: smcloud verify ./smcloud-demo")
+def verify(
+    store: StoreUrl,
+    release: Annotated[
+        int | None, typer.Option("--release", help="Number of the release; the newest by default.")
+    ] = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check every published byte of a release against its seal."""
+    from smcloud.store import Store, require_store
+    from smcloud.store import verify as verify_release
+
+    place = Store.open(store)
+    require_store(place)
+    print_record({"status": "verified"} | verify_release(place, release), json_)
+
+
+@app.command(epilog="Example: smcloud report ./smcloud-demo --release 1")
+def report(
+    store: StoreUrl,
+    release: Annotated[
+        int | None, typer.Option("--release", help="Number of the release; the newest by default.")
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option("--truth", help="The sample world's truth.zarr, for a scorecard.")
+    ] = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Render the report of a release again."""
+    from smcloud import pipeline
+    from smcloud.sample.demo import truth_beside
+    from smcloud.store import Store, newest_release, read_release, require_store
+
+    place = Store.open(store)
+    require_store(place)
+    record = newest_release(place) if release is None else read_release(place, release)
+    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
+    print_record({"status": "rendered", "release": record["number"], "report": page["report"]}, json_)
+
+
+@catalog_app.command("check", epilog="Example: smcloud catalog check catalogs/public.yaml")
+def catalog_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A catalog of sources.")],
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check a catalog against its schema without running anything from it, and say what could not be reached."""
+    from smcloud.catalog import check_entries, load_catalog
+
+    entries = check_entries(load_catalog(file))
+    if json_:
+        print(json.dumps({"status": "valid", "entries": entries}, indent=1))
+        return
+    for name, state in entries.items():
+        print(f"{name:<24} {state}")
+    unreached = sum(state.startswith("unreachable") for state in entries.values())
+    print(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point of the command ``smcloud``."""
+    call(app, sys.argv[1:] if arguments is None else arguments)
+
+
+if __name__ == "__main__":
+    main()

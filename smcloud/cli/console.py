@@ -1,0 +1,148 @@
+"""What the terminal sees: results, one message for every error with its exit code, and no noise of libraries."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
+from smcloud.plan import size
+
+INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
+signals: list[int] = []  # what has asked this process to stop
+log = logging.getLogger("smcloud")
+
+
+def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
+    """Run the command line ``given``: every error becomes one message and the exit code of its class."""
+    warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
+    as_json, debug = "--json" in given, "--debug" in given
+    if not debug:
+        silence_libraries()
+    if sys.stderr.isatty() or debug:
+        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+        log.setLevel(logging.DEBUG if debug else logging.INFO)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        code = app(args=list(given), standalone_mode=False)
+    except SmcloudError as err:
+        _fail(err, as_json, debug)
+    except Exception as err:
+        if signals:  # Ctrl-C reaches Prefect's server too, and its client may fail before we are through
+            _fail_interrupted(given, as_json, debug)
+        usage = getattr(err, "format_message", None)  # click's usage errors
+        if usage is None:
+            if debug:
+                raise
+            _fail(
+                UnexpectedError(f"{type(err).__name__}: {err}", next="run again with --debug for the traceback"),
+                as_json,
+                debug,
+            )
+        _fail_usage(usage(), getattr(err, "exit_code", 2), as_json)
+    if code == INTERRUPTED:
+        _fail_interrupted(given, as_json, debug)
+    sys.exit(code or 0)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    signals.append(number)
+    silence_libraries()
+    raise KeyboardInterrupt
+
+
+def _fail_interrupted(given: Sequence[str], as_json: bool, debug: bool) -> NoReturn:
+    err = InterruptedRunError(
+        "the run was interrupted; what is sealed stays, and nothing unfinished is visible",
+        where="this process",
+        found="Ctrl-C or a termination signal",
+        expected="a run to its end",
+        next=f"smcloud {' '.join(given)}",
+    )
+    _fail(err, as_json, debug)
+
+
+def _fail(err: SmcloudError, as_json: bool, debug: bool) -> NoReturn:
+    if debug:
+        logging.exception("traceback")
+    _print_error(err.record(), f"error [{err.code}]: {err}", as_json)
+    sys.exit(err.exit_code)
+
+
+def _fail_usage(message: str, code: int, as_json: bool) -> NoReturn:
+    remedy = "smcloud --help"
+    record = {"code": "usage", "what": message, "where": "", "found": "", "expected": "", "next": remedy}
+    _print_error(record, f"error [usage]: {message}\n  next:     {remedy}", as_json)
+    sys.exit(code)
+
+
+def _print_error(record: dict[str, str], text: str, as_json: bool) -> None:
+    print(json.dumps(record) if as_json else text, file=sys.stdout if as_json else sys.stderr)
+
+
+def silence_libraries() -> None:
+    """Silence what prints pages of tracebacks before, and instead of, our message; ``--debug`` shows that one's own."""
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
+    for name in ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", "prefect._internal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def show_run(result: dict[str, Any], as_json: bool) -> None:
+    """What a run did and where it is, and its scorecard on the sample world."""
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{result['status']}: release {result['release']} (run {result['run_id']}, cube {result['cube_id']})")
+    for name, url in result["products"].items():
+        print(f"  {name:<9} {url}")
+    print(f"  {'report':<9} {result['report']}")
+    if result.get("scorecard"):
+        from smcloud.report import markdown, scorecard_table
+
+        print("\nscorecard against the known truth\n" + markdown(scorecard_table(result["scorecard"])))
+    print("\nseconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
+
+
+def show_plan(record: dict[str, Any], as_json: bool) -> None:
+    """The stages of a plan, a line each, and their total."""
+    if as_json:
+        print(json.dumps(record, indent=1, allow_nan=False))
+        return
+    columns = {
+        "chunks": "chunks", "tasks": "tasks", "graphs": "graphs", "bytes_read": "read", "bytes_written": "written",
+        "get_requests": "GETs", "put_requests": "PUTs", "worker_memory": "worker", "client_memory": "client",
+        "seconds": "minutes",
+    }  # fmt: skip
+    print(f"{record['plan']}{': ' if record['note'] else ''}{record['note']}")
+    print(f"{'':<8}" + "".join(f"{title:>12}" for title in columns.values()))
+    for name, amounts in (record["stages"] | {"total": record["total"]}).items():
+        print(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
+    print(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
+
+
+def _amount(key: str, value: int) -> str:
+    if key.startswith("bytes") or key.endswith("memory"):
+        return size(value)
+    return f"{value / 60:,.1f}" if key == "seconds" else f"{value:,}"
+
+
+def print_record(result: dict[str, Any], as_json: bool) -> None:
+    """A small record, a line each."""
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    width = max(map(len, result))
+    for key, value in result.items():
+        if isinstance(value, dict):
+            print(key)
+            for name, part in value.items():
+                print(f"  {name:<{width}} {part}")
+        else:
+            print(f"{key:<{width}} {', '.join(value) if isinstance(value, list) else value}")

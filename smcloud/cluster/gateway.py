@@ -1,0 +1,209 @@
+"""The only module that knows dask-gateway: a cluster for one run, local or on a gateway, always closed again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from smcloud.cluster.versions import require_same_versions
+from smcloud.config import Cluster
+from smcloud.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from dask_gateway import Gateway, GatewayCluster
+    from distributed import Client
+
+LOOPBACK = "127.0.0.1:0"  # by default distributed serves its pages to the whole network
+log = logging.getLogger("smcloud")
+
+
+@contextmanager
+def open_cluster(config: Cluster, patience: float = 0.0) -> Iterator[Client]:
+    """A dask client that is the default while the context lasts; the cluster ends with it, whatever happens.
+
+    ``local`` runs threads of this process (``workers`` x ``worker_cores``, all cores by default): the work is
+    numpy and numba that release the lock, and nothing is copied between processes. ``gateway`` asks the Dask
+    Gateway that ``DASK_GATEWAY__*`` names, for ``patience`` seconds where it does not answer. Raises
+    :class:`UnreachableError`.
+    """
+    from distributed import KilledWorker
+
+    with _local(config) if config.kind == "local" else _gateway(config, patience) as client:
+        try:
+            yield client
+        except KilledWorker as err:
+            raise UnreachableError(
+                "the workers died of one task, each in turn",
+                where=f"cluster.worker_memory: {config.worker_memory or 'not set'}",
+                found=str(err).splitlines()[0],
+                expected="workers that survive their tasks",
+                next="raise cluster.worker_memory, then run the same command again: what is sealed is kept",
+            ) from err
+
+
+@contextmanager
+def _local(config: Cluster) -> Iterator[Client]:
+    load_distributed()
+    from distributed import Client, LocalCluster
+
+    threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=threads,
+            processes=False,
+            dashboard_address=LOOPBACK,
+            worker_dashboard_address=LOOPBACK,
+            memory_limit=config.worker_memory or "auto",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def load_distributed() -> None:
+    """Import distributed with our settings: it reads some of them only then."""
+    import dask
+
+    # Its profiler walks the stacks of the compilers in this process, a hundred times a second: a tenth of a first run.
+    level = dask.config.get("logging.distributed", "warning")
+    dask.config.set({"logging.distributed": level, "distributed.worker.profile.enabled": False})
+    import distributed  # noqa: F401
+
+
+@contextmanager
+def _gateway(config: Cluster, patience: float) -> Iterator[Client]:
+    cluster = _new_cluster(config, time.monotonic() + patience)
+    with _ended(cluster), _client_of(cluster, config) as client:
+        _wait_for_workers(client, 1 if config.adaptive else config.workers or 1, config.wait_seconds)
+        require_same_versions(client)
+        yield client
+
+
+def _client_of(cluster: GatewayCluster, config: Cluster) -> Client:
+    with _reaching():
+        if config.adaptive:
+            cluster.adapt(minimum=1, maximum=config.workers or 1)
+        else:
+            cluster.scale(config.workers or 1)
+        return cluster.get_client()
+
+
+def gateway_server() -> Gateway:
+    """The Dask Gateway that the environment names now; dask by itself reads that once, when it is imported."""
+    import dask
+    from dask_gateway import Gateway
+
+    named = dask.config.collect_env().get("gateway", {})
+    dask.config.update(dask.config.config, {"gateway": named})
+    return Gateway()
+
+
+def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
+    while True:
+        try:
+            with _reaching():
+                return gateway_server().new_cluster(**_options(config))
+        except UnreachableError as err:
+            if time.monotonic() >= deadline:
+                raise
+            log.warning("%s (%s): asking again", err.what, err.found)
+            time.sleep(2)
+
+
+@contextmanager
+def _ended(cluster: GatewayCluster) -> Iterator[None]:
+    """The cluster ends with the context; where the gateway does not hear of it, by its idle timeout."""
+    try:
+        yield
+    finally:
+        try:
+            with _reaching():
+                cluster.shutdown()
+        except UnreachableError as err:
+            log.warning("cluster %s is left to its idle timeout: %s", cluster.name, err.found)
+
+
+def end_leftovers(max_age: float) -> list[str]:
+    """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names.
+
+    One that cannot be ended keeps no other one alive: the first such error is raised at the end.
+    """
+    ended, failed = [], []
+    with _reaching(), gateway_server() as server:
+        for report in server.list_clusters():
+            if (datetime.now(report.start_time.tzinfo) - report.start_time).total_seconds() > max_age:
+                try:
+                    with _reaching():
+                        server.stop_cluster(report.name)
+                    ended.append(report.name)
+                    log.info("cluster %s is ended", report.name)
+                except UnreachableError as err:
+                    failed.append(err)
+    if failed:
+        raise failed[0]
+    return ended
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """What the gateway's client raises, as one error of ours."""
+    from aiohttp import ClientError
+    from dask_gateway import GatewayClusterError, GatewayServerError
+
+    try:
+        yield
+    except (OSError, ValueError, ClientError, GatewayServerError, GatewayClusterError, TimeoutError) as err:
+        raise UnreachableError(
+            "the Dask Gateway does not answer as it should",
+            where=os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"),
+            found=f"{type(err).__name__}: {err}",
+            expected="a running gateway and valid credentials",
+            next="check DASK_GATEWAY__ADDRESS and DASK_GATEWAY__AUTH__*, or set cluster: {kind: local}",
+        ) from err
+
+
+def _options(config: Cluster) -> dict[str, Any]:
+    options = {
+        "worker_cores": config.worker_cores,
+        "worker_memory": _gibibytes(config.worker_memory),
+        "image": config.image,
+        "idle_timeout": config.idle_timeout,
+        "environment": {
+            name: value
+            for name, value in os.environ.items()
+            if any(fnmatchcase(name, pattern) for pattern in config.forward)
+        }
+        # By default distributed waits five minutes for a silent worker, and for ever for a first one.
+        | {
+            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{config.lost_after} s",
+            "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": f"{config.wait_seconds} s",
+        },
+    }
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _gibibytes(memory: str | None) -> str | None:
+    """``8 GiB`` as the gateway spells it: its G is of 1024."""
+    from dask.utils import parse_bytes
+
+    return None if memory is None else f"{parse_bytes(memory) / 2**30:g} G"
+
+
+def _wait_for_workers(client: Client, wanted: int, seconds: int) -> None:
+    try:
+        client.wait_for_workers(wanted, timeout=seconds)
+    except TimeoutError as err:
+        raise UnreachableError(
+            "the cluster's workers did not come in time",
+            where="cluster.workers",
+            found=f"{len(client.scheduler_info()['workers'])} after {seconds} s",
+            expected=f"{wanted}",
+            next="lower cluster.workers or raise cluster.wait_seconds",
+        ) from err

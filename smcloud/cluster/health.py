@@ -1,0 +1,66 @@
+"""What the cluster of the current client is doing, and whether it is lost; any dask client will do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Client, Scheduler, Worker
+
+TO_DO = ("waiting", "no-worker", "queued", "processing")
+
+
+def wait_until_idle(seconds: float = 60.0) -> None:
+    """Return when no worker of the current client runs a task any more, or after ``seconds``.
+
+    A computation ends for its caller at the first error, while other tasks, which nobody waits for, still write.
+    """
+    end = time.monotonic() + seconds
+    while any(on_each_worker(_running).values()) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _running(dask_worker: Worker) -> int:
+    return dask_worker.state.executing_count
+
+
+def count_tasks(client: Client) -> tuple[int, int]:
+    """Tasks that the scheduler of ``client`` has seen done, and those that are still to do."""
+    counts: tuple[int, int] = client.run_on_scheduler(_count)
+    return counts
+
+
+def _count(dask_scheduler: Scheduler) -> tuple[int, int]:
+    done = sum(prefix.state_counts["memory"] for prefix in dask_scheduler.task_prefixes.values())
+    left = sum(prefix.states[state] for prefix in dask_scheduler.task_prefixes.values() for state in TO_DO)
+    return done, left
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """True where ``error``, or its cause, says that scheduler, gateway or all workers went: a fresh cluster may do."""
+    from asyncio import CancelledError
+
+    from distributed.client import FutureCancelledError
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import NoValidWorkerError, NoWorkerError
+
+    signs = (CommClosedError, FutureCancelledError, CancelledError, NoValidWorkerError, NoWorkerError)
+    while error is not None:
+        if isinstance(error, signs):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """What ``function(*arguments)`` returns on each worker of the current client, by address; empty without one."""
+    from distributed import default_client
+
+    try:
+        client = default_client()
+    except ValueError:  # no cluster
+        return {}
+    found: dict[str, Any] = client.run(function, *arguments)
+    return found

@@ -1,0 +1,189 @@
+"""The parts of a run's configuration: frozen models, unknown keys refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field, field_validator, model_validator
+
+from smcloud.config.strict_yaml import Model, invalid_value
+
+LATEST = "latest-complete-year"
+
+
+class Period(Model):
+    """First and last month (``YYYY-MM``); the end may be ``latest-complete-year``."""
+
+    start: str
+    end: str = LATEST
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _month(cls, value: object) -> str:
+        text = str(value)
+        if text == LATEST or re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+            return text
+        raise invalid_value("a month as YYYY-MM without a day, for example 2000-01", text)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Period:
+        if self.start == LATEST:
+            raise invalid_value("a month, for example 2000-01", LATEST, "start")
+        if self.end != LATEST and self.end < self.start:
+            raise invalid_value(f"a month from {self.start} (period.start) on", self.end, "end")
+        return self
+
+
+class Grid(Model):
+    """A regular global grid of ``resolution`` degrees, cell edges on -90 and -180."""
+
+    resolution: Annotated[float, Field(gt=0, le=30)]
+
+    @field_validator("resolution")
+    @classmethod
+    def _whole_cells(cls, value: float) -> float:
+        if abs(180 / value - round(180 / value)) > 1e-9:
+            raise invalid_value("degrees that divide 180 into whole cells, for example 0.25, 0.5, 1, 5", f"{value:g}")
+        return value
+
+
+class Flags(Model):
+    """Which quality bits drop a day: all but 64 (barren ground, advisory) unless asked."""
+
+    drop_barren: bool = False
+
+
+class Monthly(Model):
+    """A soil-moisture month needs ``min_days`` valid days; other means ``min_share`` of the month.
+
+    ``error_tau_days``: time in which the correlation of the daily errors falls to 1/e, for one of the three bounds of
+    the uncertainty of a monthly mean (the others: correlation 0 and 1). Its value is an assumption.
+    """
+
+    min_days: Annotated[int, Field(ge=1, le=28)]
+    min_share: Annotated[float, Field(gt=0, le=1)]
+    error_tau_days: Annotated[float, Field(gt=0, le=365)] = 5.0
+
+
+class Annual(Model):
+    """How months become years; ``min_months`` belongs to ``monthly_means``, what follows it to ``anomalies``.
+
+    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method.
+    """
+
+    method: Literal["monthly_means", "anomalies"]
+    min_months: Annotated[int, Field(ge=1, le=12)]
+    min_climatology_years: Annotated[int, Field(ge=1)] = 10
+    fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    year_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+
+class Ends(Model):
+    """At least ``min_years`` valid years in the first and in the last ``span`` years."""
+
+    span: Annotated[int, Field(ge=1)] = 5
+    min_years: Annotated[int, Field(ge=1)] = 3
+
+
+class Years(Model):
+    """How many valid years a cell needs."""
+
+    min_years: Annotated[int, Field(ge=3)]
+    ends: Ends | None = None
+
+
+class Trend(Model):
+    """Estimator, test and interval of the trend product's main columns; beside ``3pw`` stand the tests it is made for.
+
+    ``interval: effective`` is that of the least-squares slope under autocorrelation.
+    """
+
+    estimator: Literal["ols", "sen"]
+    test: Literal["ols", "mann_kendall", "3pw"]
+    interval: Literal["t", "effective"]
+    significance: Literal["p_value", "p_adjusted"]
+
+
+class Drivers(Model):
+    """Which roles explain soil moisture, and how their partial correlations are judged.
+
+    ``monthly`` adds those of deseasonalised months; there a driver leads soil moisture by its ``lags`` months (default
+    0), which are to be set before the result is seen.
+    """
+
+    names: tuple[str, ...]  # empty where no role of the preset's list has an input
+    detrend: bool
+    dof: Literal["n", "effective"]
+    method: Literal["pearson", "spearman"]
+    dominant: Literal["p_value", "p_adjusted"]
+    monthly: bool = False
+    lags: Mapping[str, Annotated[int, Field(ge=0, le=24, strict=True)]] = Field(default_factory=dict)
+    floors: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+    @field_validator("names")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise invalid_value("each driver once", ", ".join(value))
+        return value
+
+
+class Zones(Model):
+    """Dry, transition and wet: aridity index below, between and above two limits."""
+
+    scheme: Literal["aridity"]
+    limits: tuple[float, float]
+
+    @field_validator("limits")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise invalid_value("two positive ascending aridity indices, for example [0.5, 0.65]", list(value))
+        return value
+
+
+class Bootstrap(Model):
+    """How the interval of the DDWW shares is found: replicates of blocks of whole years, none where 0.
+
+    One sequence of years, from ``seed``, serves all cells.
+    """
+
+    replicates: Annotated[int, Field(ge=0)]
+    block: Annotated[int, Field(ge=1)] = 2
+    seed: Annotated[int, Field(ge=0)] = 1
+
+
+class Cluster(Model):
+    """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*.
+
+    ``idle_timeout`` seconds without work end a cluster whose client is gone; a worker that is silent for ``lost_after``
+    seconds is started again, and its work given to others. ``forward`` names the variables of this process'
+    environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials of
+    sources and store. Their values are never written down. A graph of more than ``graph_tasks`` tasks is worked off
+    tile by tile.
+    """
+
+    kind: Literal["local", "gateway"] = "local"
+    workers: Annotated[int, Field(ge=1)] | None = None
+    worker_cores: Annotated[int, Field(ge=1)] = 1
+    worker_memory: str | None = None
+    image: str | None = None
+    adaptive: bool = False
+    wait_seconds: Annotated[int, Field(ge=1)] = 300
+    idle_timeout: Annotated[int, Field(ge=60)] = 600
+    lost_after: Annotated[int, Field(ge=10)] = 120
+    graph_tasks: Annotated[int, Field(ge=1)] = 200_000
+    forward: tuple[str, ...] = ("STORAGE_EMULATOR_HOST", "GCSFS_*", "AWS_*", "SMCLOUD_*")
+
+
+class Budget(Model):
+    """What a run may cost by its plan, read and written ``bytes`` together; a run that would take more does not begin.
+
+    No limit where a key is absent.
+    """
+
+    tasks: Annotated[int, Field(ge=0)] | None = None
+    bytes: ByteSize | None = None
+    minutes: Annotated[float, Field(ge=0)] | None = None

@@ -1,0 +1,74 @@
+"""Which parts of a source each month of a role is made from, as one digest per month."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from smcloud.catalog.fingerprints import SourceFingerprint, digest_of
+from smcloud.cube.calendar import Steps, Times
+from smcloud.cube.provisional import provisional_months
+from smcloud.cube.sources import Source
+
+
+def month_inputs(
+    source: Source, parts: SourceFingerprint, months: Times, spans: Mapping[str, Sequence[str]]
+) -> list[str] | str:
+    """A digest of what each of ``months`` of ``source`` is made from, or a single one where it is static.
+
+    It covers how the source is read, the steps that overlap the month, and every part that holds one of them:
+    time chunks, or files by their ``spans`` (first and last stamp by digest; a file without them belongs to every
+    month). A source without parts makes every month depend on the whole. Of a provisional month the ends that the
+    source states count too: once it states others, what was provisional may have been revised. Two equal digests:
+    equal values.
+    """
+    spec = source.spec
+    role = spec.model_dump_json()
+    names = filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty))
+    held = {name: parts.chunks[name] for name in names if name in parts.chunks}
+    if source.steps is None:
+        return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
+    if not held and not parts.files:
+        role += parts.extent
+    stamps = _even(source.values["time"].values, spec.period)
+    files = [(digest, _positions(stamps, spans[digest], spec.period)) for digest in parts.files]
+    provisional = _provisional(source, source.steps, months)
+    digests = []
+    for month in range(len(months)):
+        window = source.steps.within(months[month : month + 1])
+        lines = [role, parts.reading, _text(source.steps.select(window))]
+        for name, chunks in held.items():
+            part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)
+            lines += [name, *chunks.digests[part]]
+        lines += [digest for digest, (first, stop) in files if first < window.stop and stop > window.start]
+        if provisional[month]:
+            lines += map(str, source.limits or ())
+        digests.append(digest_of(lines))
+    return digests
+
+
+def _provisional(source: Source, steps: Steps, months: Times) -> Sequence[bool]:
+    """Which months rest on a provisional step; none where only the values tell, which the parts cover."""
+    if not isinstance(source.provisional, np.ndarray):
+        return [False] * len(months)
+    return [bool(flag) for flag in provisional_months(source.provisional, steps, months).values]
+
+
+def _positions(stamps: Times, span: Sequence[str], period: str) -> tuple[int, int]:
+    """First position, and the one behind the last, of the steps that a file holds."""
+    if not span:
+        return 0, len(stamps)
+    first, last = _even(np.array(span, "datetime64[ns]"), period)
+    return int(np.searchsorted(stamps, first, side="left")), int(np.searchsorted(stamps, last, side="right"))
+
+
+def _even(stamps: Times, period: str) -> Times:
+    """Whole hours, or days of a monthly source: readers correct the stamps of files by less than that."""
+    if period == "month":
+        return stamps.astype("datetime64[D]")
+    return (stamps.astype("datetime64[s]") + np.timedelta64(1800, "s")).astype("datetime64[h]")
+
+
+def _text(steps: Steps) -> str:
+    return " ".join(map(str, [*steps.start, *steps.end]))

@@ -1,0 +1,220 @@
+"""Checks that need values: lazy counters computed together with the staged write, judged before the seal."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+
+from smcloud.cube.reduction import Block, ChunkMonth, Maps
+from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
+
+TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
+    "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max,
+}  # fmt: skip
+NUMBERS = tuple(TOGETHER)
+# What files hold where nothing was measured: netCDF's defaults, and the codes of the providers.
+FILLS = (-9999.0, -999.0, -32767.0, -32768.0, -2147483647.0, 9.96920996838687e36, 1e20)
+# Leaf area follows a fixed climatology where its change from year to year is so small beside that from month to month,
+# by their squares. A climatology of 8-day composites moves by a day in leap years: about 1/2000.
+FIXED = 0.01
+MONTHS = 12
+COMPARED = ("lai",)  # roles whose months are compared with earlier ones
+
+
+@dataclass(frozen=True)
+class ValueCounts:
+    """What the values of a source are, by month, in the source's unit, after flags and fills.
+
+    ``valid`` (finite values), ``outside`` (beyond ``valid_range`` or infinite), ``smallest``, ``largest``. A step of
+    two months counts in the first.
+    """
+
+    valid_range: tuple[float, float]
+    array: int = 0
+    maps: ClassVar[Maps] = ()
+    numbers: ClassVar[int] = len(NUMBERS)
+
+    def start(self, months: int, shape: tuple[int, ...]) -> Block:
+        """The counters of nothing."""
+        return np.tile([0.0, 0.0, np.inf, -np.inf], (months, 1))
+
+    def add(self, state: Block, steps: Block, piece: ChunkMonth) -> None:
+        """Count the steps that no earlier month has counted."""
+        from smcloud.cube.month_kernels import count_values  # imports numba
+
+        count_values(steps[piece.fresh], *_limits(self.valid_range), state[piece.month])
+
+    def finish(self, state: Block) -> tuple[Block, ...]:
+        """The counters (month, 1, number)."""
+        return (state[:, np.newaxis],)
+
+
+def _limits(valid_range: tuple[float, float]) -> tuple[float, float]:
+    low, high = valid_range
+    slack = 1e-6 * (high - low)  # packed integers decode a rounding beside the limit
+    return low - slack, high + slack
+
+
+def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.DataArray]:
+    """The numbers of :class:`ValueCounts` of a static source, as lazy scalars."""
+    low, high = _limits(valid_range)
+    da = da if da.size else xr.DataArray(np.nan)
+    return {
+        "valid": np.isfinite(da).sum(),
+        "outside": ((da < low) | (da > high)).sum(),
+        "smallest": da.fillna(np.inf).min(),
+        "largest": da.fillna(-np.inf).max(),
+    }
+
+
+def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
+    """The numbers (time, block, number) of :class:`ValueCounts` as lazy counters (time)."""
+    together = {"smallest": "min", "largest": "max"}
+    return {
+        f"{prefix}{name}": getattr(numbers.isel(number=i), together.get(name, "sum"))("block")
+        for i, name in enumerate(NUMBERS)
+    }
+
+
+def count_months(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Lazy counters (time) of the months (time, lat, lon) of a role as they are written, on the source's grid:
+
+    ``coverage``: cells with a value. Of :data:`COMPARED` roles ``yearly`` and ``monthly``: the sums of the squared
+    differences from the same month a year before, and from the month before; ``pairs``: how many there are of the
+    first.
+    """
+    counters = {"coverage": value.notnull().sum(["lat", "lon"])}
+    if role in COMPARED:
+        for name, months in (("yearly", MONTHS), ("monthly", 1)):
+            later = value.isel(time=slice(months, None))
+            change = later - value.isel(time=slice(None, -months)).assign_coords(time=later["time"])
+            counters[name] = (change * change).sum(["lat", "lon"])
+            if months == MONTHS:
+                counters["pairs"] = change.notnull().sum(["lat", "lon"])
+    return counters
+
+
+def add_counters(counted: Sequence[Mapping[str, Mapping[str, xr.DataArray]]]) -> dict[str, dict[str, Any]]:
+    """The computed counters of several stretches of time, by role, as those of all of them together.
+
+    A counter along time becomes a mapping of months to numbers; of a month that is in two stretches the later counts.
+    """
+    total: dict[str, dict[str, Any]] = {}
+    for stretch in counted:
+        for role, counters in stretch.items():
+            number = {key: _plain(value) for key, value in counters.items()}
+            so_far = total.setdefault(role, number)
+            if so_far is not number:
+                total[role] = {key: _joined(key, so_far[key], value) for key, value in number.items()}
+    return total
+
+
+def _joined(key: str, earlier: Any, later: Any) -> Any:
+    return earlier | later if isinstance(later, dict) else TOGETHER[key](earlier, later)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, xr.DataArray):
+        return value
+    if not value.ndim:
+        return float(value)
+    return dict(zip(value["time"].values.astype("datetime64[M]"), value.values.tolist(), strict=True))
+
+
+def _whole(key: str, value: Any) -> float:
+    """A counter of the whole record."""
+    if not isinstance(value, dict):
+        return float(value)
+    together: Callable[[Any], Any] = {"smallest": min, "largest": max}.get(key, sum)
+    return float(together(value.values()))
+
+
+def validate_counters(
+    role: str,
+    counted: Mapping[str, Any],
+    valid_range: tuple[float, float],
+    units: str,
+    where: str,
+    coverage_change: float = 0.5,
+) -> None:
+    """Raise where the computed counters of ``role`` say that it must not be published.
+
+    :class:`RangeError` names how many values lie outside and the extremes; :class:`NoDataError` says that nothing is
+    valid, or which months are empty; :class:`CoverageError` which month differs from the one before;
+    :class:`ClimatologyError` that every year is the same.
+    """
+    number = {key: _plain(value) for key, value in counted.items()}
+    _judge_range(role, number, valid_range, units, where)
+    if "uncertainty_valid" in number:
+        of_days = {key: number[f"uncertainty_{key}"] for key in NUMBERS}
+        _judge_range(f"the uncertainty of {role}", of_days, (0.0, valid_range[1] - valid_range[0]), units, where)
+    if not _whole("valid", number["valid"]):
+        raise NoDataError(
+            f"{role} has no valid value in the period",
+            where=where,
+            found="all values missing or masked",
+            expected="at least one valid value",
+            next="check flags, fill values and the period",
+        )
+    if "coverage" in number and coverage_change < 1:
+        _judge_coverage(role, number["coverage"], coverage_change, where)
+    if "yearly" in number:
+        yearly, monthly = (_whole(key, number[key]) for key in ("yearly", "monthly"))
+        share = math.sqrt(yearly / monthly) if monthly else 0.0
+        if _whole("pairs", number["pairs"]) and yearly <= FIXED * monthly:
+            raise ClimatologyError(
+                f"{role} is the same in every year",
+                where=where,
+                found=f"its change from year to year is {share:.2g} of that from month to month",
+                expected=f"an observed series: more than {math.sqrt(FIXED):g}",
+                next="use an observed leaf area index: a fixed climatology cannot explain a change",
+            )
+
+
+def _judge_range(
+    role: str, number: Mapping[str, Any], valid_range: tuple[float, float], units: str, where: str
+) -> None:
+    low, high = valid_range
+    outside = number["outside"]
+    if not _whole("outside", outside):
+        return
+    extremes = tuple(_whole(key, number[key]) for key in ("smallest", "largest"))
+    fill = next((fill for fill in FILLS for value in extremes if np.isclose(value, fill, rtol=1e-6)), None)
+    first = next((f", first in {month}" for month, n in outside.items() if n), "") if isinstance(outside, dict) else ""
+    raise RangeError(
+        f"{role} has values outside its valid range",
+        where=where,
+        found=f"{_whole('outside', outside):.0f} values, from {extremes[0]:.6g} to {extremes[1]:.6g} {units}{first}",
+        expected=f"{low:g} to {high:g} {units}",
+        next=f"add fill: [{fill:.7g}] to the variable in the catalog entry: it looks like a fill value"
+        if fill is not None
+        else "correct fill, scale, units or valid_range in the catalog entry",
+    )
+
+
+def _judge_coverage(role: str, coverage: Mapping[np.datetime64, int], most: float, where: str) -> None:
+    empty = [str(month) for month, cells in coverage.items() if not cells]
+    if empty:
+        raise NoDataError(
+            f"{role} has months without any value",
+            where=where,
+            found=f"{', '.join(empty[:6])}{' ...' if len(empty) > 6 else ''} ({len(empty)} of {len(coverage)} months)",
+            expected="a value in every month",
+            next="complete the source or shorten period; if it is so, set coverage_change: 1 in the catalog entry",
+        )
+    for month, cells in coverage.items():
+        before = coverage.get(month - np.timedelta64(1, "M"))
+        if before is not None and abs(cells - before) > most * max(cells, before):
+            raise CoverageError(
+                f"{role} covers a suspiciously different area than in the month before",
+                where=where,
+                found=f"{cells:.0f} cells in {month}, {before:.0f} in the month before",
+                expected=f"a change of at most {most:.0%}",
+                next=f"look at the source in {month}; if it is so, raise coverage_change in the catalog entry",
+            )

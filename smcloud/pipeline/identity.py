@@ -1,0 +1,147 @@
+"""Whether a configuration's work is published already, told from its sources' states alone.
+
+A run that has nothing to do must take a moment, so nothing here opens an array or imports what does.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from smcloud import store as stores
+from smcloud.catalog import load_catalog
+from smcloud.catalog.fingerprints import SourceFingerprint, source_parts
+from smcloud.catalog.schema import Catalog
+from smcloud.config import RunConfig
+from smcloud.store import Store
+
+ROOT = Path(__file__).parents[2]
+# All that a value passes through on its way from a source into a cube, and from the cube into a product: modules, and
+# packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to another one.
+CUBE_CODE = (
+    "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.validation", "smcloud.chunking",
+    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.layout",
+    "smcloud.store.write",
+)  # fmt: skip
+PRODUCT_CODE = (
+    "smcloud.chunking", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products", "smcloud.stats",
+    "smcloud.store.layout", "smcloud.store.read", "smcloud.store.write",
+)  # fmt: skip
+# Libraries that decode, convert or compute a value.
+CUBE_LIBRARIES = (
+    "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "numba", "numcodecs",
+    "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
+)  # fmt: skip
+PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def find(config: RunConfig) -> dict[str, Any] | None:
+    """The newest release that was made by this very work, or None; reads the sources' states, no values.
+
+    Raises the errors of the catalog, the sources' stores and the run's store.
+    """
+    store = Store.open(config.store)
+    stores.require_store(store)
+    if not stores.latest_release(store):
+        return None
+    wanted = fingerprint(config, entry_parts(config, load_catalog(config.catalog)))
+    made = (release for release in stores.list_releases(store) if release["code"].get("fingerprint") == wanted)
+    return next(made, None)
+
+
+def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerprint]:
+    """What every catalog entry that ``inputs`` names holds now, in parts."""
+    entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
+    return {entry: source_parts(catalog, entry) for entry in entries}
+
+
+def fingerprint(config: RunConfig, parts: Mapping[str, SourceFingerprint]) -> str:
+    """What the run and its cube are made from: configuration, states of the sources, code, libraries."""
+    states = {entry: held.state for entry, held in parts.items()}
+    return stores.content_id(config.harmonisation(), config.analysis(), states, cube_code(), product_code())
+
+
+def cube_code() -> str:
+    """Digest of the code that makes the cube, and of its libraries' versions."""
+    return stores.content_id(code_digest(CUBE_CODE), _versions(CUBE_LIBRARIES))
+
+
+def product_code() -> str:
+    """Digest of the code that makes the products, and of its libraries' versions."""
+    return stores.content_id(code_digest(PRODUCT_CODE), _versions(PRODUCT_LIBRARIES))
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that a number may depend on."""
+    return _versions({*CUBE_LIBRARIES, *PRODUCT_LIBRARIES})
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in sorted(names)}
+
+
+@cache
+def code_digest(modules: tuple[str, ...], root: Path = ROOT) -> str:
+    """sha256 of what ``modules``, and all modules of packages among them, do: their syntax trees, by name.
+
+    Comments, docstrings, layout and where the code lies do not count. ``root`` is the folder that holds the packages.
+    """
+    digest = hashlib.sha256()
+    for name, file in sorted(_files(modules, root)):
+        digest.update("\0".join([name, *_canonical(ast.parse(file.read_bytes()), [])]).encode())
+    return digest.hexdigest()
+
+
+def _files(modules: Iterable[str], root: Path) -> Iterator[tuple[str, Path]]:
+    for module in modules:
+        place = root.joinpath(*module.split("."))
+        files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+        yield from ((".".join(file.relative_to(root).with_suffix("").parts), file) for file in files)
+
+
+def _canonical(node: Any, out: list[str]) -> list[str]:
+    """``out`` with the tree as texts. ``ast.dump`` would do, but what it leaves out differs between Pythons."""
+    if isinstance(node, ast.AST):
+        out.append(type(node).__name__)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is None or value == []:
+                continue
+            if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+                value = value[1:]
+            out.append(name)
+            _canonical(value, out)
+    elif isinstance(node, list):
+        out.append(str(len(node)))
+        for each in node:
+            _canonical(each, out)
+    else:
+        out.append(repr(node))
+    return out
+
+
+def has_report(release: Mapping[str, Any], store_url: str) -> bool:
+    """Whether the page of ``release`` is there: a run may have ended between publishing and reporting."""
+    store = Store.open(store_url)
+    return bool(store.fs.exists(store.join(release["report"])))
+
+
+def summary(status: str, release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Status, release number, ids, full URLs and time spent, as ``smcloud run --json`` prints them."""
+    store = Store.open(store_url)
+    products = release["products"]
+    return {
+        "status": status,
+        "release": release["number"],
+        "run_id": next(iter(products.values()))["run_id"],
+        "cube_id": release["cube"]["id"],
+        "products": {name: store.url_of(product["url"]) for name, product in products.items()},
+        "report": store.url_of(release["report"]),
+        "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
+    }

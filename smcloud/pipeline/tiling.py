@@ -1,0 +1,91 @@
+"""How work is divided where one graph would be too large: slabs of time for the cube, blocks of cells for products."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import xarray as xr
+from pydantic import ByteSize, TypeAdapter
+
+from smcloud import chunking
+from smcloud import store as stores
+from smcloud.cluster import load_distributed
+from smcloud.config import Cluster, RunConfig
+from smcloud.cube import Source, Times, build
+from smcloud.pipeline.planning.graphs import layers_of, tasks_by_time, tasks_of
+from smcloud.plan import Tile, block_tiles, time_tiles
+
+
+def slabs(
+    config: RunConfig, sources: Mapping[str, Source], months: Times, runs: Sequence[tuple[int, int]] | None = None
+) -> list[tuple[int, int]]:
+    """The parts of ``runs`` (positions of months; None: all) that are one graph each.
+
+    They are whole time chunks, as many as ``cluster.graph_tasks`` allow. A time chunk is never divided, for a source's
+    chunk often holds the whole globe.
+    """
+    runs = [(0, len(months))] if runs is None else runs
+    chunks = [at // chunking.TIME_CHUNK for first, stop in runs for at in range(first, stop, chunking.TIME_CHUNK)]
+    if len(chunks) == 1:
+        return list(runs)
+    limit = config.cluster.graph_tasks
+    most = limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks))
+    if most >= len(chunks):
+        return list(runs)
+    tiles = time_tiles(chunks, most)
+    return [(first * chunking.TIME_CHUNK, min(stop * chunking.TIME_CHUNK, len(months))) for first, stop in tiles]
+
+
+def machine(cluster: Cluster) -> tuple[int, int]:
+    """Number of workers and cores of each: a local cluster is one worker with all its threads."""
+    if cluster.kind == "local":
+        return 1, cluster.workers * cluster.worker_cores if cluster.workers else os.cpu_count() or 1
+    return cluster.workers or 1, cluster.worker_cores
+
+
+def memory_of(cluster: Cluster) -> int | None:
+    """Bytes of a worker: as configured, or all that this process may take; None where a gateway decides."""
+    if cluster.worker_memory is not None:
+        return int(TypeAdapter(ByteSize).validate_python(cluster.worker_memory))
+    return None if cluster.kind == "gateway" else memory_here()
+
+
+def memory_here() -> int:
+    """Bytes that this process may take: those of the machine, or of the container that it runs in."""
+    load_distributed()
+    from distributed.system import MEMORY_LIMIT
+
+    return int(MEMORY_LIMIT)
+
+
+def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
+    """Tasks of one time chunk of the cube, its moving roles; a rougher count, never too low, will do ``at_most``."""
+    moving = {role: source for role, source in sources.items() if source.steps is not None}
+    start = chunking.TIME_CHUNK if len(months) >= 2 * chunking.TIME_CHUNK else 0
+    piece = build(config, moving, months[start : start + chunking.TIME_CHUNK])
+    rough = layers_of(stores.dry_run_writes(piece.dataset), piece.counters)
+    return rough if rough <= at_most else tasks_by_time(piece)
+
+
+def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
+    """The rectangles of blocks of cells that are one graph of at most ``limit`` tasks each; one where all of it is.
+
+    ``datasets`` are maps, cell by cell, of one grid; anything else is one tile.
+    """
+    if not datasets or layers_of([stores.dry_run_writes(ds) for ds in datasets]) <= limit:
+        return [Tile((0, 1), (0, 1))]
+    if any(not {"lat", "lon"} <= set(ds.sizes) for ds in datasets):
+        return [Tile((0, 1), (0, 1))]
+    rows, columns = (-(-datasets[0].sizes[dim] // chunking.CHUNK) for dim in ("lat", "lon"))
+    corner = [region(stores.align(ds.drop_encoding()), Tile((0, 1), (0, 1))) for ds in datasets]
+    return block_tiles(rows, columns, tasks_of([stores.dry_run_writes(ds) for ds in corner]), limit)
+
+
+def region(ds: xr.Dataset, tile: Tile) -> xr.Dataset:
+    """The cells of ``tile``."""
+    cells = {
+        dim: slice(first * chunking.CHUNK, stop * chunking.CHUNK)
+        for dim, (first, stop) in zip(("lat", "lon"), tile, strict=True)
+    }
+    return ds.isel(cells)

@@ -1,0 +1,1 @@
+"""The kernels below the labelled functions of :mod:`smcloud.stats`: plain arrays in, plain arrays out."""

@@ -1,0 +1,218 @@
+"""Kernels over rows of single series, and the area-weighted sums.
+
+A kernel takes rows of float64 (cells, steps), writes float64 columns and a uint8 status per cell, and treats each
+row alone, so that blocks, threads and neighbours never change a bit. Non-finite values are missing and keep their
+place on the axis. Sums run in the order of time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from smcloud.jit import jit, kernel, read_only
+from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
+
+FloatArray = npt.NDArray[np.float64]
+ByteArray = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+
+EPS = float(np.finfo(np.float64).eps)
+AUTOCORRELATION_LIMIT = 0.99
+
+Block = npt.NDArray[Any]
+
+ROWS, LINE = read_only(nb.float64, 2), read_only(nb.float64, 1)
+COLUMNS, FLAGS = nb.float64[:, ::1], nb.uint8[::1]
+
+
+def lane_tiles(series: Block, lanes: int, stride: int = 1) -> Iterator[tuple[slice, FloatArray]]:
+    """Series (cell, step), any view of any real numbers, as float64 tiles (step, lanes), and the cells in each.
+
+    The tile is the same memory each time. Lanes beyond the last cell hold NaN, and so do steps beyond the last one, up
+    to a multiple of ``stride``.
+    """
+    cells, steps = series.shape
+    tile = np.full((-(-steps // stride) * stride, lanes), np.nan)
+    for start in range(0, cells, lanes):
+        inside = slice(start, min(start + lanes, cells))
+        tile[:steps, inside.stop - start :] = np.nan
+        copy_lanes(series[inside], tile[:steps])
+        yield inside, tile
+
+
+def copy_lanes(series: Block, to: FloatArray) -> None:
+    """Write ``series`` (cell, step), any view of any real numbers, to the front of ``to`` (step, lanes), contiguous.
+
+    For the two kinds of floats a compiled loop, as numpy takes its time for every short row.
+    """
+    if series.dtype == np.float32:
+        _lanes_of_float32(series, to)
+    elif series.dtype == np.float64:
+        _lanes_of_float64(series, to)
+    else:
+        to[:, : series.shape[0]] = series.T
+
+
+def _copy_lanes(series: FloatArray, to: FloatArray) -> None:
+    for i in range(to.shape[0]):
+        row = to[i]
+        for k in range(series.shape[0]):
+            row[k] = series[k, i]
+
+
+_lanes_of_float32, _lanes_of_float64 = (
+    kernel(nb.types.Array(dtype, 2, "A", readonly=True), COLUMNS)(_copy_lanes) for dtype in (nb.float32, nb.float64)
+)
+
+
+def row_tiles(series: Block, rows: int = 64) -> Iterator[tuple[slice, FloatArray]]:
+    """As :func:`lane_tiles`, with tiles (cell, step)."""
+    for start in range(0, series.shape[0], rows):
+        inside = slice(start, min(start + rows, series.shape[0]))
+        yield inside, np.ascontiguousarray(series[inside], dtype=np.float64)
+
+
+@jit
+def copy(source: FloatArray, to: FloatArray) -> None:
+    """Copy one row; a loop compiles much faster than an assignment of slices."""
+    for i in range(source.size):
+        to[i] = source[i]
+
+
+@jit
+def fill(row: FloatArray, value: float) -> None:
+    """Set one row to one value."""
+    for i in range(row.size):
+        row[i] = value
+
+
+@jit
+def dot(a: FloatArray, b: FloatArray) -> float:
+    """Sum of products, in eight sums of every eighth step, which the processor adds side by side."""
+    s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    whole = a.size // 8
+    for i in range(whole):
+        p, q = a[8 * i : 8 * i + 8], b[8 * i : 8 * i + 8]
+        s0 += p[0] * q[0]
+        s1 += p[1] * q[1]
+        s2 += p[2] * q[2]
+        s3 += p[3] * q[3]
+        s4 += p[4] * q[4]
+        s5 += p[5] * q[5]
+        s6 += p[6] * q[6]
+        s7 += p[7] * q[7]
+    rest = 0.0
+    for i in range(8 * whole, a.size):
+        rest += a[i] * b[i]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)) + rest
+
+
+@jit
+def autocorrelation(deviations: FloatArray, squares: float, lag: int) -> float:
+    """Autocorrelation at a lag of deviations from the mean that are 0 in the gaps, clipped to +-0.99; ``squares`` is
+    their sum of squares.
+
+    A pair with a gap adds nothing to the numerator, and the sample sizes of both sums cancel.
+    """
+    if squares == 0.0 or lag >= deviations.size:
+        return 0.0
+    numerator = dot(deviations[: deviations.size - lag], deviations[lag:])
+    return max(-AUTOCORRELATION_LIMIT, min(AUTOCORRELATION_LIMIT, numerator / squares))
+
+
+@jit
+def lag1(deviations: FloatArray) -> float:
+    """:func:`autocorrelation` at lag 1."""
+    return autocorrelation(deviations, dot(deviations, deviations), 1)
+
+
+@jit
+def total(values: FloatArray) -> float:
+    """Sum, in the order of :func:`dot`."""
+    s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    whole = values.size // 8
+    for i in range(whole):
+        p = values[8 * i : 8 * i + 8]
+        s0 += p[0]
+        s1 += p[1]
+        s2 += p[2]
+        s3 += p[3]
+        s4 += p[4]
+        s5 += p[5]
+        s6 += p[6]
+        s7 += p[7]
+    rest = 0.0
+    for i in range(8 * whole, values.size):
+        rest += values[i]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)) + rest
+
+
+@jit
+def deviations(values: FloatArray, valid: BoolArray, out: FloatArray) -> float:
+    """Write the deviations from the mean of the valid samples, 0 in the gaps; the mean.
+
+    Values are first taken relative to one of them: the mean of a series on a high level is known to fewer digits
+    than the differences of its samples.
+    """
+    first, n = 0, 0
+    while first < values.size - 1 and not valid[first]:
+        first += 1
+    level = values[first]
+    for i in range(values.size):
+        n += nb.int64(valid[i])
+        out[i] = values[i] - level if valid[i] else 0.0
+    mean = total(out) / n
+    for i in range(values.size):
+        out[i] = out[i] - mean if valid[i] else 0.0
+    return float(level + mean)
+
+
+@jit
+def gather(series: FloatArray, t: FloatArray, values: FloatArray, times: FloatArray) -> int:
+    """Copy the valid samples and their times to the front of two buffers; their number."""
+    n = 0
+    for i in range(series.size):
+        if math.isfinite(series[i]):
+            values[n], times[n] = series[i], t[i]
+            n += 1
+    return n
+
+
+@jit
+def reason(n: int, min_valid: int, low: float, high: float) -> int:
+    """The status of a series from its number of samples and its extremes."""
+    if n == 0:
+        return EMPTY
+    if n < min_valid:
+        return TOO_SHORT
+    return CONSTANT if low == high else OK
+
+
+@jit
+def tie_sums(ordered: FloatArray) -> tuple[float, float]:
+    """Over groups of equal values: sum of t(t-1)(2t+5), and of the pairs t(t-1)/2."""
+    variance, pairs = 0, 0
+    group = 1
+    for i in range(1, ordered.size + 1):
+        if i < ordered.size and ordered[i] == ordered[i - 1]:
+            group += 1
+        else:
+            variance += group * (group - 1) * (2 * group + 5)
+            pairs += group * (group - 1) // 2
+            group = 1
+    return float(variance), float(pairs)
+
+
+@jit
+def median_of_sorted(ordered: FloatArray) -> float:
+    """Median of sorted values."""
+    half = ordered.size // 2
+    if ordered.size % 2:
+        return float(ordered[half])
+    return float((ordered[half - 1] + ordered[half]) / 2)

@@ -1,0 +1,162 @@
+"""Regression of a target on its drivers: standardised coefficients, shares of R2, contributions to the trend."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from smcloud.jit import jit, kernel
+from smcloud.stats.engine.case_kernels import (
+    COLLINEAR_BELOW,
+    TILE,
+    IntArray,
+    add_axis,
+    complete_cases,
+    gather_lane,
+    given_others,
+    project_out,
+)
+from smcloud.stats.engine.kernels import COLUMNS, LINE, FloatArray, copy, deviations, dot, fill
+from smcloud.stats.status import COLLINEAR, DROPPED
+
+
+@kernel(TILE, LINE, LINE, nb.int64, COLUMNS, nb.float64[::1], nb.float64[::1], nb.uint8[:, ::1])
+def trend_contribution(
+    tile: FloatArray,
+    t: FloatArray,
+    floors: FloatArray,
+    min_valid: int,
+    out: FloatArray,
+    residual: FloatArray,
+    count: FloatArray,
+    status: npt.NDArray[np.uint8],
+) -> None:
+    """Columns: contribution by driver; beside them the slope of the rest, and n.
+
+    ``tile`` (variable, step, LANES), the target first; ``status`` says how many of the lanes are in use.
+    """
+    (cells, size), steps = status.shape, t.size
+    valid, rows, units = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))
+    basis, members = np.empty((size, steps)), np.arange(size)
+    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
+    unexplained, x = np.empty(steps), np.empty(steps)
+    for cell in range(cells):
+        fill(out[cell], math.nan)
+        residual[cell] = math.nan
+        flags = status[cell]
+        gather_lane(tile, cell, rows)
+        n, length = complete_cases(rows, floors, min_valid, valid, units, flags)
+        count[cell] = n
+        if n < min_valid:
+            continue
+        deviations(t, valid, x)
+        xx = dot(x, x)
+        for j in range(size):
+            judged[j] = flags[j]
+        copy(units[0], unexplained)
+        for j in range(size):
+            if judged[j] == DROPPED:
+                continue
+            _, own_length, _ = given_others(units, j, judged, basis, members, own, rest)
+            if own_length <= COLLINEAR_BELOW:
+                flags[j] = COLLINEAR
+                continue
+            beta = dot(own, units[0]) / (own_length * own_length)
+            for i in range(steps):
+                unexplained[i] -= beta * units[1 + j, i]
+            out[cell, j] = length * beta * dot(x, units[1 + j]) / xx
+        residual[cell] = length * dot(x, unexplained) / xx
+
+
+@jit
+def _highest(subset: int) -> int:
+    """The last member of a subset of the drivers, given as bits."""
+    member = 0
+    while subset > 1:
+        subset >>= 1
+        member += 1
+    return member
+
+
+@jit
+def _parts(subset: int, parts: IntArray) -> int:
+    """Write a subset, the subset without its last member, and so on; their number."""
+    size = 0
+    while subset > 0:
+        parts[size] = subset
+        subset -= 1 << _highest(subset)
+        size += 1
+    return size
+
+
+@kernel(TILE, LINE, nb.int64, nb.float64[:, :, ::1], nb.float64[::1], nb.float64[::1], nb.uint8[:, ::1])
+def standardised_regression(
+    tile: FloatArray,
+    floors: FloatArray,
+    min_valid: int,
+    out: npt.NDArray[np.float64],
+    r2: FloatArray,
+    count: FloatArray,
+    status: npt.NDArray[np.uint8],
+) -> None:
+    """Columns by driver: coefficient, share of R2; beside them R2, and n. ``tile`` as for the contributions.
+
+    All subsets of the drivers are compared in the coordinates of one orthonormal basis, which keeps the accuracy of
+    orthogonal projection at the cost of a small matrix. Row s of ``axes`` is the direction that the last member of
+    subset s adds to the others, so the rows of s, of s without its last member, and so on are orthonormal too.
+    """
+    (cells, size), steps = status.shape, tile.shape[1]
+    valid, rows, units = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))
+    basis, axes, counted = np.empty((size, steps)), np.empty((1 << size, size)), np.arange(size)
+    coordinates, goal, own = np.empty((size, size)), np.empty(size), np.empty(size)
+    used, subsets = np.empty(size, np.int64), np.empty(size, np.int64)
+    explained, members, weights = np.zeros(1 << size), np.zeros(1 << size, np.int64), np.empty(size)
+    for cell in range(cells):
+        flags = status[cell]
+        r2[cell] = math.nan
+        for j in range(size):
+            fill(out[cell, j], math.nan)
+        gather_lane(tile, cell, rows)
+        n, length = complete_cases(rows, floors, min_valid, valid, units, flags)
+        count[cell] = n
+        if n < min_valid:
+            continue
+        constant, m = length == 0.0, 0
+        for j in range(size):
+            if flags[j] == DROPPED:
+                continue
+            add_axis(units[1 + j], basis, m, counted, m)
+            fill(coordinates[m], 0.0)
+            for i in range(m + 1):
+                coordinates[m, i] = dot(units[1 + j], basis[i])
+            used[m] = j
+            m += 1
+        fill(goal, 0.0)
+        for i in range(m):
+            goal[i] = dot(units[0], basis[i])
+        for subset in range(1, 1 << m):
+            last = _highest(subset)
+            rest = subset - (1 << last)
+            add_axis(coordinates[last], axes, subset, subsets, _parts(rest, subsets))
+            explained[subset] = explained[rest] + dot(axes[subset], goal) ** 2
+            members[subset] = members[rest] + 1
+        for s in range(m):  # of the m! orders of entry, those where a driver comes after s given others
+            weights[s] = 1.0 / m if s == 0 else weights[s - 1] * s / (m - s)
+        if not constant:
+            r2[cell] = explained[(1 << m) - 1]
+        for p in range(m):
+            others = (1 << m) - 1 - (1 << p)
+            copy(coordinates[p], own)
+            length = project_out(own, axes, subsets, _parts(others, subsets))
+            if length <= COLLINEAR_BELOW:
+                flags[used[p]] = COLLINEAR
+            elif not constant:
+                share = 0.0
+                for subset in range(1 << m):
+                    if not subset >> p & 1:
+                        share += weights[members[subset]] * (explained[subset | 1 << p] - explained[subset])
+                out[cell, used[p], 0] = dot(own, goal) / (length * length)
+                out[cell, used[p], 1] = share

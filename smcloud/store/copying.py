@@ -1,0 +1,111 @@
+"""A new prefix from a sealed one: unchanged chunks copied inside the store, the others as lazy writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from smcloud import chunking
+from smcloud.errors import IntegrityError
+from smcloud.store.integrity import (
+    INVENTORY,
+    ZARR_JSON,
+    Finding,
+    chunk_key,
+    in_memory,
+    positions,
+    read_inventory,
+    sizes,
+)
+from smcloud.store.layout import Store, reaching
+from smcloud.store.objects import copy, read
+from smcloud.store.write import align, template_of, write_template
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+RECORD = "made-from.json"
+
+
+def cube_records(store: Store) -> dict[str, dict[str, Any]]:
+    """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
+    root = store.join("cube")
+    with reaching(store.url_of("cube")):
+        found = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
+        names = sorted(key.rstrip("/").rpartition("/")[2] for key in found)
+        sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
+    records = {}
+    for path in sealed:
+        with suppress(ValueError):  # a damaged one is verify's to report; here it is no base to build upon
+            records[path] = json.loads(read(store, f"{path}/{RECORD}") or b"")
+    return records
+
+
+def record_object(record: Mapping[str, Any]) -> dict[str, bytes]:
+    """What :func:`seal` is to put beside a cube so that :func:`cube_records` finds it."""
+    return {RECORD: json.dumps(record, sort_keys=True, separators=(",", ":")).encode()}
+
+
+def copy_unchanged_chunks(
+    ds: xr.Dataset, runs: Sequence[tuple[int, int]], store: Store, path: str, previous: str
+) -> dict[str, Finding] | None:
+    """Begin the prefix ``path`` of ``ds`` with the chunks of ``previous``, all but those of the months ``runs``.
+
+    ``runs`` are [first, stop) of whole time chunks; what has no time axis is copied. Returns the chunks copied, as
+    the inventory of ``previous`` has them, for :func:`seal`. None, and nothing is touched, where ``previous`` is not
+    whole or differs in grid, variables or encoding.
+    """
+    ds = align(ds.drop_encoding())
+    template = template_of(ds)
+    try:
+        inventory, _ = read_inventory(store, previous)
+    except IntegrityError:
+        return None
+    sealed = {entry["path"]: Finding(entry["path"], entry["size"], entry["sha256"]) for entry in inventory["objects"]}
+    lazy = {str(name): variable.dims for name, variable in ds.variables.items() if variable.chunks is not None}
+    written = {month // chunking.TIME_CHUNK for first, stop in runs for month in range(first, stop)}
+    kept = {}
+    for name, dims in lazy.items():
+        array, _ = in_memory(template[f"{name}/{ZARR_JSON}"])
+        for position in positions(array):
+            if "time" not in dims or position[dims.index("time")] not in written:
+                key = chunk_key(name, array, position)
+                if key not in sealed:
+                    return None
+                kept[key] = sealed[key]
+    there = sizes(store, previous)
+    if not _same_layout(store, previous, ds, template, sealed) or any(there.get(k) != f.size for k, f in kept.items()):
+        return None
+    write_template(store, path, template)
+    copy(store, {f"{previous}/{key}": f"{path}/{key}" for key in kept})
+    return kept
+
+
+def _same_layout(
+    store: Store, previous: str, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]
+) -> bool:
+    """The same arrays, those that are copied in the same encoding, and the same axes but for time."""
+    names = {str(name) for name in ds.variables}
+    if names != {key.removesuffix(f"/{ZARR_JSON}") for key in sealed if key.endswith(f"/{ZARR_JSON}")}:
+        return False
+    for name, variable in ds.variables.items():
+        if variable.chunks is not None:
+            there = read(store, f"{previous}/{name}/{ZARR_JSON}")
+            ours = template[f"{name}/{ZARR_JSON}"]
+            if there is None or _but_time(there, variable.dims) != _but_time(ours, variable.dims):
+                return False
+        elif "time" not in variable.dims:
+            content = {key: raw for key, raw in template.items() if key.startswith(f"{name}/")}
+            if any(key not in sealed or sealed[key].sha256 != hashlib.sha256(raw).hexdigest()
+                   for key, raw in content.items()):  # fmt: skip
+                return False
+    return True
+
+
+def _but_time(metadata: bytes, dims: tuple[Hashable, ...]) -> dict[str, Any]:
+    array: dict[str, Any] = json.loads(metadata)
+    array["shape"] = [size for size, dim in zip(array["shape"], dims, strict=True) if dim != "time"]
+    return array

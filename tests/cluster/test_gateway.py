@@ -1,0 +1,117 @@
+"""A cluster's life: what is still running after a failure is waited for."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import dask
+import pytest
+
+from smcloud.cluster.gateway import _options, _reaching, gateway_server, open_cluster
+from smcloud.cluster.health import is_lost, on_each_worker, wait_until_idle
+from smcloud.cluster.versions import require_same_versions
+from smcloud.config import Cluster
+from smcloud.errors import SourceReadError, UnreachableError
+
+LIMITS = ("WORKER_TTL", "NO_WORKERS_TIMEOUT")
+# The local cluster's threads are this process', so a task may set an event of the module.
+begun, go, ended, release = (threading.Event() for _ in range(4))
+
+
+def slow():
+    begun.set()
+    go.wait(30)
+    ended.set()
+
+
+def failing():
+    begun.wait(30)
+    raise OSError("lost")
+
+
+def held():
+    return release.wait(30)
+
+
+def test_settle_waits_for_the_tasks_that_outlive_a_failure():
+    wait_until_idle()  # nothing to wait for without a cluster
+    with open_cluster(Cluster(workers=2)):
+        with pytest.raises(OSError, match="lost"):
+            dask.compute(dask.delayed(slow)(), dask.delayed(failing)())
+        assert not ended.is_set()
+        threading.Timer(0.5, go.set).start()
+        wait_until_idle()
+        assert ended.is_set()
+
+
+def test_settle_does_not_wait_for_ever():
+    with open_cluster(Cluster(workers=1)) as client:
+        running = client.submit(held)
+        time.sleep(0.5)
+        began = time.monotonic()
+        wait_until_idle(seconds=0.3)
+        assert 0.3 <= time.monotonic() - began < 5
+        release.set()
+        assert running.result()
+
+
+def test_what_says_that_a_cluster_was_lost():
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import NoWorkerError
+
+    try:
+        try:
+            raise CommClosedError("gone")
+        except OSError as err:
+            raise SourceReadError("a source cannot be read") from err
+    except SourceReadError as wrapped:
+        assert is_lost(wrapped)
+    assert not is_lost(SourceReadError("a chunk is broken"))
+    assert not is_lost(None)
+    assert is_lost(NoWorkerError(task="x", timeout=1.0))
+
+
+def test_the_gateway_is_the_one_that_the_environment_names_now(monkeypatch):
+    with dask.config.set({"gateway": dict(dask.config.get("gateway", {}))}):  # dask has read the environment long ago
+        for address in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
+            monkeypatch.setenv("DASK_GATEWAY__ADDRESS", address)
+            with gateway_server() as server:
+                assert server.address == address
+
+
+def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SOME_SECRET", "x")
+    options = _options(Cluster(kind="gateway", worker_memory="8 GiB", forward=["AWS_*", "NOT_SET"]))
+    assert options["environment"]["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    limits = {name: options["environment"].pop(f"DASK_DISTRIBUTED__SCHEDULER__{name}") for name in LIMITS}
+    assert limits == {"WORKER_TTL": "120 s", "NO_WORKERS_TIMEOUT": "300 s"}
+    assert all(name.startswith("AWS_") for name in options["environment"])
+    assert options["worker_memory"] == "8 G" and options["idle_timeout"] == 600 and "image" not in options
+
+
+def test_workers_of_other_versions_are_named(monkeypatch):
+    with open_cluster(Cluster(workers=1)) as client:
+        require_same_versions(client)
+        found = client.get_versions(packages=["numba"])
+        worker = next(iter(found["workers"]))
+        found["workers"][worker]["packages"]["numba"] = "0.1"
+        monkeypatch.setattr(client, "get_versions", lambda packages: found)
+        with pytest.raises(UnreachableError, match="different versions") as caught:
+            require_same_versions(client)
+    assert "numba on " in caught.value.where and caught.value.found == "0.1"
+
+
+def test_each_worker_answers():
+    assert on_each_worker(held) == {}
+    release.set()
+    with open_cluster(Cluster(workers=1)):
+        assert list(on_each_worker(held).values()) == [True]
+
+
+def test_a_refusal_of_the_gateway_is_one_error_of_ours():
+    from aiohttp import ClientResponseError
+
+    with pytest.raises(UnreachableError, match="Dask Gateway") as caught, _reaching():
+        raise ClientResponseError(SimpleNamespace(real_url="http://gateway"), (), status=503, message="away")
+    assert "503" in caught.value.found and "DASK_GATEWAY__AUTH" in caught.value.next

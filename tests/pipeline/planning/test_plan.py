@@ -1,0 +1,311 @@
+"""The plan against hand arithmetic and against what a run really does; budgets; tiles, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+
+import numpy as np
+import pytest
+import xarray as xr
+from dask.callbacks import Callback
+
+from smcloud import chunking, cli, pipeline
+from smcloud import plan as plans
+from smcloud import store as stores
+from smcloud.config import Budget, load_config
+from smcloud.errors import BudgetError, ClimatologyError, TooFewYearsError
+from smcloud.pipeline.planning.examples import SIZES, plan_size
+from smcloud.plan import Array, Plan, Stage, block_tiles, require_budget, time_tiles, touched
+
+GIB = 2**30
+
+
+def test_an_array_is_its_whole_chunks():
+    array = Array((264, 720, 1440), (12, 180, 180), 4)
+    assert (array.chunks, array.bytes) == (22 * 4 * 8, 264 * 720 * 1440 * 4)
+    assert Array((13, 181, 10), (12, 180, 10), 8).bytes == 4 * 12 * 180 * 10 * 8  # the last chunks are padded
+
+
+@pytest.mark.parametrize(
+    ("window", "chunk", "count"), [((0, 12), 12, 1), ((11, 13), 12, 2), ((5, 5), 12, 0), ((3, 40), 1, 37)]
+)
+def test_chunks_touched(window, chunk, count):
+    assert touched(window, chunk) == count
+
+
+def test_tiles_of_time_hold_neighbours_up_to_the_limit():
+    assert time_tiles([0, 1, 2, 3, 7, 8], 3) == [(0, 3), (3, 4), (7, 9)]
+    assert time_tiles([0, 1], 0) == [(0, 1), (1, 2)]  # a time chunk is never divided
+
+
+@pytest.mark.parametrize("limit", [1, 30, 70, 160, 10_000])
+def test_tiles_of_blocks_cover_the_grid_once(limit):
+    tiles = block_tiles(5, 7, 10, limit)
+    seen = [(i, j) for tile in tiles for i in range(*tile.rows) for j in range(*tile.columns)]
+    assert sorted(seen) == [(i, j) for i in range(5) for j in range(7)]
+    assert all((t.rows[1] - t.rows[0]) * (t.columns[1] - t.columns[0]) * 10 <= max(limit, 10) for t in tiles)
+    assert len({tile.name for tile in tiles}) == len(tiles)
+
+
+planned = cache(plan_size)
+
+
+@pytest.mark.timeout(600)
+def test_the_sizes_by_hand():
+    cells = {0.25: 720 * 1440, 0.05: 3600 * 7200}
+    blocks = {0.25: 4 * 8, 0.05: 20 * 40}
+    for name, size in SIZES.items():
+        stage = planned(name).stages[0]
+        # Arrays of months for each role and the days of soil moisture, two static, and the marks of the months.
+        arrays, years = len(size.steps) + 1, size.years
+        assert stage.chunks == blocks[size.resolution] * (arrays * years + 2) + years, name
+        month = cells[size.resolution] * 4
+        cube = month * (arrays * 12 * years + 2) + 12 * years
+        assert stage.bytes_written == cube
+        steps = {"month": 12 * years, "day": 365.25 * years, "hour": 24 * 365.25 * years}
+        source = month * (sum(steps[step] for step, _ in size.steps.values()) + 2)
+        assert stage.bytes_read - cube == pytest.approx(source, rel=0.02)  # chunks of 16 days span the ends of tiles
+        assert stage.bytes_read - cube >= 0.9999 * source  # 365.25 days are a mean
+    coarse, fine, daily, hourly = (planned(name) for name in SIZES)
+    assert coarse.total("bytes_written") * 25 * 40 / 22 == pytest.approx(fine.total("bytes_written"), rel=0.2)
+    assert fine.stages[1] == daily.stages[1]  # the products of one cube
+    # A thread holds 3.6 times a run of 12 months of a block, 12 bytes for each cell and month, and two chunks; 20
+    # workers keep a year of the leaf area, in float64, where its blocks are not the whole grid.
+    for plan, block, chunk, kept in (
+        (coarse, 720 * 1440, 12, 0),
+        (fine, 900 * 900, 12, 3600 * 7200 * 12 * 8),
+        (daily, 900 * 900, 16, 3600 * 7200 * 12 * 8),
+    ):
+        thread = block * 12 * 12 * 3.6 + 2 * block * chunk * 4
+        assert plan.stages[0].worker_memory == pytest.approx(400 * 2**20 + 2 * thread + kept / 20, rel=1e-6)
+        assert plan.stages[0].graphs == 1 and plan.stages[0].tasks < 200_000
+    assert daily.total("tasks") == fine.total("tasks")  # the days of a run of months are read inside its task
+    assert fine.total("tasks") > 10 * coarse.total("tasks")
+    assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
+
+
+def test_a_plan_prints_as_json_without_a_value_that_is_none(capsys, small_world):
+    path = small_world()
+    with pytest.raises(SystemExit) as done:
+        cli.main(["plan", str(path), "--json"])
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    assert "NaN" not in text and "null" not in text
+    record = json.loads(text)
+    assert set(record["stages"]) == {"ingest", "compute", "publish", "report"}
+    with pytest.raises(SystemExit):
+        cli.main(["run", str(path), "--dry-run", "--json"])
+    assert json.loads(capsys.readouterr().out) == record
+    with pytest.raises(SystemExit):
+        cli.main(["plan", str(path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split()[:2] == ["ingest", f"{record['stages']['ingest']['chunks']:,}"]
+
+
+def test_a_plan_opens_metadata_only_and_writes_nothing(small_world, tmp_path):
+    config = load_config(small_world())
+    for role in config.inputs:
+        for chunk in (tmp_path / "world.zarr" / role / "c").rglob("*"):  # nobody may read them
+            if chunk.is_file():
+                chunk.write_bytes(b"not zstd")
+    job = pipeline.check(config)
+    assert pipeline.plan(config, job).total("tasks") > 0
+    assert not (tmp_path / "store").exists()
+
+
+class Tasks(Callback):
+    """Counts the tasks that dask runs."""
+
+    def __init__(self):
+        super().__init__(posttask=self.add)
+        self.count = 0
+
+    def add(self, *arguments):
+        self.count += 1
+
+
+@pytest.mark.timeout(600)
+def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
+    config = load_config(small_world())
+    job = pipeline.check(config)
+    ingest, compute, *_ = pipeline.plan(config, job).stages
+    with Tasks() as ran:
+        pipeline.ingest(config, job)
+    assert ingest.tasks == pytest.approx(ran.count, rel=0.3)
+    assert pipeline.plan(config, job).stages[0] == Stage("ingest")  # it is there
+    with Tasks() as ran:
+        pipeline.compute(config, job)
+    assert compute.tasks == pytest.approx(ran.count, rel=0.3)
+    monkeypatch.setattr("smcloud.pipeline.planning.plan.released", lambda job: {"number": 1})
+    done = pipeline.plan(config, job)
+    assert (done.total("tasks"), done.minutes) == (0, 0) and "already published" in done.note
+
+
+def test_a_budget_is_kept():
+    plan = Plan("x", (Stage("ingest", tasks=60, bytes_read=3 * GIB, seconds=61, worker_memory=2 * GIB),), 4, 2)
+    require_budget(plan, Budget(), None)
+    require_budget(plan, Budget(tasks=60, bytes="3 GiB", minutes=2), 2 * GIB)
+    for budget, memory, where, knob in (
+        (Budget(tasks=59), None, "budget.tasks", "period"),
+        (Budget(bytes="2.9 GiB"), None, "budget.bytes", "grid.resolution"),
+        (Budget(minutes=1), None, "budget.minutes", "cluster.workers"),
+        (Budget(), GIB, "cluster.worker_memory", "cluster.worker_cores"),
+    ):
+        with pytest.raises(BudgetError) as caught:
+            require_budget(plan, budget, memory)
+        assert caught.value.where == where and knob in caught.value.next
+
+
+@pytest.mark.parametrize("command", ["run", "ingest"])
+def test_a_run_beyond_its_budget_does_not_begin(command, small_world, capsys, tmp_path):
+    with pytest.raises(SystemExit) as done:
+        cli.main([command, str(small_world(budget={"tasks": 3})), "--json"])
+    error = json.loads(capsys.readouterr().out)
+    assert (done.value.code, error["code"], error["where"]) == (2, "budget", "budget.tasks")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_worker_too_small_for_a_block_is_told_before_the_run(small_world):
+    config = load_config(small_world(cluster={"worker_memory": "100 MiB"}))
+    with pytest.raises(BudgetError, match="memory"):
+        pipeline.require_budget(config, pipeline.check(config))
+
+
+def test_a_cube_alone_is_planned_without_products_that_it_is_too_short_for(small_world):
+    period = {"start": "2000-01", "end": "2001-12"}
+    config = load_config(small_world(period=period, cluster={"worker_memory": "8 GiB"}))
+    job = pipeline.check(config)
+    pipeline.require_budget(config, job, products=False)
+    assert [stage.name for stage in pipeline.plan(config, job, products=False).stages] == ["ingest"]
+    with pytest.raises(TooFewYearsError):
+        pipeline.plan(config, job)
+
+
+def test_a_client_too_small_is_told_before_the_run():
+    plan = Plan("x", (Stage("compute", client_memory=9 * GIB),), 4, 2)
+    require_budget(plan, Budget(), None, 9 * GIB)
+    with pytest.raises(BudgetError, match="this process") as caught:
+        require_budget(plan, Budget(), None, 6 * GIB)
+    assert "9.0 GiB" in caught.value.found
+
+
+def cube_of(job):
+    return stores.open_staged(stores.Store.open(job.store), stores.cube_path(job.cube_id)).load()
+
+
+def markers(job):
+    folder = stores.Store.open(job.store).join(stores.cube_path(job.cube_id), "lat/.tiles")
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+@pytest.mark.timeout(600)
+def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(small_world, tmp_path, monkeypatch):
+    whole = load_config(small_world())
+    reference = pipeline.check(whole)
+    pipeline.ingest(whole, reference)
+    path = small_world(cluster={"graph_tasks": 1, "workers": 1}, store=str(tmp_path / "tiles"))
+    config = load_config(path)
+    job = pipeline.check(config)
+    assert pipeline.plan(config, job).stages[0].graphs == 18
+    child = subprocess.Popen([sys.executable, "-m", "smcloud.cli", "ingest", str(path)])
+    end = time.monotonic() + 200
+    while len(markers(job)) < 3 and child.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    done = markers(job)
+    assert 3 <= len(done) < 18 and pipeline.found_cube(job) is None
+    built = []
+    real = stores.mark_tile
+    monkeypatch.setattr(stores, "mark_tile", lambda *arguments: (built.append(arguments[2]), real(*arguments)))
+    assert pipeline.ingest(config, job)["status"] == "built"
+    assert sorted(f"{name}.json" for name in built) == sorted(
+        set(f"{12 * i:05d}-{12 * i + 12:05d}.json" for i in range(18)) - set(done)
+    )
+    assert markers(job) == []
+    xr.testing.assert_identical(cube_of(job), cube_of(reference))
+
+
+def test_tiles_do_not_hide_a_climatology(small_world):
+    def same_every_year(ds):
+        ds["lai"][:] = np.tile(ds["lai"].values[:12], (18, 1, 1))
+        return ds
+
+    config = load_config(small_world(change=same_every_year, cluster={"graph_tasks": 1}))
+    with pytest.raises(ClimatologyError):
+        pipeline.ingest(config, pipeline.check(config))
+
+
+@pytest.mark.timeout(600)
+def test_products_interrupted_between_their_tiles_go_on_and_are_the_same_to_the_bit(small_world, tmp_path, monkeypatch):
+    config = load_config(small_world())
+    job = pipeline.check(config)
+    pipeline.ingest(config, job)
+    expected = opened(job, pipeline.compute(config, job))
+    config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
+    pipeline.ingest(config, job)
+    marked, real = [], stores.mark_tile
+
+    def mark(*arguments):
+        marked.append(arguments[1:3])
+        if len(marked) == 10:  # annual has its six blocks, trend and drivers two each
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    monkeypatch.setattr(stores, "mark_tile", mark)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.compute(config, job)
+    first, marked[:] = marked[:9], []
+    assert len({path for path, _ in first}) == 3
+    monkeypatch.setattr(stores, "mark_tile", lambda *arguments: (marked.append(arguments[1:3]), real(*arguments)))
+    products = pipeline.compute(config, job)
+    assert not set(first) & set(marked) and len(set(first) | set(marked)) == 18
+    for name, ds in opened(job, products).items():
+        xr.testing.assert_identical(ds, expected[name])
+
+
+def in_small_tiles(small_world, tmp_path, monkeypatch):
+    """A configuration and its job whose blocks have two cells by two and whose graphs one task."""
+    monkeypatch.setattr(chunking, "CHUNK", 2)
+    monkeypatch.setattr(chunking, "TILES", {"time": -1, "year": -1, "lat": 2, "lon": 2})
+    config = load_config(small_world(cluster={"graph_tasks": 1}, store=str(tmp_path / "tiles")))
+    return config, pipeline.check(config)
+
+
+@pytest.mark.timeout(600)
+def test_a_tile_that_is_damaged_later_is_written_anew(small_world, tmp_path, monkeypatch):
+    config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
+    pipeline.ingest(config, job)
+    real = stores.mark_tile
+
+    def mark(*arguments):
+        real(*arguments)
+        if "trend" in arguments[1]:  # annual is whole by then
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stores, "mark_tile", mark)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.compute(config, job)
+    monkeypatch.setattr(stores, "mark_tile", real)
+    annual = tmp_path / "tiles" / stores.product_path("annual", job.run_id)
+    chunk = next(path for path in sorted((annual / "soil_moisture" / "c").rglob("*")) if path.is_file())
+    chunk.write_bytes(b"not zstd")
+    with pytest.raises((ValueError, RuntimeError)):
+        pipeline.compute(config, job)
+    assert not (annual / "lat" / ".tiles").exists()
+    assert set(pipeline.compute(config, job)) >= {"annual", "trend", "drivers"}
+
+
+def opened(job, products):
+    store = stores.Store.open(job.store)
+    return {name: stores.open_staged(store, product["url"]).load() for name, product in products.items()}
+
+
+def test_bytes_in_words():
+    assert [plans.size(count) for count in (12, 1536, 3 * GIB, 5000 * 1024 * GIB)] == [
+        "12 B", "1.5 KiB", "3.0 GiB", "5000.0 TiB",
+    ]  # fmt: skip

@@ -1,0 +1,121 @@
+"""The stages on a small world: ids, no-ops, what a change of the configuration computes anew."""
+
+import json
+
+import dask
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+import smcloud
+from smcloud import chunking, pipeline
+from smcloud.config import load_config
+
+
+def whole_job(config):
+    job = pipeline.check(config)
+    cube = pipeline.ingest(config, job)
+    return job, cube, pipeline.publish(config, job, cube, pipeline.compute(config, job))
+
+
+def test_a_job_is_json(small_world):
+    job = pipeline.check(load_config(small_world()))
+    assert json.loads(json.dumps(job._asdict()))["period"] == ["2000-01", "2017-12"]
+
+
+def test_the_same_work_has_the_same_ids_wherever_it_lies(small_world, tmp_path):
+    config = load_config(small_world())
+    here = pipeline.check(config)
+    moved = config.model_copy(update={"store": str(tmp_path / "elsewhere")})
+    there = pipeline.check(moved)
+    assert (here.cube_id, here.run_id) == (there.cube_id, there.run_id)
+
+
+def test_alpha_changes_the_products_but_not_the_cube(small_world):
+    config = load_config(small_world())
+    first, cube, release = whole_job(config)
+    assert cube["built"]
+    second, again, later = whole_job(load_config(small_world(alpha=0.1)))
+    assert first.cube_id == second.cube_id and first.run_id != second.run_id
+    assert not again["built"]
+    assert (release["number"], later["number"], later["supersedes"]) == (1, 2, 1)
+    assert pipeline.released(first)["number"] == 1
+    narrow = smcloud.open_product(first.store, "trend", 1)
+    wide = smcloud.open_product(first.store, "trend")
+    np.testing.assert_array_equal(narrow["slope"], wide["slope"])
+    assert int((wide["significant"] == 1).sum()) >= int((narrow["significant"] == 1).sum())
+    assert bool((wide["slope_upper"] - wide["slope_lower"] < narrow["slope_upper"] - narrow["slope_lower"])[0, 0])
+
+
+def test_another_world_is_another_cube(small_world):
+    first = pipeline.check(load_config(small_world()))
+    second = pipeline.check(load_config(small_world(change=lambda ds: ds * 1.01)))
+    assert first.cube_id != second.cube_id
+
+
+def test_the_products_are_those_of_scipy(small_world, tmp_path):
+    config = load_config(small_world())
+    job, _, _ = whole_job(config)
+    world = xr.open_zarr(tmp_path / "world.zarr", consolidated=False)
+    yearly = world["soil_moisture"].astype("float64").groupby("time.year").mean().values
+    trend = smcloud.open_product(job.store, "trend")
+    for i, j in ((0, 0), (2, 3)):
+        line = scipy.stats.linregress(np.arange(18), yearly[:, i, j])
+        assert float(trend["slope"][i, j]) == pytest.approx(line.slope, rel=1e-5)
+        assert float(trend["p_value"][i, j]) == pytest.approx(line.pvalue, rel=1e-4)
+    assert np.isnan(trend["slope"][3, 5])
+    drivers = smcloud.open_product(job.store, "drivers")
+    assert int(drivers["dominant_driver"][0, 0]) == 1  # precipitation, by construction
+    assert int(drivers["dominant_driver"][3, 5]) == 255
+
+
+@pytest.mark.parametrize("names", [["lai"], ["precipitation", "lai"]])
+def test_any_number_of_drivers(small_world, names):
+    job, _, _ = whole_job(load_config(small_world(drivers={"names": names})))
+    assert smcloud.open_product(job.store, "drivers")["driver"].values.tolist() == names
+
+
+def test_without_aridity_there_is_no_ddww_and_the_run_says_so(small_world):
+    inputs = dict.fromkeys(("soil_moisture", "precipitation", "soil_temperature", "lai"), "world")
+    config = load_config(small_world(inputs=inputs))
+    _, _, release = whole_job(config)
+    assert "ddww" not in release["products"]
+    assert any("aridity_index" in note for note in pipeline.notes_on(config))
+
+
+def test_the_rigorous_preset_runs_whole(small_world):
+    job, _, release = whole_job(load_config(small_world(preset="rigorous")))
+    trend = smcloud.open_product(job.store, "trend")
+    assert int(np.isfinite(trend["p_value"]).sum()) == 23
+    called = trend["significant"] == 1
+    assert bool((trend["p_adjusted"].where(called) <= 0.05).where(called, True).all())
+    assert "ddww" in release["products"]
+
+
+def test_soil_moisture_alone_is_enough(small_world):
+    config = load_config(small_world(inputs={"soil_moisture": "world"}))
+    job, _, release = whole_job(config)
+    assert set(release["products"]) == {"annual", "trend", "regional"}
+    assert float(smcloud.open_product(job.store, "regional")["n_cells"].sel(region="globe")) == 23
+    page = pipeline.report(release, job.store)
+    assert page["report"].endswith("index.html")
+
+
+def test_workers_and_chunks_do_not_change_a_bit(small_world, tmp_path, monkeypatch):
+    config = load_config(small_world())
+    job, _, release = whole_job(config)
+    reference = {name: smcloud.open_product(job.store, name).load() for name in release["products"]}
+    monkeypatch.setattr(chunking, "TILES", {"time": -1, "year": -1, "lat": 3, "lon": 2})
+    other = config.model_copy(update={"store": str(tmp_path / "other")})
+    with dask.config.set(scheduler="single-threaded"):
+        moved, _, _ = whole_job(other)
+    for name, expected in reference.items():
+        xr.testing.assert_identical(smcloud.open_product(moved.store, name).load(), expected)
+
+
+def test_what_is_worth_another_try():
+    from smcloud.errors import UnitError, UnreachableError
+
+    assert pipeline.is_transient(UnreachableError("x")) and pipeline.is_transient(TimeoutError())
+    assert not pipeline.is_transient(UnitError("x")) and not pipeline.is_transient(ValueError())

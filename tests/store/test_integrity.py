@@ -1,0 +1,143 @@
+"""What a seal notices, and what it leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import import_module
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from smcloud.errors import IntegrityError, ReleaseConflictError
+from smcloud.store import Store, append, is_sealed, read_inventory, seal, stage
+from smcloud.store.integrity import examine
+
+PATH = "products/trend/run1.zarr"
+
+
+@pytest.fixture
+def staged(product: xr.Dataset, store: Store) -> Store:
+    dask.compute(stage(product, store, PATH))
+    return store
+
+
+def test_the_inventory_lists_every_object_with_its_hash(staged: Store, product: xr.Dataset) -> None:
+    assert not is_sealed(staged, PATH)
+    record = seal(staged, PATH)
+    root = Path(staged.join(PATH))
+    on_disk = {str(f.relative_to(root)): f.read_bytes() for f in root.rglob("*") if f.is_file()}
+    raw = on_disk.pop("inventory.json")
+    listed = json.loads(raw)["objects"]
+    assert [entry["path"] for entry in listed] == sorted(on_disk)
+    for entry in listed:
+        content = on_disk[entry["path"]]
+        assert (entry["size"], entry["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert record == {
+        "inventory_sha256": hashlib.sha256(raw).hexdigest(),
+        "bytes": sum(map(len, on_disk.values())),
+        "objects": len(on_disk),
+    }
+    assert read_inventory(staged, PATH) == (json.loads(raw), record["inventory_sha256"])
+    assert seal(staged, PATH) == record
+    assert zarr.open_group(root, mode="r").metadata.consolidated_metadata is not None
+    xr.testing.assert_identical(xr.open_zarr(root).load(), product.compute())
+
+
+def test_equal_content_gives_equal_inventories(staged: Store, product: xr.Dataset) -> None:
+    dask.compute(stage(product.chunk(lat=3), staged, "products/trend/again.zarr"))
+    assert seal(staged, PATH) == seal(staged, "products/trend/again.zarr")
+
+
+@pytest.mark.parametrize("key", ["p_value/c/0/0", "lat/c/0", "class/c/0"])
+@pytest.mark.parametrize("damage", ["delete", "flip", "cut", "swap"])
+def test_a_lost_or_damaged_chunk_is_named_and_nothing_is_sealed(staged: Store, key: str, damage: str) -> None:
+    chunk = Path(staged.join(PATH, key))
+    content = bytearray(chunk.read_bytes())
+    if damage == "flip":
+        content[-2] ^= 1
+    if damage == "swap":
+        content = bytearray(Path(staged.join(PATH, "slope/c/0/0")).read_bytes())
+    chunk.write_bytes(content[:-3] if damage == "cut" else content)
+    if damage == "delete":
+        chunk.unlink()
+    metadata = Path(staged.join(PATH, "zarr.json")).read_bytes()
+    with pytest.raises(IntegrityError) as caught:
+        seal(staged, PATH)
+    assert key in caught.value.found
+    assert caught.value.what.startswith("1 of ")
+    assert ("missing" in caught.value.found) == (damage == "delete")
+    assert not is_sealed(staged, PATH)
+    assert Path(staged.join(PATH, "zarr.json")).read_bytes() == metadata
+
+
+def test_no_bit_flip_changes_a_value_unnoticed(staged: Store, product: xr.Dataset) -> None:
+    chunk = Path(staged.join(PATH, "slope/c/0/0"))
+    good = chunk.read_bytes()
+    noticed = 0
+    for bit in np.random.default_rng(1).choice(8 * len(good), 60, replace=False):
+        content = bytearray(good)
+        content[bit // 8] ^= 1 << (bit % 8)
+        chunk.write_bytes(content)
+        (finding,) = examine(staged, PATH, ["slope"])
+        assert finding.sha256 != hashlib.sha256(good).hexdigest()
+        noticed += bool(finding.problem)
+        if not finding.problem:
+            np.testing.assert_array_equal(zarr.open_array(staged.url_of(f"{PATH}/slope"))[:], product["slope"])
+    assert noticed > 50
+
+
+def test_nothing_to_seal(store: Store) -> None:
+    with pytest.raises(IntegrityError, match="nothing to seal"):
+        seal(store, PATH)
+    assert not Path(store.url).exists()
+
+
+def test_an_array_that_should_be_there(staged: Store) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        seal(staged, PATH, expected=["slope", "zone"])
+    assert caught.value.found == "zone (array missing)"
+    assert not is_sealed(staged, PATH)
+
+
+def test_arrays_of_an_older_version_are_removed(staged: Store, product: xr.Dataset) -> None:
+    append(xr.Dataset({"old": 1.0}), staged, PATH)
+    seal(staged, PATH, expected=[str(name) for name in product.variables])
+    assert not Path(staged.join(PATH, "old")).exists()
+    xr.testing.assert_identical(xr.open_zarr(staged.url_of(PATH)).load(), product.compute())
+
+
+def test_another_inventory_is_never_replaced(staged: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The other run seals between this run's look and its own seal.
+    Path(staged.join(PATH, "inventory.json")).write_bytes(b'{"objects": [], "schema": 1}')
+    monkeypatch.setattr(import_module("smcloud.store.integrity"), "is_sealed", lambda store, path: False)
+    with pytest.raises(ReleaseConflictError) as caught:
+        seal(staged, PATH)
+    assert caught.value.found == "another inventory" and caught.value.exit_code == 5
+    assert Path(staged.join(PATH, "inventory.json")).read_bytes() == b'{"objects": [], "schema": 1}'
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"objects": [{"path": "a"}]}'])
+def test_an_unreadable_inventory(staged: Store, content: bytes) -> None:
+    Path(staged.join(PATH, "inventory.json")).write_bytes(content)
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        read_inventory(staged, PATH)
+
+
+def test_a_shard_is_one_object(store: Store) -> None:
+    array = zarr.create_array(
+        store.url_of(f"{PATH}/v"),
+        shape=(5, 4),
+        shards=(4, 4),
+        chunks=(2, 2),
+        dtype="f4",
+        compressors=zarr.codecs.ZstdCodec(checksum=True),
+        config={"write_empty_chunks": True},
+    )
+    array[:] = 1
+    assert [finding.path for finding in examine(store, PATH, ["v"])] == ["v/c/0/0", "v/c/1/0"]
+    assert not any(finding.problem for finding in examine(store, PATH, ["v"]))
