@@ -6,8 +6,9 @@ import os
 import socket
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 
-from smcloud.catalog.schema import Args
+from smcloud.catalog.schema import Args, Entry
 
 
 def require_hosts(args: Args) -> None:
@@ -35,3 +36,14 @@ def require_hosts(args: Args) -> None:
             raise ConnectionError(f"the host {parts.hostname} is not known (is there a network?)") from err
         except OSError as err:
             raise ConnectionError(f"the host {parts.hostname} does not answer ({err})") from err
+
+
+def silent_hosts(entries: Mapping[str, Entry]) -> list[str]:
+    """The names of those ``entries`` whose host does not answer now."""
+    silent = []
+    for name, entry in entries.items():
+        try:
+            require_hosts(entry.args)
+        except ConnectionError:
+            silent.append(name)
+    return silent
