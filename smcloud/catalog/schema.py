@@ -21,7 +21,6 @@ XARRAY_ARGUMENTS = (
     "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
     "coords", "data_vars", "combine_attrs",
 )  # fmt: skip
-GOOGLE, REQUEST_SECONDS = ("gs", "gcs"), 300
 ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
 DRIVER_OF = {"esa_cci": "netcdf", "icechunk": "zarr", "hdf4": "netcdf", "geotiff": "netcdf"}
 FINAL, PROVISIONAL = 1, 5  # codes of ``expver`` in the files of the Climate Data Store
@@ -139,16 +138,6 @@ class Args(Model):
     def urls(self) -> tuple[str, ...]:
         """The address or addresses."""
         return (self.urlpath,) if isinstance(self.urlpath, str) else self.urlpath
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """``storage_options`` as clients get them: gcsfs by itself waits for ever for a server that keeps silent."""
-        limit = {"requests_timeout": REQUEST_SECONDS}
-        options = dict(self.storage_options)
-        for protocol, below in (("remote_protocol", "remote_options"), ("target_protocol", "target_options")):
-            if options.get(protocol) in GOOGLE:
-                options[below] = limit | dict(options.get(below, {}))
-        return (limit if self.urls[0].split("://")[0] in GOOGLE else {}) | options
 
     @field_validator("urlpath", mode="before")
     @classmethod

@@ -26,12 +26,12 @@ ROOT = Path(__file__).parents[2]
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to another one.
 CUBE_CODE = (
     "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.validation", "smcloud.chunking",
-    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.layout",
-    "smcloud.store.write",
+    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding",
+    "smcloud.store.prefix", "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products", "smcloud.stats",
-    "smcloud.store.layout", "smcloud.store.read", "smcloud.store.write",
+    "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Any
 from smcloud import chunking
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.integrity import (
-    INVENTORY,
-    ZARR_JSON,
-    Finding,
-    chunk_key,
-    in_memory,
-    positions,
-    read_inventory,
-)
+from smcloud.store.arrays import ZARR_JSON, chunk_key, in_memory, positions
+from smcloud.store.integrity import INVENTORY, Finding, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place, copy
 from smcloud.store.records import Lineage

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import warnings
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from typing import Any, NamedTuple
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
+from smcloud.store.arrays import ZARR_JSON, buffer_of, chunk_key, in_memory, positions, steps_of
 from smcloud.store.objects import Place
 
 INVENTORY = "inventory.json"
-ZARR_JSON = "zarr.json"
 BATCH = 16
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -182,9 +181,9 @@ def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ..
             findings.append(Finding(f"{name}/{key}", 0, "", "missing"))
             continue
         problem = ""
-        memory[key] = _buffer(raw)
+        memory[key] = buffer_of(raw)
         try:
-            array[tuple(slice(i * n, (i + 1) * n) for i, n in zip(position, _steps(array), strict=True))]
+            array[tuple(slice(i * n, (i + 1) * n) for i, n in zip(position, steps_of(array), strict=True))]
         except (RuntimeError, ValueError, TypeError, zarr.errors.BaseZarrError) as err:
             problem = f"does not decode: {' '.join(str(err).split())}"[:120]
         del memory[key]
@@ -204,37 +203,6 @@ def _open_metadata(place: Place, name: str) -> tuple[Any, dict[str, Any]]:
             next="run the same command again: it starts this prefix anew",
         )
     return in_memory(raw)
-
-
-def in_memory(metadata: bytes) -> tuple[Any, dict[str, Any]]:
-    """An array without chunks on a store in memory, and that store's dict."""
-    import zarr
-    from zarr.storage import MemoryStore
-
-    memory = {ZARR_JSON: _buffer(metadata)}
-    return zarr.open_array(MemoryStore(memory), mode="r", config={"read_missing_chunks": False}), memory
-
-
-def _buffer(raw: bytes) -> Any:
-    from zarr.core.buffer import default_buffer_prototype
-
-    return default_buffer_prototype().buffer.from_bytes(raw)
-
-
-def _steps(array: Any) -> tuple[int, ...]:
-    """Shape of one stored object: the shard where there are shards, else the chunk."""
-    return tuple(array.shards or array.chunks)
-
-
-def chunk_key(name: str, array: Any, position: tuple[int, ...]) -> str:
-    """Path inside the prefix of one stored object of the array ``name``."""
-    return f"{name}/{array.metadata.encode_chunk_key(position)}"
-
-
-def positions(array: Any) -> Iterator[tuple[int, ...]]:
-    """Position of every stored object of an array."""
-    counts = (math.ceil(size / step) for size, step in zip(array.shape, _steps(array), strict=True))
-    return itertools.product(*(range(count) for count in counts))
 
 
 def _array_names(place: Place) -> list[str]:

@@ -26,11 +26,11 @@ def latest_release(store: Store) -> int:
     """Number of the newest release, 0 where there is none; probes numbers and needs no listing."""
     # Numbers are contiguous, so the last one is found by doubling and then halving.
     low, high = 0, 1
-    while _read(store, high) is not None:
+    while _exists(store, high):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _read(store, middle) is not None else (low, middle)
+        low, high = (middle, high) if _exists(store, middle) else (low, middle)
     return low
 
 
@@ -137,6 +137,10 @@ def _create(store: Store, candidate: Release) -> bool:
         if there is not None and there.write_id == candidate.write_id:
             return True
         raise
+
+
+def _exists(store: Store, number: int) -> bool:
+    return read(store, release_path(number)) is not None
 
 
 def _read(store: Store, number: int) -> Release | None:

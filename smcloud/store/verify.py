@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from smcloud.errors import IntegrityError
-from smcloud.store.integrity import INVENTORY, ZARR_JSON, Finding, describe, examine, inspect, read_inventory
+from smcloud.store.arrays import ZARR_JSON
+from smcloud.store.integrity import INVENTORY, Finding, describe, examine, inspect, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place
 from smcloud.store.records import CubeEntry, ProductEntry

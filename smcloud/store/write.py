@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
+from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.encoding import encoding, stored_chunks
-from smcloud.store.integrity import ZARR_JSON, is_sealed
+from smcloud.store.integrity import is_sealed
 from smcloud.store.objects import Place
 
 if TYPE_CHECKING:

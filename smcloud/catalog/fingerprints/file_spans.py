@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from smcloud.catalog.fingerprints import SourceFingerprint
 from smcloud.catalog.fingerprints.chunks import TIME
 from smcloud.catalog.fingerprints.objects import protocols
+from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
@@ -41,7 +42,7 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
         key: args.xarray_kwargs[key] for key in ("engine", "group", "drop_variables") if key in args.xarray_kwargs
     }
     with reaching(SOURCE, f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
-        fs, _ = fsspec.core.url_to_fs(args.urls[0], **args.options)
+        fs, _ = fsspec.core.url_to_fs(args.urls[0], **client_options(args))
         file = path if "file" in protocols(fs) else fs.open(path)
         with xr.open_dataset(file, **kwargs) as ds:
             times = next((ds[axis].values for axis in TIME if axis in ds), None)

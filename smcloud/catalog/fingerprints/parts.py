@@ -11,6 +11,7 @@ from smcloud.catalog.fingerprints.chunks import TIME, Chunks, digest_of, layout
 from smcloud.catalog.fingerprints.icechunk import snapshot_parts
 from smcloud.catalog.fingerprints.objects import DOCUMENTS, Objects
 from smcloud.catalog.fingerprints.references import references
+from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.schema import Catalog, Entry
 from smcloud.io_errors import SOURCE, reaching
@@ -59,7 +60,7 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
     import fsspec
 
     entry = resolved(catalog, name)
-    options = entry.args.options
+    options = client_options(entry.args)
     urls: tuple[str, ...] = entry.args.urls
     where = f"{catalog.path}: {name} ({urls[0]}{', ...' if len(urls) > 1 else ''})"
     if entry.metadata.reader == "icechunk":
