@@ -72,6 +72,8 @@ def test_links_and_files_in_the_text_are_there(page):
     text = page.read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+    modules = re.findall(r"python -m (tests[\w.]+)", text)
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []
     named = re.findall(r"`((?:smcloud|flows|infra|tests|docs|catalogs)/[\w./-]*\w)`", text)
     assert [path for path in named if not (ROOT / path).exists() and path not in TO_COME] == []
 

@@ -204,6 +204,7 @@ def test_a_run_is_a_releaser_with_the_image_of_its_workers_and_finds_the_gateway
 
 def test_the_configuration_of_the_schedule_is_valid_and_fits_the_cluster(rendered, template):
     from smcloud.config import load_config
+    from smcloud.pipeline.planning.examples import HOURLY
 
     config = load_config(str(rendered / "config" / "monthly.yaml"))
     catalog = yaml.safe_load((INFRA.parent / config.catalog).read_text())["sources"]
@@ -220,5 +221,8 @@ def test_the_configuration_of_the_schedule_is_valid_and_fits_the_cluster(rendere
     backend = values(rendered, "dask-gateway")["gateway"]["backend"]["image"]
     assert config.cluster.image == f"{backend['name']}:{backend['tag']}"
     assert config.store == "gs://acme-soil-smcloud/store"
+    # The costs in infra/README.md are those of the plan's size on this cluster.
+    for key in ("workers", "worker_cores", "worker_memory"):
+        assert getattr(config.cluster, key) == getattr(HOURLY, key)
     per_node, most = 7, 8  # of 8 GB and one core on a node of 64 GB and 8 cores; most_worker_nodes
     assert config.cluster.workers <= per_node * most
