@@ -1,7 +1,7 @@
 """What a run costs, in integers: chunks, tasks, bytes, requests, memory and seconds; nothing is opened here.
 
 How much memory a block needs, and how long its work takes, stands here as constants that were fitted on one machine to
-runs of ``python -m tests.benchmarks.plan``, which tells how far they are off, as README does.
+runs of ``python -m tests.benchmarks.plan``, which tells how far they are off, as docs/plans.md does.
 """
 
 from __future__ import annotations
