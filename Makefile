@@ -4,9 +4,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools
 OUT ?= smcloud-demo
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
 export UV_LINK_MODE = copy
 
-.PHONY: demo cloud-demo test test-cloud lint bench docs-picture lock clean help
+.PHONY: demo cloud-demo check test test-cloud lint bench docs-picture lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -15,8 +16,12 @@ demo: $(VENV)/.ready
 cloud-demo: $(VENV)/.ready
 	$(PY) -m infra.local.cloud_demo $(ARGS)
 
+# The inner loop: lint and all tests that are neither slow nor whole runs.
+check: $(VENV)/.ready lint
+	$(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
+
 test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
-	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
+	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest $(PARALLEL)
 
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/cloud
@@ -60,6 +65,7 @@ help:
 	@echo "make demo   set up and run the whole job on the sample world into $(OUT)"
 	@echo "make cloud-demo  the same job on a real Dask Gateway, object store and Prefect server of this machine"
 	@echo "make test-cloud  integration and faults with real servers"
+	@echo "make check  lint, and the tests that are neither slow nor whole runs"
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_progress_artifact,
-    update_progress_artifact,
-)
+from prefect import get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.utilities.context import get_task_and_flow_run_ids
 
 log = logging.getLogger("smcloud")
 
 
-def leave_text(key: str, markdown: str) -> None:
-    """A page of markdown."""
-    _leave(create_markdown_artifact, key=key, markdown=markdown)
+def leave_text(key: str, markdown: str, run_id: UUID | None = None) -> None:
+    """A page of markdown, of the run that goes on here or of another one."""
+    _leave("markdown", key, markdown, None, run_id)
 
 
 def leave_link(key: str, link: str, description: str) -> None:
     """An address to follow."""
-    _leave(create_link_artifact, key=key, link=link, description=description)
+    _leave("markdown", key, f"[{link}]({link})", description)
 
 
-def leave_progress(key: str, percent: float, description: str) -> Any:
+def leave_progress(key: str, percent: float, description: str) -> UUID | None:
     """A bar; returns what :func:`move_progress` moves, None where the server did not take it."""
-    return _leave(create_progress_artifact, key=key, progress=percent, description=description)
+    return _leave("progress", key, percent, description)
 
 
-def move_progress(bar: Any, percent: float, description: str) -> None:
+def move_progress(bar: UUID | None, percent: float, description: str) -> None:
     """Move a bar, if there is one."""
     if bar is not None:
-        _leave(update_progress_artifact, artifact_id=bar, progress=percent, description=description)
+        try:
+            with get_client(sync_client=True) as client:
+                client.update_artifact(bar, ArtifactUpdate(data=percent, description=description))
+        except httpx.HTTPError as err:
+            log.warning("Prefect's server did not take the progress: %s", type(err).__name__)
 
 
-def _leave(artifact: Callable[..., Any], **what: Any) -> Any:
+def _leave(kind: str, key: str, data: Any, description: str | None, run_id: UUID | None = None) -> UUID | None:
+    """Prefect's own functions for this leave their connection open."""
+    task_run_id, flow_run_id = get_task_and_flow_run_ids()
+    artifact = ArtifactCreate(
+        type=kind, key=key, data=data, description=description,
+        flow_run_id=run_id or flow_run_id, task_run_id=None if run_id else task_run_id,
+    )  # fmt: skip
     try:
-        return artifact(**what)
+        with get_client(sync_client=True) as client:
+            made: UUID = client.create_artifact(artifact).id
+            return made
     except httpx.HTTPError as err:
-        log.warning("Prefect's server did not take %s: %s", what.get("key", "the progress"), type(err).__name__)
+        log.warning("Prefect's server did not take %s: %s", key, type(err).__name__)
         return None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from prefect import get_client
-from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.states import Crashed
 
-from flows.artifacts import log
+from flows.artifacts import leave_text
 from smcloud.errors import SmcloudError
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def tell_if_late(flow: Flow[Any, Any], run: FlowRun, state: State) -> None:
     if due is not None and datetime.now(UTC) - due > LATE:
         text = "prefect flow-run ls shows which runs hold its slot, prefect work-pool ls whether a worker polls"
         waited = _hours(datetime.now(UTC) - due)
-        _leave(run, "smcloud-late", f"## Started {waited} late\n\nIf that is not wanted: {text}.")
+        leave_text("smcloud-late", f"## Started {waited} late\n\nIf that is not wanted: {text}.", run.id)
 
 
 def tell_why(flow: Flow[Any, Any], run: FlowRun, state: State) -> None:
@@ -50,7 +48,7 @@ def tell_why(flow: Flow[Any, Any], run: FlowRun, state: State) -> None:
         text = (
             f"## The run ended before its work was done\n\n`{reason}`\n\n{limit if stopped else ''}Next: {TRY_AGAIN}."
         )
-    _leave(run, "smcloud-failure", text)
+    leave_text("smcloud-failure", text, run.id)
 
 
 HOOKS: dict[str, Any] = {
@@ -59,15 +57,6 @@ HOOKS: dict[str, Any] = {
     "on_crashed": [tell_why],
     "on_cancellation": [tell_why],
 }
-
-
-def _leave(run: FlowRun, key: str, markdown: str) -> None:
-    """An artifact of ``run``; hooks are called outside of it, and by another process where its own is gone."""
-    try:
-        with get_client(sync_client=True) as client:
-            client.create_artifact(ArtifactCreate(type="markdown", key=key, data=markdown, flow_run_id=run.id))
-    except httpx.HTTPError as err:
-        log.warning("Prefect's server did not take %s: %s", key, type(err).__name__)
 
 
 def unfinished(days: float) -> list[str]:

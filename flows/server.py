@@ -1,13 +1,15 @@
 """A Prefect server for a run in this process, started beside it and ended with it.
 
-It takes some 15 seconds to come up, mostly for its database, so it is started before anything else and waited for
-last. Nothing here imports Prefect.
+It takes seconds to come up, so it is started before anything else and waited for last; the tables of its database,
+which take longest, are made once a machine. Nothing here imports Prefect.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,11 +17,14 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
+from smcloud.config.cache_folder import cache_folder, folder_for, keep, read_kept
 from smcloud.errors import UnreachableError
 
 LOOPBACK = "127.0.0.1"
+DATABASE, HOME = "prefect.db", "smcloud-prefect-"
 UP_SECONDS, END_SECONDS = 120, 10
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -44,18 +49,42 @@ def own_server() -> Iterator[None]:
     It is still coming up when the context begins (:func:`wait_for_server`), and ends with it. Nothing is started where
     ``PREFECT_API_URL`` names a server already. Prefect must not have been imported before.
     """
+    if "PREFECT_API_URL" in os.environ:
+        with named_server(os.environ["PREFECT_API_URL"]):
+            yield
+        return
+    with socket.create_server((LOOPBACK, 0)) as listening, named_server(address_of(listening)), serving(listening):
+        yield
+
+
+def address_of(listening: socket.socket) -> str:
+    """The API of the server that will answer on a socket that listens already."""
+    return f"http://{LOOPBACK}:{listening.getsockname()[1]}/api"
+
+
+@contextmanager
+def named_server(url: str) -> Iterator[None]:
+    """Name the server to Prefect, quietly, while the context lasts; one that is named already stays so."""
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    if "PREFECT_API_URL" in os.environ:
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = url
+    try:
         yield
-        return
-    # The socket listens from the start: who asks early is answered when the server is up, or refused when it died.
-    with (
-        tempfile.TemporaryDirectory(prefix="smcloud-prefect-", ignore_cleanup_errors=True) as home,
-        socket.create_server((LOOPBACK, 0)) as listening,
-    ):
-        os.environ["PREFECT_API_URL"] = f"http://{LOOPBACK}:{listening.getsockname()[1]}/api"
-        os.environ.setdefault("PREFECT_HOME", home)
+    finally:
+        if before is None:
+            del os.environ["PREFECT_API_URL"]
+
+
+@contextmanager
+def serving(listening: socket.socket) -> Iterator[None]:
+    """A server on a socket that listens: who asks early is answered when it is up, or refused when it died."""
+    with tempfile.TemporaryDirectory(prefix=HOME, ignore_cleanup_errors=True) as home:
+        own_home = os.environ.setdefault("PREFECT_HOME", home) == home
+        template = template_file()
+        body = None if template is None else read_kept(template)
+        if body is not None:
+            Path(os.environ["PREFECT_HOME"], DATABASE).write_bytes(body)
         server = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(listening.fileno())],
             env=os.environ | SMALL,
@@ -69,8 +98,7 @@ def own_server() -> Iterator[None]:
         try:
             yield
         finally:
-            del os.environ["PREFECT_API_URL"]
-            if os.environ["PREFECT_HOME"] == home:
+            if own_home:
                 del os.environ["PREFECT_HOME"]
             server.terminate()
             try:
@@ -82,12 +110,36 @@ def own_server() -> Iterator[None]:
                 server.stdin.close()
 
 
+def template_file() -> Path | None:
+    """Where a database without runs is kept: named after the versions that shape it; None where none can be."""
+    names = ("prefect", "sqlalchemy", "alembic")
+    versions = "-".join(f"{name}{importlib.metadata.version(name)}" for name in names)
+    folder = folder_for(cache_folder() / "prefect" / versions)
+    return None if folder is None else folder / "database"
+
+
+def keep_template() -> None:
+    """Keep the database of a server that has just come up, unless one is kept: the next server need not make it.
+
+    Making its tables takes longer than all else that a server does before it answers.
+    """
+    home, template = Path(os.environ.get("PREFECT_HOME", "")), template_file()
+    # Another server's database holds what is its user's.
+    if template is None or not home.name.startswith(HOME) or read_kept(template) is not None:
+        return
+    database = home / DATABASE
+    with closing(sqlite3.connect(database)) as live, closing(sqlite3.connect(":memory:")) as copy:
+        if live.execute("SELECT count(*) FROM flow_run").fetchone() == (0,):
+            live.backup(copy)
+            keep(template, copy.serialize())
+
+
 def wait_for_server() -> None:
     """Return when the server that ``PREFECT_API_URL`` names answers; raises :class:`UnreachableError`."""
     url = os.environ["PREFECT_API_URL"].rstrip("/")
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=UP_SECONDS):
-            return
+            keep_template()
     except urllib.error.HTTPError:  # it answers, if only to ask who we are
         return
     except OSError as err:

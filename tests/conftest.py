@@ -1,17 +1,20 @@
 """Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
 
 import os
+import socket
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 import yaml
 
-from flows.server import own_server
+from flows.server import address_of, named_server, serving, wait_for_server
 
 ROLES = {
     "soil_moisture": ("m3 m-3", "mean", (0, 1)),
@@ -22,31 +25,52 @@ ROLES = {
 }
 
 
-_server = ExitStack()
+_session = ExitStack()
+_listening: list[socket.socket] = []
+
+hypothesis.settings.register_profile("development", max_examples=10, deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None)
 
 
-def pytest_sessionstart(session):
-    """One Prefect server for the flows of all test processes, and of the commands that they start.
+def pytest_configure(config):
+    """A cache of the session's own, shared by its processes, and an address for a Prefect server.
 
-    Prefect reads where it is when it is imported, so this comes before the tests are.
+    Prefect reads where its server is when it is imported, so this comes before the tests are. Whoever needs the server
+    asks for the fixture ``prefect_server``, which starts it.
     """
-    _server.enter_context(own_server())
+    if "SMCLOUD_TEST_CACHE" not in os.environ:
+        folder = _session.enter_context(tempfile.TemporaryDirectory(prefix="smcloud-test-cache-"))
+        os.environ["SMCLOUD_TEST_CACHE"] = folder
+        _session.callback(os.environ.pop, "SMCLOUD_TEST_CACHE")
+    os.environ["SMCLOUD_CACHE_DIR"] = os.environ["SMCLOUD_TEST_CACHE"]
+    _listening.append(_session.enter_context(socket.create_server(("127.0.0.1", 0))))
+    os.environ.pop("PREFECT_API_URL", None)  # that of the process that started this one
+    _session.enter_context(named_server(address_of(_listening[0])))
+
+
+def pytest_unconfigure(config):
+    """The cache and the address end with the session."""
+    _session.close()
+
+
+@pytest.fixture(scope="session")
+def prefect_server():
+    """A Prefect server for the flows of this process and of the commands that it starts."""
+    with serving(_listening[0]):
+        wait_for_server()
+        yield
 
 
 # By their time, so that no worker is left with a long one at the end.
 LONG_FILES = [
-    f"test_{name}" for name in ("refresh", "pipeline", "cli", "contract", "scorecard", "score", "cases", "own_data")
+    f"test_{name}"
+    for name in ("incremental", "stages", "app", "contract", "scorecard", "score", "cases", "own_data", "plan")
 ]
 
 
 def pytest_collection_modifyitems(items):
     """Long files come first; those that take the same fixtures and kernels stay together."""
     items.sort(key=lambda item: item.path.stem not in LONG_FILES)
-
-
-def pytest_sessionfinish(session):
-    """The server ends with the tests."""
-    _server.close()
 
 
 @pytest.fixture

@@ -1,9 +1,20 @@
-"""Where this machine keeps what can be made again: compiled kernels, an empty database of Prefect."""
+"""Where this machine keeps what can be made again: compiled kernels, an empty database of Prefect.
+
+Whatever is kept lies in a folder that is named after all that shapes it, so nothing there can be stale; a file is
+written whole, with its digest, and then given its name.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
+import uuid
+from functools import cache
 from pathlib import Path
+
+DIGEST_BYTES = 32
+log = logging.getLogger("smcloud")
 
 
 def cache_folder() -> Path:
@@ -14,7 +25,46 @@ def cache_folder() -> Path:
     return Path(named).expanduser() if named else platformdirs.user_cache_path("smcloud")
 
 
-def is_ours(folder: Path) -> bool:
-    """Whether nobody but this user, or root, can have put something into ``folder``: what lies there is run."""
-    found = folder.stat()
-    return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
+@cache
+def folder_for(place: Path) -> Path | None:
+    """``place``, made where it is not there; None where it cannot be used.
+
+    Nobody but this user, or root, may be able to write into it: what lies there is run.
+    """
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = place.stat()
+    except OSError as err:
+        return unusable(f"{place}: {err}")
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        return unusable(f"{place} can be written by others")
+    return place
+
+
+def read_kept(file: Path) -> bytes | None:
+    """What :func:`keep` has written, None where that is not there or not whole."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as err:
+        return unusable(f"{file}: {err}")
+    digest, body = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    return body if hashlib.sha256(body).digest() == digest else unusable(f"{file} is damaged")
+
+
+def keep(file: Path, body: bytes) -> None:
+    """Write ``body`` under its name, whole or not at all; whoever does so at the same time writes the same."""
+    temporary = file.with_name(f"{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(hashlib.sha256(body).digest() + body)
+        os.replace(temporary, file)
+    except OSError as err:
+        temporary.unlink(missing_ok=True)
+        unusable(f"{file}: {err}")
+
+
+@cache
+def unusable(why: str) -> None:
+    """Say once why something is made anew."""
+    log.debug("what was made before is not kept: %s", why)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numba as nb
 
-from smcloud.jit.cache import keep
+from smcloud.jit.cache import kept
 
 _LOCK = threading.Lock()
 
@@ -35,7 +35,7 @@ def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.cache
         def build() -> Callable[..., None]:
-            compiled = keep(nb.njit(nogil=True, no_cfunc_wrapper=True)(function))
+            compiled = kept(nb.njit(nogil=True, no_cfunc_wrapper=True)(function))
             compiled.compile(nb.void(*arguments))
             compiled.disable_compile()
             return cast(Callable[..., None], compiled)

@@ -1,18 +1,15 @@
 """Compiled kernels on disk, so that a machine compiles each of them once and not once a process.
 
 They lie in a folder that is named after everything that shapes machine code: the text of all kernel sources, the
-versions of numba, llvmlite and Python, and the processor. So nothing in it can be stale, and processes that write side
-by side write the same. Where the folder cannot be used kernels are compiled as they would be without it.
+versions of numba, llvmlite and Python, and the processor. Where the folder cannot be used, or a file is damaged,
+kernels are compiled as they would be without it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
 import pickle
 import sys
-import uuid
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -24,13 +21,11 @@ from numba.core import serialize
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 
-from smcloud.config.cache_folder import cache_folder, is_ours
+from smcloud.config.cache_folder import cache_folder, folder_for, keep, read_kept
 
 ROOT = Path(__file__).parents[1]
 # Kernels, and what they take constants from; tests/jit/test_cache.py fails where a kernel imports another module.
 SOURCES = ("jit/*.py", "stats/engine/*.py", "stats/status.py", "cube/*_kernels.py")
-DIGEST_BYTES = 32
-log = logging.getLogger("smcloud")
 
 
 class KernelFile(NullCache):  # type: ignore[misc]
@@ -41,52 +36,22 @@ class KernelFile(NullCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel, None where there is none that is whole."""
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
+        body = read_kept(self.path)
+        if body is None:
             return None
-        except OSError as err:
-            return unusable(f"{self.path}: {err}")
-        digest, body = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
-        if hashlib.sha256(body).digest() != digest:
-            return unusable(f"{self.path} is damaged")
-        stored, payload = pickle.loads(body)
-        if stored != sig:
+        compiled_for, payload = pickle.loads(body)
+        if compiled_for != sig:
             return None
         target_context.refresh()
         return CompileResult._rebuild(target_context, *payload)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Write the compiled kernel whole, then give it its name."""
-        if data.library.has_dynamic_globals:  # holds an address of this process
-            return
-        body = serialize.dumps((sig, data._reduce()))
-        temporary = self.path.with_name(f"{uuid.uuid4().hex}.tmp")
-        try:
-            temporary.write_bytes(hashlib.sha256(body).digest() + body)
-            os.replace(temporary, self.path)
-        except OSError as err:
-            unusable(f"{self.path}: {err}")
-            temporary.unlink(missing_ok=True)
+        """Keep the compiled kernel, unless it holds an address of this process."""
+        if not data.library.has_dynamic_globals:
+            keep(self.path, serialize.dumps((sig, data._reduce())))
 
 
 @cache
-def unusable(why: str) -> None:
-    """Say once why kernels are compiled here."""
-    log.debug("compiled kernels are not kept: %s", why)
-
-
-@cache
-def folder(named: str, root: Path = ROOT) -> Path | None:
-    """The folder inside ``named`` for the kernels of this code on this machine; None where it cannot be used."""
-    place = Path(named) / "kernels" / digest(root)
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return place if is_ours(place) else unusable(f"{place} can be written by others")
-    except OSError as err:
-        return unusable(f"{place}: {err}")
-
-
 def digest(root: Path = ROOT) -> str:
     """What stands for everything that shapes the machine code of the kernels below ``root``."""
     from numba.core.registry import cpu_target
@@ -100,9 +65,9 @@ def digest(root: Path = ROOT) -> str:
     return found.hexdigest()[:24]
 
 
-def keep(dispatcher: Any) -> Any:
+def kept(dispatcher: Any) -> Any:
     """``dispatcher``, a numba function that is not compiled yet, with its file."""
-    place = folder(str(cache_folder()))
-    if place is not None:
-        dispatcher._cache = KernelFile(dispatcher.py_func, place)
+    folder = folder_for(cache_folder() / "kernels" / digest())
+    if folder is not None:
+        dispatcher._cache = KernelFile(dispatcher.py_func, folder)
     return dispatcher

@@ -141,9 +141,13 @@ class SlabWriter:
 def _places(job: Job, said: str) -> str:
     """The sources that an error is about: those that it names, or else whose hosts are silent, or else all."""
     entries = {name: resolved(job.catalog, name) for name in job.opened.datasets}
-    named = [name for name, entry in entries.items() if any(url.rstrip("/*") in said for url in entry.args.urls)]
-    chosen = named or silent_hosts(entries) or list(entries)
-    return ", ".join(f"{name} ({', '.join(entries[name].args.urls[:2])})" for name in chosen)
+    urls = {name: entry.args.urls for name, entry in entries.items()}
+    sources = list(job.opened.sources.values())
+    named = [source for source in sources if any(url.rstrip("/*") in said for url in urls[source.entry])]
+    exactly = [source for source in named if f"/{source.spec.name}'" in said]  # Zarr names the array
+    silent = silent_hosts(entries) if not named else ()
+    chosen = exactly or named or [source for source in sources if source.entry in silent] or sources
+    return ", ".join(f"{source.where} ({', '.join(urls[source.entry][:2])})" for source in chosen)
 
 
 def _validate(job: Job, counted: Mapping[str, Any]) -> None:

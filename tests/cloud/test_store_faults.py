@@ -24,7 +24,7 @@ STORE = "gs://bucket/store"
 
 
 @pytest.fixture
-def world(gcs, small_world, tmp_path, monkeypatch):
+def world(gcs, small_world, tmp_path, monkeypatch, prefect_server):
     """Soil moisture of a few cells in the bucket: the configuration of a run, and the object store."""
     store = gcs[1]
     store.buckets["bucket"] = {}

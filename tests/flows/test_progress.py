@@ -80,7 +80,7 @@ def test_a_server_that_takes_no_artifact_does_not_end_the_run(monkeypatch, caplo
     def refused(**what):
         raise httpx.ConnectError("away")
 
-    monkeypatch.setattr(artifacts, "create_progress_artifact", refused)
+    monkeypatch.setattr(artifacts, "get_client", refused)
     with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "ingest", "http://127.0.0.1:1"):
         dask.compute(dask.delayed(done)(1))
 

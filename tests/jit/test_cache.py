@@ -1,6 +1,7 @@
 """Kernels on disk: never stale, never half written, and nothing but faster."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ print(hits, hashlib.sha256(out.tobytes()).hexdigest())
 def start(folder, **environment):
     return subprocess.Popen(
         [sys.executable, "-c", CODE], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**cache.os.environ, "SMCLOUD_CACHE_DIR": str(folder), **environment},
+        env={**os.environ, "SMCLOUD_CACHE_DIR": str(folder), **environment},
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def test_a_damaged_file_is_compiled_anew_and_mended(kept, tmp_path, damage):
 
 def test_where_nothing_can_be_written_kernels_are_compiled_and_it_is_said_once(kept):
     hits, digest, log = outcome(start("/proc/no-such-place"))
-    assert (hits, digest) == (0, kept[1]) and log.count("compiled kernels are not kept") == 1
+    assert (hits, digest) == (0, kept[1]) and log.count("what was made before is not kept") == 1
 
 
 def test_a_folder_that_others_may_write_into_is_not_used(kept, tmp_path):
@@ -100,13 +101,13 @@ def test_a_changed_callee_in_another_file_is_another_folder(tmp_path):
     assert before == cache.digest(cache.ROOT)
     callee = root / "stats" / "engine" / "kernels.py"
     callee.write_text(callee.read_text() + "\n# changed\n")
-    assert cache.digest(root) != before
+    assert cache.digest.__wrapped__(root) != before
 
 
 def test_another_processor_is_another_folder(monkeypatch):
-    before = cache.digest()
+    before = cache.digest.__wrapped__()
     monkeypatch.setattr("numba.core.codegen.CPUCodegen.magic_tuple", lambda self: ("x", "another", ""))
-    assert cache.digest() != before
+    assert cache.digest.__wrapped__() != before
 
 
 def test_all_that_a_kernel_is_made_of_is_in_the_digest():
