@@ -14,7 +14,7 @@ CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "r
 # What dask raises when scheduler, gateway or all workers went; by name, as distributed takes a second to import.
 LOST = ("CancelledError", "CommClosedError", "FutureCancelledError", "NoValidWorkerError", "NoWorkerError")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-LONGEST = 300
+LONGEST = 160
 
 Fault = Literal["transient", "lost", "lasting"]
 

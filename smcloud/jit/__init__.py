@@ -16,6 +16,7 @@ import numba as nb
 from smcloud.jit.cache import kept
 
 _LOCK = threading.Lock()
+KERNELS: list[Callable[..., None]] = []  # all that modules imported so far have marked
 
 
 def jit[F: Callable[..., Any]](function: F) -> F:
@@ -49,6 +50,7 @@ def kernel[F: Callable[..., None]](*arguments: Any) -> Callable[[F], F]:
             compiled()(*values)
 
         call.compile = compiled  # type: ignore[attr-defined]
+        KERNELS.append(call)
         return cast(F, call)
 
     return decorate

@@ -1,8 +1,13 @@
-"""The kernels that a run needs, compiled while it waits for servers and sources."""
+"""The kernels that a run needs, compiled while it waits for servers and sources; or all of them, for an image.
+
+``python -m smcloud.pipeline.warmup`` compiles every kernel into the cache of this machine.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 from contextlib import AbstractContextManager
+from importlib import import_module
 
 
 def compiling_kernels() -> AbstractContextManager[None]:
@@ -30,3 +35,20 @@ def compiling_kernels() -> AbstractContextManager[None]:
             driver_kernels._by_projection,
         ]
     )
+
+
+def compile_all() -> int:
+    """Compile every kernel there is; returns how many. Those that are in the cache are only loaded."""
+    import smcloud.stats.engine
+    from smcloud.cube import month_kernels, regrid_kernels  # noqa: F401  # they mark their kernels
+    from smcloud.jit import KERNELS
+
+    for module in pkgutil.iter_modules(smcloud.stats.engine.__path__, f"{smcloud.stats.engine.__name__}."):
+        import_module(module.name)
+    for kernel in KERNELS:
+        kernel.compile()  # type: ignore[attr-defined]
+    return len(KERNELS)
+
+
+if __name__ == "__main__":
+    print(f"{compile_all()} kernels are compiled")

@@ -14,8 +14,8 @@ from pyhdf.SD import SD, SDC
 from smcloud import pipeline
 from smcloud.catalog import load_catalog
 from smcloud.catalog.fingerprints import source_parts
+from smcloud.catalog.fingerprints.file_spans import file_spans
 from smcloud.config import parse_config
-from smcloud.cube import file_spans
 from smcloud.cube.provenance import _positions
 from smcloud.pipeline import incremental
 
@@ -186,7 +186,7 @@ def test_an_icechunk_repository_is_traced_by_its_commits(lineage, commit, tmp_pa
     def record(write, end):
         snapshot = commit(write)
         held = lineage(end, str(tmp_path / "ice"), "zarr", "icechunk", {"xarray_kwargs": {"group": "g"}})
-        assert held["sources"]["soil_moisture"]["snapshot"] == snapshot
+        assert held.sources["soil_moisture"]["snapshot"] == snapshot
         return held
 
     def begun(store):

@@ -1,11 +1,14 @@
 """Our own manifests: known kinds with what they need, and kubernetes-validate's schemas where it is installed."""
 
+import json
 import shutil
 import subprocess
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+
+from tests.infra.places import INFRA
 
 NAME = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -142,3 +145,16 @@ def test_the_pod_of_a_run_is_a_job_that_kubernetes_accepts(rendered, tmp_path):
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
     ran = subprocess.run(["kubernetes-validate", "--strict", tmp_path / "job.yaml"], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_automation_is_one_that_prefect_takes():
+    from prefect.automations import Automation
+
+    (given,) = yaml.safe_load((INFRA / "prefect" / "automations.yaml").read_text())["automations"]
+    automation = Automation.model_validate(given)
+    (action,) = automation.actions
+    assert (automation.trigger.posture.value, action.state.value) == ("Proactive", "CRASHED")
+    job = json.loads((INFRA / "prefect" / "base-job-template.json").read_text())
+    (container,) = job["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]["containers"]
+    beat = next(int(e["value"]) for e in container["env"] if e["name"] == "PREFECT_FLOWS_HEARTBEAT_FREQUENCY")
+    assert 2 * beat < automation.trigger.within.total_seconds() <= 4 * beat

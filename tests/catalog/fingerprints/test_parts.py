@@ -11,7 +11,7 @@ import yaml
 
 from smcloud.catalog import load_catalog
 from smcloud.catalog.fingerprints import source_parts
-from smcloud.cube import file_spans
+from smcloud.catalog.fingerprints.file_spans import file_spans
 
 
 def world(steps=10, seed=0):

@@ -13,8 +13,7 @@ import pytest
 import xarray as xr
 
 from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError, VariableError
-from smcloud.pipeline.ingest import _reading
-from smcloud.store import Store
+from smcloud.io_errors import VALUES, reaching
 
 CCI = "ESACCI-SOILMOISTURE-L3S-SSMV-"
 IMAGES = {
@@ -146,7 +145,7 @@ def test_only_the_first_file_is_opened_for_the_metadata(copies, opened, entry):
     ds = opened(entry(f"{folder}/*.nc", {"soil_moisture": SM}, reader="esa_cci"))
     np.testing.assert_array_equal(ds["time"], pd.date_range("2010-07-01", periods=3))
     assert ds["sm"][:2].notnull().any()
-    with pytest.raises(SourceReadError) as caught, _reading({}, Store.open(str(folder / "store"))):
+    with pytest.raises(SourceReadError) as caught, reaching(VALUES, "here"):
         ds["sm"][2].compute()
     assert caught.value.exit_code == 4
 

@@ -16,10 +16,12 @@ from dask.callbacks import Callback
 from smcloud import chunking, cli, pipeline
 from smcloud import plan as plans
 from smcloud import store as stores
+from smcloud.chunking import block_tiles, time_tiles
 from smcloud.config import Budget, load_config
 from smcloud.errors import BudgetError, ClimatologyError, TooFewYearsError
+from smcloud.pipeline.planning.budget import require_within
 from smcloud.pipeline.planning.examples import SIZES, plan_size
-from smcloud.plan import Array, Plan, Stage, block_tiles, require_budget, time_tiles, touched
+from smcloud.plan import Array, Machine, Plan, Stage, touched
 
 GIB = 2**30
 
@@ -146,9 +148,9 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
 
 
 def test_a_budget_is_kept():
-    plan = Plan("x", (Stage("ingest", tasks=60, bytes_read=3 * GIB, seconds=61, worker_memory=2 * GIB),), 4, 2)
-    require_budget(plan, Budget(), None)
-    require_budget(plan, Budget(tasks=60, bytes="3 GiB", minutes=2), 2 * GIB)
+    plan = Plan("x", (Stage("ingest", tasks=60, bytes_read=3 * GIB, seconds=61, worker_memory=2 * GIB),), Machine(4, 2))
+    require_within(plan, Budget(), None)
+    require_within(plan, Budget(tasks=60, bytes="3 GiB", minutes=2), 2 * GIB)
     for budget, memory, where, knob in (
         (Budget(tasks=59), None, "budget.tasks", "period"),
         (Budget(bytes="2.9 GiB"), None, "budget.bytes", "grid.resolution"),
@@ -156,7 +158,7 @@ def test_a_budget_is_kept():
         (Budget(), GIB, "cluster.worker_memory", "cluster.worker_cores"),
     ):
         with pytest.raises(BudgetError) as caught:
-            require_budget(plan, budget, memory)
+            require_within(plan, budget, memory)
         assert caught.value.where == where and knob in caught.value.next
 
 
@@ -186,10 +188,10 @@ def test_a_cube_alone_is_planned_without_products_that_it_is_too_short_for(small
 
 
 def test_a_client_too_small_is_told_before_the_run():
-    plan = Plan("x", (Stage("compute", client_memory=9 * GIB),), 4, 2)
-    require_budget(plan, Budget(), None, 9 * GIB)
+    plan = Plan("x", (Stage("compute", client_memory=9 * GIB),), Machine(4, 2))
+    require_within(plan, Budget(), None, 9 * GIB)
     with pytest.raises(BudgetError, match="this process") as caught:
-        require_budget(plan, Budget(), None, 6 * GIB)
+        require_within(plan, Budget(), None, 6 * GIB)
     assert "9.0 GiB" in caught.value.found
 
 
@@ -220,8 +222,8 @@ def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(smal
     done = markers(job)
     assert 3 <= len(done) < 18 and pipeline.found_cube(job) is None
     built = []
-    real = stores.mark_tile
-    monkeypatch.setattr(stores, "mark_tile", lambda *arguments: (built.append(arguments[2]), real(*arguments)))
+    real = stores.Prefix.mark_tile
+    monkeypatch.setattr(stores.Prefix, "mark_tile", lambda *arguments: (built.append(arguments[1]), real(*arguments)))
     assert pipeline.ingest(config, job).status == "built"
     assert sorted(f"{name}.json" for name in built) == sorted(
         set(f"{12 * i:05d}-{12 * i + 12:05d}.json" for i in range(18)) - set(done)
@@ -248,20 +250,22 @@ def test_products_interrupted_between_their_tiles_go_on_and_are_the_same_to_the_
     expected = opened(job, pipeline.compute(config, job))
     config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
     pipeline.ingest(config, job)
-    marked, real = [], stores.mark_tile
+    marked, real = [], stores.Prefix.mark_tile
 
     def mark(*arguments):
-        marked.append(arguments[1:3])
+        marked.append((arguments[0].path, arguments[1]))
         if len(marked) == 10:  # annual has its six blocks, trend and drivers two each
             raise KeyboardInterrupt
         real(*arguments)
 
-    monkeypatch.setattr(stores, "mark_tile", mark)
+    monkeypatch.setattr(stores.Prefix, "mark_tile", mark)
     with pytest.raises(KeyboardInterrupt):
         pipeline.compute(config, job)
     first, marked[:] = marked[:9], []
     assert len({path for path, _ in first}) == 3
-    monkeypatch.setattr(stores, "mark_tile", lambda *arguments: (marked.append(arguments[1:3]), real(*arguments)))
+    monkeypatch.setattr(
+        stores.Prefix, "mark_tile", lambda *given: (marked.append((given[0].path, given[1])), real(*given))
+    )
     products = pipeline.compute(config, job)
     assert not set(first) & set(marked) and len(set(first) | set(marked)) == 18
     for name, ds in opened(job, products).items():
@@ -280,17 +284,17 @@ def in_small_tiles(small_world, tmp_path, monkeypatch):
 def test_a_tile_that_is_damaged_later_is_written_anew(small_world, tmp_path, monkeypatch):
     config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
     pipeline.ingest(config, job)
-    real = stores.mark_tile
+    real = stores.Prefix.mark_tile
 
     def mark(*arguments):
         real(*arguments)
-        if "trend" in arguments[1]:  # annual is whole by then
+        if "trend" in arguments[0].path:  # annual is whole by then
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(stores, "mark_tile", mark)
+    monkeypatch.setattr(stores.Prefix, "mark_tile", mark)
     with pytest.raises(KeyboardInterrupt):
         pipeline.compute(config, job)
-    monkeypatch.setattr(stores, "mark_tile", real)
+    monkeypatch.setattr(stores.Prefix, "mark_tile", real)
     annual = tmp_path / "tiles" / stores.product_path("annual", job.run_id)
     chunk = next(path for path in sorted((annual / "soil_moisture" / "c").rglob("*")) if path.is_file())
     chunk.write_bytes(b"not zstd")
@@ -302,7 +306,7 @@ def test_a_tile_that_is_damaged_later_is_written_anew(small_world, tmp_path, mon
 
 def opened(job, products):
     store = stores.Store.open(job.store)
-    return {name: stores.Prefix(store, product["url"]).open().load() for name, product in products.items()}
+    return {name: stores.Prefix(store, product.url).open().load() for name, product in products.items()}
 
 
 def test_bytes_in_words():
