@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from smcloud.cli.console import call, print_plan, print_record, print_run
+from smcloud.cli.console import call, print_plan, print_record, print_run, remember
 from smcloud.cli.local_run import run_job
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ app = typer.Typer(
 catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for errors too.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object on stdout, for errors too.", callback=remember, is_eager=True),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", callback=remember, is_eager=True)]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
 ReleaseNumber = Annotated[int | None, typer.Option("--release", help="Number of the release; the newest by default.")]
 StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s3:// of a store.")]

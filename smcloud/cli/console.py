@@ -9,7 +9,11 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NoReturn
+
+import typer
 
 from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
 from smcloud.plan import size
@@ -19,37 +23,63 @@ signals: list[int] = []  # what has asked this process to stop
 log = logging.getLogger("smcloud")
 
 
+@dataclass
+class Asked:
+    """What the options of every command say of the terminal; typer puts it down here while it reads them."""
+
+    json: bool = False
+    debug: bool = False
+
+
+def remember(ctx: typer.Context, param: typer.CallbackParam, given: bool) -> bool:
+    """The callback of ``--json`` and ``--debug``: what ends the command later is shown accordingly."""
+    asked = ctx.find_object(Asked)
+    if asked is not None and given:
+        setattr(asked, str(param.name).rstrip("_"), True)
+        if param.name == "debug":
+            _speak_up()
+    return given
+
+
 def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     """Run the command line ``given``: every error becomes one message and the exit code of its class."""
     warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
-    as_json, debug = "--json" in given, "--debug" in given
-    if not debug:
-        silence_libraries()
-    if sys.stderr.isatty() or debug:
+    asked = Asked()
+    silence_libraries()
+    if sys.stderr.isatty():
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-        log.setLevel(logging.DEBUG if debug else logging.INFO)
+        log.setLevel(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        code = app(args=list(given), standalone_mode=False)
+        code = app(args=list(given), standalone_mode=False, obj=asked)
     except SmcloudError as err:
-        _fail(err, as_json, debug)
+        _fail(err, asked)
     except Exception as err:
         if signals:  # Ctrl-C reaches Prefect's server too, and its client may fail before we are through
-            _fail_interrupted(given, as_json, debug)
-        usage = getattr(err, "format_message", None)  # click's usage errors
-        if usage is None:
-            if debug:
-                raise
-            _fail(
-                UnexpectedError(f"{type(err).__name__}: {err}", next="run again with --debug for the traceback"),
-                as_json,
-                debug,
-            )
-        _fail_usage(usage(), getattr(err, "exit_code", 2), as_json)
+            _fail_interrupted(given, asked)
+        if hasattr(err, "format_message"):  # click's usage errors
+            _read_what_there_is(err, given)
+            _fail_usage(err.format_message(), getattr(err, "exit_code", 2), asked.json)
+        if asked.debug:
+            raise
+        _fail(UnexpectedError(f"{type(err).__name__}: {err}", next="run again with --debug for the traceback"), asked)
     if code == INTERRUPTED:
-        _fail_interrupted(given, as_json, debug)
+        _fail_interrupted(given, asked)
     sys.exit(code or 0)
+
+
+def _read_what_there_is(err: Any, given: Sequence[str]) -> None:
+    """Read the options beside the one that is wrong: click stops at that one."""
+    ctx = getattr(err, "ctx", None)
+    if ctx is None:
+        return
+    parser = ctx.command.make_parser(ctx)
+    parser.ignore_unknown_options = True
+    with suppress(Exception):  # whatever else is wrong, one message is enough
+        options, rest, _ = parser.parse_args(list(given))
+        # The command that is named may be one that does not exist.
+        ctx.find_object(Asked).json = bool(options.get("json_")) or "--json" in rest
 
 
 def _stop(number: int, frame: object) -> NoReturn:
@@ -58,7 +88,7 @@ def _stop(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _fail_interrupted(given: Sequence[str], as_json: bool, debug: bool) -> NoReturn:
+def _fail_interrupted(given: Sequence[str], asked: Asked) -> NoReturn:
     err = InterruptedRunError(
         "the run was interrupted; what is sealed stays, and nothing unfinished is visible",
         where="this process",
@@ -66,13 +96,13 @@ def _fail_interrupted(given: Sequence[str], as_json: bool, debug: bool) -> NoRet
         expected="a run to its end",
         next=f"smcloud {' '.join(given)}",
     )
-    _fail(err, as_json, debug)
+    _fail(err, asked)
 
 
-def _fail(err: SmcloudError, as_json: bool, debug: bool) -> NoReturn:
-    if debug:
+def _fail(err: SmcloudError, asked: Asked) -> NoReturn:
+    if asked.debug:
         logging.exception("traceback")
-    _print_error(err.record(), f"error [{err.code}]: {err}", as_json)
+    _print_error(err.record(), f"error [{err.code}]: {err}", asked.json)
     sys.exit(err.exit_code)
 
 
@@ -87,11 +117,23 @@ def _print_error(record: dict[str, str], text: str, as_json: bool) -> None:
     print(json.dumps(record) if as_json else text, file=sys.stdout if as_json else sys.stderr)
 
 
+NOISY = ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", "prefect._internal")
+
+
 def silence_libraries() -> None:
     """Silence what prints pages of tracebacks before, and instead of, our message; ``--debug`` shows that one's own."""
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
-    for name in ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", "prefect._internal"):
+    for name in NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _speak_up() -> None:
+    """The opposite, and every message of ours."""
+    os.environ.pop("DASK_LOGGING__DISTRIBUTED", None)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    log.setLevel(logging.DEBUG)
 
 
 def print_run(result: dict[str, Any], as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -39,7 +40,8 @@ def run_job(config: Path, truth: str | None = None) -> RunRecord:
         from flows.pipeline import run as flow
 
         _import_ahead()
-        silence_libraries()  # again: Prefect sets levels when it is imported
+        if log.level != logging.DEBUG:
+            silence_libraries()  # again: Prefect sets levels when it is imported
         wait_for_server()
         # Only where others wait for its cluster is there an end to a run's time.
         limited = flow.with_options(timeout_seconds=0) if settings.cluster.kind == "local" else flow

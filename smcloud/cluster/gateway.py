@@ -60,7 +60,7 @@ def _local(config: Cluster) -> Iterator[Client]:
             processes=False,
             dashboard_address=LOOPBACK,
             worker_dashboard_address=LOOPBACK,
-            memory_limit=config.worker_memory or "auto",
+            memory_limit=config.worker_bytes or "auto",
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -164,7 +164,7 @@ def _reaching() -> AbstractContextManager[None]:
 def _options(config: Cluster) -> dict[str, Any]:
     options = {
         "worker_cores": config.worker_cores,
-        "worker_memory": _gibibytes(config.worker_memory),
+        "worker_memory": _gibibytes(config.worker_bytes),
         "image": config.image,
         "idle_timeout": config.idle_timeout,
         "environment": {
@@ -181,11 +181,9 @@ def _options(config: Cluster) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _gibibytes(memory: str | None) -> str | None:
-    """``8 GiB`` as the gateway spells it: its G is of 1024."""
-    from dask.utils import parse_bytes
-
-    return None if memory is None else f"{parse_bytes(memory) / 2**30:g} G"
+def _gibibytes(memory: int | None) -> str | None:
+    """``8 G`` for 8 GiB: that is how the gateway spells it."""
+    return None if memory is None else f"{memory / 2**30:g} G"
 
 
 def _wait_for_workers(client: Client, wanted: int, seconds: int) -> None:

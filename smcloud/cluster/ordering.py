@@ -11,9 +11,8 @@ from typing import Any
 
 import dask
 import numpy as np
-from dask.base import collections_to_expr, unpack_collections
-from dask.core import get_dependencies
-from dask.highlevelgraph import HighLevelGraph
+
+from smcloud.cluster.internals import merged, needed_by, optimised
 
 
 def compute_by_time(writes: Any, counters: Any) -> Any:
@@ -30,25 +29,6 @@ def compute_by_time(writes: Any, counters: Any) -> Any:
         return dask.compute(writes, counters, optimize_graph=False)[1]
 
 
-def optimised(writes: Any, counters: Any) -> Any:
-    """Both as they are computed: lazy parts of one graph that is optimised as a whole, and then keeps its keys.
-
-    ``dask.optimize`` takes the parts one by one, and fuses a reading of its own into each of them.
-    """
-    parts, repack = unpack_collections(writes, counters)
-    if not parts:
-        return writes, counters
-    graph = collections_to_expr(parts).optimize().__dask_graph__()
-    rebuilders = (part.__dask_postpersist__() for part in parts)
-    return repack([rebuild(graph, *arguments) for rebuild, arguments in rebuilders])
-
-
-def merged(*collections: Any) -> tuple[dict[Hashable, Any], list[Any]]:
-    """The one graph of all ``collections``, and these in a row."""
-    arrays, _ = unpack_collections(*collections)
-    return dict(HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))), list(arrays)
-
-
 def places(writes: Any) -> dict[Hashable, int]:
     """Of each task that leads to the ``writes``, the place of the first block that needs it.
 
@@ -63,10 +43,10 @@ def places(writes: Any) -> dict[Hashable, int]:
     order = {block: place for place, block in enumerate(sorted({block for block, _ in leaves}))}
     first: dict[Hashable, int] = {}
     for block, leaf in sorted(leaves, key=lambda leaf: leaf[0]):
-        ahead = [leaf]
+        ahead: list[Hashable] = [leaf]
         while ahead:
             key = ahead.pop()
             if key not in first:
                 first[key] = order[block]
-                ahead += get_dependencies(graph, key)
+                ahead += needed_by(graph, key)
     return first

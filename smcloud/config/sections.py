@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, field_validator, model_validator
+from pydantic import ByteSize, Field, TypeAdapter, field_validator, model_validator
 
 from smcloud.config.strict_yaml import Model, invalid_value
 
@@ -155,6 +155,9 @@ class Bootstrap(Model):
     seed: Annotated[int, Field(ge=0)] = 1
 
 
+MEMORY = TypeAdapter(ByteSize)
+
+
 class Cluster(Model):
     """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*.
 
@@ -176,6 +179,11 @@ class Cluster(Model):
     lost_after: Annotated[int, Field(ge=10)] = 120
     graph_tasks: Annotated[int, Field(ge=1)] = 200_000
     forward: tuple[str, ...] = ("STORAGE_EMULATOR_HOST", "GCSFS_*", "AWS_*", "SMCLOUD_*")
+
+    @property
+    def worker_bytes(self) -> int | None:
+        """``worker_memory`` in bytes."""
+        return None if self.worker_memory is None else int(MEMORY.validate_python(self.worker_memory))
 
 
 class Budget(Model):

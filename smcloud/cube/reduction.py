@@ -67,16 +67,16 @@ def reduce_months(
     12 months to a chunk.
     """
     import dask.array
-    from dask.base import tokenize
-    from dask.highlevelgraph import HighLevelGraph
+
+    from smcloud.cluster.internals import layered, merge, name_of
 
     window = steps.within(months)
     inside = steps.select(window)
     values = [da.isel(time=window).transpose("time", ...).drop_vars("time", errors="ignore") for da in arrays]
     sources = [da.data for da in xr.unify_chunks(*(da if da.chunks else da.chunk() for da in values))]
     first = sources[0]
-    graph = HighLevelGraph.merge(*(source.dask for source in sources))
-    name = f"months-{tokenize([source.name for source in sources], inside.start, inside.end, months, reductions)}"
+    graph = merge(source.dask for source in sources)
+    name = name_of("months", [source.name for source in sources], inside.start, inside.end, months, reductions)
     runs = _runs(inside, months, first.chunks[0])
     outputs = [(i, dtype) for i, reduction in enumerate(reductions) for dtype in _dtypes(reduction)]
     layers: dict[str, dict[Any, Any]] = {name: {}} | {f"{name}-{position}": {} for position in range(len(outputs))}
@@ -97,7 +97,7 @@ def reduce_months(
     found: list[list[xr.DataArray]] = [[] for _ in reductions]
     coords = {axis: c for axis, c in values[0].coords.items() if axis in values[0].dims}
     time = {"time": months.astype("datetime64[ns]")}
-    whole = HighLevelGraph(layers, {layer: set() if layer == name else {name} for layer in layers})
+    whole = layered(layers, name)
     for position, (i, dtype) in enumerate(outputs):
         if dtype is not None:
             data = dask.array.Array(whole, f"{name}-{position}", (lengths, *first.chunks[1:]), dtype=dtype)
@@ -187,14 +187,12 @@ def _reduced(
     reductions: Sequence[Reduction],
 ) -> tuple[Block, ...]:  # fmt: skip
     """Read the run's chunks, each by itself, and reduce them; ``keys`` holds those of each chunk, one for an array."""
-    import dask.array
-    from dask.local import get_sync
-    from dask.optimization import cull
+    from smcloud.cluster.internals import optimised_for, run_here
 
-    tasks = dict(dask.array.optimize(dict(graph), [key for row in keys for key in row]))
+    tasks = optimised_for(graph, [key for row in keys for key in row])
     states = [reduction.start(len(run.months), shape) for reduction in reductions]
     for row, pieces in zip(keys, run.pieces(), strict=True):
-        blocks = get_sync(cull(tasks, list(row))[0], list(row))
+        blocks = run_here(tasks, row)
         for reduction, state in zip(reductions, states, strict=True):
             for piece in pieces:
                 reduction.add(state, blocks[reduction.array], piece)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import xarray as xr
-from pydantic import ByteSize, TypeAdapter
 
 from smcloud import chunking
 from smcloud import store as stores
 from smcloud.chunking import Tile, block_tiles, time_tiles
 from smcloud.cluster import load_distributed, threads_of
+from smcloud.cluster.internals import tasks_of
 from smcloud.config import Cluster, RunConfig
 from smcloud.cube import CubeInputs, Source, Times, build
-from smcloud.pipeline.planning.graphs import layers_of, tasks_by_time, tasks_of
+from smcloud.pipeline.planning.graphs import layers_of, tasks_by_time
 from smcloud.plan import Machine
 
 
@@ -46,8 +46,8 @@ def machine_of(cluster: Cluster) -> Machine:
 
 def memory_of(cluster: Cluster) -> int | None:
     """Bytes of a worker: as configured, or all that this process may take; None where a gateway decides."""
-    if cluster.worker_memory is not None:
-        return int(TypeAdapter(ByteSize).validate_python(cluster.worker_memory))
+    if cluster.worker_bytes is not None:
+        return cluster.worker_bytes
     return None if cluster.kind == "gateway" else memory_here()
 
 

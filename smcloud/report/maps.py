@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.cube.axes import edges
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report import palette
 from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.projection import choose_projection, edges, outline, picture, sorted_grid
+from smcloud.report.projection import choose_projection, outline, picture, sorted_grid
 from smcloud.report.rounding import MINUS, Record, percent, words
 from smcloud.report.tables import class_records, driver_records
 

@@ -20,15 +20,6 @@ def sorted_grid(da: xr.DataArray) -> xr.DataArray:
     return da.assign_coords(lon=lon).sortby(["lat", "lon"]).transpose("lat", "lon", ...)
 
 
-def edges(centres: Floats, spacing: float | None) -> Floats:
-    """Cell edges half way between the centres; a lone cell is ``spacing`` (or one) degree wide."""
-    if centres.size == 1:
-        half = (spacing or 1.0) / 2
-        return np.array([centres[0] - half, centres[0] + half])
-    middle = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
-
-
 @dataclass(frozen=True)
 class Projection:
     """A pseudocylindrical view: y depends on latitude, x is longitude times a factor of latitude.

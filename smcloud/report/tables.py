@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.products.annual import cell_areas
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report.palette import CLASSES
-from smcloud.report.projection import edges
 from smcloud.report.rounding import Record, Table
-from smcloud.stats.area import cell_area
 
 _ORDER = (
     "slope", "slope_lower", "slope_upper", "p_value", "mean_of_slopes", "slope_fixed_cells",
@@ -74,7 +73,7 @@ def driver_records(drivers: xr.Dataset) -> Table:
     """
     code = drivers["dominant_driver"].transpose("lat", "lon").values.astype(int)
     negative = drivers["dominant_correlation"].transpose("lat", "lon").values < 0
-    area = cell_areas(drivers)
+    area = cell_areas(drivers).values
     total = float(area[code != 255].sum())
 
     def share(chosen: npt.NDArray[np.bool_]) -> float | None:
@@ -112,7 +111,7 @@ def coverage_records(trend: xr.Dataset) -> Table:
     status = trend["status"].transpose("lat", "lon").values
     flags = trend["status"].attrs
     meanings = dict(zip(flags["flag_values"], str(flags["flag_meanings"]).split(), strict=True))
-    area = cell_areas(trend)
+    area = cell_areas(trend).values
     areas = {name: float(area[status == value].sum()) for value, name in meanings.items() if name != "not_land"}
     total = sum(areas.values())
     return [
@@ -128,7 +127,7 @@ def comparator_records(trend: xr.Dataset) -> Table:
     None where the product has no such column. The first row is the preset's own pair.
     """
     valid = np.isfinite(trend["slope"].transpose("lat", "lon").values)
-    weight = np.where(valid, cell_areas(trend), 0.0)
+    weight = np.where(valid, cell_areas(trend).values, 0.0)
     alpha = float(trend.attrs.get("alpha", 0.05))
     rows: Table = []
     for method, slope, p_value in _COMPARATORS:
@@ -145,22 +144,6 @@ def _weighted_mean(values: npt.NDArray[np.floating], weight: npt.NDArray[np.floa
     """Mean of the finite values, None where they have no weight."""
     here = np.isfinite(values) & (weight > 0)
     return float((values[here] * weight[here]).sum() / weight[here].sum()) if here.any() else None
-
-
-def cell_areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Cell areas (lat, lon) in km2 from ``lat_bnds`` and ``lon_bnds``, else with edges half way between the centres.
-
-    A lone row or column without bounds counts as one degree wide: a share needs no better.
-    """
-    bounds = []
-    for name in ("lat", "lon"):
-        if f"{name}_bnds" in ds:
-            bounds.append(ds[f"{name}_bnds"])
-            continue
-        at = edges(ds[name].values.astype(float), None)
-        at = np.clip(at, -90, 90) if name == "lat" else at
-        bounds.append(xr.DataArray(np.stack([at[:-1], at[1:]], axis=1), dims=(name, "bnds")))
-    return np.asarray(cell_area(ds["lat"], ds["lon"], bounds[0], bounds[1]).values)
 
 
 def find(table: Sequence[Record], key: str) -> Record | None:

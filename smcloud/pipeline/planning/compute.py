@@ -10,9 +10,10 @@ import xarray as xr
 
 from smcloud import chunking
 from smcloud import plan as plans
+from smcloud.cluster.internals import tasks_of
 from smcloud.config import RunConfig
 from smcloud.cube import Times
-from smcloud.pipeline.planning.graphs import arrays, read_of, tasks_of, template
+from smcloud.pipeline.planning.graphs import arrays, read_of, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
 from smcloud.products import make_products, to_storage_dtype

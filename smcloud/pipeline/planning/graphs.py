@@ -5,35 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-import dask
 import dask.array
 import numpy as np
 import xarray as xr
-from dask.base import unpack_collections
 
 from smcloud import store as stores
-from smcloud.cluster.ordering import merged, optimised
+from smcloud.cluster.internals import layer_sizes, merged, optimised
 from smcloud.cube import Cube
 from smcloud.plan import Array
-
-
-class _Counted(Exception):
-    """Ends a computation before it begins."""
-
-
-def tasks_of(*collections: Any) -> int:
-    """Tasks that ``dask.compute(*collections)`` would run, after all of its optimisations."""
-    found: list[int] = []
-
-    def scheduler(graph: Any, keys: Any, **kwargs: Any) -> None:
-        found.append(len(graph.__dask_graph__() if hasattr(graph, "__dask_graph__") else graph))
-        raise _Counted
-
-    try:
-        dask.compute(*collections, scheduler=scheduler)
-    except _Counted:
-        return found[0]
-    return 0  # nothing lazy in them
 
 
 def tasks_by_time(cube: Cube) -> int:
@@ -42,11 +21,8 @@ def tasks_by_time(cube: Cube) -> int:
 
 
 def layers_of(*collections: Any) -> int:
-    """Tasks before any optimisation, mostly several times as many as are run; nothing is built for it."""
-    layers: dict[str, int] = {}
-    for collection in unpack_collections(*collections)[0]:
-        layers |= {name: len(layer) for name, layer in collection.__dask_graph__().layers.items()}
-    return sum(layers.values())
+    """Tasks before any optimisation, mostly several times as many as are run."""
+    return sum(layer_sizes(*collections).values())
 
 
 def template(ds: xr.Dataset, name: str, sizes: Mapping[str, int], chunks: Mapping[str, int]) -> xr.Dataset:
@@ -68,9 +44,7 @@ def template(ds: xr.Dataset, name: str, sizes: Mapping[str, int], chunks: Mappin
 
 def read_of(collections: Any, ds: xr.Dataset, name: str) -> set[Hashable]:
     """Those variables of :func:`template` ``ds`` that ``collections`` read."""
-    layers: set[str] = set()
-    for collection in unpack_collections(collections)[0]:
-        layers |= set(collection.__dask_graph__().layers)
+    layers = layer_sizes(collections)
     return {key for key in ds.data_vars if f"{name}/{key}" in layers}
 
 

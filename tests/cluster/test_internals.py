@@ -1,0 +1,72 @@
+"""What is asked of dask beyond its public functions, held to the version that the lock pins."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+import dask
+import dask.array
+import numpy as np
+import pytest
+
+from smcloud.cluster import internals
+
+LOCK = Path(__file__).parents[2] / "infra" / "requirements.lock"
+
+
+def numbers():
+    return dask.array.arange(6, chunks=3)
+
+
+def test_these_are_the_internals_of_the_dask_that_is_pinned():
+    for name in ("dask", "distributed"):
+        (pinned,) = re.findall(rf"^{name}==(\S+)", LOCK.read_text(), re.MULTILINE)
+        assert importlib.metadata.version(name) == pinned
+
+
+def test_names_follow_what_they_are_made_of():
+    assert internals.name_of("a", [1], "x") == internals.name_of("a", [1], "x") != internals.name_of("a", [2], "x")
+
+
+def test_a_graph_of_layers_is_computed_from_the_first_one():
+    graph = internals.layered(
+        {"first": {("first", 0): (np.arange, 3)}, "then": {("then", 0): (sum, ("first", 0))}}, "first"
+    )
+    assert dask.get(dict(graph), ("then", 0)) == 3
+    assert set(dict(graph.cull([("first", 0)]))) == {("first", 0)}
+
+
+def test_keys_are_computed_in_this_thread_from_what_they_need():
+    lazy = numbers() + 1
+    keys = [(lazy.name, 0), (lazy.name, 1)]
+    tasks = internals.optimised_for(lazy.__dask_graph__(), keys)
+    assert [block.tolist() for block in internals.run_here(tasks, keys)] == [[1, 2, 3], [4, 5, 6]]
+    assert internals.run_here(tasks, keys[1:])[0].tolist() == [4, 5, 6]
+
+
+def test_parts_of_nested_collections_share_one_graph():
+    one = numbers()
+    two = one * 2
+    graph, parts = internals.merged([one, {"two": two}])
+    assert [part.name for part in parts] == [one.name, two.name]
+    assert {(one.name, 0), (two.name, 1)} <= set(graph)
+    assert (one.name, 1) in internals.needed_by(graph, (two.name, 1))
+
+
+def test_both_are_optimised_as_a_whole_and_keep_their_values():
+    source = numbers() + 1
+    writes, counters = internals.optimised([source * 2], {"sum": source.sum()})
+    assert writes[0].compute().tolist() == [2, 4, 6, 8, 10, 12] and counters["sum"].compute() == 21
+    assert internals.optimised((), {}) == ((), {})
+
+
+def test_tasks_are_counted_and_none_is_run():
+    def never(block):
+        raise AssertionError("computed")
+
+    lazy = dask.array.map_blocks(never, numbers(), dtype=int, meta=np.empty(0, int))
+    before = sum(internals.layer_sizes(lazy).values())
+    assert 0 < internals.tasks_of(lazy) <= before
+    assert internals.tasks_of(1) == 0
+    with pytest.raises(AssertionError, match="computed"):
+        lazy.compute(scheduler="sync")
