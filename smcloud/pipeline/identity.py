@@ -5,23 +5,18 @@ A run that has nothing to do must take a moment, so nothing here opens an array 
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.catalog.fingerprints import SourceFingerprint, source_parts
 from smcloud.catalog.schema import Catalog
 from smcloud.config import RunConfig
+from smcloud.config.code import code_digest
 from smcloud.store import Release, Store
 
-ROOT = Path(__file__).parents[2]
 # All that a value passes through on its way from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to another one.
 CUBE_CODE = (
@@ -39,7 +34,6 @@ CUBE_LIBRARIES = (
     "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
 )  # fmt: skip
 PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr")
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -100,43 +94,3 @@ def versions() -> dict[str, str]:
 
 def _versions(names: Iterable[str]) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in sorted(names)}
-
-
-@cache
-def code_digest(modules: tuple[str, ...], root: Path = ROOT) -> str:
-    """sha256 of what ``modules``, and all modules of packages among them, do: their syntax trees, by name.
-
-    Comments, docstrings, layout and where the code lies do not count. ``root`` is the folder that holds the packages.
-    """
-    digest = hashlib.sha256()
-    for name, file in sorted(_files(modules, root)):
-        digest.update("\0".join([name, *_canonical(ast.parse(file.read_bytes()), [])]).encode())
-    return digest.hexdigest()
-
-
-def _files(modules: Iterable[str], root: Path) -> Iterator[tuple[str, Path]]:
-    for module in modules:
-        place = root.joinpath(*module.split("."))
-        files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
-        yield from ((".".join(file.relative_to(root).with_suffix("").parts), file) for file in files)
-
-
-def _canonical(node: Any, out: list[str]) -> list[str]:
-    """``out`` with the tree as texts. ``ast.dump`` would do, but what it leaves out differs between Pythons."""
-    if isinstance(node, ast.AST):
-        out.append(type(node).__name__)
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if value is None or value == []:
-                continue
-            if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-                value = value[1:]
-            out.append(name)
-            _canonical(value, out)
-    elif isinstance(node, list):
-        out.append(str(len(node)))
-        for each in node:
-            _canonical(each, out)
-    else:
-        out.append(repr(node))
-    return out

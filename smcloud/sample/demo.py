@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from smcloud.config.code import code_digest
+
 CATALOG = Path(__file__).parents[2] / "catalogs" / "sample.yaml"
 SEED = 20230501
 
@@ -19,7 +21,9 @@ def prepare_demo(inputs: Path, store: Path, seed: int = SEED, resolution: float 
     """
     from smcloud.sample.native import write_world
 
-    made_of = json.dumps({"seed": seed, "resolution": resolution, "code": _code()}, sort_keys=True)
+    made_of = json.dumps(
+        {"seed": seed, "resolution": resolution, "code": code_digest(("smcloud.sample",))}, sort_keys=True
+    )
     marker = inputs / "world.json"
     if not marker.is_file() or marker.read_text() != made_of:
         inputs.mkdir(parents=True, exist_ok=True)
@@ -57,13 +61,3 @@ def configuration(store: Path | str) -> dict[str, object]:
         "store": str(store),
         "cluster": {"kind": "local"},
     }
-
-
-def _code() -> str:
-    """What the world is made by: another version of it is another world."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]

