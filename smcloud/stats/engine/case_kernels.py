@@ -12,20 +12,10 @@ from collections.abc import Iterator, Sequence
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 from smcloud.jit import jit, read_only
-from smcloud.stats.engine.kernels import (
-    Block,
-    BoolArray,
-    ByteArray,
-    FloatArray,
-    copy,
-    copy_lanes,
-    deviations,
-    dot,
-    fill,
-)
+from smcloud.stats.engine.arrays import Block, BoolArray, ByteArray, FloatArray, IntArray, copy_lanes
+from smcloud.stats.engine.kernels import copy, deviations, dot, fill
 from smcloud.stats.status import CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 LANES = 128
@@ -35,7 +25,6 @@ STRIDE = 4  # steps whose sum is made before it is added to that of the steps be
 COLLINEAR_BELOW = 1e-10
 
 TILE = read_only(nb.float64, 3)
-IntArray = npt.NDArray[np.int64]
 
 
 def case_tiles(blocks: Sequence[Block], lags: Sequence[int] = ()) -> Iterator[tuple[slice, FloatArray]]:

@@ -14,16 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.case_kernels import (
-    COLLINEAR_BELOW,
-    LANES,
-    TILE,
-    complete_cases,
-    gather_lane,
-    given_others,
-)
+from smcloud.stats.engine.arrays import LINE, BoolArray, FloatArray
+from smcloud.stats.engine.case_kernels import COLLINEAR_BELOW, LANES, TILE, complete_cases, gather_lane, given_others
 from smcloud.stats.engine.case_moments import first_cases, invert, moments
-from smcloud.stats.engine.kernels import EPS, LINE, BoolArray, FloatArray, dot, fill, lag1
+from smcloud.stats.engine.kernels import EPS, dot, fill, lag1
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 

@@ -12,21 +12,10 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import (
-    COLUMNS,
-    FLAGS,
-    LINE,
-    ROWS,
-    BoolArray,
-    ByteArray,
-    FloatArray,
-    autocorrelation,
-    deviations,
-    dot,
-    fill,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, BoolArray, ByteArray, FloatArray, IntArray
+from smcloud.stats.engine.kernels import autocorrelation, deviations, dot, fill
 from smcloud.stats.engine.rank_formulas import score
-from smcloud.stats.engine.sorting import IntArray, mid_ranks
+from smcloud.stats.engine.sorting import mid_ranks
 from smcloud.stats.status import CONSTANT, EMPTY, NOT_CORRECTED, OK, TOO_SHORT
 
 TIE_TOLERANCE = 1e-12

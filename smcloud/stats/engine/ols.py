@@ -12,19 +12,8 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import (
-    AUTOCORRELATION_LIMIT,
-    COLUMNS,
-    EPS,
-    FLAGS,
-    LINE,
-    ROWS,
-    Block,
-    ByteArray,
-    FloatArray,
-    fill,
-    lane_tiles,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, Block, ByteArray, FloatArray, lane_tiles
+from smcloud.stats.engine.kernels import AUTOCORRELATION_LIMIT, EPS, fill
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 LANES = 128

@@ -12,22 +12,8 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import kernel
-from smcloud.stats.engine.kernels import (
-    COLUMNS,
-    FLAGS,
-    LINE,
-    ROWS,
-    Block,
-    ByteArray,
-    FloatArray,
-    fill,
-    gather,
-    lane_tiles,
-    median_of_sorted,
-    reason,
-    row_tiles,
-    tie_sums,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, Block, ByteArray, FloatArray, lane_tiles, row_tiles
+from smcloud.stats.engine.kernels import fill, gather, median_of_sorted, reason, tie_sums
 from smcloud.stats.engine.rank_formulas import wanted_ranks, write_line, write_score
 from smcloud.stats.engine.sen_search import ALL_PAIRS_BELOW, room_for, slopes_of_ranks
 from smcloud.stats.engine.short_series import LANES, score_of_lanes, slopes_of_lanes

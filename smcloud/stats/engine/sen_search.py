@@ -17,8 +17,9 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit
-from smcloud.stats.engine.kernels import EPS, FloatArray, total
-from smcloud.stats.engine.sorting import ONE, ZERO, IntArray, select, sort_counting
+from smcloud.stats.engine.arrays import FloatArray, IntArray
+from smcloud.stats.engine.kernels import EPS, total
+from smcloud.stats.engine.sorting import ONE, ZERO, select, sort_counting
 
 # Fewer samples than this: all pairs.
 ALL_PAIRS_BELOW = 8
@@ -89,6 +90,21 @@ def room_for(n: int) -> int:
 
 
 @jit
+def _first_bounds(
+    n: int, first: int, second: int, falling: int, level: int, scale: tuple[float, float]
+) -> tuple[float, int, float, float, int, float]:
+    """Bounds of the slopes of two ranks: from below, then from above, each with the number of slopes below it and with
+    the least or largest end that a bracket may have, which keeps clear of the slopes that are 0."""
+    low, below_low, least = -4 * scale[0], 0, -math.inf
+    high, below_high, most = 4 * scale[0], n * (n - 1) // 2, math.inf
+    if level > 0 and first >= falling + level:
+        low, below_low, least = 0.0, falling + level, 2 * _rounding(scale, 0.0)
+    elif level > 0 and second < falling:
+        high, below_high, most = 0.0, falling, -2 * _rounding(scale, 0.0)
+    return low, below_low, least, high, below_high, most
+
+
+@jit
 def _search(
     values: FloatArray, times: FloatArray, first: int, second: int, falling: int, level: int, at: float, rank: float,
     slack: float, density: float, counted: bool, scale: tuple[float, float], work: FloatArray, orders: IntArray,
@@ -99,12 +115,7 @@ def _search(
     ``rank`` slopes or so lie below the slope ``at``; ``counted``: this is no guess.
     """
     n = values.size
-    least, most = -math.inf, math.inf
-    low, high, below_low, below_high = -4 * scale[0], 4 * scale[0], 0, n * (n - 1) // 2
-    if level > 0 and first >= falling + level:
-        low, below_low, least = 0.0, falling + level, 2 * _rounding(scale, 0.0)
-    elif level > 0 and second < falling:
-        high, below_high, most = 0.0, falling, -2 * _rounding(scale, 0.0)
+    low, below_low, least, high, below_high, most = _first_bounds(n, first, second, falling, level, scale)
     wanted = (first + second + 1) / 2
     for step in range(STEPS):
         centre = at + (wanted - rank) / density

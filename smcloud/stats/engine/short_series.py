@@ -12,7 +12,8 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import COLUMNS, FLAGS, LINE, ByteArray, FloatArray, fill, median_of_sorted, reason
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ByteArray, FloatArray
+from smcloud.stats.engine.kernels import fill, median_of_sorted, reason
 from smcloud.stats.engine.rank_formulas import wanted_ranks, write_line, write_score
 from smcloud.stats.status import CONSTANT, OK
 

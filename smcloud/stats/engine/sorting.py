@@ -10,12 +10,10 @@ import math
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 from smcloud.jit import jit
-from smcloud.stats.engine.kernels import FloatArray, tie_sums
-
-IntArray = npt.NDArray[np.int64]
+from smcloud.stats.engine.arrays import FloatArray, IntArray
+from smcloud.stats.engine.kernels import tie_sums
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
 # Up to this many, insertion is faster than merging.

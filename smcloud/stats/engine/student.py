@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import EPS, LINE, FloatArray
+from smcloud.stats.engine.arrays import LINE, FloatArray
+from smcloud.stats.engine.kernels import EPS
 
 MOST_TERMS = 10_000  # far more than the fraction ever needs
 
