@@ -34,8 +34,9 @@ def case_tiles(blocks: Sequence[Block], lags: Sequence[int] = ()) -> Iterator[tu
     memory each time. Lanes beyond the last cell hold NaN, and so do steps beyond the last one, up to a multiple of
     STRIDE.
     """
-    series = [block.reshape(-1, block.shape[-1]) for block in np.broadcast_arrays(*blocks)]
-    cells, steps = series[0].shape
+    shape = np.broadcast_shapes(*(block.shape for block in blocks))
+    cells, steps = math.prod(shape[:-1]), shape[-1]
+    series = [np.broadcast_to(block, shape).reshape(cells, steps) for block in blocks]
     tile = np.full((len(series), -(-steps // STRIDE) * STRIDE, LANES), np.nan)
     for start in range(0, cells, LANES):
         inside = slice(start, min(start + LANES, cells))

@@ -38,15 +38,9 @@ def _describe(r: float, df: float, n_effective: float, z: float, column: FloatAr
 
 
 def partial_correlation(
-    tile: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    effective: bool,
-    z: float,
-    out: npt.NDArray[np.float64],
-    count: FloatArray,
-    status: npt.NDArray[np.uint8],
-) -> None:
+    tile: FloatArray, floors: FloatArray, min_valid: int, *, effective: bool, z: float, out: npt.NDArray[np.float64],
+    count: FloatArray, status: npt.NDArray[np.uint8],
+) -> None:  # fmt: skip
     """Columns by driver: r, its lower and upper limit, t statistic, degrees of freedom, n_effective.
 
     ``tile`` (variable, step, LANES), the target first; ``status`` says how many of the lanes are in use.
@@ -59,15 +53,9 @@ def partial_correlation(
 
 @kernel(TILE, LINE, nb.int64, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1], nb.boolean[::1])
 def _by_inverse(
-    tile: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    z: float,
-    out: npt.NDArray[np.float64],
-    count: FloatArray,
-    status: npt.NDArray[np.uint8],
-    longer: BoolArray,
-) -> None:
+    tile: FloatArray, floors: FloatArray, min_valid: int, z: float, out: npt.NDArray[np.float64], count: FloatArray,
+    status: npt.NDArray[np.uint8], longer: BoolArray,
+) -> None:  # fmt: skip
     """The columns for ``dof="n"``, and which of the cells need the longer way."""
     cells, size = status.shape
     variables = size + 1
@@ -97,15 +85,9 @@ def _by_inverse(
 
 @kernel(TILE, LINE, nb.int64, nb.boolean, nb.float64, nb.boolean[::1], nb.float64[:, :, ::1], nb.uint8[:, ::1])
 def _by_projection(
-    tile: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    effective: bool,
-    z: float,
-    longer: BoolArray,
-    out: npt.NDArray[np.float64],
-    status: npt.NDArray[np.uint8],
-) -> None:
+    tile: FloatArray, floors: FloatArray, min_valid: int, effective: bool, z: float, longer: BoolArray,
+    out: npt.NDArray[np.float64], status: npt.NDArray[np.uint8],
+) -> None:  # fmt: skip
     """The columns from the residuals of target and driver; r stays where the inverse has told it."""
     (cells, size), steps = status.shape, tile.shape[1]
     valid, units, rows = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))

@@ -38,7 +38,7 @@ def mann_kendall(series: Block, t: FloatArray, min_valid: int, out: FloatArray, 
 
 
 def theil_sen(
-    series: Block, t: FloatArray, min_valid: int, z: float, interpolated: bool, out: FloatArray, status: ByteArray
+    series: Block, t: FloatArray, min_valid: int, *, z: float, interpolated: bool, out: FloatArray, status: ByteArray
 ) -> None:
     """Columns: slope, lower and upper limit, intercept, n. ``series`` (cell, step) as for :func:`mann_kendall`."""
     if t.size < LONG_FOR_SLOPES:
@@ -52,7 +52,7 @@ def theil_sen(
 def sen_slopes(series: Block, t: FloatArray) -> FloatArray:
     """The slopes alone, of every series with two samples; else NaN."""
     out, status = np.empty((series.shape[0], 5)), np.empty(series.shape[0], np.uint8)
-    theil_sen(series, t, 2, NO_LIMITS, False, out, status)
+    theil_sen(series, t, 2, z=NO_LIMITS, interpolated=False, out=out, status=status)
     return np.ascontiguousarray(out[:, 0])
 
 

@@ -56,6 +56,18 @@ def _insert(values: FloatArray, carried: IntArray) -> int:
 
 
 @jit
+def _place_smaller(
+    source: FloatArray, carried: IntArray, i: np.uint64, j: np.uint64, to: FloatArray, to_carried: IntArray,
+    k: np.uint64,
+) -> bool:  # fmt: skip
+    """Write the smaller of the values at ``i`` and ``j``, of equal ones the first, to ``k``; is it the one at ``j``?"""
+    first, second = source[i], source[j]
+    smaller = second < first
+    to[k], to_carried[k] = second if smaller else first, carried[j if smaller else i]
+    return smaller
+
+
+@jit
 def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, to_carried: IntArray) -> int:
     """Merge the sorted parts before and from ``middle``; the number of pairs in which the second part is smaller.
 
@@ -66,9 +78,7 @@ def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, t
     i, j, k = ZERO, half, ZERO
     i_end, j_end, k_end = half, size, size
     for _ in range(source.size - middle):
-        first, second = source[i], source[j]
-        smaller = second < first
-        to[k], to_carried[k] = second if smaller else first, carried[j if smaller else i]
+        smaller = _place_smaller(source, carried, i, j, to, to_carried, k)
         passed += half - i if smaller else ZERO
         i += nb.uint64(not smaller)
         j += nb.uint64(smaller)
@@ -81,9 +91,7 @@ def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, t
         i_end -= nb.uint64(smaller)
         j_end -= nb.uint64(not smaller)
     while i < i_end and j < j_end:
-        first, second = source[i], source[j]
-        smaller = second < first
-        to[k], to_carried[k] = second if smaller else first, carried[j if smaller else i]
+        smaller = _place_smaller(source, carried, i, j, to, to_carried, k)
         passed += half - i if smaller else ZERO
         i += nb.uint64(not smaller)
         j += nb.uint64(smaller)
