@@ -103,11 +103,12 @@ def partial_correlation(
     --------
     >>> import numpy as np, xarray as xr
     >>> from smcloud.stats import partial_correlation
-    >>> rng = np.random.default_rng(1)
-    >>> rain, heat, noise = (xr.DataArray(rng.normal(size=30), [("time", np.arange(30))]) for _ in range(3))
-    >>> out = partial_correlation(2 * rain - heat + noise, xr.Dataset({"rain": rain, "heat": heat}))
+    >>> year = xr.DataArray(np.arange(30), [("year", np.arange(30))])
+    >>> rain, heat = np.sin(7 * year), np.sin(11 * year)
+    >>> moisture = 2 * rain - heat + np.sin(5 * year)
+    >>> out = partial_correlation(moisture, xr.Dataset({"rain": rain, "heat": heat}), dim="year")
     >>> print(out.r.to_series().round(2).to_dict(), int(out.n))
-    {'rain': 0.89, 'heat': -0.86} 30
+    {'rain': 0.9, 'heat': -0.68} 30
     """
     check_alpha(alpha)
     check_choice("method", method, ("pearson", "spearman"))
