@@ -22,10 +22,10 @@ def set_breaks(sets: xr.DataArray, dim: str = "time", shortest: int = 12, most: 
     """Find where the set of instruments behind a series changes for good.
 
     A run is a stretch of one set, from its first to its last step; steps without a known set neither end it nor
-    lengthen it at its ends. Only runs of at least ``shortest`` steps count, at the beginning of the record too: a set
-    that stays for less has no level of its own to be told from. A break is the first step of such a run whose set is
-    not that of the run before. It is found from the sets alone, never from the values, so a real change of the values
-    cannot be taken for one of the instruments.
+    lengthen it at its ends. Only runs of at least ``shortest`` steps count, at the beginning of the record too: the
+    level of a shorter one cannot be estimated. A break is the first step of such a run whose set is not that of the run
+    before. It is found from the sets alone, never from the values, so a real change of the values cannot be taken for
+    one of the instruments.
 
     ``dim`` needs no coordinate; it must lie in one dask chunk, else the call raises. Lazy for dask input.
 

@@ -11,7 +11,8 @@ from smcloud.errors import CalendarError, ChunkError, VariableError
 
 FloatArray = npt.NDArray[np.float64]
 
-# How far a numeric step may lie from the mean step; float32 decimal months need 0.2 %, a missing step is 100 %.
+# By how much a step of a numeric axis may differ from the mean step, as a share of it. Decimal months in float32 differ
+# by 0.2 %, a missing step by 100 %.
 STEP_TOLERANCE = 0.01
 
 

@@ -42,7 +42,7 @@ def lane_tiles(series: Block, lanes: int, stride: int = 1) -> Iterator[tuple[sli
 def copy_lanes(series: Block, to: FloatArray) -> None:
     """Write ``series`` (cell, step), any view of any real numbers, to the front of ``to`` (step, lanes), contiguous.
 
-    For the two kinds of floats a compiled loop, as numpy takes its time for every short row.
+    float32 and float64 are copied by a compiled loop, because numpy is slow for many short rows.
     """
     if series.dtype == np.float32:
         _lanes_of_float32(series, to)

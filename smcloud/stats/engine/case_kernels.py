@@ -19,9 +19,9 @@ from smcloud.stats.engine.kernels import copy, deviations, dot, fill
 from smcloud.stats.status import CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 LANES = 128
-STRIDE = 4  # steps whose sum is made before it is added to that of the steps before
-# What is left of a unit vector after projection counts as nothing below this: twice-projected rounding noise of
-# series with a mean 1000 times their spread stays below 1e-12.
+STRIDE = 4  # sums are made over this many steps at a time, and these sums are added in the order of time
+# A unit vector of which projection leaves less than this counts as a combination of the others. Rounding leaves less
+# than 1e-12 after two projections, even of series whose mean is 1000 times their spread.
 COLLINEAR_BELOW = 1e-10
 
 TILE = read_only(nb.float64, 3)

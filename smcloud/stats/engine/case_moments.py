@@ -13,11 +13,11 @@ from smcloud.stats.engine.case_kernels import LANES, STRIDE
 from smcloud.stats.engine.kernels import fill
 from smcloud.stats.status import DROPPED, OK
 
-# A sum of products about the mean that keeps this share of the sum about the first case has lost less than two of its
-# sixteen digits.
+# A sum of squares about the mean is taken from that about the first case. Where at least this share is left, fewer than
+# two of its sixteen digits are lost.
 CLEAR = 0.05
-# Where the variance that any of the variables keeps, given all others, stays above this share, the inverse of the
-# correlation matrix is as good as projection, to 1e-13, and faster.
+# Where every variable keeps more than this share of its variance, given all others, the inverse of the correlation
+# matrix gives the same as projection to 1e-13, and is faster.
 CLEARLY_INDEPENDENT = 0.02
 
 

@@ -178,7 +178,7 @@ def _prewhitened(
     for trend_free in range(2):
         if method == (PREWHITENING if trend_free else TFPW):
             continue
-        # The residual at t with its trend is the value itself, so that r1 = 0 changes no bit.
+        # A residual plus its trend is the value itself, so where no r1 is removed both tests are of the values.
         tested = values
         if removed_from_rest if trend_free else removed:
             carried, r = (rest, r1_of_rest) if trend_free else (values, r1)

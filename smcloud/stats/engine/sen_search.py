@@ -1,9 +1,9 @@
 """The slopes of given ranks among the slopes of all pairs, without all of them: the Theil-Sen median and its limits.
 
-The pairs with a slope below b are those that fall in y - b t, so a sort that counts inversions gives their number. Two
-such orders, at the ends of a narrow bracket around the wanted rank, differ by just the pairs with a slope inside it
-(Matousek 1991, doi:10.1016/0020-0190(91)90071-O). Least squares says where to look and how dense the slopes lie there:
-its slope and the Sen slope differ by about 0.2 standard errors, which hold few of the slopes.
+The pairs with a slope below b are those that fall in y - b t, so a sort that counts inversions gives their number. The
+orders at the two ends of a narrow bracket around the wanted rank differ by exactly the pairs with a slope inside it
+(Matousek 1991, doi:10.1016/0020-0190(91)90071-O). Least squares tells where to look and how dense the slopes lie there:
+its slope and the Sen slope differ by about 0.2 standard errors, and few of the slopes lie between them.
 
 The result is exact. Slopes come from the values and times themselves; rounding in y - b t only moves pairs that lie
 close to an end of the bracket, and a slope found there is not taken.
@@ -23,12 +23,14 @@ from smcloud.stats.engine.sorting import ONE, ZERO, select, sort_counting
 
 # Fewer samples than this: all pairs.
 ALL_PAIRS_BELOW = 8
-# Room for slopes, in multiples of the number of samples; a bracket that should hold more than half is counted first.
+# Room for slopes, in multiples of the number of samples. Where a bracket is expected to fill more than half of it, the
+# slopes below it are counted before any are listed.
 ROOM = 16
-# Half the width of the first bracket, in standard deviations of the rank; of the next, as a share of the ranks to go;
-# at least half the number of samples.
+# Half the width of a bracket, in ranks: of the first, in standard deviations of the rank; of the next ones, as a share
+# of the distance to the wanted rank. It is half the number of samples or more.
 FIRST_SLACK, NEXT_SLACK = 0.6, 0.15
-# Steps after which a search that is still far away draws pairs to find its way.
+# After PATIENCE steps, a search whose bounds still hold more slopes than there is room for draws DRAWN pairs, to
+# estimate where to look; after STEPS it is given up, and all slopes are computed.
 PATIENCE, DRAWN = 3, 256
 STEPS = 64
 
@@ -112,7 +114,7 @@ def _search(
 ) -> tuple[bool, float, float, float]:  # fmt: skip
     """The slopes of two ranks, whether they are sure, and the density of the slopes (ranks per slope) around them.
 
-    ``rank`` slopes or so lie below the slope ``at``; ``counted``: this is no guess.
+    About ``rank`` slopes lie below the slope ``at``; exactly so many where ``counted``.
     """
     n = values.size
     low, below_low, least, high, below_high, most = _first_bounds(n, first, second, falling, level, scale)
@@ -213,7 +215,8 @@ def _draw(
     values: FloatArray, times: FloatArray, low: float, high: float, share: float, side: int, room: FloatArray
 ) -> float:
     """A slope a little below or above (by ``side``) the quantile ``share`` of the slopes between ``low`` and ``high``,
-    or NaN where few pairs are there. The draw is the same for every series; it decides on the effort, not the result.
+    or NaN where few pairs are there. The draw is the same for every series; it affects how many steps the search
+    takes, not what it finds.
     """
     state, size = 1, 0
     for _ in range(32 * DRAWN):

@@ -64,7 +64,7 @@ def _lazily(
 ) -> tuple[Any, ...]:
     """The results as dask arrays (``shapes``: own lengths and dtype of each), from one task per block.
 
-    Blocks go to ``function`` as they are; apply_gufunc would copy each, to join the one chunk that there is along time.
+    Blocks go to ``function`` as they are; xarray's own way (dask's apply_gufunc) would copy each of them.
     """
     import dask.array
 

@@ -1,7 +1,7 @@
 """Mann-Kendall scores and Theil-Sen lines of short series, 64 series side by side.
 
-Every pair is compared, and the slopes of all pairs go through a sorting network: no step depends on the values, so the
-processor treats several series with each instruction.
+Every pair is compared, and the slopes of all pairs are sorted by a network whose comparisons are the same whatever the
+values are, so the processor treats several series with each instruction.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from smcloud.stats.engine.rank_formulas import wanted_ranks, write_line, write_s
 from smcloud.stats.status import CONSTANT, OK
 
 LANES = 64
-# Rows of the work space of a tile; constant offsets let the compiler see that they are apart.
+# Rows of the work space of a tile; constant offsets show the compiler that they do not overlap.
 ABOVE, TIED, TIES, COUNT, EQUAL = (LANES * row for row in range(5))
 WORK_SIZE = 5 * LANES
 

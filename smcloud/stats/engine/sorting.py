@@ -1,7 +1,7 @@
 """Sorting that counts inversions, selection, and ranks with a tolerance.
 
-A merge from both ends at once is two chains that do not wait for each other, and unsigned places need no test for
-indices from the end; together they halve the time.
+Merging works from both ends at once, which the processor can do side by side, and places are unsigned, which saves the
+tests for negative indices; together they halve the time.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def select(values: FloatArray, first: int, second: int) -> tuple[float, float]:
     """The values of two ranks (from 0), the same or neighbours; ``values`` change places. NaN among NaN."""
     begin, end = 0, values.size
     while end - begin > 1:
-        # The middle of three values of the part, so that presorted values are no bad case.
+        # The middle one of three values of the part, so that values that are sorted already take no longer.
         a, b, c = values[begin], values[(begin + end) // 2], values[end - 1]
         pivot = max(min(a, b), min(max(a, b), c))
         lower = _partition(values, begin, end, pivot, False)
@@ -119,7 +119,7 @@ def select(values: FloatArray, first: int, second: int) -> tuple[float, float]:
             end = lower
             continue
         upper = _partition(values, lower, end, pivot, True)
-        if upper == lower:  # a pivot that does not even equal itself: differences have overflowed
+        if upper == lower:  # the pivot is NaN: differences have overflowed
             return math.nan, math.nan
         if first >= upper:
             begin = upper

@@ -30,7 +30,7 @@ def two_sided(statistic: npt.NDArray[np.float64], df: npt.NDArray[np.float64]) -
 def _fraction(a: float, b: float, x: float) -> float:
     """The continued fraction of I_x(a, b) from its convergents; quick where x < (a+1)/(a+b+2).
 
-    One division for two terms: the divisions are what takes the time.
+    Two terms share one division, because divisions take most of the time.
     """
     above_before, above, below_before, below = 0.0, 1.0, 1.0, 1.0
     value = 1.0
