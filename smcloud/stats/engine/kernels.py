@@ -96,6 +96,19 @@ def total(values: FloatArray) -> float:
 
 
 @jit
+def least_squares(y: FloatArray, x: FloatArray) -> tuple[float, float]:
+    """Slope of y against x, and its standard error."""
+    n = y.size
+    y_mean, x_mean = total(y) / n, total(x) / n
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for i in range(n):
+        xx += (x[i] - x_mean) ** 2
+        xy += (x[i] - x_mean) * (y[i] - y_mean)
+        yy += (y[i] - y_mean) ** 2
+    return xy / xx, math.sqrt(max(0.0, yy - xy * xy / xx) / (n - 2) / xx)
+
+
+@jit
 def deviations(values: FloatArray, valid: BoolArray, out: FloatArray) -> float:
     """Write the deviations from the mean of the valid samples, 0 in the gaps; the mean.
 

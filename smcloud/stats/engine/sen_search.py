@@ -18,7 +18,7 @@ import numpy as np
 
 from smcloud.jit import jit
 from smcloud.stats.engine.arrays import FloatArray, IntArray
-from smcloud.stats.engine.kernels import EPS, total
+from smcloud.stats.engine.kernels import EPS, least_squares
 from smcloud.stats.engine.sorting import ONE, ZERO, select, sort_counting
 
 # Fewer samples than this: all pairs.
@@ -58,7 +58,7 @@ def slopes_of_ranks(
         if i > 0:
             shortest = min(shortest, times[i] - times[i - 1])
     scale = (largest / shortest, x[n - 1] / shortest)
-    slope, error = _least_squares(y, x)
+    slope, error = least_squares(y, x)
     deviation = math.sqrt(n * (n - 1) * (2 * n + 5) / 18) / 2
     density = deviation / max(error, EPS * (largest / x[n - 1] + abs(slope)), 1e-300)
     rank, slack = n * (n - 1) / 4, FIRST_SLACK * deviation
@@ -163,19 +163,6 @@ def _search(
 def _rounding(scale: tuple[float, float], slope: float) -> float:
     """How far a slope may lie from ``slope`` and still be taken for one on its other side."""
     return 8 * EPS * (scale[0] + abs(slope) * scale[1])
-
-
-@jit
-def _least_squares(y: FloatArray, x: FloatArray) -> tuple[float, float]:
-    """Slope and its standard error."""
-    n = y.size
-    y_mean, x_mean = total(y) / n, total(x) / n
-    xx, xy, yy = 0.0, 0.0, 0.0
-    for i in range(n):
-        xx += (x[i] - x_mean) ** 2
-        xy += (x[i] - x_mean) * (y[i] - y_mean)
-        yy += (y[i] - y_mean) ** 2
-    return xy / xx, math.sqrt(max(0.0, yy - xy * xy / xx) / (n - 2) / xx)
 
 
 @jit
