@@ -61,7 +61,7 @@ def cell_area(
     if lat_bounds is None:
         south, north = np.clip(south, -90, 90), np.clip(north, -90, 90)
     width = np.abs(east - west)
-    if width.size > 2:  # edges on both sides of the date line or of Greenwich
+    if width.size > 2:  # the shorter way round, where the edges lie on both sides of the date line or of Greenwich
         width = np.minimum(width, 360 - width)
     height = np.abs(np.sin(np.radians(north)) - np.sin(np.radians(south)))
     if np.any(np.abs(np.concatenate([south, north])) > 90 + 1e-9) or np.any(height <= 0) or np.any(width <= 0):

@@ -13,7 +13,7 @@ from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, BoolArray, B
 from smcloud.stats.engine.kernels import EPS, deviations, dot, fill, reason
 from smcloud.stats.status import COLLINEAR, CONSTANT, EMPTY, OK, TOO_SHORT
 
-# What the other columns leave of one, over its length, below this counts as nothing.
+# A column of which projection leaves less than this share of its length counts as a combination of the others.
 COLLINEAR_BELOW = 1e-10
 
 
