@@ -6,7 +6,7 @@ TOOLS := .tools
 OUT ?= smcloud-demo
 export UV_LINK_MODE = copy
 
-.PHONY: demo cloud-demo test test-cloud lint bench lock clean help
+.PHONY: demo cloud-demo test test-cloud lint bench docs-picture lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -22,13 +22,18 @@ test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/cloud
 
 lint: $(VENV)/.ready
-	$(PY) -m ruff check smcloud flows tests
+	$(PY) -m ruff check smcloud flows tests infra docs
+	$(PY) -m ruff format --check --quiet smcloud flows tests infra docs
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
 # Every statistic against its peers; writes tests/benchmarks/RESULTS.md. Best on a quiet machine.
 bench: $(VENV)/.ready
 	NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -W ignore -m tests.benchmarks.run
+
+# The picture of the layers in docs/architecture.md, from the imports.
+docs-picture: $(VENV)/.ready
+	$(PY) docs/draw_layers.py
 
 # The environment is exactly the hash-pinned lock; the project itself is installed as it lies here.
 $(VENV)/.ready: infra/requirements.lock pyproject.toml infra/setup.sh
@@ -58,5 +63,6 @@ help:
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"
+	@echo "make docs-picture  draw the layers of docs/architecture.md from the imports"
 	@echo "make lock   resolve infra/requirements.lock anew"
 	@echo "make clean  remove the environment"

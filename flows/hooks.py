@@ -1,24 +1,23 @@
-"""A run that is late, fails or never ends is made known on Prefect's pages, with what to do about it."""
+"""A run that is late, fails, is stopped or never ends is made known on Prefect's pages, with what to do about it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from prefect import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
-from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from flows.artifacts import leave_text
+from flows.artifacts import log
 from smcloud.errors import SmcloudError
 
 if TYPE_CHECKING:
+    from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, State
 
 # No run of a schedule takes longer: it is stopped then, and clusters that are older have nobody who waits for them.
 LONGEST_HOURS = 12
@@ -29,49 +28,71 @@ START = "start a worker, or end what holds its slot (prefect flow-run ls, prefec
 TRY_AGAIN = "trigger the deployment again (prefect deployment run NAME): what is sealed is kept"
 
 
-@contextmanager
-def made_known() -> Iterator[None]:
-    """Leave the artifact ``smcloud-late`` where this run starts late, ``smcloud-failure`` where it fails."""
-    late = datetime.now(UTC) - flow_run.scheduled_start_time
-    if late > LATE:
+def tell_if_late(flow: Flow[Any, Any], run: FlowRun, state: State) -> None:
+    """Leave the artifact ``smcloud-late`` where a run starts long after it was due."""
+    due = run.expected_start_time
+    if due is not None and datetime.now(UTC) - due > LATE:
         text = "prefect flow-run ls shows which runs hold its slot, prefect work-pool ls whether a worker polls"
-        leave_text("smcloud-late", f"## Started {_hours(late)} late\n\nIf that is not wanted: {text}.")
-    try:
-        yield
-    except SmcloudError as err:
-        leave_text("smcloud-failure", f"## {err.what}\n\n```\n{err}\n```")
-        raise
-    except (Exception, asyncio.CancelledError) as err:
-        reason = "stopped" if isinstance(err, asyncio.CancelledError) else f"{type(err).__name__}: {err}"
-        limit = f"A run may take {LONGEST_HOURS} hours, housekeeping ten minutes. " if reason == "stopped" else ""
-        leave_text(
-            "smcloud-failure", f"## The run ended before its work was done\n\n`{reason}`\n\n{limit}Next: {TRY_AGAIN}."
+        waited = _hours(datetime.now(UTC) - due)
+        _leave(run, "smcloud-late", f"## Started {waited} late\n\nIf that is not wanted: {text}.")
+
+
+def tell_why(flow: Flow[Any, Any], run: FlowRun, state: State) -> None:
+    """Leave the artifact ``smcloud-failure``: why a run failed, crashed or was stopped, and what to do."""
+    error = None if state.data is None else state.result(raise_on_failure=False)
+    if isinstance(error, SmcloudError):
+        text = f"## {error.what}\n\n```\n{error}\n```"
+    else:
+        known = isinstance(error, BaseException)
+        reason = f"{type(error).__name__}: {error}" if known else f"{state.name}: {state.message or 'no message'}"
+        limit = f"A run may take {LONGEST_HOURS} hours, housekeeping ten minutes. "
+        stopped = isinstance(error, TimeoutError) or not known
+        text = (
+            f"## The run ended before its work was done\n\n`{reason}`\n\n{limit if stopped else ''}Next: {TRY_AGAIN}."
         )
-        raise
+    _leave(run, "smcloud-failure", text)
+
+
+HOOKS: dict[str, Any] = {
+    "on_running": [tell_if_late],
+    "on_failure": [tell_why],
+    "on_crashed": [tell_why],
+    "on_cancellation": [tell_why],
+}
+
+
+def _leave(run: FlowRun, key: str, markdown: str) -> None:
+    """An artifact of ``run``; hooks are called outside of it, and by another process where its own is gone."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.create_artifact(ArtifactCreate(type="markdown", key=key, data=markdown, flow_run_id=run.id))
+    except httpx.HTTPError as err:
+        log.warning("Prefect's server did not take %s: %s", key, type(err).__name__)
 
 
 def unfinished(days: float) -> list[str]:
     """Runs of our deployments that could not tell by themselves: how each stands and what to do, for people.
 
     Those that have not started though they were due, those of the last ``days`` that crashed, and those that seem
-    to run though none takes so long: the last are marked as crashed, so that they hold no slot.
+    to run though none takes so long: the last are marked as crashed, so that they hold no slot. A server with the
+    automation of infra/prefect marks a run whose process is gone within minutes.
     """
     now = datetime.now(UTC)
-    found = []
+    lines = []
     with get_client(sync_client=True) as client:
         recent = {"after_": now - timedelta(days=days), "before_": now}
         for run in _runs(client, {"state": {"type": {"any_": ["CRASHED"]}}, "expected_start_time": recent}):
-            found.append(_line(run, f"crashed ({run.state and run.state.message})", TRY_AGAIN))
+            lines.append(_line(run, f"crashed ({run.state and run.state.message})", TRY_AGAIN))
         open_ = {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}}
         for run in _runs(client, open_ | {"expected_start_time": {"before_": now - LATE}}):
             due = run.expected_start_time
             if run.start_time is None and due is not None:
-                found.append(_line(run, f"has waited for {_hours(now - due)}", START))
+                lines.append(_line(run, f"has waited for {_hours(now - due)}", START))
             elif run.start_time is not None and now - run.start_time > timedelta(hours=LONGEST_HOURS):
                 message = f"no sign of its end after {_hours(now - run.start_time)}"
                 client.set_flow_run_state(run.id, Crashed(message=message), force=True)
-                found.append(_line(run, f"is marked as crashed: {message}", TRY_AGAIN))
-    return found
+                lines.append(_line(run, f"is marked as crashed: {message}", TRY_AGAIN))
+    return lines
 
 
 def _runs(client: SyncPrefectClient, which: dict[str, Any]) -> list[FlowRun]:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flows.artifacts import leave_progress, move_progress
-from smcloud.cluster.health import count_tasks, is_lost
+from smcloud.cluster.health import count_tasks
+from smcloud.io_errors import fault_of
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -19,8 +20,8 @@ JOIN_SECONDS = 15.0  # for a server that answers late
 
 
 @contextmanager
-def watched(client: Client, stage: str, tasks: dict[str, int], link: str | None = None) -> Iterator[None]:
-    """While the context lasts, tell how many of the tasks that the scheduler knows are done; put down their number.
+def watched(client: Client, stage: str, link: str | None = None) -> Iterator[None]:
+    """While the context lasts, tell how many of the tasks that the scheduler knows are done.
 
     The line goes to stderr where that is a terminal; the bar is left where there is a ``link`` to the dashboard.
     """
@@ -35,7 +36,7 @@ def watched(client: Client, stage: str, tasks: dict[str, int], link: str | None 
             try:
                 seen, left = count_tasks(client)
             except Exception as err:  # a cluster that is lost, or closing, is the stage's to report
-                if is_lost(err) or over.is_set():
+                if fault_of(err) == "lost" or over.is_set():
                     return
                 raise
             done = seen - before
@@ -55,8 +56,8 @@ def watched(client: Client, stage: str, tasks: dict[str, int], link: str | None 
             teller.join(JOIN_SECONDS)
         if terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    tasks[stage] = count_tasks(client)[0] - before
-    move_progress(bar, 100.0, _words(stage, tasks[stage], 0, link))
+    if bar is not None:
+        move_progress(bar, 100.0, _words(stage, count_tasks(client)[0] - before, 0, link))
 
 
 def _words(stage: str, done: int, left: int, link: str | None = None) -> str:

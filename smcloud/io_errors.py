@@ -1,75 +1,126 @@
-"""Reaching what lies elsewhere: whether a host answers, and one short error for whatever its libraries raise."""
+"""What the clients of stores, sources and gateways raise: as one error of ours, and whether trying again may help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal, NamedTuple
 
-import fsspec
+from smcloud.errors import SmcloudError, SourceReadError, UnreachableError
 
-from smcloud.errors import SmcloudError, UnreachableError
-
-# Client libraries of object stores; each raises errors of its own beside OSError.
+# Client libraries of object stores and gateways; each raises errors of its own beside OSError.
 CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3")
-# Seconds that one request may take: by default gcsfs waits for ever for a server that keeps silent.
-fsspec.config.conf.setdefault("gcs", {}).setdefault("requests_timeout", 300)
+# What dask raises when scheduler, gateway or all workers went; by name, as distributed takes a second to import.
+LOST = ("CancelledError", "CommClosedError", "FutureCancelledError", "NoValidWorkerError", "NoWorkerError")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+LONGEST = 300
+
+Fault = Literal["transient", "lost", "lasting"]
+
+
+class Contact(NamedTuple):
+    """A kind of place that code of others reaches: which of its errors are ours to explain, and how."""
+
+    what: str
+    expected: str
+    next: str
+    covers: Callable[[BaseException], bool]
+    error: type[SmcloudError] = UnreachableError
 
 
 def is_network(error: BaseException) -> bool:
     """True where ``error`` comes from a connection or from the client of an object store, not from data."""
     if isinstance(error, FileNotFoundError):
         return False
-    if isinstance(error, ConnectionError | TimeoutError) or _of_a_client(error):
+    if isinstance(error, ConnectionError | TimeoutError) or _of(CLIENTS, error):
         return True
     # s3fs and gcsfs make an OSError of many an answer: the first of its cause, the second with this word.
-    translated = _of_a_client(error.__cause__) or str(error).startswith("Forbidden")
+    translated = _of(CLIENTS, error.__cause__) or str(error).startswith("Forbidden")
     return isinstance(error, OSError) and translated
 
 
-def _of_a_client(error: BaseException | None) -> bool:
-    return type(error).__module__.partition(".")[0] in CLIENTS
+def _of(packages: tuple[str, ...], error: BaseException | None) -> bool:
+    return type(error).__module__.partition(".")[0] in packages
+
+
+SOURCE = Contact(  # intake, xarray, zarr, fsspec and the clients share no base class
+    "a source cannot be opened",
+    "a source that answers and opens",
+    "smcloud catalog check FILE",
+    lambda error: True,
+)
+VALUES = Contact(
+    "a source cannot be read to its end",
+    "chunks that are there and decode",
+    "smcloud run CONFIG --debug names the chunk; fetch the source again, then run again",
+    lambda error: isinstance(error, OSError | RuntimeError | ValueError),
+    SourceReadError,
+)
+STORE = Contact(
+    "the store cannot be reached or refuses",
+    "a bucket or directory that can be listed, read and written",
+    "check name, network and credentials (AWS_*, GOOGLE_*), then run the same command again: what is sealed is kept",
+    lambda error: isinstance(error, OSError) or _of(CLIENTS, error),
+)
+NETWORK = Contact(  # connections only: what data and disks raise is explained elsewhere
+    "an object store failed for longer than its client tries",
+    "a store that can be read and written",
+    "check the credentials where it refuses, then run the same command again: what is sealed is kept",
+    is_network,
+)
+GATEWAY = Contact(
+    "the Dask Gateway does not answer as it should",
+    "a running gateway and valid credentials",
+    "check DASK_GATEWAY__ADDRESS and DASK_GATEWAY__AUTH__*, or set cluster: {kind: local}",
+    lambda error: isinstance(error, OSError | ValueError) or _of(("aiohttp", "dask_gateway"), error),
+)
 
 
 @contextmanager
-def network(where: str) -> Iterator[None]:
-    """What object stores raise while arrays are read and written becomes an :class:`UnreachableError`.
+def reaching(contact: Contact, where: str, next: str = "") -> Iterator[None]:
+    """Turn what ``contact`` covers into its error about ``where``; errors of ours and all others pass.
 
-    Their clients have tried again for half a minute by then. All other errors pass; also a decorator.
+    Also a decorator. ``next`` replaces the remedy; where a disk is full or read-only, that is the remedy.
     """
-    try:
-        yield
-    except Exception as err:
-        if not is_network(err):
-            raise
-        raise UnreachableError(
-            "an object store failed for longer than its client tries",
-            where=where,
-            found=_short(err),
-            expected="stores that can be read and written",
-            next="check the credentials where it refuses, then run the same command again: what is sealed is kept",
-        ) from err
-
-
-@contextmanager
-def reaching(where: str, remedy: str) -> Iterator[None]:
-    """Whatever a source's libraries raise becomes an :class:`UnreachableError` with one short line."""
     try:
         yield
     except SmcloudError:
         raise
-    except Exception as err:  # intake, xarray, zarr, fsspec, botocore and aiohttp share no base class
-        raise UnreachableError(
-            "a source cannot be opened",
+    except Exception as err:
+        if not contact.covers(err):
+            raise
+        full = isinstance(err, OSError) and err.errno in NO_ROOM
+        room = "make room or choose another store, then run the same command again"
+        raise contact.error(
+            contact.what,
             where=where,
-            found=_short(err),
-            expected="a source that answers and opens",
-            next=remedy,
+            found=brief(err),
+            expected=contact.expected,
+            next=room if full else next or contact.next,
         ) from err
 
 
-def _short(err: Exception) -> str:
-    lines = str(err).strip().splitlines()
-    text = f"{type(err).__name__}: {lines[0]}" if lines else type(err).__name__
-    if isinstance(err, ConnectionError) and lines:
-        text = lines[0]
-    return text if len(text) <= 160 else f"{text[:157]}..."
+def brief(error: BaseException) -> str:
+    """One line: the kind of ``error`` and what it says."""
+    text = " ".join(str(error).split())
+    line = text if isinstance(error, ConnectionError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+
+
+def fault_of(error: BaseException) -> Fault:
+    """How long a fault lasts, told from the error that ended a stage.
+
+    ``lost``: scheduler, gateway or all workers went, a fresh cluster may do. ``transient``: a network or a store that
+    did not answer, the same call may do. ``lasting``: data, configuration, permissions, whatever stays as it is.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__name__ in LOST:
+            return "lost"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, SmcloudError):
+        stays = isinstance(error.__cause__, FileNotFoundError | PermissionError | NotADirectoryError)
+        stays = stays or (isinstance(error.__cause__, OSError) and error.__cause__.errno in NO_ROOM)
+        return "transient" if error.code == "unreachable" and not stays else "lasting"
+    return "transient" if is_network(error) else "lasting"

@@ -1,18 +1,15 @@
 """What a run costs, in integers: chunks, tasks, bytes, requests, memory and seconds; nothing is opened here.
 
 How much memory a block needs, and how long its work takes, stands here as constants that were fitted on one machine to
-runs of ``python -m tests.benchmarks.plan``, which tells how far they are off, as README does.
+runs of ``python -m tests.benchmarks.plan``, which tells how far they are off, as docs/plans.md does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
-
-from smcloud.config import Budget
-from smcloud.errors import BudgetError
 
 MIB = 2**20
 # A process that has imported and compiled everything.
@@ -59,6 +56,53 @@ def touched(window: tuple[int, int], chunk: int) -> int:
     return -(-stop // chunk) - first // chunk if stop > first else 0
 
 
+class Machine(NamedTuple):
+    """What a run works on."""
+
+    workers: int
+    cores: int  # of each worker
+
+    @property
+    def threads(self) -> int:
+        """All cores."""
+        return self.workers * self.cores
+
+
+class IngestWork(NamedTuple):
+    """What a cube is made from and into.
+
+    ``read`` are (chunks, bytes of a chunk) of each source, ``cube`` the arrays that are written; ``held`` the bytes
+    that one thread holds, ``kept`` those that stay in all workers together, from one year to the next.
+    """
+
+    read: Sequence[tuple[int, int]]
+    cube: Sequence[Array]
+    tasks: int
+    graphs: int
+    held: int
+    kept: int
+    seal_tasks: int
+
+
+class ComputeWork(NamedTuple):
+    """What the products are made from and into.
+
+    ``block`` are bytes of the largest task, ``fields`` bytes that the client holds at once.
+    """
+
+    read: Sequence[Array]
+    written: Sequence[Array]
+    tasks: int
+    graphs: int
+    block: int
+    fields: int
+    cells: int
+    years: int
+    replicates: int
+    preset: str
+    seal_tasks: int
+
+
 @dataclass(frozen=True)
 class Stage:
     """The cost of one stage: bytes are decoded ones, memory is the most that one process holds at a time."""
@@ -79,12 +123,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages of a run on ``workers`` of ``cores`` cores each; ``note`` says what needs no work."""
+    """The stages of a run on a machine; ``note`` says what needs no work."""
 
     what: str
     stages: tuple[Stage, ...]
-    workers: int
-    cores: int
+    machine: Machine
     note: str = ""
 
     def total(self, field: str) -> int:
@@ -102,8 +145,8 @@ class Plan:
         fields = [name for name in Stage.__dataclass_fields__ if name != "name"]
         return {
             "plan": self.what,
-            "workers": self.workers,
-            "worker_cores": self.cores,
+            "workers": self.machine.workers,
+            "worker_cores": self.machine.cores,
             "stages": {stage.name: {key: asdict(stage)[key] for key in fields} for stage in self.stages},
             "total": {field: self.total(field) for field in fields},
             "minutes": self.minutes,
@@ -111,124 +154,58 @@ class Plan:
         }
 
 
-def time_tiles(chunks: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """Runs [first, stop) of at most ``most`` neighbouring time ``chunks`` (ascending), at least of one."""
-    runs: list[tuple[int, int]] = []
-    for chunk in chunks:
-        if runs and runs[-1][1] == chunk and chunk - runs[-1][0] < most:
-            runs[-1] = (runs[-1][0], chunk + 1)
-        else:
-            runs.append((chunk, chunk + 1))
-    return runs
-
-
-class Tile(NamedTuple):
-    """A region of whole blocks of cells: rows and columns of blocks, [first, stop) each."""
-
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-
-    @property
-    def name(self) -> str:
-        """A name for its marker."""
-        return "-".join(f"{number:04d}" for number in (*self.rows, *self.columns))
-
-
-def block_tiles(rows: int, columns: int, tasks_of_block: int, limit: int) -> list[Tile]:
-    """Rectangles of blocks, each with a graph of at most ``limit`` tasks or of one block, in the order of the grid."""
-    most = max(1, limit // max(1, tasks_of_block))
-    high, wide = max(1, min(rows, most // columns)), min(columns, most)
-    return [
-        Tile((row, min(row + high, rows)), (column, min(column + wide, columns)))
-        for row in range(0, rows, high)
-        for column in range(0, columns, wide)
-    ]
-
-
-def ingest_stage(
-    sources: Iterable[tuple[int, int]], cube: Sequence[Array], tasks: int, graphs: int, held: int, kept: int,
-    threads: int, workers: int, seal_tasks: int,
-) -> Stage:  # fmt: skip
-    """Sources to cube: ``sources`` are (chunks read, bytes of a chunk), ``held`` the bytes that one thread holds.
-
-    ``kept`` bytes stay in all workers together, from one year to the next.
-    """
-    read = [(count, count * size) for count, size in sources]
-    chunks, written = sum(array.chunks for array in cube), sum(array.bytes for array in cube)
-    decoded = sum(size for _, size in read)
+def ingest_stage(work: IngestWork, machine: Machine) -> Stage:
+    """Sources to cube."""
+    decoded = sum(count * size for count, size in work.read)
+    chunks, written = sum(array.chunks for array in work.cube), sum(array.bytes for array in work.cube)
     ms = decoded * READ_MS_PER_MIB // MIB + written * (WRITE_MS_PER_MIB + LOAD_MS_PER_MIB) // MIB
-    return _stage(
-        "ingest", chunks, tasks + seal_tasks, graphs, decoded + written, written,
-        sum(count for count, _ in read) + chunks + seal_tasks + INGEST_GETS + graphs * len(cube),
-        chunks + INGEST_PUTS + graphs,
-        PROCESS_BYTES + threads * held + kept // workers, PROCESS_BYTES, ms, threads * workers, INGEST_SECONDS,
-    )  # fmt: skip
+    gets = sum(count for count, _ in work.read) + chunks + work.seal_tasks + INGEST_GETS + work.graphs * len(work.cube)
+    stage = Stage(
+        "ingest",
+        chunks=chunks,
+        tasks=work.tasks + work.seal_tasks,
+        graphs=work.graphs,
+        bytes_read=decoded + written,
+        bytes_written=written,
+        get_requests=gets,
+        put_requests=chunks + INGEST_PUTS + work.graphs,
+        worker_memory=PROCESS_BYTES + machine.cores * work.held + work.kept // machine.workers,
+        client_memory=PROCESS_BYTES,
+        core_ms=ms,
+    )
+    return _timed(stage, machine, INGEST_SECONDS)
 
 
-def compute_stage(
-    read: Sequence[Array], written: Sequence[Array], tasks: int, graphs: int, block: int, fields: int, cells: int,
-    years: int, replicates: int, preset: str, threads: int, workers: int, seal_tasks: int,
-) -> Stage:  # fmt: skip
-    """Cube to sealed products: ``block`` bytes of the largest task, ``fields`` bytes that the client holds at once."""
-    chunks, made = sum(array.chunks for array in written), sum(array.bytes for array in written)
-    loaded = sum(array.bytes for array in read) + made
+def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
+    """Cube to sealed products."""
+    chunks, made = sum(array.chunks for array in work.written), sum(array.bytes for array in work.written)
+    loaded = sum(array.bytes for array in work.read) + made
+    cell_ns = work.years * work.years * CELL_YEAR_PAIR_NS + work.replicates * CELL_REPLICATE_US * 1000
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
-    cell_ns = years * years * CELL_YEAR_PAIR_NS + replicates * CELL_REPLICATE_US * 1000
-    ms += cells * LAND_PERCENT // 100 * cell_ns // 1_000_000
-    gets = sum(array.chunks for array in read) + chunks + seal_tasks + COMPUTE_GETS
-    return _stage(
-        "compute", chunks, tasks + seal_tasks, graphs, loaded, made, gets, chunks + COMPUTE_PUTS,
-        PROCESS_BYTES + threads * block * BLOCK_PERCENT[preset] // 100,
-        PROCESS_BYTES + fields * FIELDS_PERCENT // 100, ms, threads * workers, COMPUTE_SECONDS[preset],
-    )  # fmt: skip
+    ms += work.cells * LAND_PERCENT // 100 * cell_ns // 1_000_000
+    stage = Stage(
+        "compute",
+        chunks=chunks,
+        tasks=work.tasks + work.seal_tasks,
+        graphs=work.graphs,
+        bytes_read=loaded,
+        bytes_written=made,
+        get_requests=sum(array.chunks for array in work.read) + chunks + work.seal_tasks + COMPUTE_GETS,
+        put_requests=chunks + COMPUTE_PUTS,
+        worker_memory=PROCESS_BYTES + machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100,
+        client_memory=PROCESS_BYTES + work.fields * FIELDS_PERCENT // 100,
+        core_ms=ms,
+    )
+    return _timed(stage, machine, COMPUTE_SECONDS[work.preset])
 
 
-def _stage(
-    name: str, chunks: int, tasks: int, graphs: int, read: int, written: int, gets: int, puts: int, worker: int,
-    client: int, ms: int, cores: int, compiling: int,
-) -> Stage:  # fmt: skip
-    ms += tasks * TASK_US // 1000
-    seconds = compiling + -(-ms // (1000 * cores))
-    return Stage(name, chunks, tasks, graphs, read, written, gets, puts, worker, client, ms, seconds)
+def _timed(stage: Stage, machine: Machine, compiling: int) -> Stage:
+    """``stage`` with the cost of its tasks, and its seconds on all cores."""
+    ms = stage.core_ms + stage.tasks * TASK_US // 1000
+    return replace(stage, core_ms=ms, seconds=compiling + -(-ms // (1000 * machine.threads)))
 
 
 FIXED = (Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=REPORT_SECONDS))
-
-
-def require_budget(plan: Plan, budget: Budget, worker_memory: int | None, client_memory: int | None = None) -> None:
-    """Raise :class:`BudgetError` where ``plan`` exceeds ``budget``, or memory of a worker or here (None: not known)."""
-    for stage in plan.stages:
-        if client_memory is not None and stage.client_memory > client_memory:
-            raise BudgetError(
-                f"the stage {stage.name} needs more memory than this process may take",
-                where="the process that runs smcloud",
-                found=size(stage.client_memory),
-                expected=f"at most {size(client_memory)}",
-                next="run it where there is more (the memory of a flow is a job variable of its work pool)",
-            )
-        if worker_memory is not None and stage.worker_memory > worker_memory:
-            raise BudgetError(
-                f"the stage {stage.name} needs more memory than a worker has",
-                where="cluster.worker_memory",
-                found=f"{size(stage.worker_memory)} for {plan.cores} cores at a time",
-                expected=f"at most {size(worker_memory)}",
-                next="raise cluster.worker_memory, or cluster.workers with fewer cluster.worker_cores each",
-            )
-    amounts = (
-        ("tasks", plan.total("tasks"), budget.tasks, str, "coarsen grid.resolution or shorten period"),
-        ("bytes", plan.total("bytes_read") + plan.total("bytes_written"), budget.bytes, size,
-         "coarsen grid.resolution, shorten period or leave out drivers"),
-        ("minutes", plan.minutes, budget.minutes, str, "raise cluster.workers"),
-    )  # fmt: skip
-    for name, needed, limit, written, knob in amounts:
-        if limit is not None and needed > limit:
-            raise BudgetError(
-                "the plan exceeds the budget",
-                where=f"budget.{name}",
-                found=written(needed),
-                expected=f"at most {written(limit)}",
-                next=f"{knob}, or raise budget.{name}; smcloud plan CONFIG shows the stages",
-            )
 
 
 def size(count: float) -> str:

@@ -15,7 +15,7 @@ from smcloud.store import Store, newest_release
 
 def differences(store: str, other: str) -> tuple[list[str], int]:
     """What differs, a line each, and how many arrays were compared."""
-    products = [set(newest_release(Store.open(place))["products"]) for place in (store, other)]
+    products = [set(newest_release(Store.open(place)).products) for place in (store, other)]
     found = [f"{name}: in one store only" for name in products[0] ^ products[1]]
     opened = {name: [smcloud.open_product(place, name) for place in (store, other)]
               for name in sorted(products[0] & products[1])}  # fmt: skip

@@ -6,6 +6,7 @@ SMCLOUD_GATEWAY_PORT, SMCLOUD_GATEWAY_PROXY_PORT and SMCLOUD_GATEWAY_PASSWORD co
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from dask_gateway_server.auth import SimpleAuthenticator
 from dask_gateway_server.backends.local import UnsafeLocalBackend
@@ -15,7 +16,7 @@ HOST = "127.0.0.1"
 PORT, PROXY_PORT = (os.environ[f"SMCLOUD_GATEWAY_{name}"] for name in ("PORT", "PROXY_PORT"))
 DASK = str(Path(sys.executable).parent / "dask")
 
-c = get_config()  # noqa: F821  the server gives it
+c = get_config()  # type: ignore[name-defined]  # noqa: F821  the server gives it
 
 c.DaskGateway.address = f"{HOST}:{PORT}"
 c.DaskGateway.backend_class = UnsafeLocalBackend
@@ -38,7 +39,7 @@ c.UnsafeLocalBackend.cluster_start_timeout = 120
 c.UnsafeLocalBackend.worker_start_timeout = 120
 
 
-def options(user):
+def options(user: Any) -> Options:
     """What a client may choose: the same names as on Kubernetes."""
     return Options(
         Integer("worker_cores", 1, min=1, max=16),
@@ -50,7 +51,7 @@ def options(user):
     )
 
 
-def chosen(choice):
+def chosen(choice: Any) -> dict[str, Any]:
     """From the options to the cluster's configuration; processes have no image."""
     return {
         "worker_cores": choice.worker_cores,

@@ -12,13 +12,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import fsspec
 import yaml
 
 from infra.local.servers import POOL, QUEUE, ROOT, cloud, counted, environment, prefect, worker
 from smcloud.sample.demo import configuration, prepare_demo
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
 
 
 def put_world(bucket: str, folder: Path, resolution: float) -> dict[str, str]:
@@ -43,11 +46,13 @@ def run_deployment(name: str, timeout: float = 600, **parameters: Any) -> tuple[
     """Trigger a deployment and wait for its end: the state's name, and the record that the flow returned."""
     from prefect.deployments import run_deployment as trigger
 
-    run = trigger(name, parameters=parameters, timeout=timeout, poll_interval=0.5)
+    run = cast("FlowRun", trigger(name, parameters=parameters, timeout=timeout, poll_interval=0.5))
     if run.state is None or not run.state.is_final():
         raise TimeoutError(f"{name} did not end within {timeout} s: {run.state}")
-    record = run.state.result(raise_on_failure=False) if run.state.is_completed() else {"message": run.state.message}
-    return run.state.name, record
+    if not run.state.is_completed():
+        return str(run.state.name), {"message": run.state.message}
+    record: Any = run.state.result(raise_on_failure=False)
+    return str(run.state.name), record
 
 
 def summary(record: dict[str, Any]) -> list[str]:

@@ -153,7 +153,7 @@ def gateway(folder: Path) -> Iterator[str]:
         "SMCLOUD_GATEWAY_PASSWORD": password,
     }
     address = f"http://127.0.0.1:{port}"
-    command = [BIN / "dask-gateway-server", "-f", ROOT / "infra" / "gateway" / "local_config.py"]
+    command = [str(BIN / "dask-gateway-server"), "-f", str(ROOT / "infra" / "gateway" / "local_config.py")]
     with process(command, log, ours) as started:
         wait_for(f"{address}/api/health", started, log)
         clients = {
@@ -179,7 +179,7 @@ def prefect_server(folder: Path) -> Iterator[str]:
         "DO_NOT_TRACK": "1",
     }
     with environment(ours):
-        command = [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+        command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
         with process(command, log) as started:
             wait_for(f"{url}/health", started, log)
             yield url
@@ -190,7 +190,7 @@ def worker(folder: Path) -> Iterator[None]:
     """A process work pool, the queue of what writes to a store, one at a time, and a worker that runs their flows."""
     prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
     prefect("work-queue", "create", QUEUE, "--pool", POOL, "--limit", "1")
-    command = [BIN / "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--limit", "2"]
+    command = [str(BIN / "prefect"), "worker", "start", "--pool", POOL, "--type", "process", "--limit", "2"]
     with process(command, folder / "worker.log"):
         yield
 

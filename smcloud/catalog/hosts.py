@@ -1,4 +1,4 @@
-"""Whether the hosts of an entry answer, asked before the clients of stores do, which retry for minutes, and noisily."""
+"""The hosts of an entry: whether they answer, asked before the clients of stores do, and how long these wait."""
 
 from __future__ import annotations
 
@@ -6,8 +6,22 @@ import os
 import socket
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
+from typing import Any
 
-from smcloud.catalog.schema import Args
+from smcloud.catalog.schema import Args, Entry
+
+GOOGLE, REQUEST_SECONDS = ("gs", "gcs"), 300
+
+
+def client_options(args: Args) -> dict[str, Any]:
+    """``storage_options`` as clients get them: gcsfs by itself waits for ever for a server that keeps silent."""
+    limit = {"requests_timeout": REQUEST_SECONDS}
+    options = dict(args.storage_options)
+    for protocol, below in (("remote_protocol", "remote_options"), ("target_protocol", "target_options")):
+        if options.get(protocol) in GOOGLE:
+            options[below] = limit | dict(options.get(below, {}))
+    return (limit if args.urls[0].split("://")[0] in GOOGLE else {}) | options
 
 
 def require_hosts(args: Args) -> None:
@@ -35,3 +49,14 @@ def require_hosts(args: Args) -> None:
             raise ConnectionError(f"the host {parts.hostname} is not known (is there a network?)") from err
         except OSError as err:
             raise ConnectionError(f"the host {parts.hostname} does not answer ({err})") from err
+
+
+def silent_hosts(entries: Mapping[str, Entry]) -> list[str]:
+    """The names of those ``entries`` whose host does not answer now."""
+    silent = []
+    for name, entry in entries.items():
+        try:
+            require_hosts(entry.args)
+        except ConnectionError:
+            silent.append(name)
+    return silent

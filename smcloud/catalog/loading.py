@@ -14,7 +14,7 @@ from smcloud.catalog.schema import Args, Catalog, Entry
 from smcloud.catalog.security import TEMPLATE, forbidden_template
 from smcloud.config.strict_yaml import first_problem, read_yaml
 from smcloud.errors import CatalogError, UnreachableError
-from smcloud.io_errors import reaching
+from smcloud.io_errors import SOURCE, reaching
 
 
 def load_catalog(path: str | Path) -> Catalog:
@@ -46,7 +46,7 @@ def _read_text(path: str) -> tuple[bytes, str]:
     """The file's text and its directory, from a local path or any fsspec URL."""
     import fsspec
 
-    with reaching(path, "check the path of the catalog"):
+    with reaching(SOURCE, path, "check the path of the catalog"):
         fs, key = fsspec.core.url_to_fs(path)
         try:
             text: bytes = fs.cat_file(key)

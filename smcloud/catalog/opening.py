@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from smcloud.catalog.hosts import require_hosts
+from smcloud.catalog.hosts import client_options, require_hosts
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Args, Catalog, Entry
 from smcloud.catalog.validation import check_axes, check_variables
 from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
-from smcloud.io_errors import reaching
+from smcloud.io_errors import SOURCE, reaching
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,6 +44,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
 
     intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
     args = entry.args.model_dump(mode="json", exclude={"branch", "snapshot"})
+    args["storage_options"] = client_options(entry.args)
     kwargs = args.pop("xarray_kwargs")
     several = entry.driver == "netcdf" and (len(entry.args.urls) > 1 or "*" in entry.args.urls[0])
     if entry.driver == "zarr":
@@ -83,10 +84,10 @@ def _require_small_axes(args: Args, engine: str, where: str) -> None:
     places: Iterable[Any] = args.urls
     if engine != "zarr":
         # A remote file is an open one: the engines of NetCDF know no addresses.
-        files = fsspec.open_files(list(args.urls), "rb", **args.storage_options)
+        files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
         places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
     elif args.storage_options:
-        given["storage_options"] = dict(args.storage_options)
+        given["storage_options"] = client_options(args)
     for place in places:
         with xr.open_dataset(
             place, engine=engine, chunks=None, decode_cf=False, create_default_indexes=False, **given
@@ -98,7 +99,7 @@ def _netcdf_engine(args: Args) -> str:
     """By the first bytes of the first file: downloads of ERA5 came as classic NetCDF for years."""
     import fsspec
 
-    files = fsspec.open_files(list(args.urls), "rb", **args.storage_options)
+    files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
     with files[0] as file:
         return "scipy" if file.read(3) == b"CDF" else "h5netcdf"
 
@@ -129,7 +130,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     entry = resolved(catalog, name)
     where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"
     read = open_with_intake if entry.metadata.reader == "default" else reader_of(entry.metadata.reader)
-    with reaching(where, f"smcloud catalog check {catalog.path}"):
+    with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
         require_hosts(entry.args)
         ds = read(entry, where)
     check_variables(ds, entry.metadata.variables.values(), where)

@@ -7,12 +7,15 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from smcloud.cli.console import call, print_record, show_plan, show_run
+from smcloud.cli.console import call, print_plan, print_record, print_run
 from smcloud.cli.local_run import run_job
+
+if TYPE_CHECKING:
+    from smcloud.store import Store
 
 app = typer.Typer(
     name="smcloud",
@@ -27,6 +30,7 @@ app.add_typer(catalog_app, name="catalog")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for errors too.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
+ReleaseNumber = Annotated[int | None, typer.Option("--release", help="Number of the release; the newest by default.")]
 StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s3:// of a store.")]
 
 
@@ -41,7 +45,7 @@ def run(
     if dry_run:
         _plan(config, json_)
     else:
-        show_run(run_job(config), json_)
+        print_run(run_job(config).as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud plan study.yaml --json")
@@ -64,7 +68,7 @@ def plan(
         print(json.dumps(dict(zip(SIZES, records, strict=True)), indent=1, allow_nan=False))
         return
     for record in records:
-        show_plan(record, False)
+        print_plan(record, False)
 
 
 def _plan(config: Path, as_json: bool) -> None:
@@ -74,7 +78,7 @@ def _plan(config: Path, as_json: bool) -> None:
     settings = load_config(config)
     job = pipeline.check(settings)
     pipeline.require_years(settings, job)
-    show_plan(pipeline.plan(settings, job).record(), as_json)
+    print_plan(pipeline.plan(settings, job).record(), as_json)
 
 
 @app.command(epilog="Example: smcloud demo --out ./smcloud-demo --seed 7")
@@ -96,99 +100,56 @@ def demo(
         config, truth = prepare_demo(inputs, out.absolute(), SEED if seed is None else seed, resolution)
         written = time.perf_counter() - began
         result = run_job(config, truth=str(truth))
-    result["seconds"] = {"sample world": round(written, 2)} | result["seconds"]
-    show_run(result, json_)
+    seconds = {"sample world": round(written, 2)} | dict(result.seconds)
+    print_run(result.model_copy(update={"seconds": seconds}).as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud ingest study.yaml")
 def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
-    """Bring the sources to one sealed monthly cube, or an earlier one up to date; nothing is published."""
-    from smcloud import pipeline
-    from smcloud.cluster import open_cluster
-    from smcloud.config import load_config
+    """Build one sealed monthly cube from the sources, or bring an earlier one up to date; nothing is published."""
+    from smcloud.pipeline.runner import Hooks, runner_of
 
-    settings = load_config(config)
-    job = pipeline.check(settings)
-    cube = pipeline.found_cube(job)
-    if cube is None:
-        pipeline.require_budget(settings, job, products=False)
-        with open_cluster(settings.cluster):
-            pipeline.require_shared_store(job)
-            cube = pipeline.ingest(settings, job)
-    print_record(cube, json_)
+    print_record(runner_of(str(config), Hooks()).cube().as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud compute study.yaml")
 def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
     """Compute, seal and publish the products of a cube that is there (smcloud ingest makes it)."""
-    from smcloud import pipeline
-    from smcloud.cluster import open_cluster
-    from smcloud.config import load_config
-    from smcloud.pipeline import identity
+    from smcloud.pipeline.runner import Hooks, runner_of
 
-    began = time.perf_counter()
-    settings = load_config(config)
-    job = pipeline.check(settings)
-    pipeline.require_years(settings, job)
-    release = pipeline.released(job)
-    status = "already published"
-    if release is None:
-        cube = pipeline.require_cube(job)
-        pipeline.require_budget(settings, job)
-        with open_cluster(settings.cluster):
-            pipeline.require_shared_store(job)
-            products = pipeline.compute(settings, job)
-        release = pipeline.publish(settings, job, cube, products)
-        status = "published"
-    if not identity.has_report(release, job.store):
-        pipeline.report(release, job.store)
-    print_record(identity.summary(status, release, job.store, {"total": time.perf_counter() - began}), json_)
+    print_record(runner_of(str(config), Hooks()).release(with_cube=False).as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")
 def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None:
     """List the releases of a store, newest first."""
-    from smcloud.store import Store, list_releases, require_store
+    from smcloud.store import list_releases
 
-    place = Store.open(store)
-    require_store(place)
+    place = _opened(store)
     releases = list_releases(place)
     if json_:
-        print(json.dumps(releases, indent=1))
+        print(json.dumps([release.as_json() for release in releases], indent=1))
         return
     for release in releases:
-        period = " to ".join(release["cube"]["period"])
-        print(f"release {release['number']}  {release['created']}  {period}")
-        for name, product in release["products"].items():
-            print(f"  {name:<9} {place.url_of(product['url'])}")
+        print(f"release {release.number}  {release.created}  {' to '.join(release.cube.period)}")
+        for name, product in release.products.items():
+            print(f"  {name:<9} {place.url_of(product.url)}")
     if not releases:
         print(f"nothing is published in {place.url} yet; next: smcloud run CONFIG")
 
 
 @app.command(epilog="Example: smcloud verify ./smcloud-demo")
-def verify(
-    store: StoreUrl,
-    release: Annotated[
-        int | None, typer.Option("--release", help="Number of the release; the newest by default.")
-    ] = None,
-    json_: Json = False,
-    debug: Debug = False,
-) -> None:
+def verify(store: StoreUrl, release: ReleaseNumber = None, json_: Json = False, debug: Debug = False) -> None:
     """Check every published byte of a release against its seal."""
-    from smcloud.store import Store, require_store
     from smcloud.store import verify as verify_release
 
-    place = Store.open(store)
-    require_store(place)
-    print_record({"status": "verified"} | verify_release(place, release), json_)
+    print_record({"status": "verified"} | verify_release(_opened(store), release), json_)
 
 
 @app.command(epilog="Example: smcloud report ./smcloud-demo --release 1")
 def report(
     store: StoreUrl,
-    release: Annotated[
-        int | None, typer.Option("--release", help="Number of the release; the newest by default.")
-    ] = None,
+    release: ReleaseNumber = None,
     truth: Annotated[
         str | None, typer.Option("--truth", help="The sample world's truth.zarr, for a scorecard.")
     ] = None,
@@ -198,13 +159,20 @@ def report(
     """Render the report of a release again."""
     from smcloud import pipeline
     from smcloud.sample.demo import truth_beside
-    from smcloud.store import Store, newest_release, read_release, require_store
+    from smcloud.store import newest_release, read_release
+
+    place = _opened(store)
+    record = newest_release(place) if release is None else read_release(place, release)
+    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
+    print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
+
+
+def _opened(store: str) -> Store:
+    from smcloud.store import Store, require_store
 
     place = Store.open(store)
     require_store(place)
-    record = newest_release(place) if release is None else read_release(place, release)
-    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
-    print_record({"status": "rendered", "release": record["number"], "report": page["report"]}, json_)
+    return place
 
 
 @catalog_app.command("check", epilog="Example: smcloud catalog check catalogs/public.yaml")

@@ -94,7 +94,7 @@ def silence_libraries() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def show_run(result: dict[str, Any], as_json: bool) -> None:
+def print_run(result: dict[str, Any], as_json: bool) -> None:
     """What a run did and where it is, and its scorecard on the sample world."""
     if as_json:
         print(json.dumps(result, indent=1))
@@ -110,7 +110,7 @@ def show_run(result: dict[str, Any], as_json: bool) -> None:
     print("\nseconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
 
 
-def show_plan(record: dict[str, Any], as_json: bool) -> None:
+def print_plan(record: dict[str, Any], as_json: bool) -> None:
     """The stages of a plan, a line each, and their total."""
     if as_json:
         print(json.dumps(record, indent=1, allow_nan=False))

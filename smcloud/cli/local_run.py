@@ -5,37 +5,37 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from smcloud.cli.console import log, silence_libraries
+from smcloud.pipeline.publish import RunRecord
 
 
-def run_job(config: Path, truth: str | None = None) -> dict[str, Any]:
+def run_job(config: Path, truth: str | None = None) -> RunRecord:
     """The flow in this process, unless the work is published already: that is known before anything heavy starts."""
     from smcloud.config import load_config
     from smcloud.pipeline import identity
+    from smcloud.pipeline.publish import has_report, report, run_record
 
     began = time.perf_counter()
     settings = load_config(config)
-    release = identity.find(settings)
+    release, states = identity.find(settings)
     if release is not None:
-        if not identity.has_report(release, settings.store):
-            from smcloud import pipeline
-
-            pipeline.report(release, settings.store, truth=truth)
-        return identity.summary("already published", release, settings.store, {"check": time.perf_counter() - began})
+        page = None if has_report(release, settings.store) else report(release, settings.store, truth=truth)
+        return run_record(
+            "already published", release, settings.store, {"check": time.perf_counter() - began}, page=page
+        )
     from flows.server import own_server, wait_for_server
     from smcloud.pipeline.warmup import compiling_kernels
 
     # Workers of a gateway compile for themselves.
     with own_server(), compiling_kernels() if settings.cluster.kind == "local" else nullcontext():
         start = time.perf_counter()
-        from smcloud import pipeline
+        from smcloud.pipeline.runner import checked
 
-        job = pipeline.check(settings)  # a bad input ends here, before Prefect is needed
-        pipeline.require_years(settings, job)
-        pipeline.require_budget(settings, job)
+        job = checked(settings, states)  # a bad input ends here, before Prefect is needed
+        check_seconds = time.perf_counter() - start
         log.info("starting Prefect ...")
+        from flows.pipeline import checked_job
         from flows.pipeline import run as flow
 
         _import_ahead()
@@ -43,10 +43,15 @@ def run_job(config: Path, truth: str | None = None) -> dict[str, Any]:
         wait_for_server()
         # Only where others wait for its cluster is there an end to a run's time.
         limited = flow.with_options(timeout_seconds=0) if settings.cluster.kind == "local" else flow
-        result: dict[str, Any] = limited(str(config), truth)
+        handed_over = checked_job.set(job)
+        try:
+            record = RunRecord.model_validate(limited(str(config), truth))
+        finally:
+            checked_job.reset(handed_over)
         total = time.perf_counter() - start
-    result["seconds"]["prefect and cluster"] = round(total - sum(result["seconds"].values()), 2)
-    return result
+    seconds = {"check": round(check_seconds, 2)} | dict(record.seconds)
+    seconds["prefect and cluster"] = round(total - sum(seconds.values()), 2)
+    return record.model_copy(update={"seconds": seconds})
 
 
 def _import_ahead() -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from smcloud.cluster.versions import require_same_versions
 from smcloud.config import Cluster
 from smcloud.errors import UnreachableError
+from smcloud.io_errors import GATEWAY, reaching
 
 if TYPE_CHECKING:
     from dask_gateway import Gateway, GatewayCluster
@@ -52,11 +53,10 @@ def _local(config: Cluster) -> Iterator[Client]:
     load_distributed()
     from distributed import Client, LocalCluster
 
-    threads = (config.workers or 1) * config.worker_cores if config.workers else os.cpu_count() or 1
     with (
         LocalCluster(
             n_workers=1,
-            threads_per_worker=threads,
+            threads_per_worker=threads_of(config),
             processes=False,
             dashboard_address=LOOPBACK,
             worker_dashboard_address=LOOPBACK,
@@ -65,6 +65,11 @@ def _local(config: Cluster) -> Iterator[Client]:
         Client(cluster) as client,
     ):
         yield client
+
+
+def threads_of(config: Cluster) -> int:
+    """Threads of a local cluster: as configured, else one for each core."""
+    return config.workers * config.worker_cores if config.workers else os.cpu_count() or 1
 
 
 def load_distributed() -> None:
@@ -151,22 +156,9 @@ def end_leftovers(max_age: float) -> list[str]:
     return ended
 
 
-@contextmanager
-def _reaching() -> Iterator[None]:
+def _reaching() -> AbstractContextManager[None]:
     """What the gateway's client raises, as one error of ours."""
-    from aiohttp import ClientError
-    from dask_gateway import GatewayClusterError, GatewayServerError
-
-    try:
-        yield
-    except (OSError, ValueError, ClientError, GatewayServerError, GatewayClusterError, TimeoutError) as err:
-        raise UnreachableError(
-            "the Dask Gateway does not answer as it should",
-            where=os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"),
-            found=f"{type(err).__name__}: {err}",
-            expected="a running gateway and valid credentials",
-            next="check DASK_GATEWAY__ADDRESS and DASK_GATEWAY__AUTH__*, or set cluster: {kind: local}",
-        ) from err
+    return reaching(GATEWAY, os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"))
 
 
 def _options(config: Cluster) -> dict[str, Any]:

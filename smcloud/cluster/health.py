@@ -1,4 +1,4 @@
-"""What the cluster of the current client is doing, and whether it is lost; any dask client will do."""
+"""What the cluster of the current client is doing; any dask client will do."""
 
 from __future__ import annotations
 
@@ -36,22 +36,6 @@ def _count(dask_scheduler: Scheduler) -> tuple[int, int]:
     done = sum(prefix.state_counts["memory"] for prefix in dask_scheduler.task_prefixes.values())
     left = sum(prefix.states[state] for prefix in dask_scheduler.task_prefixes.values() for state in TO_DO)
     return done, left
-
-
-def is_lost(error: BaseException | None) -> bool:
-    """True where ``error``, or its cause, says that scheduler, gateway or all workers went: a fresh cluster may do."""
-    from asyncio import CancelledError
-
-    from distributed.client import FutureCancelledError
-    from distributed.comm import CommClosedError
-    from distributed.scheduler import NoValidWorkerError, NoWorkerError
-
-    signs = (CommClosedError, FutureCancelledError, CancelledError, NoValidWorkerError, NoWorkerError)
-    while error is not None:
-        if isinstance(error, signs):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:

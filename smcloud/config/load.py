@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from smcloud.config.run import RunConfig, load_preset
 from smcloud.config.strict_yaml import first_problem, read_yaml
 from smcloud.errors import ConfigurationError
+from smcloud.io_errors import NETWORK, reaching
 
 
 def load_config(path: str | Path, **overrides: Any) -> RunConfig:
@@ -20,7 +21,8 @@ def load_config(path: str | Path, **overrides: Any) -> RunConfig:
     Raises :class:`ConfigurationError` that names the key.
     """
     try:
-        text = _bytes_of(str(path))
+        with reaching(NETWORK, str(path)):
+            text = _bytes_of(str(path))
     except OSError as err:
         raise ConfigurationError(
             "the configuration file cannot be read",

@@ -9,20 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from smcloud.config.sections import (
-    Annual,
-    Bootstrap,
-    Budget,
-    Cluster,
-    Drivers,
-    Flags,
-    Grid,
-    Monthly,
-    Period,
-    Trend,
-    Years,
-    Zones,
-)
+from smcloud.config import sections
 from smcloud.config.strict_yaml import Model, invalid_value, read_yaml
 from smcloud.errors import ConfigurationError
 
@@ -35,23 +22,23 @@ class RunConfig(Model):
     """Everything that a run needs; the README has an annotated example."""
 
     preset: Literal["peng2023", "rigorous"]
-    period: Period
+    period: sections.Period
     catalog: str
     inputs: Mapping[str, str]
-    grid: Grid | Literal["native"] = "native"
-    flags: Flags = Flags()
-    monthly: Monthly
-    annual: Annual
-    years: Years
-    trend: Trend
-    drivers: Drivers
-    zones: Zones
-    bootstrap: Bootstrap
+    grid: sections.Grid | Literal["native"] = "native"
+    flags: sections.Flags = sections.Flags()
+    monthly: sections.Monthly
+    annual: sections.Annual
+    years: sections.Years
+    trend: sections.Trend
+    drivers: sections.Drivers
+    zones: sections.Zones
+    bootstrap: sections.Bootstrap
     alpha: Annotated[float, Field(gt=0, lt=1)]
     assumed: tuple[str, ...] = ()
     store: str
-    cluster: Cluster = Cluster()
-    budget: Budget = Budget()
+    cluster: sections.Cluster = sections.Cluster()
+    budget: sections.Budget = sections.Budget()
 
     @field_validator("inputs")
     @classmethod
@@ -68,13 +55,13 @@ class RunConfig(Model):
     @field_validator("grid", mode="before")
     @classmethod
     def _grid_form(cls, value: object) -> object:
-        if value == "native" or isinstance(value, Mapping | Grid):
+        if value == "native" or isinstance(value, Mapping | sections.Grid):
             return value
         raise invalid_value("native, or {resolution: degrees}", value)
 
     @field_validator("drivers")
     @classmethod
-    def _drivers_have_inputs(cls, value: Drivers, info: ValidationInfo) -> Drivers:
+    def _drivers_have_inputs(cls, value: sections.Drivers, info: ValidationInfo) -> sections.Drivers:
         inputs = info.data.get("inputs")
         if inputs is None:  # already refused
             return value

@@ -69,7 +69,7 @@ def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: 
     if not da.chunks:
         data = _mean(da.data, weights_lat, weights_lon, area, min_valid_share)
     else:
-        data = _blocks(da, lat, lon, weights_lat, weights_lon, area, min_valid_share)
+        data = _blocks(da, lat, lon, weights_lat=weights_lat, weights_lon=weights_lon, area=area, share=min_valid_share)
     coords = {name: c for name, c in da.coords.items() if not {"lat", "lon"} & set(c.dims)}
     return xr.DataArray(data, dims=da.dims, coords=coords | {"lat": lat, "lon": lon}, name=da.name, attrs=da.attrs)
 
@@ -114,6 +114,7 @@ def _blocks(
     da: xr.DataArray,
     lat: np.ndarray,
     lon: np.ndarray,
+    *,
     weights_lat: scipy.sparse.csr_array,
     weights_lon: scipy.sparse.csr_array,
     area: np.ndarray,

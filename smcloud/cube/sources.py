@@ -51,18 +51,42 @@ class Source:
     provisional: Any = None
 
 
-def open_sources(config: RunConfig, catalog: Catalog, opened: dict[str, xr.Dataset] | None = None) -> dict[str, Source]:
-    """Open every role of the configuration; entries that serve several roles are opened once.
+@dataclass(frozen=True)
+class CubeInputs:
+    """What a cube is built from: catalog entries as they were opened, the source of each role, and the months."""
 
-    ``opened`` holds entries, by name, that are open already, and gets those that are opened here.
-    """
-    opened = {} if opened is None else opened
+    datasets: Mapping[str, xr.Dataset]
+    sources: Mapping[str, Source]
+    months: Times
+
+    @property
+    def moving(self) -> dict[str, Source]:
+        """The sources that have a time axis."""
+        return {role: source for role, source in self.sources.items() if source.steps is not None}
+
+
+def open_inputs(config: RunConfig, catalog: Catalog) -> CubeInputs:
+    """Open every role of the configuration, lazily, and resolve the months of the run."""
+    datasets = open_datasets(config, catalog)
+    sources = open_sources(config, catalog, datasets)
+    return CubeInputs(datasets, sources, resolve_months(config, sources))
+
+
+def open_datasets(config: RunConfig, catalog: Catalog) -> dict[str, xr.Dataset]:
+    """The entries that ``inputs`` names, by name; one that serves several roles is opened once."""
+    entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
+    return {entry: open_entry(catalog, entry) for entry in entries}
+
+
+def open_sources(
+    config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Dataset] | None = None
+) -> dict[str, Source]:
+    """The source of every role of the configuration; ``datasets`` are its entries where they are open already."""
+    datasets = open_datasets(config, catalog) if datasets is None else datasets
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
-        if entry not in opened:
-            opened[entry] = open_entry(catalog, entry)
-        sources[role] = _source(role, entry, spec, opened[entry], catalog, config)
+        sources[role] = _source(role, entry, spec, datasets[entry], catalog, config)
     return sources
 
 

@@ -3,131 +3,107 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import xarray as xr
 
 from smcloud import chunking
-from smcloud import products as science
-from smcloud import store as stores
+from smcloud.chunking import Tile
 from smcloud.config import RunConfig
-from smcloud.errors import IntegrityError, ReleaseConflictError
-from smcloud.io_errors import is_network, network
-from smcloud.pipeline.job import PLACES, Job
+from smcloud.errors import ReleaseConflictError
+from smcloud.io_errors import NETWORK, is_network, reaching
+from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
-from smcloud.plan import Tile
-from smcloud.store import Store
+from smcloud.products import PRODUCTS, make_products, to_storage_dtype
+from smcloud.store import Prefix, ProductEntry, Store, cube_path, product_path
 
-PRODUCTS = ("annual", "trend", "drivers", "ddww", "regional", "strata")
 log = logging.getLogger("smcloud")
 
 
-@network(PLACES)
-def compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
-    """Cube to sealed products: the maps tile by tile, then what needs the whole field, then the tables.
+def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
+    """Compute and seal the products of the job's cube: maps tile by tile, then what needs the whole field, then tables.
 
-    Returns url, run id and inventory hash of each product. Products already sealed are kept. Without drivers
-    there is no drivers product, without an aridity index no ddww.
+    Products that are sealed already are kept. Without drivers there is no drivers product, without an aridity index no
+    ddww. Raises :class:`UnreachableError` that names the store, and what zarr raises of a lost or damaged chunk.
     """
+    store = Store.open(job.store)
+    writer = StoreWriter(config, {name: Prefix(store, product_path(name, job.run_id)) for name in PRODUCTS})
     try:
-        return _compute(config, job)
+        with reaching(NETWORK, store.url):
+            make_products(Prefix(store, cube_path(job.cube_id)).open(chunking.TILES), config, writer)
+            return writer.seal(job.run_id)
     except (ValueError, RuntimeError) as err:  # what zarr and codecs raise of a chunk that is lost or damaged
         if not is_network(err):
-            store = Store.open(job.store)
-            for path in (stores.product_path(name, job.run_id) for name in PRODUCTS):
-                if not stores.is_sealed(store, path):  # its tiles are not to be trusted: the next run writes them anew
-                    stores.clear_tiles(store, path)
+            writer.distrust()
         raise
 
 
-def _compute(config: RunConfig, job: Job) -> dict[str, dict[str, Any]]:
-    import dask
+class StoreWriter:
+    """Products go to their prefixes, each of which is left as it is where it is sealed."""
 
-    store = Store.open(job.store)
-    path = {name: stores.product_path(name, job.run_id) for name in PRODUCTS}
+    def __init__(self, config: RunConfig, prefixes: Mapping[str, Prefix]) -> None:
+        self.config, self.prefixes = config, prefixes
+        self.variables: dict[str, list[str]] = {}
 
-    written: dict[str, list[str]] = {}
-
-    def sealed(name: str) -> bool:
-        return stores.is_sealed(store, path[name])
-
-    def write(datasets: Mapping[str, xr.Dataset]) -> None:
-        written.update({name: [str(v) for v in ds.variables] for name, ds in datasets.items()})
-        missing = {name: science.to_storage_dtype(ds) for name, ds in datasets.items() if not sealed(name)}
+    def write(self, products: Mapping[str, xr.Dataset]) -> None:
+        """Write what is not sealed yet, as one graph or tile by tile."""
+        self.variables |= {name: [str(key) for key in ds.variables] for name, ds in products.items()}
+        missing = {name: to_storage_dtype(ds) for name, ds in products.items() if not self.prefixes[name].is_sealed}
         try:
-            write_missing(missing)
+            self._write_missing(missing)
         except ReleaseConflictError:
-            if not all(sealed(name) for name in missing):  # else another run of the same work was faster
-                raise
+            if not all(self.prefixes[name].is_sealed for name in missing):
+                raise  # else another run of the same work was faster
 
-    def write_missing(missing: dict[str, xr.Dataset]) -> None:
-        tiles = tiles_of(list(missing.values()), config.cluster.graph_tasks)
-        if len(tiles) > 1:
-            for name, ds in missing.items():
-                missing[name] = stores.prepare(ds, store, path[name])
-            for tile in tiles:
-                write_tile(missing, tile)
-        else:
-            dask.compute({name: stores.stage(ds, store, path[name]) for name, ds in missing.items()})
+    def _write_missing(self, missing: Mapping[str, xr.Dataset]) -> None:
+        import dask
 
-    def write_tile(datasets: Mapping[str, xr.Dataset], tile: Tile) -> None:
-        todo = [name for name in datasets if stores.tile_record(store, path[name], tile.name) is None]
+        tiles = tiles_of(list(missing.values()), self.config.cluster.graph_tasks)
+        if len(tiles) == 1:
+            dask.compute({name: self.prefixes[name].stage(ds) for name, ds in missing.items()})
+            return
+        begun = {name: self.prefixes[name].begin(ds) for name, ds in missing.items()}
+        for tile in tiles:
+            self._write_tile(begun, tile)
+
+    def _write_tile(self, datasets: Mapping[str, xr.Dataset], tile: Tile) -> None:
+        import dask
+
+        todo = [name for name in datasets if self.prefixes[name].tile_record(tile.name) is None]
         start = {"lat": tile.rows[0] * chunking.CHUNK, "lon": tile.columns[0] * chunking.CHUNK}
-        parts = {name: region(datasets[name], tile) for name in todo}
-        dask.compute([stores.region_writes(part, start, store, path[name]) for name, part in parts.items()])
+        dask.compute([self.prefixes[name].region_writes(region(datasets[name], tile), start) for name in todo])
         for name in todo:
-            stores.mark_tile(store, path[name], tile.name, {})
+            self.prefixes[name].mark_tile(tile.name, {})
             log.info("tile %s of %s is written", tile.name, name)
 
-    def seal(name: str) -> dict[str, Any]:
-        try:
-            return stores.seal(store, path[name], expected=written[name])
-        except IntegrityError:
-            stores.clear_tiles(store, path[name])
-            raise
+    def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
+        """Load the maps of ``name`` and add what needs the whole field."""
+        if not self.prefixes[name].is_sealed:
+            more = finish(self.open(name).load(), self.config)
+            self.prefixes[name].append(more)
+            self.variables[name] += [str(key) for key in more.variables if key not in self.variables[name]]
 
-    def opened(name: str) -> xr.Dataset:
-        return stores.open_staged(store, path[name], chunking.TILES)
+    def open(self, name: str) -> xr.Dataset:
+        """Open the written product, in blocks of cells."""
+        return self.prefixes[name].open(chunking.TILES)
 
-    cube = stores.open_staged(store, stores.cube_path(job.cube_id), chunking.TILES)
-    write({"annual": science.annual(cube, config)})
-    annual = opened("annual")
-    maps = {"trend": science.trend_maps(annual, config, cube)}
-    if config.drivers.names:
-        maps["drivers"] = science.driver_maps(annual, config, cube)
-    write(maps)
-    finish = {"trend": science.trend_fields, "drivers": science.driver_fields}
-    fields = {}
-    for name in maps:
-        if not sealed(name):
-            more = finish[name](opened(name).load(), config)
-            stores.append(more, store, path[name])
-            written[name] += [str(v) for v in more.variables if v not in written[name]]
-        fields[name] = opened(name)  # lazy: workers read it, no graph carries it
-    tables = {}
-    lazy = science.ddww(fields["trend"], annual, config)
-    if lazy is not None:
-        ddww = lazy.compute()
-        attributes = science.ddww_attributes(ddww)
-        if (interval := science.ddww_interval(annual, config)) is not None:
-            attributes |= science.interval_attributes(interval.compute())
-        tables["ddww"] = ddww.assign_attrs(ddww.attrs | attributes)
-    everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
-    regions = science.regions(annual["lat"], annual["lon"], everywhere)
-    tables["regional"] = science.table(annual, fields["trend"], fields.get("drivers"), *regions, config)
-    strata = science.strata(annual, fields["trend"], lazy, config)
-    if strata is not None:
-        tables["strata"] = science.table(annual, fields["trend"], fields.get("drivers"), *strata, config)
-    write(tables)
-    sealed_now = {name: seal(name) for name in PRODUCTS if name in written}
-    for name in sealed_now:
-        stores.clear_tiles(store, path[name])
-    return {
-        name: {
-            "url": path[name],
-            "run_id": job.run_id,
-            "inventory_sha256": sealed_now[name]["inventory_sha256"],
-        }
-        for name in sealed_now
-    }
+    def compute(self, ds: xr.Dataset) -> xr.Dataset:
+        """Compute a small Dataset."""
+        return ds.compute()
+
+    def seal(self, run_id: str) -> dict[str, ProductEntry]:
+        """Seal all that was written, in the order of the products."""
+        entries = {}
+        for name in PRODUCTS:
+            if name in self.variables:
+                sealed = self.prefixes[name].seal(self.variables[name])
+                entries[name] = ProductEntry(
+                    url=self.prefixes[name].path, run_id=run_id, inventory_sha256=sealed.inventory_sha256
+                )
+        return entries
+
+    def distrust(self) -> None:
+        """Forget which tiles are done, of all that is not sealed: the next run writes them anew."""
+        for prefix in self.prefixes.values():
+            if not prefix.is_sealed:
+                prefix.clear_tiles()

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,19 @@ from smcloud.catalog import load_catalog
 from smcloud.catalog.fingerprints import SourceFingerprint, source_parts
 from smcloud.catalog.schema import Catalog
 from smcloud.config import RunConfig
-from smcloud.store import Store
+from smcloud.store import Release, Store
 
 ROOT = Path(__file__).parents[2]
 # All that a value passes through on its way from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to another one.
 CUBE_CODE = (
     "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.validation", "smcloud.chunking",
-    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.layout",
-    "smcloud.store.write",
+    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding",
+    "smcloud.store.prefix", "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products", "smcloud.stats",
-    "smcloud.store.layout", "smcloud.store.read", "smcloud.store.write",
+    "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (
@@ -41,18 +42,33 @@ PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "x
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def find(config: RunConfig) -> dict[str, Any] | None:
-    """The newest release that was made by this very work, or None; reads the sources' states, no values.
+@dataclass(frozen=True)
+class SourceStates:
+    """What the sources of a run held when they were looked at: the catalog, and the parts of each entry."""
+
+    catalog: Catalog
+    parts: Mapping[str, SourceFingerprint]
+
+
+def look_at_sources(config: RunConfig) -> SourceStates:
+    """Read the catalog and fingerprint every entry that ``inputs`` names; no array is opened."""
+    catalog = load_catalog(config.catalog)
+    return SourceStates(catalog, entry_parts(config, catalog))
+
+
+def find(config: RunConfig) -> tuple[Release | None, SourceStates | None]:
+    """The newest release that was made by this very work, or None; and the states, where they were looked at for it.
 
     Raises the errors of the catalog, the sources' stores and the run's store.
     """
     store = Store.open(config.store)
     stores.require_store(store)
     if not stores.latest_release(store):
-        return None
-    wanted = fingerprint(config, entry_parts(config, load_catalog(config.catalog)))
-    made = (release for release in stores.list_releases(store) if release["code"].get("fingerprint") == wanted)
-    return next(made, None)
+        return None, None
+    states = look_at_sources(config)
+    wanted = fingerprint(config, states.parts)
+    made = (release for release in stores.list_releases(store) if release.code.get("fingerprint") == wanted)
+    return next(made, None), states
 
 
 def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerprint]:
@@ -124,24 +140,3 @@ def _canonical(node: Any, out: list[str]) -> list[str]:
     else:
         out.append(repr(node))
     return out
-
-
-def has_report(release: Mapping[str, Any], store_url: str) -> bool:
-    """Whether the page of ``release`` is there: a run may have ended between publishing and reporting."""
-    store = Store.open(store_url)
-    return bool(store.fs.exists(store.join(release["report"])))
-
-
-def summary(status: str, release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Status, release number, ids, full URLs and time spent, as ``smcloud run --json`` prints them."""
-    store = Store.open(store_url)
-    products = release["products"]
-    return {
-        "status": status,
-        "release": release["number"],
-        "run_id": next(iter(products.values()))["run_id"],
-        "cube_id": release["cube"]["id"],
-        "products": {name: store.url_of(product["url"]) for name, product in products.items()},
-        "report": store.url_of(release["report"]),
-        "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from math import isfinite
 from typing import Any, NamedTuple
@@ -16,10 +16,8 @@ from smcloud.catalog.fingerprints import SourceFingerprint
 from smcloud.config import RunConfig
 from smcloud.cube import Source, Times, month_inputs, month_range
 from smcloud.pipeline import identity
+from smcloud.store import Lineage
 
-SCHEMA = 2
-# What is remembered of a cube without making it another one.
-ASIDE = ("files", "sources", "counters")
 Spans = Mapping[str, Mapping[str, list[str]]]
 Counters = Mapping[str, Mapping[str, Any]]
 
@@ -37,34 +35,33 @@ class CubeUpdate(NamedTuple):
     runs: list[tuple[int, int]]
 
 
-def lineage(
+def lineage_of(
     config: RunConfig,
     sources: Mapping[str, Source],
     parts: Mapping[str, SourceFingerprint],
     spans: Spans,
     months: Times,
     provisional: xr.DataArray,
-) -> dict[str, Any]:
-    """The record of everything that shapes a cube, JSON-able; ``parts`` and ``spans`` by catalog entry.
+) -> Lineage:
+    """What the cube of ``months`` is made from; ``parts`` and ``spans`` by catalog entry.
 
-    ``basis`` is what all months share (harmonisation, code); ``roles`` holds the digests of :func:`month_inputs`.
-    ``sources`` says for people how far each source reached, and what its store calls that state.
-    ``provisional`` lists the months that are marked so; where that is lazy it follows from the roles' parts.
+    Digests of months are those of :func:`month_inputs`. Where ``provisional`` is lazy the marks follow from the roles'
+    parts, and none is listed.
     """
     harmonisation = config.harmonisation() | {"period": config.period.start}
     marked = months[provisional.values == 1] if provisional.chunks is None else months[:0]
-    return {
-        "schema": SCHEMA,
-        "basis": stores.content_id(harmonisation, identity.cube_code()),
-        "period": [str(months[0]), str(months[-1])],
-        "roles": {
-            role: month_inputs(source, parts[source.entry], months, spans.get(source.entry, {}))
-            for role, source in sources.items()
-        },
-        "provisional": [str(month) for month in marked],
-        "sources": {role: reach(source, parts[source.entry]) for role, source in sources.items()},
-        "files": {digest: span for held in spans.values() for digest, span in held.items()},
+    roles = {
+        role: month_inputs(source, parts[source.entry], months, spans.get(source.entry, {}))
+        for role, source in sources.items()
     }
+    return Lineage(
+        basis=stores.content_id(harmonisation, identity.cube_code()),
+        period=(str(months[0]), str(months[-1])),
+        roles={role: digests if isinstance(digests, str) else tuple(digests) for role, digests in roles.items()},
+        provisional=tuple(str(month) for month in marked),
+        sources={role: reach(source, parts[source.entry]) for role, source in sources.items()},
+        files={digest: tuple(span) for held in spans.values() for digest, span in held.items()},
+    )
 
 
 def reach(source: Source, parts: SourceFingerprint) -> dict[str, str]:
@@ -77,14 +74,14 @@ def reach(source: Source, parts: SourceFingerprint) -> dict[str, str]:
     return {key: end for key, end in ends.items() if end is not None} | dict(parts.version)
 
 
-def cube_id(record: Mapping[str, Any]) -> str:
-    """The id of the cube that ``record`` describes."""
-    return stores.content_id({key: value for key, value in record.items() if key not in ASIDE})
+def cube_id(lineage: Lineage) -> str:
+    """The id of the cube of this lineage."""
+    return stores.content_id(lineage.identity())
 
 
-def known_files(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+def known_files(lineages: Iterable[Lineage]) -> dict[str, list[str]]:
     """First and last stamp of every file that an earlier cube was made from, by digest."""
-    return {digest: span for record in records.values() for digest, span in record.get("files", {}).items()}
+    return {digest: list(span) for lineage in lineages for digest, span in lineage.files.items()}
 
 
 def counters_record(counters: Counters) -> dict[str, dict[str, Any]]:
@@ -135,39 +132,39 @@ def all_counters(before: Counters, counted: Counters, months: Times) -> dict[str
     return out
 
 
-def best_update(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> CubeUpdate | None:
-    """The change from the cube, of those by path in ``records``, that leaves least to compute; None: all of it."""
-    found = [change for path in sorted(records) if (change := compare(record, path, records[path])) is not None]
-    return min(found, key=_cost, default=None)
+def best_update(lineage: Lineage, earlier: Mapping[str, Lineage]) -> CubeUpdate | None:
+    """The update of that cube, of the ``earlier`` ones by path, which leaves least to compute; None: all of it."""
+    updates = [update for path in sorted(earlier) if (update := compare(lineage, path, earlier[path])) is not None]
+    return min(updates, key=_cost, default=None)
 
 
-def _cost(change: CubeUpdate) -> tuple[int, int]:
+def _cost(update: CubeUpdate) -> tuple[int, int]:
     """Months to compute; of equal ones the nearest cube has the fewest that differ."""
-    return sum(stop - start for start, stop in change.runs), len(change.new) + len(change.recomputed)
+    return sum(stop - start for start, stop in update.runs), len(update.new) + len(update.recomputed)
 
 
-def compare(record: Mapping[str, Any], path: str, before: Mapping[str, Any]) -> CubeUpdate | None:
-    """What ``record`` changes of ``before``; None where nothing of the cube at ``path`` can be taken over."""
-    if before["schema"] != record["schema"] or before["basis"] != record["basis"]:
+def compare(lineage: Lineage, path: str, before: Lineage) -> CubeUpdate | None:
+    """What ``lineage`` changes of ``before``; None where nothing of the cube at ``path`` can be taken over."""
+    if before.schema_ != lineage.schema_ or before.basis != lineage.basis:
         return None
-    static = [role for role, digest in record["roles"].items() if isinstance(digest, str)]
-    if any(record["roles"][role] != before["roles"].get(role) for role in static):
+    static = [role for role, digest in lineage.roles.items() if isinstance(digest, str)]
+    if any(lineage.roles[role] != before.roles.get(role) for role in static):
         return None
-    ours, theirs = _by_month(record), _by_month(before)
-    months = list(ours)
-    old = list(theirs)
+    ours, theirs = _by_month(lineage), _by_month(before)
+    months, old = list(ours), list(theirs)
+    step = chunking.TIME_CHUNK
     changed = [
         start
-        for start in range(0, len(months), chunking.TIME_CHUNK)
-        if (chunk := months[start : start + chunking.TIME_CHUNK]) != old[start : start + chunking.TIME_CHUNK]
+        for start in range(0, len(months), step)
+        if (chunk := months[start : start + step]) != old[start : start + step]
         or any(ours[month] != theirs[month] for month in chunk)
     ]
-    if len(changed) * chunking.TIME_CHUNK >= len(months):
+    if len(changed) * step >= len(months):
         return None
     runs = []
-    for _, neighbours in groupby(enumerate(changed), key=lambda pair: pair[1] - chunking.TIME_CHUNK * pair[0]):
+    for _, neighbours in groupby(enumerate(changed), key=lambda pair: pair[1] - step * pair[0]):
         starts = [start for _, start in neighbours]
-        runs.append((starts[0], min(starts[-1] + chunking.TIME_CHUNK, len(months))))
+        runs.append((starts[0], min(starts[-1] + step, len(months))))
     return CubeUpdate(
         path,
         [month for month in months if month not in theirs],
@@ -176,9 +173,9 @@ def compare(record: Mapping[str, Any], path: str, before: Mapping[str, Any]) -> 
     )
 
 
-def _by_month(record: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def _by_month(lineage: Lineage) -> dict[str, tuple[Any, ...]]:
     """For each month what it is made from."""
-    months = [str(month) for month in month_range(*record["period"])]
-    moving = [digests for _, digests in sorted(record["roles"].items()) if not isinstance(digests, str)]
-    marks = np.isin(months, record["provisional"])
+    months = [str(month) for month in month_range(*lineage.period)]
+    moving = [digests for _, digests in sorted(lineage.roles.items()) if not isinstance(digests, str)]
+    marks = np.isin(months, list(lineage.provisional))
     return dict(zip(months, zip(*moving, map(bool, marks), strict=True), strict=True))

@@ -2,70 +2,107 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from smcloud import store as stores
-from smcloud.catalog import load_catalog
+from smcloud.catalog import Catalog
 from smcloud.catalog.fingerprints import pinned
+from smcloud.catalog.fingerprints.file_spans import file_spans
 from smcloud.cluster.health import on_each_worker
 from smcloud.config import RunConfig
-from smcloud.cube import file_spans, month_range, open_sources, provisional_flags, resolve_months
-from smcloud.errors import SmcloudError, TooFewYearsError, UnreachableError
-from smcloud.io_errors import is_network
+from smcloud.cube import CubeInputs, open_inputs, provisional_flags
+from smcloud.errors import TooFewYearsError, UnreachableError
 from smcloud.pipeline import identity, incremental
-from smcloud.store import Store
+from smcloud.pipeline.identity import SourceStates
+from smcloud.store import InputEntry, Lineage, Release, Store
 
-PLACES = "the sources or the store of this run"  # where a stage may lose its connection
 
+@dataclass(frozen=True)
+class Job:
+    """What one run is about: its ids, months and inputs, and what was opened to tell them.
 
-class Job(NamedTuple):
-    """What one run is about: its ids, months, inputs and what it leaves out. JSON-able."""
+    ``catalog`` is pinned to what was looked at, ``opened`` holds the sources of its entries: plan and ingest use them
+    again in the same process.
+    """
 
     store: str
     cube_id: str
     run_id: str
     period: tuple[str, str]
-    inputs: dict[str, dict[str, Any]]
+    inputs: Mapping[str, InputEntry]
     fingerprint: str
-    lineage: dict[str, Any]
+    lineage: Lineage
+    catalog: Catalog
+    opened: CubeInputs
+
+    def record(self) -> dict[str, Any]:
+        """What identifies the job, as plain values."""
+        return {
+            "store": self.store,
+            "cube_id": self.cube_id,
+            "run_id": self.run_id,
+            "period": list(self.period),
+            "inputs": {role: entry.as_json() for role, entry in self.inputs.items()},
+            "fingerprint": self.fingerprint,
+            "lineage": self.lineage.as_json(),
+        }
 
 
-def check(config: RunConfig) -> Job:
-    """Open catalog, sources and store (metadata only) and derive the two ids.
+def check(config: RunConfig, states: SourceStates | None = None) -> Job:
+    """Open catalog, sources and store (metadata only) and derive the ids of the run.
 
-    Raises the errors of configuration, catalog, sources and store; nothing is written.
+    ``states`` are those of the sources where they were looked at already. Raises the errors of configuration, catalog,
+    sources and store; nothing is written.
     """
     store = Store.open(config.store)
     stores.require_store(store)
-    catalog = load_catalog(config.catalog)
-    parts = identity.entry_parts(config, catalog)  # before anything is opened: what comes later is noticed
-    catalog = pinned(catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
-    sources = open_sources(config, catalog)
-    months = resolve_months(config, sources)
-    inputs: dict[str, dict[str, Any]] = {}
-    for role, source in sources.items():
-        metadata = catalog.sources[source.entry].metadata
-        inputs[role] = {
-            "entry": source.entry,
-            "version": str(metadata.version or ""),
-            "state": parts[source.entry].state,
-            "licence": metadata.licence,
-            "citation": metadata.citation,
-            "source": incremental.reach(source, parts[source.entry]),
-        }
-    period = (str(months[0]), str(months[-1]))
-    known = incremental.known_files(stores.cube_records(store)) if any(held.files for held in parts.values()) else {}
+    if states is None:
+        states = identity.look_at_sources(config)  # before anything is opened: what comes later is noticed
+    parts = states.parts
+    catalog = pinned(states.catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
+    opened = open_inputs(config, catalog)
+    months = opened.months
+    inputs = {
+        role: _input(catalog, source.entry, parts[source.entry].state, incremental.reach(source, parts[source.entry]))
+        for role, source in opened.sources.items()
+    }
+    known = {}
+    if any(held.files for held in parts.values()):
+        known = incremental.known_files(stores.cube_lineages(store).values())
     spans = {entry: file_spans(catalog, entry, held, known) for entry, held in parts.items()}
-    provisional = provisional_flags(sources, months)
-    lineage = incremental.lineage(config, sources, parts, spans, months, provisional)
+    provisional = provisional_flags(opened.sources, months)
+    lineage = incremental.lineage_of(config, opened.sources, parts, spans, months, provisional)
     cube_id = incremental.cube_id(lineage)
-    run_id = stores.content_id(config.analysis(), cube_id, identity.product_code())
-    return Job(store.url, cube_id, run_id, period, inputs, identity.fingerprint(config, parts), lineage)
+    return Job(
+        store=store.url,
+        cube_id=cube_id,
+        run_id=stores.content_id(config.analysis(), cube_id, identity.product_code()),
+        period=lineage.period,
+        inputs=inputs,
+        fingerprint=identity.fingerprint(config, parts),
+        lineage=lineage,
+        catalog=catalog,
+        opened=opened,
+    )
+
+
+def _input(catalog: Catalog, entry: str, state: str, reach: dict[str, str]) -> InputEntry:
+    metadata = catalog.sources[entry].metadata
+    return InputEntry(
+        entry=entry,
+        version=str(metadata.version or ""),
+        state=state,
+        licence=metadata.licence,
+        citation=metadata.citation,
+        source=reach,
+    )
 
 
 def require_years(config: RunConfig, job: Job) -> None:
     """Raises :class:`TooFewYearsError` where the period of ``job`` is too short for a trend; a cube may be short."""
-    years = len(month_range(*job.period)) // 12
+    years = len(job.opened.months) // 12
     if years < config.years.min_years:
         raise TooFewYearsError(
             "the period has too few years for a trend",
@@ -84,26 +121,18 @@ def require_shared_store(job: Job) -> None:
     store = Store.open(job.store)
     with stores.probe(store) as path:
         seen = on_each_worker(stores.can_read, store, path)
-    blind = {worker: found for worker, found in seen.items() if found}
+    blind = {worker: answer for worker, answer in seen.items() if answer}
     if blind:
-        worker, found = next(iter(blind.items()))
+        worker, answer = next(iter(blind.items()))
         raise UnreachableError(
             f"{len(blind)} of {len(seen)} workers do not see the store as the client does",
             where=f"{store.url} from {worker}",
-            found=found,
+            found=answer,
             expected="the object that the client has just put there",
             next="name endpoint and credentials in cluster.forward, or give the workers' account access",
         )
 
 
-def released(job: Job) -> dict[str, Any] | None:
+def released(job: Job) -> Release | None:
     """The newest release that carries this job's products, if any."""
     return stores.find_release(Store.open(job.store), job.run_id)
-
-
-def is_transient(error: BaseException) -> bool:
-    """True where trying again may help: the network and its stores, never data or configuration."""
-    if isinstance(error, SmcloudError):
-        lasting = isinstance(error.__cause__, (FileNotFoundError, PermissionError, NotADirectoryError))
-        return error.code == "unreachable" and not lasting
-    return is_network(error)

@@ -5,77 +5,146 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xarray as xr
+from pydantic import Field
 
 from smcloud import chunking
 from smcloud import store as stores
 from smcloud.config import Grid, RunConfig, dropped_drivers
-from smcloud.io_errors import network
+from smcloud.io_errors import NETWORK, reaching
 from smcloud.pipeline import identity
-from smcloud.pipeline.job import PLACES, Job
-from smcloud.store import Store
+from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, ReleaseContent, Store
+from smcloud.store.records import Record
+
+if TYPE_CHECKING:
+    from smcloud.pipeline.job import Job
+    from smcloud.report import ReportContext
 
 
-@network(PLACES)
-def publish(
-    config: RunConfig, job: Job, cube: Mapping[str, Any], products: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+class PageRecord(Record):
+    """A rendered report: its full URL, its summary tables, and the scorecard where the truth is known."""
+
+    report: str
+    tables: Mapping[str, Any]
+    scorecard: Any = None
+
+
+class RunRecord(Record):
+    """How a run ended: ``published`` or ``already published``, the ids, full URLs, and time and tasks by stage.
+
+    ``tables`` are those of the page, for who shows them elsewhere.
+    """
+
+    status: str
+    release: int
+    run_id: str
+    cube_id: str
+    products: Mapping[str, str]
+    report: str
+    seconds: Mapping[str, float]
+    tasks: Mapping[str, int] | None = Field(default=None, exclude_if=lambda tasks: tasks is None)
+    scorecard: Any = Field(default=None, exclude_if=lambda scores: scores is None)
+    tables: Mapping[str, Any] = Field(default_factory=dict, exclude=True)
+
+
+def run_record(
+    status: str,
+    release: Release,
+    store_url: str,
+    seconds: Mapping[str, float],
+    tasks: Mapping[str, int] | None = None,
+    page: PageRecord | None = None,
+) -> RunRecord:
+    """The record of a run that ended with ``release``; ``page`` where it was rendered now."""
+    store = Store.open(store_url)
+    return RunRecord(
+        status=status,
+        release=release.number,
+        run_id=release.run_id,
+        cube_id=release.cube.id,
+        products={name: store.url_of(product.url) for name, product in release.products.items()},
+        report=store.url_of(release.report),
+        seconds={stage: round(spent, 2) for stage, spent in seconds.items()},
+        tasks=tasks,
+        scorecard=None if page is None else page.scorecard,
+        tables={} if page is None else page.tables,
+    )
+
+
+def publish(config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str, ProductEntry]) -> Release:
     """Make all products visible together: the next release of the store, or the one a racing twin made."""
-    record = {
-        "cube": {key: cube[key] for key in ("id", "url", "period", "provisional")},
-        "products": {name: dict(product) for name, product in products.items()},
-        "report": stores.report_path(job.run_id),
-        "inputs": job.inputs,
-        "config": config.model_dump(mode="json"),
-        "code": identity.versions()
-        | {"smcloud": importlib.metadata.version("smcloud"), "fingerprint": job.fingerprint},
-    }
+    content = ReleaseContent(
+        cube=CubeEntry(id=cube.id, url=cube.url, period=cube.period, provisional=cube.provisional),
+        products=products,
+        report=stores.report_path(job.run_id),
+        inputs=job.inputs,
+        config=config.model_dump(mode="json"),
+        code=identity.versions() | {"smcloud": importlib.metadata.version("smcloud"), "fingerprint": job.fingerprint},
+    )
     store = Store.open(job.store)
-    release = stores.publish(store, record)
-    stores.write_catalog(store)
+    with reaching(NETWORK, store.url):
+        release = stores.publish(store, content)
+        stores.write_catalog(store)
     return release
 
 
-@network(PLACES)
+def has_report(release: Release, store_url: str) -> bool:
+    """Whether the page of ``release`` is there: a run may have ended between publishing and reporting."""
+    store = Store.open(store_url)
+    with reaching(NETWORK, store.url):
+        return bool(store.fs.exists(store.join(release.report)))
+
+
 def report(
-    release: Mapping[str, Any], store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
-) -> dict[str, Any]:
+    release: Release, store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
+) -> PageRecord:
     """Render the report of ``release`` into its place; ``truth`` (a Zarr of the sample world) adds what is scored.
 
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
-    from smcloud.report import ReportContext, render, summary_tables
+    from smcloud.report import render, summary_tables
 
     store = Store.open(store_url)
-    products = {name: stores.open_product(store_url, name, release["number"]).load() for name in release["products"]}
-    config = RunConfig.model_validate(release["config"])
+    with reaching(NETWORK, store.url):
+        products = {name: stores.open_product(store_url, name, release.number).load() for name in release.products}
+        context = _context(release, store, products, dict(seconds or {}), truth)
+        place = Path(release.report).parent.as_posix()
+        for name, content in render(products, context).items():
+            stores.put(store, f"{place}/{name}", content)
+    tables = summary_tables(products)
+    return PageRecord(report=store.url_of(release.report), tables=tables, scorecard=context.scorecard)
+
+
+def _context(
+    release: Release, store: Store, products: Mapping[str, Any], seconds: dict[str, float], truth: str | None
+) -> ReportContext:
+    from smcloud.report import ReportContext
+
+    config = RunConfig.model_validate(release.config)
     scores, presets = None, []
     if truth is not None:
+        import xarray as xr
+
         from smcloud.sample import preset_records, scorecard
 
         known = xr.open_zarr(truth).load()
         scores = scorecard(known, products["trend"], products["drivers"], products["ddww"])
-        presets = preset_records(known, stores.open_staged(store, release["cube"]["url"], chunking.TILES), config)
-    context = ReportContext(
+        presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
+    return ReportContext(
         title="Soil-moisture change: trend, drivers and DDWW",
-        created=release["created"],
-        run_id=next(iter(release["products"].values()))["run_id"],
-        cube_id=release["cube"]["id"],
+        created=release.created,
+        run_id=release.run_id,
+        cube_id=release.cube.id,
         config=config.model_dump(mode="json"),
-        inputs=release["inputs"],
-        seconds=dict(seconds or {}),
+        inputs={role: entry.as_json() for role, entry in release.inputs.items()},
+        seconds=seconds,
         notes=notes_on(config),
         scorecard=scores,
         presets=presets,
         land_mask=products["annual"].get("land_mask"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
     )
-    place = Path(release["report"]).parent.as_posix()
-    for name, content in render(products, context).items():
-        stores.put(store, f"{place}/{name}", content)
-    return {"report": store.url_of(release["report"]), "tables": summary_tables(products), "scorecard": scores}
 
 
 def notes_on(config: RunConfig) -> list[str]:

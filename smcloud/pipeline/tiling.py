@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 import xarray as xr
@@ -10,38 +9,39 @@ from pydantic import ByteSize, TypeAdapter
 
 from smcloud import chunking
 from smcloud import store as stores
-from smcloud.cluster import load_distributed
+from smcloud.chunking import Tile, block_tiles, time_tiles
+from smcloud.cluster import load_distributed, threads_of
 from smcloud.config import Cluster, RunConfig
-from smcloud.cube import Source, Times, build
+from smcloud.cube import CubeInputs, Source, Times, build
 from smcloud.pipeline.planning.graphs import layers_of, tasks_by_time, tasks_of
-from smcloud.plan import Tile, block_tiles, time_tiles
+from smcloud.plan import Machine
 
 
 def slabs(
-    config: RunConfig, sources: Mapping[str, Source], months: Times, runs: Sequence[tuple[int, int]] | None = None
+    config: RunConfig, opened: CubeInputs, runs: Sequence[tuple[int, int]] | None = None
 ) -> list[tuple[int, int]]:
     """The parts of ``runs`` (positions of months; None: all) that are one graph each.
 
     They are whole time chunks, as many as ``cluster.graph_tasks`` allow. A time chunk is never divided, for a source's
     chunk often holds the whole globe.
     """
+    months, step = opened.months, chunking.TIME_CHUNK
     runs = [(0, len(months))] if runs is None else runs
-    chunks = [at // chunking.TIME_CHUNK for first, stop in runs for at in range(first, stop, chunking.TIME_CHUNK)]
+    chunks = [at // step for first, stop in runs for at in range(first, stop, step)]
     if len(chunks) == 1:
         return list(runs)
     limit = config.cluster.graph_tasks
-    most = limit // tasks_of_year(config, sources, months, at_most=limit // len(chunks))
+    most = limit // tasks_of_year(config, opened.moving, months, at_most=limit // len(chunks))
     if most >= len(chunks):
         return list(runs)
-    tiles = time_tiles(chunks, most)
-    return [(first * chunking.TIME_CHUNK, min(stop * chunking.TIME_CHUNK, len(months))) for first, stop in tiles]
+    return [(first * step, min(stop * step, len(months))) for first, stop in time_tiles(chunks, most)]
 
 
-def machine(cluster: Cluster) -> tuple[int, int]:
-    """Number of workers and cores of each: a local cluster is one worker with all its threads."""
+def machine_of(cluster: Cluster) -> Machine:
+    """Workers and cores of each: a local cluster is one worker with all its threads."""
     if cluster.kind == "local":
-        return 1, cluster.workers * cluster.worker_cores if cluster.workers else os.cpu_count() or 1
-    return cluster.workers or 1, cluster.worker_cores
+        return Machine(1, threads_of(cluster))
+    return Machine(cluster.workers or 1, cluster.worker_cores)
 
 
 def memory_of(cluster: Cluster) -> int | None:
@@ -59,9 +59,8 @@ def memory_here() -> int:
     return int(MEMORY_LIMIT)
 
 
-def tasks_of_year(config: RunConfig, sources: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
-    """Tasks of one time chunk of the cube, its moving roles; a rougher count, never too low, will do ``at_most``."""
-    moving = {role: source for role, source in sources.items() if source.steps is not None}
+def tasks_of_year(config: RunConfig, moving: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
+    """Tasks of one time chunk of the cube's ``moving`` roles; a rougher count, never too low, will do ``at_most``."""
     start = chunking.TIME_CHUNK if len(months) >= 2 * chunking.TIME_CHUNK else 0
     piece = build(config, moving, months[start : start + chunking.TIME_CHUNK])
     rough = layers_of(stores.dry_run_writes(piece.dataset), piece.counters)

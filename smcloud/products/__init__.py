@@ -1,11 +1,13 @@
 """From the monthly cube to the published products: annual, trend, drivers, ddww, regional and strata.
 
-Every function takes and returns lazy Datasets with CF attributes and neither reads nor writes.
+Every function takes and returns lazy Datasets with CF attributes and neither reads nor writes. What the products are
+made of stands in :mod:`smcloud.products.definition`.
 """
 
 from smcloud.products.annual import annual
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.ddww import ddww, ddww_attributes, ddww_interval, interval_attributes
+from smcloud.products.definition import PRODUCTS, Writer, make_products
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
 from smcloud.products.regions import regions, strata
@@ -13,6 +15,8 @@ from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
 __all__ = [
+    "PRODUCTS",
+    "Writer",
     "annual",
     "ddww",
     "ddww_attributes",
@@ -21,6 +25,7 @@ __all__ = [
     "driver_maps",
     "false_alarms",
     "interval_attributes",
+    "make_products",
     "regions",
     "strata",
     "table",

@@ -8,7 +8,8 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
-from smcloud.products.attributes import CLASSES, NO_DATA, ZONES, add_cf_attributes
+from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.flags import CLASSES, NO_DATA, ZONES
 from smcloud.products.trend import ends_covered, preset_trend, trend_fields
 from smcloud.stats import area_weighted_sums, bootstrap
 

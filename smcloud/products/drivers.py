@@ -8,8 +8,9 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import land
-from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, add_cf_attributes, driver_flags
+from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
+from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, driver_flags
 from smcloud.products.monthly_drivers import TIME_CONTROL, lag_attributes, monthly_columns, monthly_series
 from smcloud.products.trend import ends_covered
 from smcloud.stats import fdr, partial_correlation, trend_contribution

@@ -12,7 +12,7 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.errors import VariableError
 from smcloud.products.annual import land, ordered_mean
-from smcloud.products.attributes import CLASS_MEANING, CLASSES
+from smcloud.products.flags import CLASS_MEANING, CLASSES
 from smcloud.products.texture import CLASSES as TEXTURES
 from smcloud.products.texture import texture
 

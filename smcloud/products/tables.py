@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import xarray as xr
 
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land, ordered_mean
 from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.regions import Groups
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
 
@@ -21,22 +20,20 @@ def table(
     annual: xr.Dataset,
     trend: xr.Dataset,
     drivers: xr.Dataset | None,
-    groups: xr.DataArray,
-    labels: Sequence[str],
-    kinds: Sequence[str],
+    chosen: Groups,
     config: RunConfig,
 ) -> xr.Dataset:
     """Trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
 
     ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation`` and
-    ``trend_contribution``; ``groups`` (region or
-    stratum, lat, lon), ``labels`` and ``kinds`` are what :func:`~smcloud.products.regions.regions` or
+    ``trend_contribution``; ``chosen`` is what :func:`~smcloud.products.regions.regions` or
     :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
     cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
     sample size. Regions also get ``slope_fixed_cells``: the same of anomalies from each cell's own mean over a set of
     cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5 or as ``years.ends`` says).
     A mean over no cell is NaN, an area 0. Raises :class:`GridError` where the grids differ.
     """
+    groups, labels, kinds = chosen
     on_land = land(annual)
     area = cell_areas(annual)
     weights = area.where(on_land, 0.0)

@@ -9,8 +9,9 @@ import xarray as xr
 
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import land, ordered_mean, ordered_sum
-from smcloud.products.attributes import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, add_cf_attributes
+from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
+from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_LAND
 from smcloud.products.measurement import measured_months, measurement_columns
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
 from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen

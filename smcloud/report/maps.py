@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.products.flags import CLASS_MEANING
 from smcloud.report import palette
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.projection import choose_projection, edges, outline, picture, sorted_grid
@@ -151,7 +152,7 @@ def ddww_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figu
     _draw(figure, axes, ddww, ddww_cells(ddww), context, ZONE_NOTE)
     shares = {str(row["class"]): row["share_of_change"] for row in class_records(products["ddww"])}
     entries: list[tuple[str | None, str]] = [
-        (palette.CLASS_COLOURS[name], f"{name} {palette.CLASS_NAMES[name]}  {percent(shares.get(name))}")
+        (palette.CLASS_COLOURS[name], f"{name} {CLASS_MEANING[name]}  {percent(shares.get(name))}")
         for name in palette.CLASSES
     ]
     entries += [(palette.NOT_SIGNIFICANT, "no significant change"), (None, "no trend or no zone")]

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-CLASSES = ("DD", "DW", "WD", "WW", "TD", "TW")
-"""DDWW classes in the order of their codes 1..6: first letter the zone, second the change."""
+from smcloud.products.flags import CLASS_MEANING
 
-CLASS_NAMES = {
-    "DD": "dry gets drier",
-    "DW": "dry gets wetter",
-    "WD": "wet gets drier",
-    "WW": "wet gets wetter",
-    "TD": "transition gets drier",
-    "TW": "transition gets wetter",
-}
+CLASSES = tuple(CLASS_MEANING)
+"""DDWW classes in the order of their codes 1..6: first letter the zone, second the change."""
 
 # Hue is the zone (brown-orange dry, blue wet, plum transition), tone the change: dark is drier, light is wetter.
 CLASS_COLOURS = {

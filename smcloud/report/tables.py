@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.report.palette import CLASS_NAMES, CLASSES
+from smcloud.products.flags import CLASS_MEANING
+from smcloud.report.palette import CLASSES
 from smcloud.report.projection import edges
 from smcloud.report.rounding import Record, Table
 from smcloud.stats.area import cell_area
@@ -102,7 +103,7 @@ def class_records(ddww: xr.Dataset) -> Table:
     for position, label in enumerate(ddww["class"].values):
         key = str(label) if isinstance(label, str) else ("", *CLASSES)[int(label)]
         values = {name: plain(ddww[name].values[position]) for name in names if name in ddww}
-        rows[key] = {"class": key, "meaning": CLASS_NAMES.get(key, "")} | values
+        rows[key] = {"class": key, "meaning": CLASS_MEANING.get(key, "")} | values
     return [rows[key] for key in CLASSES if key in rows]
 
 

@@ -84,10 +84,10 @@ def _write_soil_moisture(path: str, world: SampleWorld, months: Months) -> np.nd
     sm_attrs = {"units": "m3 m-3", "long_name": "Volumetric Soil Moisture", "valid_range": [0.0, 1.0]}
     sigma_attrs = sm_attrs | {"long_name": "Volumetric Soil Moisture Uncertainty"}
     out = {
-        "sm": new_array(group, "sm", dims, shape, "<f4", FILL, sm_attrs),
-        "sm_uncertainty": new_array(group, "sm_uncertainty", dims, shape, "<f4", FILL, sigma_attrs),
-        "flag": new_array(group, "flag", dims, shape, "|i1", 127, flag_attrs),
-        "sensor": new_array(group, "sensor", dims, shape, "<i4", 0, {"long_name": "Sensor bitmask"}),
+        "sm": new_array(group, "sm", dims, shape, "<f4", FILL, attrs=sm_attrs),
+        "sm_uncertainty": new_array(group, "sm_uncertainty", dims, shape, "<f4", FILL, attrs=sigma_attrs),
+        "flag": new_array(group, "flag", dims, shape, "|i1", 127, attrs=flag_attrs),
+        "sensor": new_array(group, "sensor", dims, shape, "<i4", 0, attrs={"long_name": "Sensor bitmask"}),
     }
     used = np.zeros((geo.lat.size, len(YEARS), 12), np.int64)
     start = 0
@@ -145,7 +145,7 @@ def _write_era5(path: str, world: SampleWorld, months: Months) -> None:
     rain_attrs = {"units": "m", "long_name": "Total precipitation", "short_name": "tp"}
     heat_attrs = {"units": "K", "long_name": "Soil temperature level 1", "short_name": "stl1"}
     attrs = {"total_precipitation": rain_attrs, "soil_temperature_level_1": heat_attrs}
-    out = {name: new_array(group, name, dims, shape, "<f4", np.nan, about) for name, about in attrs.items()}
+    out = {name: new_array(group, name, dims, shape, "<f4", np.nan, attrs=about) for name, about in attrs.items()}
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in out}
     start = 0
     for year in range(FIRST_YEAR - 1, TAIL_YEAR + 1):
@@ -201,7 +201,7 @@ def _write_lai(path: str, world: SampleWorld, months: Months) -> None:
     write_axis(group, "time", since, {"units": "days since 2000-01-01", "calendar": "standard"})
     write_lat_lon(group, ("lat", "lon"), *world.axes, "f8")
     array = new_array(group, "lai", ("time", "lat", "lon"), (times.size, *geo.shape), "|u1", None,
-                   {"long_name": "Leaf area index"}, steps=8 * 46)  # fmt: skip
+                   attrs={"long_name": "Leaf area index"}, steps=8 * 46)  # fmt: skip
     codes = []
     for year, days in zip(_years(), starts, strict=True):
         total = np.cumsum(months.lai(year, days) / 0.1, axis=1)

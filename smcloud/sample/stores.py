@@ -18,7 +18,7 @@ def new_store(path: str, attrs: Mapping[str, Any]) -> zarr.Group:
 
 
 def new_array(
-    group: zarr.Group, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, fill: Any,
+    group: zarr.Group, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, fill: Any, *,
     attrs: Mapping[str, Any], steps: int = 366,
 ) -> zarr.Array[Any]:  # fmt: skip
     """One array, chunked by about a year of whole globes; zstd, and every chunk is there."""
@@ -31,7 +31,7 @@ def new_array(
 
 def write_axis(group: zarr.Group, name: str, values: np.ndarray, attrs: Mapping[str, Any]) -> None:
     """A coordinate in one chunk."""
-    array = new_array(group, name, (name,), values.shape, values.dtype.str, None, attrs, steps=values.size)
+    array = new_array(group, name, (name,), values.shape, values.dtype.str, None, attrs=attrs, steps=values.size)
     array[:] = values
 
 

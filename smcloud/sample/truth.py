@@ -52,7 +52,6 @@ def truth_of(world: SampleWorld, valid: np.ndarray, measurement: Array) -> xr.Da
     (m3 m-3)^2 that sampling and measurement add to an annual mean. Over sea all is NaN or 255.
     """
     p, geo = world.physics, world.geo
-    c = p.coefficients
     years = valid.sum(axis=1)
     se = p.slope_se(valid, measurement)
     with np.errstate(invalid="ignore"):
@@ -90,15 +89,19 @@ def truth_of(world: SampleWorld, valid: np.ndarray, measurement: Array) -> xr.Da
     out["rho"] = (three, world.grid(rho), {"long_name": "true partial correlation at the realised drivers"})
     out["b"] = (three, world.grid(p.b), {"long_name": "effect of the driver, m3 m-3 per mm, K, m2 m-2"})
     out["g"] = (three, world.grid(p.g), {"long_name": "true trend of the driver per year, in mm, K, m2 m-2"})
-    here = ~geo.empty
-    area = np.cos(np.deg2rad(geo.lat)) * here
-    out.attrs = {
+    out.attrs = _attrs(world)
+    return out.sortby("lat")
+
+
+def _attrs(world: SampleWorld) -> dict[str, object]:
+    p, geo = world.physics, world.geo
+    area = np.cos(np.deg2rad(geo.lat)) * ~geo.empty
+    return {
         "title": "Truth of the smcloud sample world",
         "seed": world.seed, "resolution_degrees": geo.resolution, "first_year": YEARS[0], "last_year": YEARS[-1],
         "time_zero": T0, "global_slope": float((area * p.beta).sum() / area.sum()), "global_slope_units": "m3 m-3 yr-1",
-        "coefficients": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(c).items()},
+        "coefficients": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(p.coefficients).items()},
     }  # fmt: skip
-    return out.sortby("lat")
 
 
 def _flags(values: tuple[int, ...], meanings: tuple[str, ...]) -> dict[str, object]:

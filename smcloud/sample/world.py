@@ -132,7 +132,10 @@ def geography(resolution: float) -> Geography:
     block = (np.floor((lon + 180) / 30) + 2 * np.floor((lat + 90) / 30)).astype(np.int64)
     phi_kind = np.asarray(PHI_CYCLE)[block % len(PHI_CYCLE)]
     lai_mean = np.where(aridity < 0.12, 0.0, np.clip(0.7 + 3.2 * wetness, 0.9, None) + 1.6 * np.exp(-((lat / 11) ** 2)))
-    driver = _drivers(lat, lon, area, zone, direction, weak, phi_kind, lai_mean, aridity, alive)
+    driver = _drivers(
+        lat, lon, area, zone=zone, direction=direction, weak=weak, phi_kind=phi_kind, lai_mean=lai_mean,
+        aridity=aridity, alive=alive,
+    )  # fmt: skip
     driver = _apart(land, driver, direction, weak, lai_mean)
 
     elevation = 3200 * np.clip(percentile(pattern(lat, lon, 5, 0.35), area), 0, 1) ** 2.2 + 20
@@ -185,7 +188,7 @@ def _directions(lat: Array, lon: Array, area: Array, zone: Codes, gap: Mask, ali
 
 
 def _drivers(
-    lat: Array, lon: Array, area: Array, zone: Codes, direction: Codes, weak: Mask, phi_kind: Codes,
+    lat: Array, lon: Array, area: Array, *, zone: Codes, direction: Codes, weak: Mask, phi_kind: Codes,
     lai_mean: Array, aridity: Array, alive: Mask,
 ) -> Codes:  # fmt: skip
     """Which driver moves a cell.

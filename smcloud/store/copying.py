@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud import chunking
 from smcloud.errors import IntegrityError
-from smcloud.store.integrity import (
-    INVENTORY,
-    ZARR_JSON,
-    Finding,
-    chunk_key,
-    in_memory,
-    positions,
-    read_inventory,
-    sizes,
-)
-from smcloud.store.layout import Store, reaching
-from smcloud.store.objects import copy, read
+from smcloud.io_errors import STORE, reaching
+from smcloud.store.arrays import ZARR_JSON, chunk_key, in_memory, positions
+from smcloud.store.integrity import INVENTORY, Finding, read_inventory
+from smcloud.store.layout import Store
+from smcloud.store.objects import Place, copy
+from smcloud.store.records import Lineage
 from smcloud.store.write import align, template_of, write_template
 
 if TYPE_CHECKING:
@@ -30,27 +24,27 @@ if TYPE_CHECKING:
 RECORD = "made-from.json"
 
 
-def cube_records(store: Store) -> dict[str, dict[str, Any]]:
+def cube_lineages(store: Store) -> dict[str, Lineage]:
     """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
     root = store.join("cube")
-    with reaching(store.url_of("cube")):
+    with reaching(STORE, store.url_of("cube")):
         found = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
         names = sorted(key.rstrip("/").rpartition("/")[2] for key in found)
         sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
     records = {}
     for path in sealed:
         with suppress(ValueError):  # a damaged one is verify's to report; here it is no base to build upon
-            records[path] = json.loads(read(store, f"{path}/{RECORD}") or b"")
+            records[path] = Lineage.model_validate_json(Place(store, path).read(RECORD) or b"")
     return records
 
 
-def record_object(record: Mapping[str, Any]) -> dict[str, bytes]:
-    """What :func:`seal` is to put beside a cube so that :func:`cube_records` finds it."""
-    return {RECORD: json.dumps(record, sort_keys=True, separators=(",", ":")).encode()}
+def lineage_object(lineage: Lineage) -> dict[str, bytes]:
+    """What :func:`seal` is to put beside a cube so that :func:`cube_lineages` finds it."""
+    return {RECORD: json.dumps(lineage.as_json(), sort_keys=True, separators=(",", ":")).encode()}
 
 
 def copy_unchanged_chunks(
-    ds: xr.Dataset, runs: Sequence[tuple[int, int]], store: Store, path: str, previous: str
+    ds: xr.Dataset, runs: Sequence[tuple[int, int]], place: Place, previous: Place
 ) -> dict[str, Finding] | None:
     """Begin the prefix ``path`` of ``ds`` with the chunks of ``previous``, all but those of the months ``runs``.
 
@@ -61,7 +55,7 @@ def copy_unchanged_chunks(
     ds = align(ds.drop_encoding())
     template = template_of(ds)
     try:
-        inventory, _ = read_inventory(store, previous)
+        inventory, _ = read_inventory(previous)
     except IntegrityError:
         return None
     sealed = {entry["path"]: Finding(entry["path"], entry["size"], entry["sha256"]) for entry in inventory["objects"]}
@@ -76,24 +70,22 @@ def copy_unchanged_chunks(
                 if key not in sealed:
                     return None
                 kept[key] = sealed[key]
-    there = sizes(store, previous)
-    if not _same_layout(store, previous, ds, template, sealed) or any(there.get(k) != f.size for k, f in kept.items()):
+    there = previous.sizes()
+    if not _same_layout(previous, ds, template, sealed) or any(there.get(k) != f.size for k, f in kept.items()):
         return None
-    write_template(store, path, template)
-    copy(store, {f"{previous}/{key}": f"{path}/{key}" for key in kept})
+    write_template(place, template)
+    copy(place.store, {f"{previous.path}/{key}": f"{place.path}/{key}" for key in kept})
     return kept
 
 
-def _same_layout(
-    store: Store, previous: str, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]
-) -> bool:
+def _same_layout(previous: Place, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]) -> bool:
     """The same arrays, those that are copied in the same encoding, and the same axes but for time."""
     names = {str(name) for name in ds.variables}
     if names != {key.removesuffix(f"/{ZARR_JSON}") for key in sealed if key.endswith(f"/{ZARR_JSON}")}:
         return False
     for name, variable in ds.variables.items():
         if variable.chunks is not None:
-            there = read(store, f"{previous}/{name}/{ZARR_JSON}")
+            there = previous.read(f"{name}/{ZARR_JSON}")
             ours = template[f"{name}/{ZARR_JSON}"]
             if there is None or _but_time(there, variable.dims) != _but_time(ours, variable.dims):
                 return False

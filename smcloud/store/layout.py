@@ -1,4 +1,4 @@
-"""Where things lie in a run's store, how arrays are encoded, and content ids.
+"""Where things lie in a run's store, and content ids.
 
 A store is a directory of a local disk or a prefix of a bucket that holds nothing but
 ``cube/``, ``products/``, ``reports/``, ``releases/`` and ``catalog.yaml``.
@@ -9,24 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fsspec
 
-from smcloud import chunking
-from smcloud.errors import ConfigurationError, NotAStoreError, SmcloudError, UnreachableError
-from smcloud.io_errors import CLIENTS
-
-if TYPE_CHECKING:
-    import xarray as xr
+from smcloud.errors import ConfigurationError, NotAStoreError
+from smcloud.io_errors import STORE, reaching
 
 FOLDERS = ("cube", "products", "reports", "releases")
 CATALOG = "catalog.yaml"
 TEMPORARY = ".smcloud-"
+REQUEST_SECONDS = 300  # by itself gcsfs waits for ever for a server that keeps silent
 WRITABLE = ("file", "gs", "s3", "memory")
 
 
@@ -72,12 +67,14 @@ class Store:
     @property
     def options(self) -> dict[str, Any]:
         """fsspec options: a cached listing would hide what another process has just written."""
-        return {} if self.protocol in ("file", "memory") else {"use_listings_cache": False}
+        if self.protocol in ("file", "memory"):
+            return {}
+        return {"use_listings_cache": False} | ({"requests_timeout": REQUEST_SECONDS} if self.protocol == "gs" else {})
 
     @property
     def fs(self) -> fsspec.AbstractFileSystem:
         """The file system; fsspec keeps one instance per process and thread."""
-        with reaching(self.url):
+        with reaching(STORE, self.url):
             return fsspec.filesystem(self.protocol, **self.options)
 
     def join(self, *parts: str) -> str:
@@ -88,25 +85,6 @@ class Store:
     def url_of(self, relative: str) -> str:
         """The full URL, or absolute local path, that a plain ``xr.open_zarr`` opens."""
         return f"{self.url.rstrip('/')}/{relative.strip('/')}"
-
-
-@contextmanager
-def reaching(where: str) -> Iterator[None]:
-    """Turn what file systems and their clients raise into :class:`UnreachableError` about ``where``."""
-    try:
-        yield
-    except SmcloudError:
-        raise
-    except Exception as err:
-        if not isinstance(err, OSError) and type(err).__module__.partition(".")[0] not in CLIENTS:
-            raise
-        raise UnreachableError(
-            "the store cannot be reached or refuses",
-            where=where,
-            found=f"{type(err).__name__}: {' '.join(str(err).split())}"[:300],
-            expected="a bucket or directory that can be listed, read and written",
-            next="check name, network and credentials (AWS_*, GOOGLE_*), then run the same command again",
-        ) from err
 
 
 def cube_path(cube_id: str) -> str:
@@ -129,38 +107,6 @@ def release_path(number: int) -> str:
     return f"releases/{number:08d}.json"
 
 
-def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
-    """Chunk shape on the store: 12 along time, 180 along lat and lon, whole along other dims; indexes whole.
-
-    One size per dim, so that a plain ``xr.open_zarr`` has consistent chunks.
-    """
-    import xarray as xr
-
-    cut = {"time": chunking.TIME_CHUNK, "lat": chunking.CHUNK, "lon": chunking.CHUNK}
-    limits = {} if isinstance(variable, xr.IndexVariable) else cut
-    return tuple(max(1, min(limits.get(str(dim), size), size)) for dim, size in variable.sizes.items())
-
-
-def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Explicit encoding of every variable and coordinate: chunks, and zstd with checksum.
-
-    It depends on names, shapes and types only, never on what a source was encoded with.
-    """
-    from zarr.codecs import ZstdCodec
-
-    encodings: dict[str, dict[str, Any]] = {}
-    for name, variable in ds.variables.items():
-        chosen: dict[str, Any] = {
-            "chunks": stored_chunks(variable),
-            "compressors": (ZstdCodec(level=3, checksum=True),),
-        }
-        if name in ds.coords:
-            # A coordinate is never missing; CF allows it no fill value.
-            chosen["_FillValue"] = None
-        encodings[str(name)] = chosen
-    return encodings
-
-
 def require_store(store: Store) -> None:
     """Check, without writing, that ``store`` is an smcloud store, empty or absent, and can be reached.
 
@@ -176,7 +122,7 @@ def require_store(store: Store) -> None:
             next="correct the key store in the configuration",
         )
     root = store.join()
-    with reaching(store.url):
+    with reaching(STORE, store.url):
         entries = _local_entries(root) if store.protocol == "file" else _remote_entries(store, root)
     foreign = sorted(
         name

@@ -7,10 +7,13 @@ import os
 import threading
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from smcloud.errors import ConfigurationError
-from smcloud.store.layout import CATALOG, TEMPORARY, Store, reaching
+from smcloud.io_errors import STORE, reaching
+from smcloud.store.layout import CATALOG, TEMPORARY, Store
 
 # What S3 answers to If-None-Match when the object exists, or is just being written by somebody else.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
@@ -19,9 +22,51 @@ UNLINKABLE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSY
 _memory_lock = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Place:
+    """One path of a store, relative to it, and the objects below that path by their names."""
+
+    store: Store
+    path: str
+
+    @property
+    def url(self) -> str:
+        """The full URL, or absolute local path."""
+        return self.store.url_of(self.path)
+
+    def key(self, *names: str) -> str:
+        """The key of an object inside the store's file system."""
+        return self.store.join(self.path, *names)
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of one object, None where there is none."""
+        return read(self.store, f"{self.path}/{name}")
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write or replace one object so that nobody sees a part of it."""
+        write_whole(self.store, f"{self.path}/{name}", content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Create one object unless something has its name: True if this call created it."""
+        return create_only(self.store, f"{self.path}/{name}", content)
+
+    def sizes(self) -> dict[str, int]:
+        """Size of every object, by a listing."""
+        root = self.key()
+        with reaching(STORE, self.url):
+            return {key[len(root) + 1 :]: info["size"] for key, info in self.store.fs.find(root, detail=True).items()}
+
+    def remove(self, *names: str) -> None:
+        """Remove all that lies below ``names``, or all of it; what is not there is not missed."""
+        key = self.key(*names)
+        with reaching(STORE, self.url), suppress(FileNotFoundError):  # another process may be removing it too
+            if self.store.fs.exists(key):
+                self.store.fs.rm(key, recursive=True)
+
+
 def read(store: Store, path: str) -> bytes | None:
     """The object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures."""
-    with reaching(store.url_of(path)):
+    with reaching(STORE, store.url_of(path)):
         try:
             return bytes(store.fs.cat_file(store.join(path)))
         except (FileNotFoundError, NotADirectoryError):
@@ -35,7 +80,7 @@ def create_only(store: Store, path: str, content: bytes) -> bool:
     :class:`UnreachableError` it is unknown whether the object was created: read it again.
     """
     key = store.join(path)
-    with reaching(store.url_of(path)):
+    with reaching(STORE, store.url_of(path)):
         match store.protocol:
             case "file":
                 return _link(Path(key), content)
@@ -79,7 +124,7 @@ def put(store: Store, path: str, content: bytes) -> str:
 def write_whole(store: Store, path: str, content: bytes) -> None:
     """Write or replace one object so that nobody sees a part of it; for unsealed prefixes and :func:`put`."""
     key = store.join(path)
-    with reaching(store.url_of(path)):
+    with reaching(STORE, store.url_of(path)):
         if store.protocol == "file":
             os.replace(_temporary(Path(key), content), key)
         else:
@@ -93,7 +138,7 @@ def copy(store: Store, pairs: Mapping[str, str]) -> None:
     may ever be changed in place, only replaced. On an object store the server copies. A target is replaced.
     """
     keys = {store.join(source): store.join(target) for source, target in pairs.items()}
-    with reaching(store.url):
+    with reaching(STORE, store.url):
         if store.protocol == "file":
             for source, target in keys.items():
                 _share(Path(source), Path(target))

@@ -6,21 +6,22 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from smcloud.store.layout import TEMPORARY, Store, reaching
+from smcloud.io_errors import STORE, reaching
+from smcloud.store.layout import TEMPORARY, Store
 
 
 @contextmanager
 def probe(store: Store) -> Iterator[str]:
     """An object in the store while the context lasts: its path. Readers and checks take no notice of it."""
     path = f"{TEMPORARY}probe-{uuid.uuid4().hex}"
-    with reaching(store.url):
+    with reaching(STORE, store.url):
         if store.protocol == "file":
             store.fs.makedirs(store.join(), exist_ok=True)
         store.fs.pipe_file(store.join(path), b"")
     try:
         yield path
     finally:
-        with reaching(store.url):
+        with reaching(STORE, store.url):
             store.fs.rm_file(store.join(path))
 
 

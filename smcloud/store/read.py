@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smcloud import chunking
 from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableError
+from smcloud.io_errors import STORE, reaching
 from smcloud.store.integrity import is_sealed
-from smcloud.store.layout import Store, reaching
+from smcloud.store.layout import Store
+from smcloud.store.objects import Place
+from smcloud.store.records import Release
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
     ('time', 'lat', 'lon') m3 m-3
     """
     opened = Store.open(store)
-    return _open_released(opened, _release(opened, version)["cube"]["url"], chunking.TILES)
+    return _open_released(opened, _release(opened, version).cube.url, chunking.TILES)
 
 
 def open_product(store: str, name: str, version: int | str | None = None) -> xr.Dataset:
@@ -94,39 +97,39 @@ def open_product(store: str, name: str, version: int | str | None = None) -> xr.
     """
     opened = Store.open(store)
     record = _release(opened, version)
-    if name not in record["products"]:
+    if name not in record.products:
         raise NothingPublishedError(
             "the release has no such product",
-            where=f"{opened.url}: release {record['number']}",
+            where=f"{opened.url}: release {record.number}",
             found=name,
-            expected=" or ".join(record["products"]),
+            expected=" or ".join(record.products),
             next=f"smcloud products {opened.url}",
         )
-    return _open_released(opened, record["products"][name]["url"], {})
+    return _open_released(opened, record.products[name].url, {})
 
 
-def open_staged(store: Store, path: str, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
+def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
     """A prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are passed over."""
     # What an array does about a missing chunk is bound when it is opened and travels with it to the workers.
     # The setting is one for the process: the lock keeps a second thread from restoring it too early.
     import xarray as xr
     import zarr
 
-    url = store.url_of(path)
-    with reaching(url), _lock, zarr.config.set({"array.read_missing_chunks": False}):
+    url = place.url
+    with reaching(STORE, url), _lock, zarr.config.set({"array.read_missing_chunks": False}):
         opened: xr.Dataset = xr.open_zarr(
             url,
             chunks=dict(chunks),
-            consolidated=is_sealed(store, path),
+            consolidated=is_sealed(place),
             decode_timedelta=False,
-            storage_options=store.options or None,
+            storage_options=place.store.options or None,
         )
     return opened
 
 
 def _open_released(store: Store, path: str, chunks: Mapping[str, int]) -> xr.Dataset:
     try:
-        return open_staged(store, path, chunks)
+        return open_staged(Place(store, path), chunks)
     except UnreachableError as err:
         if not isinstance(err.__cause__, FileNotFoundError):
             raise
@@ -139,7 +142,7 @@ def _open_released(store: Store, path: str, chunks: Mapping[str, int]) -> xr.Dat
         ) from err
 
 
-def _release(store: Store, version: int | str | None) -> dict[str, Any]:
+def _release(store: Store, version: int | str | None) -> Release:
     if version is None:
         return newest_release(store)
     if isinstance(version, int):

@@ -7,7 +7,6 @@ import random
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from smcloud.errors import (
     IntegrityError,
@@ -17,26 +16,25 @@ from smcloud.errors import (
 )
 from smcloud.store.integrity import read_inventory
 from smcloud.store.layout import CATALOG, Store, release_path
-from smcloud.store.objects import create_only, put, read
+from smcloud.store.objects import Place, create_only, put, read
+from smcloud.store.records import RELEASE_SCHEMA, Release, ReleaseContent
 
-SCHEMA = 1
 ATTEMPTS = 100
-GIVEN = ("cube", "products", "report", "inputs", "config", "code")
 
 
 def latest_release(store: Store) -> int:
     """Number of the newest release, 0 where there is none; probes numbers and needs no listing."""
     # Numbers are contiguous, so the last one is found by doubling and then halving.
     low, high = 0, 1
-    while _read(store, high) is not None:
+    while _exists(store, high):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _read(store, middle) is not None else (low, middle)
+        low, high = (middle, high) if _exists(store, middle) else (low, middle)
     return low
 
 
-def read_release(store: Store, number: int) -> dict[str, Any]:
+def read_release(store: Store, number: int) -> Release:
     """The record of one release; raises :class:`NothingPublishedError` with the numbers that exist."""
     record = _read(store, number) if number > 0 else None
     if record is None:
@@ -51,52 +49,49 @@ def read_release(store: Store, number: int) -> dict[str, Any]:
     return record
 
 
-def newest_release(store: Store) -> dict[str, Any]:
+def newest_release(store: Store) -> Release:
     """The record of the newest release; raises :class:`NothingPublishedError` where there is none."""
     return read_release(store, latest_release(store) or 1)
 
 
-def list_releases(store: Store) -> list[dict[str, Any]]:
+def list_releases(store: Store) -> list[Release]:
     """All records, newest first; empty where nothing is published."""
     return [read_release(store, number) for number in range(latest_release(store), 0, -1)]
 
 
-def find_release(store: Store, run_id: str) -> dict[str, Any] | None:
+def find_release(store: Store, run_id: str) -> Release | None:
     """The newest release one of whose products carries ``run_id``, or None."""
     for number in range(latest_release(store), 0, -1):
         record = read_release(store, number)
-        if any(product["run_id"] == run_id for product in record["products"].values()):
+        if any(product.run_id == run_id for product in record.products.values()):
             return record
     return None
 
 
-def publish(store: Store, record: dict[str, Any]) -> dict[str, Any]:
-    """Make ``record`` the next release and return it as it was published.
+def publish(store: Store, content: ReleaseContent) -> Release:
+    """Make ``content`` the next release and return it as it was published.
 
-    ``record`` holds cube, products, report, inputs, config and code, with URLs relative to the store; schema,
-    number, write_id, created and supersedes are filled in. Where the newest release, or the winner of a race,
-    names the same cube and products, that one is returned and nothing is written. Raises
-    :class:`IntegrityError` for a prefix that is not sealed as the record says, :class:`ReleaseConflictError`
-    when other publishers win every number tried, ValueError for other keys or an absolute URL.
+    URLs are relative to the store; schema, number, write_id, created and supersedes are filled in. Where the newest
+    release, or the winner of a race, names the same cube and products, that one is returned and nothing is written.
+    Raises :class:`IntegrityError` for a prefix that is not sealed as the content says, :class:`ReleaseConflictError`
+    when other publishers win every number tried, ValueError for an absolute URL.
     """
-    if set(record) != set(GIVEN):
-        raise ValueError(f"a release record has the keys {GIVEN}, not {tuple(record)}")
-    _require_sealed(store, record)
+    _require_sealed(store, content)
     write_id = uuid.uuid4().hex
     for _ in range(ATTEMPTS):
         latest = latest_release(store)
         if latest:
             winner = read_release(store, latest)
-            if winner["write_id"] == write_id or _content(winner) == _content(record):
+            if winner.write_id == write_id or _names(winner) == _names(content):
                 return winner
-        candidate = {
-            "schema": SCHEMA,
-            "number": latest + 1,
-            "write_id": write_id,
-            "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            **record,
-            "supersedes": latest or None,
-        }
+        candidate = Release(
+            schema=RELEASE_SCHEMA,
+            number=latest + 1,
+            write_id=write_id,
+            created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            supersedes=latest or None,
+            **dict(content),
+        )
         if _create(store, candidate):
             return candidate
         time.sleep(random.uniform(0, 0.05))
@@ -114,70 +109,74 @@ def write_catalog(store: Store) -> str:
     import yaml
 
     record = newest_release(store)
-    entries = {"cube": record["cube"]} | record["products"]
+    entries = {"cube": record.cube.as_json()} | {name: product.as_json() for name, product in record.products.items()}
     sources = {
         name: {
             "driver": "zarr",
-            "description": f"{name} of release {record['number']}",
+            "description": f"{name} of release {record.number}",
             "args": {"urlpath": "{{ CATALOG_DIR }}/" + entry["url"], "chunks": {}},
             "metadata": {key: value for key, value in entry.items() if key != "url"},
         }
         for name, entry in entries.items()
     }
     text = yaml.safe_dump(
-        {"metadata": {"release": record["number"], "created": record["created"]}, "sources": sources},
+        {"metadata": {"release": record.number, "created": record.created}, "sources": sources},
         sort_keys=False,
         width=120,
     )
     return put(store, CATALOG, text.encode())
 
 
-def _create(store: Store, candidate: dict[str, Any]) -> bool:
-    body = json.dumps(candidate, indent=2, allow_nan=False).encode()
+def _create(store: Store, candidate: Release) -> bool:
+    body = json.dumps(candidate.as_json(), indent=2, allow_nan=False).encode()
     try:
-        return create_only(store, release_path(candidate["number"]), body)
+        return create_only(store, release_path(candidate.number), body)
     except UnreachableError:
         # The answer may have been lost after the object was created.
-        there = _read(store, candidate["number"])
-        if there is not None and there["write_id"] == candidate["write_id"]:
+        there = _read(store, candidate.number)
+        if there is not None and there.write_id == candidate.write_id:
             return True
         raise
 
 
-def _read(store: Store, number: int) -> dict[str, Any] | None:
+def _exists(store: Store, number: int) -> bool:
+    return read(store, release_path(number)) is not None
+
+
+def _read(store: Store, number: int) -> Release | None:
     raw = read(store, release_path(number))
     if raw is None:
         return None
     try:
-        record: dict[str, Any] = json.loads(raw)
-        if record["schema"] != SCHEMA or record["number"] != number:
-            raise ValueError(f"schema {record['schema']}, number {record['number']}")
-    except (ValueError, KeyError, TypeError) as err:
+        record = Release.model_validate_json(raw)
+        if record.schema_ != RELEASE_SCHEMA or record.number != number:
+            raise ValueError(f"schema {record.schema_}, number {record.number}")
+    except ValueError as err:
         raise IntegrityError(
             "the release record cannot be read",
             where=store.url_of(release_path(number)),
             found=err,
-            expected=f"a record of schema {SCHEMA} with number {number}",
+            expected=f"a record of schema {RELEASE_SCHEMA} with number {number}",
             next="restore this object from a copy of the store, or use a newer smcloud",
         ) from err
     return record
 
 
-def _content(record: dict[str, Any]) -> tuple[str, dict[str, tuple[str, str]]]:
-    products = {name: (entry["url"], entry["inventory_sha256"]) for name, entry in record["products"].items()}
-    return record["cube"]["id"], products
+def _names(content: ReleaseContent) -> tuple[str, dict[str, tuple[str, str]]]:
+    products = {name: (entry.url, entry.inventory_sha256) for name, entry in content.products.items()}
+    return content.cube.id, products
 
 
-def _require_sealed(store: Store, record: dict[str, Any]) -> None:
-    for entry in (record["cube"], *record["products"].values()):
-        if "://" in entry["url"] or entry["url"].startswith("/"):
-            raise ValueError(f"{entry['url']} is not relative to the store")
-        digest = read_inventory(store, entry["url"])[1]
-        if entry.get("inventory_sha256", digest) != digest:
+def _require_sealed(store: Store, content: ReleaseContent) -> None:
+    for entry in content.prefixes:
+        if "://" in entry.url or entry.url.startswith("/"):
+            raise ValueError(f"{entry.url} is not relative to the store")
+        digest = read_inventory(Place(store, entry.url))[1]
+        if (entry.inventory_sha256 or digest) != digest:
             raise IntegrityError(
                 "the prefix is not sealed with the inventory that would be released",
-                where=store.url_of(entry["url"]),
+                where=store.url_of(entry.url),
                 found=digest,
-                expected=entry["inventory_sha256"],
+                expected=entry.inventory_sha256,
                 next="run the same command again",
             )

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
-from smcloud.store.integrity import ZARR_JSON, is_sealed
-from smcloud.store.layout import Store, encoding, reaching, stored_chunks
-from smcloud.store.objects import create_only, read, write_whole
+from smcloud.io_errors import STORE, reaching
+from smcloud.store.arrays import ZARR_JSON
+from smcloud.store.encoding import encoding, stored_chunks
+from smcloud.store.integrity import is_sealed
+from smcloud.store.objects import Place
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
+def stage(ds: xr.Dataset, place: Place) -> tuple[Any, ...]:
     """Write metadata and in-memory variables of ``ds`` to the prefix ``path``; return the rest as lazy writes.
 
     The lazy writes are dask arrays without content: pass them with any counters to one ``dask.compute``, and
@@ -29,36 +31,34 @@ def stage(ds: xr.Dataset, store: Store, path: str) -> tuple[Any, ...]:
     another way; a sealed prefix raises :class:`ReleaseConflictError`.
     """
     ds = align(ds.drop_encoding())
-    write_template(store, path, template_of(ds))
-    return region_writes(ds, {}, store, path)
+    write_template(place, template_of(ds))
+    return region_writes(ds, {}, place)
 
 
-def write_template(store: Store, path: str, template: dict[str, bytes]) -> None:
+def write_template(place: Place, template: dict[str, bytes]) -> None:
     """Write all metadata and in-memory variables, over or in place of what an interrupted run left."""
-    if is_sealed(store, path):
-        raise _sealed(store.url_of(path), "inventory.json")
+    if is_sealed(place):
+        raise _sealed(place.url, "inventory.json")
     root = template.pop(ZARR_JSON)
-    if not _fits(store, path, template, root):
-        with reaching(store.url_of(path)):
-            store.fs.rm(store.join(path), recursive=True)
+    if not _fits(place, template, root):
+        place.remove()
     for key, content in template.items():
-        write_whole(store, f"{path}/{key}", content)
-    create_only(store, f"{path}/{ZARR_JSON}", root)
+        place.write(key, content)
+    place.create(ZARR_JSON, root)
 
 
-def region_writes(ds: xr.Dataset, start: Mapping[str, int], store: Store, path: str) -> tuple[Any, ...]:
+def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> tuple[Any, ...]:
     """The lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
     import zarr
 
     targets, regions = {}, {}
     for name, variable in _lazy(ds).items():
-        with reaching(store.url_of(path)):
-            targets[name] = zarr.open_array(
-                store.url_of(f"{path}/{name}"),
-                mode="r+",
-                storage_options=store.options or None,
-                config={"write_empty_chunks": True},
+        url = f"{place.url}/{name}"
+        with reaching(STORE, url):
+            array = zarr.open_array(
+                url, mode="r+", storage_options=place.store.options or None, config={"write_empty_chunks": True}
             )
+        targets[name] = _Target(array, url)
         firsts = [start.get(str(dim), 0) for dim in variable.dims]
         regions[name] = tuple(slice(first, first + size) for first, size in zip(firsts, variable.shape, strict=True))
     return _writes(ds, targets, regions)
@@ -70,6 +70,26 @@ def dry_run_writes(ds: xr.Dataset) -> tuple[Any, ...]:
     targets = {name: _Nowhere(variable.shape, variable.dtype) for name, variable in _lazy(ds).items()}
     regions = {name: tuple(slice(0, size) for size in target.shape) for name, target in targets.items()}
     return _writes(ds, targets, regions)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """An array of the store that names itself where it cannot be written: the worker knows no more of the run."""
+
+    array: Any
+    url: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.array.dtype
+
+    def __setitem__(self, region: Any, block: Any) -> None:
+        with reaching(STORE, self.url):
+            self.array[region] = block
 
 
 @dataclass(frozen=True)
@@ -100,15 +120,7 @@ def _writes(
     return writes if isinstance(writes, tuple) else (writes,)
 
 
-def discard(store: Store, path: str) -> None:
-    """Remove what a failed run left at ``path``; a sealed prefix is never touched."""
-    if not is_sealed(store, path):
-        with reaching(store.url_of(path)):
-            if store.fs.exists(store.join(path)):
-                store.fs.rm(store.join(path), recursive=True)
-
-
-def append(ds: xr.Dataset, store: Store, path: str) -> None:
+def append(ds: xr.Dataset, place: Place) -> None:
     """Add variables, small ones, to the unsealed prefix ``path`` and merge attributes; computes at once.
 
     Coordinates that are there already must be equal (:class:`GridError`). A sealed prefix that holds anything
@@ -117,8 +129,8 @@ def append(ds: xr.Dataset, store: Store, path: str) -> None:
     import xarray as xr
     import zarr
 
-    url, options = store.url_of(path), store.options or None
-    with reaching(url):
+    url, options = place.url, place.store.options or None
+    with reaching(STORE, url):
         there = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
         shared = [name for name in ds.coords if name in there.coords]
         for name in shared:
@@ -133,13 +145,13 @@ def append(ds: xr.Dataset, store: Store, path: str) -> None:
                 )
         template = template_of(ds.drop_vars(shared).drop_encoding().compute())
         added = json.loads(template.pop(ZARR_JSON))["attributes"]
-        changed = [key for key, content in template.items() if read(store, f"{path}/{key}") != content]
+        changed = [key for key, content in template.items() if place.read(key) != content]
         group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
         attributes = dict(group.attrs)
-        if (changed or attributes | added != attributes) and is_sealed(store, path):
+        if (changed or attributes | added != attributes) and is_sealed(place):
             raise _sealed(url, ", ".join(changed[:3]) or "other attributes")
         for key in changed:
-            write_whole(store, f"{path}/{key}", template[key])
+            place.write(key, template[key])
         if attributes | added != attributes:
             group.attrs.put(attributes | added)
 
@@ -205,15 +217,15 @@ def template_of(ds: xr.Dataset) -> dict[str, bytes]:
     return {key: buffer.to_bytes() for key, buffer in memory.items()}
 
 
-def _fits(store: Store, path: str, template: dict[str, bytes], root: bytes) -> bool:
+def _fits(place: Place, template: dict[str, bytes], root: bytes) -> bool:
     """Whether what is at ``path``, if anything, has the same arrays and attributes as ``template``."""
-    there = read(store, f"{path}/{ZARR_JSON}")
+    there = place.read(ZARR_JSON)
     if there is not None:
         ours, theirs = json.loads(root)["attributes"], json.loads(there)["attributes"]
         if theirs | ours != theirs:
             return False
     metadata = [key for key in template if key.endswith(ZARR_JSON)]
-    return all(read(store, f"{path}/{key}") in (None, template[key]) for key in metadata)
+    return all(place.read(key) in (None, template[key]) for key in metadata)
 
 
 def _sealed(url: str, found: str) -> ReleaseConflictError:

@@ -70,7 +70,7 @@ def ingest(folder: Path, store: str, months: int) -> dict[str, object]:
     job = pipeline.check(config)
     record = pipeline.ingest(config, job)
     after = counted()
-    return {key: after[key] - before[key] for key in after} | record
+    return {key: after[key] - before[key] for key in after} | record.as_json()
 
 
 def refresh_bytes(months: int, lat: int, lon: int) -> dict[str, dict[str, object]]:

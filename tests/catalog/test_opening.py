@@ -35,7 +35,7 @@ from smcloud.errors import (
     VariableError,
 )
 
-PUBLIC = Path(__file__).parents[1] / "catalogs" / "public.yaml"
+PUBLIC = Path(__file__).parents[2] / "catalogs" / "public.yaml"
 ENTRY: dict[str, Any] = {
     "driver": "zarr",
     "description": "a small store",
@@ -512,14 +512,6 @@ def test_a_missing_file_is_unreachable_with_a_short_text(tmp_path: Path) -> None
         with pytest.raises(UnreachableError) as caught:
             source_state(catalog, name)
         assert caught.value.exit_code == 4
-
-
-def test_a_reader_that_is_not_given_is_named(tmp_path: Path) -> None:
-    catalog = catalog_of(tmp_path, changed(metadata__reader="hdf4", driver="netcdf"))
-    assert check_entries(catalog) == {"source0": "reader hdf4 is not among those given"}
-    with pytest.raises(CatalogError) as caught:
-        open_entry(catalog, "source0")
-    assert "hdf4" in caught.value.found
 
 
 def test_a_host_that_accepts_and_never_answers_does_not_hold_the_check(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from smcloud import cli
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 NAME = "ESACCI-SOILMOISTURE-L3S-SSMV-COMBINED-{day:%Y%m%d}000000-fv09.1.nc"
 
 

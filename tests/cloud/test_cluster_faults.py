@@ -53,8 +53,8 @@ def require_right_products(url, products):
     """One release, whole, with the values of the other runs of this file."""
     store = Store.open(url)
     (release,) = list_releases(store)
-    assert verify(store)["prefixes"] == 1 + len(release["products"]) == 4
-    for name in release["products"]:
+    assert verify(store)["prefixes"] == 1 + len(release.products) == 4
+    for name in release.products:
         product = smcloud.open_product(url, name).load()
         xr.testing.assert_identical(product, products.setdefault(name, product))
 

@@ -25,7 +25,7 @@ def test_the_deployment_publishes_then_finds_its_work_done(place):
     assert json.loads(json.dumps(record)) == record
     store = Store.open(f"{place}/store")
     (release,) = list_releases(store)
-    assert release["number"] == record["release"] == 1
+    assert release.number == record["release"] == 1
     assert verify(store)["prefixes"] == 7
     trend = smcloud.open_product(store.url, "trend")
     assert int(trend["significant"].sum()) > 300

@@ -34,9 +34,7 @@ def world(gcs, small_world, tmp_path, monkeypatch):
         store=STORE,
     )
     fsspec.filesystem("gs").put(f"{tmp_path}/world.zarr/", "bucket/world.zarr/", recursive=True)
-    for name, task in flow_module.STAGES.items():  # pauses that fit a test
-        quick = task.with_options(retry_delay_seconds=0.2, retry_jitter_factor=None)
-        monkeypatch.setitem(flow_module.STAGES, name, quick)
+    monkeypatch.setattr(flow_module, "RETRIES", {"retries": 3, "retry_delay_seconds": 0.2})  # pauses that fit a test
     store.requests.clear()
     return str(config), store
 
@@ -51,8 +49,8 @@ def require_right_products(products):
     """One release, whole, with the values of the run without a fault."""
     store = Store.open(STORE)
     (release,) = list_releases(store)
-    assert verify(store)["prefixes"] == 1 + len(release["products"]) == 4
-    for name in release["products"]:
+    assert verify(store)["prefixes"] == 1 + len(release.products) == 4
+    for name in release.products:
         product = smcloud.open_product(STORE, name).load()
         xr.testing.assert_identical(product, products.setdefault(name, product))
 
@@ -104,8 +102,7 @@ LASTING = {
 def test_a_fault_that_stays_is_one_error_and_the_next_run_goes_on(world, products, kind, monkeypatch):
     config, store = world
     monkeypatch.setattr("gcsfs.retry.random.random", lambda: -1.5)  # its pauses are of the order of seconds
-    for name, task in flow_module.STAGES.items():
-        monkeypatch.setitem(flow_module.STAGES, name, task.with_options(retries=1))
+    monkeypatch.setattr(flow_module, "RETRIES", {"retries": 1, "retry_delay_seconds": 0.2})
     store.faults.append(replace(LASTING[kind]))
     with pytest.raises(UnreachableError) as caught:
         flow_module.run(config)

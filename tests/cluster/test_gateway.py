@@ -8,10 +8,10 @@ import dask
 import pytest
 
 from smcloud.cluster.gateway import _options, _reaching, gateway_server, open_cluster
-from smcloud.cluster.health import is_lost, on_each_worker, wait_until_idle
+from smcloud.cluster.health import on_each_worker, wait_until_idle
 from smcloud.cluster.versions import require_same_versions
 from smcloud.config import Cluster
-from smcloud.errors import SourceReadError, UnreachableError
+from smcloud.errors import UnreachableError
 
 LIMITS = ("WORKER_TTL", "NO_WORKERS_TIMEOUT")
 # The local cluster's threads are this process', so a task may set an event of the module.
@@ -53,22 +53,6 @@ def test_settle_does_not_wait_for_ever():
         assert 0.3 <= time.monotonic() - began < 5
         release.set()
         assert running.result()
-
-
-def test_what_says_that_a_cluster_was_lost():
-    from distributed.comm import CommClosedError
-    from distributed.scheduler import NoWorkerError
-
-    try:
-        try:
-            raise CommClosedError("gone")
-        except OSError as err:
-            raise SourceReadError("a source cannot be read") from err
-    except SourceReadError as wrapped:
-        assert is_lost(wrapped)
-    assert not is_lost(SourceReadError("a chunk is broken"))
-    assert not is_lost(None)
-    assert is_lost(NoWorkerError(task="x", timeout=1.0))
 
 
 def test_the_gateway_is_the_one_that_the_environment_names_now(monkeypatch):

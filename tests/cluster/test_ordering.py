@@ -56,7 +56,7 @@ def test_every_block_is_read_once(small_world, monkeypatch):
     real = reduction._reduced
     monkeypatch.setattr(reduction, "_reduced", lambda *arguments: (reads.append(1), real(*arguments))[1])
     config = load_config(small_world(change=in_blocks))
-    assert pipeline.ingest(config, pipeline.check(config))["status"] == "built"
+    assert pipeline.ingest(config, pipeline.check(config)).status == "built"
     assert len(reads) == 4 * 18 * BLOCKS
 
 
@@ -98,6 +98,6 @@ def test_a_cluster_holds_little_of_them(small_world):
 
     with open_cluster(config.cluster) as client:
         client.cluster.scheduler.add_plugin(Watch())
-        assert pipeline.ingest(config, job)["status"] == "built"
+        assert pipeline.ingest(config, job).status == "built"
     year = 12 * 24 * 16  # bytes of a role's values and hours, of 24 cells
     assert year <= max(most) <= 10 * year and not any(str(key).startswith("('months-") for key in held)

@@ -6,20 +6,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect import flow, get_client
 from prefect.artifacts import Artifact
+from prefect.flow_engine import run_flow
 from prefect.states import Completed, Crashed, Running, Scheduled
 
-from flows import trouble
-from flows.hooks import LONGEST_HOURS, made_known, unfinished
+from flows import hooks
+from flows.hooks import HOOKS, LONGEST_HOURS, unfinished
 from smcloud.errors import UnreachableError
 
 
-@flow(name="smcloud-run")
+@flow(name="smcloud-run", validate_parameters=False, **HOOKS)
 def work(error=None, seconds=0):
-    with made_known():
-        for _ in range(int(20 * seconds)):  # where a test has a timeout itself, Prefect's waits for the end of a sleep
-            time.sleep(0.05)
-        if error is not None:
-            raise error
+    for _ in range(int(20 * seconds)):  # where a test has a timeout itself, Prefect's waits for the end of a sleep
+        time.sleep(0.05)
+    if error is not None:
+        raise error
 
 
 def left(key):
@@ -62,16 +62,23 @@ def test_a_run_that_takes_too_long_is_stopped_and_says_so():
 
 
 @pytest.mark.parametrize(("hours", "tells"), [(0.5, False), (5, True)])
-def test_a_run_that_starts_late_says_so(hours, tells, monkeypatch):
-    from prefect.runtime import flow_run
-
-    monkeypatch.setattr(flow_run, "scheduled_start_time", hours_ago(hours), raising=False)
+def test_a_run_that_starts_late_says_so(hours, tells):
     before = Artifact.get("smcloud-late")
-    work()
+    run = given(None, due=hours)
+    with get_client(sync_client=True) as client:
+        run_flow(work, client.read_flow_run(run.id))
     after = Artifact.get("smcloud-late")
     assert (after != before) == tells
     if tells:
         assert "5.0 hours late" in str(after.data) and "prefect work-pool ls" in str(after.data)
+        assert after.flow_run_id == run.id
+
+
+def test_a_run_whose_process_is_gone_is_told_of_by_another():
+    run = given(Running(), due=0.1)
+    hooks.tell_why(work, run, Crashed(message="the process was killed"))
+    assert "the process was killed" in left("smcloud-failure") and "trigger" in left("smcloud-failure")
+    assert Artifact.get("smcloud-failure").flow_run_id == run.id
 
 
 @flow(name="somebody-elses")
@@ -96,7 +103,7 @@ def test_what_runs_could_not_tell_is_found():
 def test_a_run_without_an_end_is_marked_and_holds_no_slot(monkeypatch):
     endless = given(Running(), due=3)
     assert endless.name not in found()
-    monkeypatch.setattr(trouble, "LONGEST_HOURS", 0)
+    monkeypatch.setattr(hooks, "LONGEST_HOURS", 0)
     assert "is marked as crashed: no sign of its end after 0.0 hours" in found()[endless.name]
     with get_client(sync_client=True) as client:
         assert client.read_flow_run(endless.id).state.is_crashed()

@@ -2,7 +2,7 @@
 
 import json
 
-from flows import ingest as flow_module
+from flows.ingest import ingest as flow
 from smcloud import pipeline
 from smcloud.errors import UnreachableError
 
@@ -13,7 +13,7 @@ def test_the_flow_builds_then_refreshes_then_has_nothing_to_do(small_world, monk
         return str(small_world(lambda ds: ds.sel(time=slice(None, end)).chunk(time=12), period=period,
                                years={"min_years": 3}))  # fmt: skip
 
-    first = flow_module.ingest(until("2002-12"))
+    first = flow(until("2002-12"))
     assert first["status"] == "built" and set(first["seconds"]) == {"check", "ingest"}
     tries = []
 
@@ -23,11 +23,10 @@ def test_the_flow_builds_then_refreshes_then_has_nothing_to_do(small_world, monk
             raise UnreachableError("the store is away")
         return pipeline.ingest(config, job)
 
-    task = flow_module.STAGES["ingest"].with_options(retry_delay_seconds=0, retry_jitter_factor=None)
-    monkeypatch.setattr(task, "fn", failing)
-    monkeypatch.setitem(flow_module.STAGES, "ingest", task)
-    second = flow_module.ingest(until("2003-01"))
+    monkeypatch.setattr("flows.pipeline.RETRIES", {"retries": 3})
+    monkeypatch.setattr("smcloud.pipeline.runner.ingest", failing)
+    second = flow(until("2003-01"))
     assert (second["status"], second["new"], len(tries)) == ("refreshed", ["2003-01"], 2)
     assert json.loads(json.dumps(second)) == second
-    monkeypatch.setattr(flow_module, "on_cluster", None)  # not called
-    assert flow_module.ingest(until("2003-01"))["status"] == "already there"
+    monkeypatch.setattr("smcloud.pipeline.runner.open_cluster", None)  # not called
+    assert flow(until("2003-01"))["status"] == "already there"

@@ -45,19 +45,17 @@ def test_the_terminal_sees_tasks_go_by_and_is_left_clean(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(progress, "TERMINAL_SECONDS", 0.1)
     seen.clear()
-    tasks = {}
     with open_cluster(Cluster(workers=2)) as client:  # one thread waits
-        with progress.watched(client, "before", tasks):
+        with progress.watched(client, "before"):
             dask.compute(*map(dask.delayed(done), range(5)))
-        with progress.watched(client, "ingest", tasks):
+        with progress.watched(client, "ingest"):
             dask.compute(*map(dask.delayed(done), range(10)), dask.delayed(waiting)(0))
-    assert tasks == {"before": 5, "ingest": 11}
     assert "ingest: 10 of 11 tasks" in sys.stderr.getvalue()
     assert sys.stderr.getvalue().endswith("\r\x1b[K")
 
 
 def test_what_is_no_terminal_sees_nothing(capsys):
-    with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "ingest", {}):
+    with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "ingest"):
         dask.compute(dask.delayed(done)(1))
     assert capsys.readouterr().err == ""
 
@@ -70,7 +68,7 @@ def test_prefect_gets_a_bar_with_the_dashboards_link(monkeypatch):
     monkeypatch.setattr(progress, "move_progress", lambda *what: (moved.append(what[1:]), seen.set(), move(*what)))
     seen.clear()
     link = "http://127.0.0.1:1/status"
-    with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "test-bar", {}, link):
+    with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "test-bar", link):
         dask.compute(dask.delayed(done)(0), dask.delayed(waiting)(0))
     bar = Artifact.get("smcloud-test-bar")
     assert bar is not None and (bar.type, bar.data) == ("progress", 100.0)
@@ -83,14 +81,12 @@ def test_a_server_that_takes_no_artifact_does_not_end_the_run(monkeypatch, caplo
         raise httpx.ConnectError("away")
 
     monkeypatch.setattr(artifacts, "create_progress_artifact", refused)
-    with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "ingest", {}, "http://127.0.0.1:1"):
+    with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "ingest", "http://127.0.0.1:1"):
         dask.compute(dask.delayed(done)(1))
 
 
 def test_an_error_of_the_stage_is_what_comes_out():
-    tasks = {}
     with open_cluster(Cluster(workers=1)) as client:
-        told = progress.watched(client, "ingest", tasks)
+        told = progress.watched(client, "ingest")
         with pytest.raises(ZeroDivisionError), told:
             dask.compute(dask.delayed(divide)(1, 0))
-    assert tasks == {}

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -201,15 +202,27 @@ def test_a_run_is_a_releaser_with_the_image_of_its_workers_and_finds_the_gateway
     }
 
 
-def test_the_configuration_of_the_schedule_is_valid_and_fits_the_cluster(rendered):
+def test_the_configuration_of_the_schedule_is_valid_and_fits_the_cluster(rendered, template):
     from smcloud.config import load_config
+    from smcloud.pipeline.planning.examples import HOURLY
 
     config = load_config(str(rendered / "config" / "monthly.yaml"))
     catalog = yaml.safe_load((INFRA.parent / config.catalog).read_text())["sources"]
-    for reference in config.inputs.values():
-        assert "env(" not in str(catalog[reference.partition(":")[0]]["args"]), "not public"
+    entries = [catalog[reference.partition(":")[0]]["args"] for reference in config.inputs.values()]
+    job = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]["containers"][0]
+    given = {variable["name"]: variable.get("value") for variable in job["env"]}
+    # A folder that the catalog takes from the environment is named in the job, reaches the workers, and has its step.
+    (folder,) = set(re.findall(r"env\((\w+)\)", str(entries)))
+    assert any(fnmatchcase(folder, pattern) for pattern in config.cluster.forward)
+    step = (INFRA / "README.md").read_text().partition("**5. Image.**")[2].partition("**6. ")[0]
+    (file,) = [entry["urlpath"].rpartition("/")[2] for entry in entries if "env(" in str(entry)]
+    assert f"COPY --chmod=444 {file} {given[folder]}/" in step
+    assert {"aridity_index", "lai"} <= set(config.inputs), "DDWW needs zones, the drivers leaf area"
     backend = values(rendered, "dask-gateway")["gateway"]["backend"]["image"]
     assert config.cluster.image == f"{backend['name']}:{backend['tag']}"
     assert config.store == "gs://acme-soil-smcloud/store"
+    # The costs in infra/README.md are those of the plan's size on this cluster.
+    for key in ("workers", "worker_cores", "worker_memory"):
+        assert getattr(config.cluster, key) == getattr(HOURLY, key)
     per_node, most = 7, 8  # of 8 GB and one core on a node of 64 GB and 8 cores; most_worker_nodes
     assert config.cluster.workers <= per_node * most

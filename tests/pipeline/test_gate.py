@@ -327,4 +327,4 @@ def test_a_source_that_is_known_to_change_its_coverage_passes(small_world):
     config = load_config(
         small_world(values("precipitation", MONTH, np.nan), spec("precipitation", coverage_change=1.0))
     )
-    assert pipeline.ingest(config, pipeline.check(config))["built"]
+    assert pipeline.ingest(config, pipeline.check(config)).built

@@ -43,7 +43,7 @@ def everything(cube: xr.Dataset, config: RunConfig, chunks: dict[str, int] | Non
     groups = strata(out["annual"], out["trend"], out.get("ddww"), config)
     if groups is not None:
         tables["strata"] = groups
-    return out | {k: table(out["annual"], out["trend"], out["drivers"], *g, config) for k, g in tables.items()}
+    return out | {k: table(out["annual"], out["trend"], out["drivers"], g, config) for k, g in tables.items()}
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError
-from smcloud.products.attributes import STATUS
 from smcloud.products.drivers import _pearson, driver_fields, driver_maps
+from smcloud.products.flags import STATUS
 
 from .conftest import CONSTANT, DESERT, DRIVERS, EMPTY, MISSING_START, OCEAN, SHORT, each_cell, make_config
 

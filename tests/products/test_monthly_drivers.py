@@ -10,8 +10,8 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError
 from smcloud.products.annual import annual as annual_product
-from smcloud.products.attributes import STATUS
 from smcloud.products.drivers import driver_fields, driver_maps
+from smcloud.products.flags import STATUS
 
 from .conftest import CONSTANT, DESERT, DRIVERS, EMPTY, OCEAN, SHORT, make_config
 from .test_anomalies import gappy_cube

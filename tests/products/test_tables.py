@@ -22,14 +22,14 @@ CELLS = [(i, j) for i in range(len(LAT)) for j in range(len(LON))]
 @pytest.fixture(scope="module")
 def regional(world: dict[str, xr.Dataset], config: RunConfig) -> xr.Dataset:
     annual = world["annual"]
-    return table(annual, world["trend"], world["drivers"], *regions(annual["lat"], annual["lon"]), config)
+    return table(annual, world["trend"], world["drivers"], regions(annual["lat"], annual["lon"]), config)
 
 
 @pytest.fixture(scope="module")
 def by_stratum(world: dict[str, xr.Dataset], config: RunConfig) -> xr.Dataset:
     annual = world["annual"]
     groups = strata(annual, world["trend"], world["ddww"], config)
-    return table(annual, world["trend"], world["drivers"], *groups, config)
+    return table(annual, world["trend"], world["drivers"], groups, config)
 
 
 def mean(values: np.ndarray, cells: list[tuple[int, int]]) -> float:
@@ -111,7 +111,7 @@ def test_wetter_cells_that_enter_late_do_not_move_the_fixed_set(
     changed = annual.assign(soil_moisture=flat)
     made = products(changed, make_config(years={"min_years": 10}))
     groups = regions(annual["lat"], annual["lon"])
-    got = table(changed, made["trend"], made["drivers"], *groups, config).sel(region="globe")
+    got = table(changed, made["trend"], made["drivers"], groups, config).sel(region="globe")
     assert float(got["slope"]) > 1e-3
     assert abs(float(got["slope_fixed_cells"])) < 1e-5
 
@@ -125,7 +125,7 @@ def test_who_is_not_in_the_fixed_set(world: dict[str, xr.Dataset], config: RunCo
     def slope(moisture: xr.DataArray) -> float:
         changed = annual.assign(soil_moisture=moisture)
         groups = regions(annual["lat"], annual["lon"])
-        got = table(changed, world["trend"], world["drivers"], *groups, config)
+        got = table(changed, world["trend"], world["drivers"], groups, config)
         return float(got["slope_fixed_cells"].sel(region="globe"))
 
     without, poor, rich = full.copy(), full.copy(), full.copy()
@@ -174,7 +174,7 @@ def test_grids_that_differ_are_refused(world: dict[str, xr.Dataset], config: Run
     groups = regions(annual["lat"] + 1e-7, annual["lon"])
     shifted = groups._replace(mask=groups.mask.assign_coords(lat=annual["lat"].values + 1e-7))
     with pytest.raises(GridError):
-        table(annual, world["trend"], world["drivers"], *shifted, config)
+        table(annual, world["trend"], world["drivers"], shifted, config)
 
 
 def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
@@ -192,5 +192,5 @@ def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
     by_stratum = strata(annual, trend, ddww(trend, annual, config), config)
     assert by_stratum is not None
     for groups in (by_region, by_stratum):
-        made = table(annual, trend, None, *groups, config)
+        made = table(annual, trend, None, groups, config)
         assert len(cloudpickle.dumps(dict(made.__dask_graph__()))) < 720 * 1440 / 4  # a quarter of a map of booleans

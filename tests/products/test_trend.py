@@ -5,7 +5,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError
-from smcloud.products.attributes import STATUS
+from smcloud.products.flags import STATUS
 from smcloud.products.trend import trend_fields, trend_maps
 from smcloud.stats.status import FLAGS
 

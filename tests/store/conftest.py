@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import dask
 import dask.array
@@ -12,7 +11,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.store import Store, cube_path, is_sealed, product_path, publish, seal, stage
+from smcloud.store import (
+    CubeEntry,
+    Prefix,
+    ProductEntry,
+    Release,
+    ReleaseContent,
+    Store,
+    cube_path,
+    product_path,
+    publish,
+)
 
 
 @pytest.fixture
@@ -61,32 +70,32 @@ def product() -> xr.Dataset:
 
 
 @pytest.fixture
-def sealed_record(cube: xr.Dataset, product: xr.Dataset) -> Callable[..., dict[str, Any]]:
+def sealed_content(cube: xr.Dataset, product: xr.Dataset) -> Callable[..., ReleaseContent]:
     """A function that stages and seals cube and product under a run id and returns what ``publish`` takes."""
 
-    def make(store: Store, run_id: str = "run1", cube_id: str = "cube1") -> dict[str, Any]:
-        if not is_sealed(store, cube_path(cube_id)):
-            dask.compute(stage(cube, store, cube_path(cube_id)))
-            seal(store, cube_path(cube_id))
+    def make(store: Store, run_id: str = "run1", cube_id: str = "cube1") -> ReleaseContent:
+        if not Prefix(store, cube_path(cube_id)).is_sealed:
+            dask.compute(Prefix(store, cube_path(cube_id)).stage(cube))
+            Prefix(store, cube_path(cube_id)).seal()
         path = product_path("trend", run_id)
-        dask.compute(stage(product, store, path))
-        digest = seal(store, path)["inventory_sha256"]
-        return {
-            "cube": {"id": cube_id, "url": cube_path(cube_id), "period": ["2000-01", "2002-02"], "provisional": []},
-            "products": {"trend": {"url": path, "run_id": run_id, "inventory_sha256": digest}},
-            "report": None,
-            "inputs": {},
-            "config": {"preset": "peng2023"},
-            "code": {},
-        }
+        dask.compute(Prefix(store, path).stage(product))
+        digest = Prefix(store, path).seal().inventory_sha256
+        return ReleaseContent(
+            cube=CubeEntry(id=cube_id, url=cube_path(cube_id), period=("2000-01", "2002-02")),
+            products={"trend": ProductEntry(url=path, run_id=run_id, inventory_sha256=digest)},
+            report=f"reports/{run_id}/index.html",
+            inputs={},
+            config={"preset": "peng2023"},
+            code={},
+        )
 
     return make
 
 
 @pytest.fixture
-def released(sealed_record: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def released(sealed_content: Callable[..., ReleaseContent]) -> Callable[..., Release]:
     """A function that stages, seals and publishes cube and product under a run id and returns the release."""
-    return lambda store, run_id="run1": publish(store, sealed_record(store, run_id))
+    return lambda store, run_id="run1": publish(store, sealed_content(store, run_id))
 
 
 @pytest.fixture

@@ -13,20 +13,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.store import (
-    Store,
-    align,
-    copy_unchanged_chunks,
-    cube_records,
-    read_inventory,
-    record_object,
-    region_writes,
-    seal,
-    stage,
-)
+from smcloud.store import Lineage, Prefix, Store, align, cube_lineages, lineage_object
 from smcloud.store.objects import copy
 
 OLD, NEW = "cube/old.zarr", "cube/new.zarr"
+LINEAGE = Lineage(basis="b", period=("2000-01", "2002-02"), roles={"soil_moisture": ("1", "2")}, provisional=())
 
 
 @pytest.fixture
@@ -40,14 +31,14 @@ def longer(cube: xr.Dataset) -> xr.Dataset:
 
 def refreshed(store: Store, cube: xr.Dataset, longer: xr.Dataset) -> tuple[dict[str, int], set[str]] | None:
     """Seal the cube, refresh it to the longer one, and seal that; the seal, and the chunks that were copied."""
-    dask.compute(stage(cube.chunk(time=12), store, OLD))
-    seal(store, OLD, beside=record_object({"number": 1}))
-    copied = copy_unchanged_chunks(longer, [(24, longer.sizes["time"])], store, NEW, OLD)
+    dask.compute(Prefix(store, OLD).stage(cube.chunk(time=12)))
+    Prefix(store, OLD).seal(beside=lineage_object(LINEAGE))
+    copied = Prefix(store, NEW).begin_with_copies(longer, [(24, longer.sizes["time"])], Prefix(store, OLD))
     if copied is None:
         return None
     tail = longer.isel(time=slice(24, None))
-    dask.compute(region_writes(align(tail.drop_encoding()), {"time": 24}, store, NEW))
-    return seal(store, NEW, copied=copied), set(copied)
+    dask.compute(Prefix(store, NEW).region_writes(align(tail.drop_encoding()), {"time": 24}))
+    return Prefix(store, NEW).seal(copied=copied), set(copied)
 
 
 @pytest.mark.parametrize("url", ["disk", "memory://refresh-tests/store"])
@@ -57,14 +48,14 @@ def test_what_is_refreshed_is_what_would_be_written(
     store = Store.open(tmp_path / "store" if url == "disk" else url)
     found = refreshed(store, cube, longer)
     assert found is not None
-    dask.compute(stage(longer, store, "cube/whole.zarr"))
-    assert found[0] == seal(store, "cube/whole.zarr")
+    dask.compute(Prefix(store, "cube/whole.zarr").stage(longer))
+    assert found[0] == Prefix(store, "cube/whole.zarr").seal()
     assert {key for key in found[1] if key.startswith("soil_moisture/")} == {
         f"soil_moisture/c/{t}/{i}/{j}" for t in (0, 1) for i in (0, 1) for j in (0, 1)
     }
     xr.testing.assert_identical(xr.open_zarr(store.url_of(NEW)).load(), longer.compute())
-    assert cube_records(store) == {OLD: {"number": 1}}
-    assert "made-from.json" in [entry["path"] for entry in read_inventory(store, OLD)[0]["objects"]]
+    assert cube_lineages(store) == {OLD: LINEAGE}
+    assert "made-from.json" in [entry["path"] for entry in Prefix(store, OLD).inventory()[0]["objects"]]
     if url.startswith("memory"):
         store.fs.rm(store.join(), recursive=True)
 
@@ -124,9 +115,9 @@ def test_where_there_are_no_hard_links_bytes_are_copied(
 
 
 def test_a_cube_without_seal_or_record_is_not_built_upon(store: Store, cube: xr.Dataset) -> None:
-    assert cube_records(store) == {}
-    dask.compute(stage(cube, store, OLD))
+    assert cube_lineages(store) == {}
+    dask.compute(Prefix(store, OLD).stage(cube))
     Path(store.join(OLD, "made-from.json")).write_text(json.dumps({"number": 1}))
-    dask.compute(stage(cube, store, NEW))
-    seal(store, NEW)
-    assert cube_records(store) == {}
+    dask.compute(Prefix(store, NEW).stage(cube))
+    Prefix(store, NEW).seal()
+    assert cube_lineages(store) == {}

@@ -14,7 +14,7 @@ import xarray as xr
 import zarr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
-from smcloud.store import Store, append, is_sealed, read_inventory, seal, stage
+from smcloud.store import Prefix, Store
 from smcloud.store.integrity import examine
 
 PATH = "products/trend/run1.zarr"
@@ -22,13 +22,13 @@ PATH = "products/trend/run1.zarr"
 
 @pytest.fixture
 def staged(product: xr.Dataset, store: Store) -> Store:
-    dask.compute(stage(product, store, PATH))
+    dask.compute(Prefix(store, PATH).stage(product))
     return store
 
 
 def test_the_inventory_lists_every_object_with_its_hash(staged: Store, product: xr.Dataset) -> None:
-    assert not is_sealed(staged, PATH)
-    record = seal(staged, PATH)
+    assert not Prefix(staged, PATH).is_sealed
+    record = Prefix(staged, PATH).seal()
     root = Path(staged.join(PATH))
     on_disk = {str(f.relative_to(root)): f.read_bytes() for f in root.rglob("*") if f.is_file()}
     raw = on_disk.pop("inventory.json")
@@ -37,20 +37,16 @@ def test_the_inventory_lists_every_object_with_its_hash(staged: Store, product: 
     for entry in listed:
         content = on_disk[entry["path"]]
         assert (entry["size"], entry["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
-    assert record == {
-        "inventory_sha256": hashlib.sha256(raw).hexdigest(),
-        "bytes": sum(map(len, on_disk.values())),
-        "objects": len(on_disk),
-    }
-    assert read_inventory(staged, PATH) == (json.loads(raw), record["inventory_sha256"])
-    assert seal(staged, PATH) == record
+    assert record == (hashlib.sha256(raw).hexdigest(), sum(map(len, on_disk.values())), len(on_disk))
+    assert Prefix(staged, PATH).inventory() == (json.loads(raw), record.inventory_sha256)
+    assert Prefix(staged, PATH).seal() == record
     assert zarr.open_group(root, mode="r").metadata.consolidated_metadata is not None
     xr.testing.assert_identical(xr.open_zarr(root).load(), product.compute())
 
 
 def test_equal_content_gives_equal_inventories(staged: Store, product: xr.Dataset) -> None:
-    dask.compute(stage(product.chunk(lat=3), staged, "products/trend/again.zarr"))
-    assert seal(staged, PATH) == seal(staged, "products/trend/again.zarr")
+    dask.compute(Prefix(staged, "products/trend/again.zarr").stage(product.chunk(lat=3)))
+    assert Prefix(staged, PATH).seal() == Prefix(staged, "products/trend/again.zarr").seal()
 
 
 @pytest.mark.parametrize("key", ["p_value/c/0/0", "lat/c/0", "class/c/0"])
@@ -67,11 +63,11 @@ def test_a_lost_or_damaged_chunk_is_named_and_nothing_is_sealed(staged: Store, k
         chunk.unlink()
     metadata = Path(staged.join(PATH, "zarr.json")).read_bytes()
     with pytest.raises(IntegrityError) as caught:
-        seal(staged, PATH)
+        Prefix(staged, PATH).seal()
     assert key in caught.value.found
     assert caught.value.what.startswith("1 of ")
     assert ("missing" in caught.value.found) == (damage == "delete")
-    assert not is_sealed(staged, PATH)
+    assert not Prefix(staged, PATH).is_sealed
     assert Path(staged.join(PATH, "zarr.json")).read_bytes() == metadata
 
 
@@ -83,7 +79,7 @@ def test_no_bit_flip_changes_a_value_unnoticed(staged: Store, product: xr.Datase
         content = bytearray(good)
         content[bit // 8] ^= 1 << (bit % 8)
         chunk.write_bytes(content)
-        (finding,) = examine(staged, PATH, ["slope"])
+        (finding,) = examine(Prefix(staged, PATH), ["slope"])
         assert finding.sha256 != hashlib.sha256(good).hexdigest()
         noticed += bool(finding.problem)
         if not finding.problem:
@@ -93,20 +89,20 @@ def test_no_bit_flip_changes_a_value_unnoticed(staged: Store, product: xr.Datase
 
 def test_nothing_to_seal(store: Store) -> None:
     with pytest.raises(IntegrityError, match="nothing to seal"):
-        seal(store, PATH)
+        Prefix(store, PATH).seal()
     assert not Path(store.url).exists()
 
 
 def test_an_array_that_should_be_there(staged: Store) -> None:
     with pytest.raises(IntegrityError) as caught:
-        seal(staged, PATH, expected=["slope", "zone"])
+        Prefix(staged, PATH).seal(expected=["slope", "zone"])
     assert caught.value.found == "zone (array missing)"
-    assert not is_sealed(staged, PATH)
+    assert not Prefix(staged, PATH).is_sealed
 
 
 def test_arrays_of_an_older_version_are_removed(staged: Store, product: xr.Dataset) -> None:
-    append(xr.Dataset({"old": 1.0}), staged, PATH)
-    seal(staged, PATH, expected=[str(name) for name in product.variables])
+    Prefix(staged, PATH).append(xr.Dataset({"old": 1.0}))
+    Prefix(staged, PATH).seal(expected=[str(name) for name in product.variables])
     assert not Path(staged.join(PATH, "old")).exists()
     xr.testing.assert_identical(xr.open_zarr(staged.url_of(PATH)).load(), product.compute())
 
@@ -114,9 +110,9 @@ def test_arrays_of_an_older_version_are_removed(staged: Store, product: xr.Datas
 def test_another_inventory_is_never_replaced(staged: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     # The other run seals between this run's look and its own seal.
     Path(staged.join(PATH, "inventory.json")).write_bytes(b'{"objects": [], "schema": 1}')
-    monkeypatch.setattr(import_module("smcloud.store.integrity"), "is_sealed", lambda store, path: False)
+    monkeypatch.setattr(import_module("smcloud.store.integrity"), "is_sealed", lambda place: False)
     with pytest.raises(ReleaseConflictError) as caught:
-        seal(staged, PATH)
+        Prefix(staged, PATH).seal()
     assert caught.value.found == "another inventory" and caught.value.exit_code == 5
     assert Path(staged.join(PATH, "inventory.json")).read_bytes() == b'{"objects": [], "schema": 1}'
 
@@ -125,7 +121,7 @@ def test_another_inventory_is_never_replaced(staged: Store, monkeypatch: pytest.
 def test_an_unreadable_inventory(staged: Store, content: bytes) -> None:
     Path(staged.join(PATH, "inventory.json")).write_bytes(content)
     with pytest.raises(IntegrityError, match="cannot be read"):
-        read_inventory(staged, PATH)
+        Prefix(staged, PATH).inventory()
 
 
 def test_a_shard_is_one_object(store: Store) -> None:
@@ -139,5 +135,5 @@ def test_a_shard_is_one_object(store: Store) -> None:
         config={"write_empty_chunks": True},
     )
     array[:] = 1
-    assert [finding.path for finding in examine(store, PATH, ["v"])] == ["v/c/0/0", "v/c/1/0"]
-    assert not any(finding.problem for finding in examine(store, PATH, ["v"]))
+    assert [finding.path for finding in examine(Prefix(store, PATH), ["v"])] == ["v/c/0/0", "v/c/1/0"]
+    assert not any(finding.problem for finding in examine(Prefix(store, PATH), ["v"]))

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from smcloud.errors import ConfigurationError, NotAStoreError, UnreachableError
+from smcloud.io_errors import STORE, reaching
 from smcloud.store import (
     Store,
     content_id,
@@ -20,7 +21,7 @@ from smcloud.store import (
     report_path,
     require_store,
 )
-from smcloud.store.layout import reaching, stored_chunks
+from smcloud.store.encoding import stored_chunks
 
 
 def test_names_are_the_documented_ones() -> None:
@@ -137,9 +138,9 @@ def test_no_permission_is_unreachable(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_programming_errors_are_not_taken_for_a_broken_store() -> None:
-    with pytest.raises(ZeroDivisionError), reaching("here"):
+    with pytest.raises(ZeroDivisionError), reaching(STORE, "here"):
         1 / 0  # noqa: B018
-    with pytest.raises(UnreachableError), reaching("here"):
+    with pytest.raises(UnreachableError), reaching(STORE, "here"):
         raise TimeoutError
 
 

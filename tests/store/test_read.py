@@ -5,16 +5,15 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import xarray as xr
 import zarr
 
 from smcloud.errors import IntegrityError, NothingPublishedError
-from smcloud.store import Store, open_cube, open_product, open_staged, stage
+from smcloud.store import Prefix, Release, Store, open_cube, open_product
 
-Released = Callable[..., dict[str, Any]]
+Released = Callable[..., Release]
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
@@ -23,11 +22,11 @@ def test_plain_xarray_opens_what_a_release_names(
 ) -> None:
     store = store if kind == "file" else Store.open("memory://plain-reader")
     record = released(store)
-    plain = xr.open_zarr(store.url_of(record["cube"]["url"]))
+    plain = xr.open_zarr(store.url_of(record.cube.url))
     assert plain.chunks["time"] == (12, 12, 2)
     xr.testing.assert_identical(plain.load(), cube.compute())
     xr.testing.assert_identical(open_cube(store.url).load(), cube.compute())
-    trend = store.url_of(record["products"]["trend"]["url"])
+    trend = store.url_of(record.products["trend"].url)
     xr.testing.assert_identical(xr.open_zarr(trend).load(), product.compute())
     xr.testing.assert_identical(open_product(store.url, "trend").load(), product.compute())
 
@@ -62,7 +61,7 @@ def test_what_does_not_exist_is_answered_with_what_does(store: Store, released: 
 
 
 def test_a_chunk_that_is_lost_after_opening_is_never_nan(store: Store, released: Released) -> None:
-    url = released(store)["products"]["trend"]["url"]
+    url = released(store).products["trend"].url
     opened = open_product(store.url, "trend")
     assert zarr.config.get("array.read_missing_chunks") is True
     Path(store.join(url, "p_value/c/0/0")).unlink()
@@ -73,7 +72,7 @@ def test_a_chunk_that_is_lost_after_opening_is_never_nan(store: Store, released:
 
 
 def test_a_damaged_chunk_raises(store: Store, released: Released) -> None:
-    chunk = Path(store.join(released(store)["products"]["trend"]["url"], "slope/c/0/0"))
+    chunk = Path(store.join(released(store).products["trend"].url, "slope/c/0/0"))
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 4
     chunk.write_bytes(content)
@@ -84,7 +83,7 @@ def test_a_damaged_chunk_raises(store: Store, released: Released) -> None:
 def test_a_prefix_that_is_gone(store: Store, released: Released) -> None:
     import shutil
 
-    shutil.rmtree(store.join(released(store)["products"]["trend"]["url"]))
+    shutil.rmtree(store.join(released(store).products["trend"].url))
     with pytest.raises(IntegrityError, match="gone"):
         open_product(store.url, "trend")
 
@@ -92,10 +91,10 @@ def test_a_prefix_that_is_gone(store: Store, released: Released) -> None:
 def test_a_staged_prefix_is_read_lazily_before_its_chunks_exist(cube: xr.Dataset, store: Store) -> None:
     import dask
 
-    writes = stage(cube, store, "cube/x.zarr")
-    opened = open_staged(store, "cube/x.zarr")
+    writes = Prefix(store, "cube/x.zarr").stage(cube)
+    opened = Prefix(store, "cube/x.zarr").open()
     assert opened.chunks["time"] == (26,) and opened.chunks["lat"] == (180, 20)
     with pytest.raises(zarr.errors.ChunkNotFoundError):
         opened["soil_moisture"].load()
     dask.compute(writes)
-    xr.testing.assert_identical(open_staged(store, "cube/x.zarr", {"time": 12}).load(), cube.compute())
+    xr.testing.assert_identical(Prefix(store, "cube/x.zarr").open({"time": 12}).load(), cube.compute())

@@ -17,11 +17,13 @@ import xarray as xr
 
 from smcloud.errors import IntegrityError, NothingPublishedError, ReleaseConflictError, UnreachableError
 from smcloud.store import (
+    Prefix,
+    ProductEntry,
+    Release,
+    ReleaseContent,
     Store,
-    append,
     create_only,
     find_release,
-    is_sealed,
     latest_release,
     list_releases,
     newest_release,
@@ -30,43 +32,48 @@ from smcloud.store import (
     read_release,
     release_path,
     require_store,
-    seal,
-    stage,
     verify,
     write_catalog,
 )
 
-Released = Callable[..., dict[str, Any]]
-GIVEN = ("cube", "products", "report", "inputs", "config", "code")
-KEYS = ("schema", "number", "write_id", "created", *GIVEN, "supersedes")
+Released = Callable[..., Release]
+KEYS = (
+    "schema", "number", "write_id", "created", "cube", "products", "report", "inputs", "config", "code", "supersedes",
+)  # fmt: skip
 
 
-def given(record: dict[str, Any], run_id: str) -> dict[str, Any]:
-    """The same sealed work as ``record``, as the product of another run."""
-    kept = {key: record[key] for key in GIVEN}
-    product = record["products"]["trend"]
-    return kept | {"products": {f"trend_{run_id}": product | {"run_id": run_id}}}
+def content_of(release: Release) -> ReleaseContent:
+    """What was given to publish it."""
+    return ReleaseContent(**{name: getattr(release, name) for name in ReleaseContent.model_fields})
+
+
+def given(content: ReleaseContent, run_id: str) -> ReleaseContent:
+    """The same sealed work, as the product of another run."""
+    product = content.products["trend"].model_copy(update={"run_id": run_id})
+    kept = {name: getattr(content, name) for name in ReleaseContent.model_fields}
+    return ReleaseContent(**kept | {"products": {f"trend_{run_id}": product}})
 
 
 def test_a_record_has_the_documented_keys(store: Store, released: Released) -> None:
     record = released(store)
-    assert tuple(record) == KEYS
-    assert (record["schema"], record["number"], record["supersedes"]) == (1, 1, None)
-    assert record == read_release(store, 1) == json.loads(Path(store.join(release_path(1))).read_text())
-    assert len(record["write_id"]) == 32 and record["created"].endswith("Z")
+    stored = json.loads(Path(store.join(release_path(1))).read_text())
+    assert tuple(stored) == KEYS and stored == record.as_json()
+    assert (record.schema_, record.number, record.supersedes) == (1, 1, None)
+    assert record == read_release(store, 1)
+    assert len(record.write_id) == 32 and record.created.endswith("Z")
 
 
 def test_the_same_work_is_published_once(store: Store, released: Released) -> None:
     first = released(store)
-    again = publish(store, {key: first[key] for key in GIVEN})
+    again = publish(store, content_of(first))
     assert again == first and latest_release(store) == 1
     second = released(store, "run2")
-    assert (second["number"], second["supersedes"]) == (2, 1)
-    assert [record["number"] for record in list_releases(store)] == [2, 1]
+    assert (second.number, second.supersedes) == (2, 1)
+    assert [record.number for record in list_releases(store)] == [2, 1]
     assert newest_release(store) == second
     # Back to the first configuration: a new release of the old prefixes.
-    third = publish(store, {key: first[key] for key in GIVEN})
-    assert third["number"] == 3 and third["products"] == first["products"]
+    third = publish(store, content_of(first))
+    assert third.number == 3 and third.products == first.products
     assert find_release(store, "run1") == third
     assert find_release(store, "run2") == second
     assert find_release(store, "run3") is None
@@ -83,39 +90,41 @@ def test_racing_threads_get_contiguous_numbers(store: Store, released: Released)
     first = released(store)
     with ThreadPoolExecutor(12) as pool:
         records = list(pool.map(lambda i: publish(store, given(first, f"r{i}")), range(24)))
-    assert sorted(record["number"] for record in records) == list(range(2, 26))
+    assert sorted(record.number for record in records) == list(range(2, 26))
     there = list_releases(store)
-    assert [record["number"] for record in there] == list(range(25, 0, -1))
-    assert all(record["supersedes"] == record["number"] - 1 for record in there[:-1])
-    assert {record["write_id"] for record in there[:-1]} == {record["write_id"] for record in records}
+    assert [record.number for record in there] == list(range(25, 0, -1))
+    assert all(record.supersedes == record.number - 1 for record in there[:-1])
+    assert {record.write_id for record in there[:-1]} == {record.write_id for record in records}
 
 
 def test_racing_publishers_of_the_same_work_make_one_release(store: Store, released: Released) -> None:
     first = released(store)
     with ThreadPoolExecutor(12) as pool:
         records = list(pool.map(lambda i: publish(store, given(first, "same")), range(12)))
-    assert {record["number"] for record in records} == {2}
+    assert {record.number for record in records} == {2}
     assert latest_release(store) == 2
 
 
-def test_whole_runs_of_the_same_work_at_once(store: Store, sealed_record: Released, product: xr.Dataset) -> None:
+def test_whole_runs_of_the_same_work_at_once(
+    store: Store, sealed_content: Callable[..., ReleaseContent], product: xr.Dataset
+) -> None:
     fields = product[["area_km2"]].assign_attrs(share=0.5)
 
     def run(path: str) -> str:
-        if not is_sealed(store, path):
+        if not Prefix(store, path).is_sealed:
             try:
-                dask.compute(stage(product.drop_vars("area_km2"), store, path))
-                append(fields, store, path)
+                dask.compute(Prefix(store, path).stage(product.drop_vars("area_km2")))
+                Prefix(store, path).append(fields)
             except ReleaseConflictError:
-                assert is_sealed(store, path)
-        return seal(store, path, [str(name) for name in product.variables])["inventory_sha256"]
+                assert Prefix(store, path).is_sealed
+        return Prefix(store, path).seal([str(name) for name in product.variables]).inventory_sha256
 
     def job(turn: int) -> int:
         path = f"products/trend/run{turn}.zarr"
-        entry = {"url": path, "run_id": f"run{turn}", "inventory_sha256": run(path)}
-        return int(publish(store, first | {"products": {"trend": entry}})["number"])
+        entry = ProductEntry(url=path, run_id=f"run{turn}", inventory_sha256=run(path))
+        return publish(store, first.model_copy(update={"products": {"trend": entry}})).number
 
-    first = sealed_record(store)
+    first = sealed_content(store)
     with ThreadPoolExecutor(4) as pool:
         for turn in range(1, 9):
             assert list(pool.map(job, [turn] * 4)) == [turn] * 4
@@ -124,19 +133,20 @@ def test_whole_runs_of_the_same_work_at_once(store: Store, sealed_record: Releas
 
 
 PUBLISHER = """
-import json, sys
-from smcloud.store import Store, publish
+import sys
+from smcloud.store import ReleaseContent, Store, publish
 store, worker = Store.open(sys.argv[1]), sys.argv[2]
-record = json.loads(sys.stdin.read())
-(product,) = record["products"].values()
+content = ReleaseContent.model_validate_json(sys.stdin.read())
+(product,) = content.products.values()
 for turn in range(6):
     run_id = f"w{worker}t{turn}"
-    print(publish(store, record | {"products": {run_id: product | {"run_id": run_id}}})["number"])
+    products = {run_id: product.model_copy(update={"run_id": run_id})}
+    print(publish(store, content.model_copy(update={"products": products})).number)
 """
 
 
 def test_racing_processes_get_contiguous_numbers(store: Store, released: Released) -> None:
-    record = json.dumps(given(released(store), "x"))
+    record = given(released(store), "x").model_dump_json()
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", PUBLISHER, store.url, str(number)],
@@ -168,14 +178,14 @@ def test_a_lost_answer_is_recognised_by_its_write_id(
         raise UnreachableError("the answer was lost")
 
     monkeypatch.setattr("smcloud.store.release.create_only", created_but_unanswered)
-    assert publish(store, given(first, "b"))["number"] == 2
+    assert publish(store, given(first, "b")).number == 2
 
     def created_but_refused(*args: Any) -> bool:
         assert create_only(*args)
         return False
 
     monkeypatch.setattr("smcloud.store.release.create_only", created_but_refused)
-    assert publish(store, given(first, "c"))["number"] == 3
+    assert publish(store, given(first, "c")).number == 3
     assert latest_release(store) == 3
 
 
@@ -199,18 +209,18 @@ def test_a_failure_that_created_nothing_is_passed_on(
 
 def test_only_sealed_work_can_be_published(store: Store, released: Released) -> None:
     good = given(released(store), "b")
-    wrong = json.loads(json.dumps(good))
-    wrong["products"]["trend_b"]["inventory_sha256"] = "0" * 64
+
+    def changed(**update: str) -> ReleaseContent:
+        return good.model_copy(update={"products": {"trend_b": good.products["trend_b"].model_copy(update=update)}})
+
     with pytest.raises(IntegrityError, match="not sealed with"):
-        publish(store, wrong)
-    wrong["products"]["trend_b"]["url"] = "products/trend/absent.zarr"
+        publish(store, changed(inventory_sha256="0" * 64))
     with pytest.raises(IntegrityError, match="not sealed"):
-        publish(store, wrong)
-    wrong["products"]["trend_b"]["url"] = store.url_of("products/trend/run1.zarr")
+        publish(store, changed(url="products/trend/absent.zarr"))
     with pytest.raises(ValueError, match="not relative"):
-        publish(store, wrong)
-    with pytest.raises(ValueError, match="keys"):
-        publish(store, good | {"number": 7})
+        publish(store, changed(url=store.url_of("products/trend/run1.zarr")))
+    with pytest.raises(ValueError, match="extra_forbidden"):
+        ReleaseContent(**dict(good) | {"number": 7})
     assert latest_release(store) == 1
 
 
@@ -232,7 +242,7 @@ def test_absent_and_unreadable_releases(store: Store, released: Released) -> Non
 KILLED = """
 import os, signal, sys
 import dask, dask.array, numpy as np, xarray as xr
-from smcloud.store import Store, stage
+from smcloud.store import Prefix, Store
 
 calls = []
 
@@ -244,7 +254,7 @@ def block(values):
 
 source = dask.array.zeros((540, 180), chunks=(180, 180), dtype="f4")
 ds = xr.Dataset({"slope": (("lat", "lon"), source.map_blocks(block, dtype="f4", meta=np.empty((0, 0), "f4")))})
-dask.compute(stage(ds, Store.open(sys.argv[1]), sys.argv[2]), scheduler="synchronous")
+dask.compute(Prefix(Store.open(sys.argv[1]), sys.argv[2]).stage(ds), scheduler="synchronous")
 """
 
 
@@ -258,10 +268,10 @@ def test_a_killed_writer_is_never_visible(store: Store, released: Released, prod
     # A publisher that died between its temporary file and the link.
     Path(store.join("releases", ".smcloud-0.tmp")).write_text("{")
     require_store(store)
-    assert not is_sealed(store, path)
+    assert not Prefix(store, path).is_sealed
     assert latest_release(store) == 1 and find_release(store, "run2") is None
     xr.testing.assert_identical(open_product(store.url, "trend").load(), product.compute())
-    assert released(store, "run2")["number"] == 2
+    assert released(store, "run2").number == 2
     xr.testing.assert_identical(open_product(store.url, "trend", "run2").load(), product.compute())
 
 

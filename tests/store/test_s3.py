@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import xarray as xr
 
 from smcloud.errors import IntegrityError, NotAStoreError, UnreachableError
 from smcloud.store import (
+    Release,
+    ReleaseContent,
     Store,
     create_only,
     latest_release,
@@ -22,7 +23,7 @@ from smcloud.store import (
     write_catalog,
 )
 
-Released = Callable[..., dict[str, Any]]
+Released = Callable[..., Release]
 
 
 def test_round_trip(bucket: str, released: Released, cube: xr.Dataset, product: xr.Dataset) -> None:
@@ -30,18 +31,21 @@ def test_round_trip(bucket: str, released: Released, cube: xr.Dataset, product: 
     require_store(store)
     assert latest_release(store) == 0
     record = released(store)
-    assert record["number"] == latest_release(store) == 1
+    assert record.number == latest_release(store) == 1
     assert not create_only(store, "releases/00000001.json", b"{}")
-    assert publish(store, {k: record[k] for k in ("cube", "products", "report", "inputs", "config", "code")}) == record
+    assert (
+        publish(store, ReleaseContent(**{name: getattr(record, name) for name in ReleaseContent.model_fields}))
+        == record
+    )
     xr.testing.assert_identical(open_product(store.url, "trend").load(), product.compute())
     xr.testing.assert_identical(open_cube(store.url).load(), cube.compute())
-    plain = xr.open_zarr(store.url_of(record["products"]["trend"]["url"]))
+    plain = xr.open_zarr(store.url_of(record.products["trend"].url))
     xr.testing.assert_identical(plain.load(), product.compute())
     assert verify(store)["prefixes"] == 2
     assert write_catalog(store) == "s3://bucket/deep/store/catalog.yaml"
     require_store(store)
 
-    chunk = store.join(record["products"]["trend"]["url"], "slope/c/0/0")
+    chunk = store.join(record.products["trend"].url, "slope/c/0/0")
     store.fs.pipe_file(chunk, store.fs.cat_file(chunk)[:-1] + b"\0")
     with pytest.raises(IntegrityError) as caught:
         verify(store)

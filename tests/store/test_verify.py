@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from smcloud.errors import IntegrityError, NothingPublishedError
-from smcloud.store import Store, verify
+from smcloud.store import Release, Store, verify
 
-Released = Callable[..., dict[str, Any]]
+Released = Callable[..., Release]
 PRODUCT = "products/trend/run1.zarr"
 
 

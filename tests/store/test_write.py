@@ -15,7 +15,7 @@ import xarray as xr
 import zarr
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
-from smcloud.store import Store, append, is_sealed, seal, stage
+from smcloud.store import Prefix, Store
 from smcloud.store.write import align, check_alignment
 
 PATH = "cube/one.zarr"
@@ -27,7 +27,7 @@ def files(store: Store, path: str = PATH) -> dict[str, bytes]:
 
 
 def write(ds: xr.Dataset, store: Store, path: str = PATH) -> None:
-    dask.compute(stage(ds, store, path))
+    dask.compute(Prefix(store, path).stage(ds))
 
 
 def test_what_is_written_is_what_was_given(cube: xr.Dataset, store: Store) -> None:
@@ -87,7 +87,7 @@ def test_each_block_is_computed_once_for_write_and_counters(store: Store) -> Non
     # A chain with one end in the counters and one in the write is what dask fuses apart, and computes twice.
     valid = dask.array.where(source > 0, source, np.nan)
     ds = xr.Dataset({"a": (("time", "lat", "lon"), valid)})
-    written, counters = dask.compute(stage(ds, store, PATH), {"bad": ds["a"].isnull().sum()})
+    written, counters = dask.compute(Prefix(store, PATH).stage(ds), {"bad": ds["a"].isnull().sum()})
     assert calls == dict.fromkeys(calls, 1) and len(calls) == 4
     assert counters["bad"] == 0
     assert sum(np.asarray(part).nbytes for part in written) == 0
@@ -121,7 +121,7 @@ def test_lazy_dates_and_texts_are_written_too(cube: xr.Dataset, store: Store) ->
 
 def test_leftovers_of_a_crash_are_written_over(cube: xr.Dataset, store: Store) -> None:
     write(cube, store, "cube/undisturbed.zarr")
-    stage(cube, store, PATH)
+    Prefix(store, PATH).stage(cube)
     chunk = Path(store.join(PATH, "soil_moisture/c/0/0/0"))
     chunk.parent.mkdir(parents=True, exist_ok=True)
     chunk.write_bytes(b"half a chunk")
@@ -140,17 +140,17 @@ def test_leftovers_of_another_layout_are_removed(cube: xr.Dataset, store: Store,
 
 def test_a_sealed_prefix_is_never_touched(cube: xr.Dataset, product: xr.Dataset, store: Store) -> None:
     write(cube, store)
-    seal(store, PATH)
+    Prefix(store, PATH).seal()
     before = files(store)
     for attempt in (
-        lambda: stage(cube, store, PATH),
-        lambda: append(product[["area_km2"]], store, PATH),
-        lambda: append(xr.Dataset(attrs={"title": "another"}), store, PATH),
+        lambda: Prefix(store, PATH).stage(cube),
+        lambda: Prefix(store, PATH).append(product[["area_km2"]]),
+        lambda: Prefix(store, PATH).append(xr.Dataset(attrs={"title": "another"})),
     ):
         with pytest.raises(ReleaseConflictError, match="sealed"):
             attempt()
     # The same fields again are no conflict: another run of the same work got there first.
-    append(cube[["land_mask"]].assign_attrs(cube.attrs), store, PATH)
+    Prefix(store, PATH).append(cube[["land_mask"]].assign_attrs(cube.attrs))
     assert files(store) == before
 
 
@@ -162,11 +162,11 @@ def test_append_adds_fields_and_attributes(cube: xr.Dataset, store: Store) -> No
         coords={"lat": cube["lat"], "lon": cube["lon"], "class": ["DD", "WW"]},
         attrs={"share": 0.25},
     )
-    append(fields, store, PATH)
+    Prefix(store, PATH).append(fields)
     after = files(store)
     assert {name for name in before if after[name] != before[name]} <= {"zarr.json"}
-    assert not is_sealed(store, PATH)
-    seal(store, PATH)
+    assert not Prefix(store, PATH).is_sealed
+    Prefix(store, PATH).seal()
     both = xr.open_zarr(store.url_of(PATH)).load()
     xr.testing.assert_identical(both, cube.compute().merge(fields).assign_attrs(cube.attrs | fields.attrs))
     assert json.loads(after["zone/zarr.json"])["codecs"][1]["configuration"]["checksum"] is True
@@ -177,5 +177,5 @@ def test_append_refuses_another_grid(cube: xr.Dataset, store: Store) -> None:
     before = files(store)
     zone = xr.Dataset({"zone": (("lat", "lon"), np.ones((200, 190)))}, coords={"lat": cube["lat"] + 1e-7})
     with pytest.raises(GridError, match="lat"):
-        append(zone, store, PATH)
+        Prefix(store, PATH).append(zone)
     assert files(store) == before

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from smcloud.catalog.fingerprints import SourceFingerprint
 from smcloud.catalog.fingerprints.chunks import TIME
 from smcloud.catalog.fingerprints.objects import protocols
+from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
-from smcloud.io_errors import reaching
+from smcloud.io_errors import SOURCE, reaching
 
 # Readers that date a file by its name: nothing is opened, and a stamp inside that is rounded is of no account.
 DATED = {"esa_cci": (daily_images.DATE, daily_images.FORM), "hdf4": (hdf4.DATE, hdf4.FORM)}
@@ -40,8 +41,8 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
     kwargs = {"engine": "h5netcdf"} | {
         key: args.xarray_kwargs[key] for key in ("engine", "group", "drop_variables") if key in args.xarray_kwargs
     }
-    with reaching(f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
-        fs, _ = fsspec.core.url_to_fs(args.urls[0], **dict(args.storage_options))
+    with reaching(SOURCE, f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
+        fs, _ = fsspec.core.url_to_fs(args.urls[0], **client_options(args))
         file = path if "file" in protocols(fs) else fs.open(path)
         with xr.open_dataset(file, **kwargs) as ds:
             times = next((ds[axis].values for axis in TIME if axis in ds), None)

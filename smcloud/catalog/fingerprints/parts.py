@@ -11,9 +11,10 @@ from smcloud.catalog.fingerprints.chunks import TIME, Chunks, digest_of, layout
 from smcloud.catalog.fingerprints.icechunk import snapshot_parts
 from smcloud.catalog.fingerprints.objects import DOCUMENTS, Objects
 from smcloud.catalog.fingerprints.references import references
+from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.schema import Catalog, Entry
-from smcloud.io_errors import reaching
+from smcloud.io_errors import SOURCE, reaching
 
 # Readers whose steps lie as the variable's time chunks or the files' time stamps do.
 TRACED = ("default", "esa_cci", "hdf4")
@@ -59,24 +60,24 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
     import fsspec
 
     entry = resolved(catalog, name)
-    options = dict(entry.args.storage_options)
+    options = client_options(entry.args)
     urls: tuple[str, ...] = entry.args.urls
     where = f"{catalog.path}: {name} ({urls[0]}{', ...' if len(urls) > 1 else ''})"
     if entry.metadata.reader == "icechunk":
-        with reaching(where, f"smcloud catalog check {catalog.path}"):
+        with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
             return _icechunk_parts(entry, where)
     if "fo" in options:
         urls, options = (options["fo"],), options.get("target_options", {})
     paths: list[str] = []
     for url in urls:
-        with reaching(f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
+        with reaching(SOURCE, f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
             fs, key = fsspec.core.url_to_fs(url, **options)
             fs.invalidate_cache()
             found = sorted(fs.glob(key)) if "*" in key else [key]
             if not found:
                 raise FileNotFoundError(url)
             paths += found
-    with reaching(where, f"smcloud catalog check {catalog.path}"):
+    with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
         return _parts(fs, paths, entry)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,13 @@ import xarray as xr
 
 from smcloud import chunking
 from smcloud import plan as plans
-from smcloud import products as science
-from smcloud import store as stores
 from smcloud.config import RunConfig
 from smcloud.cube import Times
 from smcloud.pipeline.planning.graphs import arrays, read_of, tasks_of, template
+from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
+from smcloud.products import make_products, to_storage_dtype
+from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
 # Graphs of products grow by the block: beyond so many blocks they are counted on two smaller grids.
@@ -30,90 +31,123 @@ class _Counts(NamedTuple):
     tables: int
 
 
-def compute_stage(
-    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], workers: int, threads: int
-) -> Stage:
+def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
     """The stage for the products of ``months`` on a grid of the sizes ``grid``; ``piece`` is the cube of a year."""
     rows, columns = -(-grid["lat"] // chunking.CHUNK), -(-grid["lon"] // chunking.CHUNK)
     whole = rows * columns
     if whole <= EXACT_BLOCKS:
-        counts, read, written, block, fields = _rehearsed(config, piece, months, grid, rows, columns)
+        dry = _dry_run(config, piece, months, grid, (rows, columns))
+        counts = dry.counts
     else:  # two grids of a row and two: the step from one to the other is what a block costs
         wide = min(columns, EXACT_BLOCKS // 2)
-        few, read, written, block, fields = _rehearsed(config, piece, months, grid, 1, wide)
-        many = _rehearsed(config, piece, months, grid, 2, wide)[0]
-        counts = _Counts(*(a + (b - a) * (whole - wide) // wide for a, b in zip(few, many, strict=True)))
+        dry = _dry_run(config, piece, months, grid, (1, wide))
+        many = _dry_run(config, piece, months, grid, (2, wide)).counts
+        counts = _Counts(*(a + (b - a) * (whole - wide) // wide for a, b in zip(dry.counts, many, strict=True)))
     limit = config.cluster.graph_tasks
     graphs = 1 + sum(
-        len(plans.block_tiles(rows, columns, -(-count // whole), limit)) if count > limit else 1 for count in counts[:2]
+        len(chunking.block_tiles(rows, columns, -(-count // whole), limit)) if count > limit else 1
+        for count in counts[:2]
     )
-    seal = sum(-(-array.chunks // BATCH) for array in written)
-    cells = grid["lat"] * grid["lon"]
-    replicates = config.bootstrap.replicates if "aridity_index" in piece else 0
-    return plans.compute_stage(
-        read, written, sum(counts), graphs, block, fields, cells, grid["year"], replicates, config.preset, threads,
-        workers, seal,
-    )  # fmt: skip
+    work = plans.ComputeWork(
+        read=dry.read,
+        written=dry.written,
+        tasks=sum(counts),
+        graphs=graphs,
+        block=dry.block,
+        fields=dry.fields,
+        cells=grid["lat"] * grid["lon"],
+        years=grid["year"],
+        replicates=config.bootstrap.replicates if "aridity_index" in piece else 0,
+        preset=config.preset,
+        seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
+    )
+    return plans.compute_stage(work, machine_of(config.cluster))
 
 
-def _rehearsed(
-    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], rows: int, columns: int
-) -> tuple[_Counts, list[Array], list[Array], int, int]:
-    """The products of the first ``rows`` x ``columns`` blocks, lazily: their tasks, and the arrays of the whole grid.
-
-    The steps are those of :func:`~smcloud.pipeline.compute`.
-    """
+def _dry_run(
+    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], blocks: tuple[int, int]
+) -> DryWriter:
+    """The products of the first blocks (rows, columns) of cells, made of templates and counted."""
     part = {"time": grid["time"], "year": grid["year"]}
-    part |= {"lat": min(grid["lat"], rows * chunking.CHUNK), "lon": min(grid["lon"], columns * chunking.CHUNK)}
+    part |= {dim: min(grid[dim], count * chunking.CHUNK) for dim, count in zip(("lat", "lon"), blocks, strict=True)}
     corner = {name: piece[name].isel({dim: slice(part[dim]) for dim in piece[name].dims if dim in part})
               for name in ("lat", "lon", "lat_bnds", "lon_bnds")}  # fmt: skip
-    cube = template(piece, "cube", part, chunking.TILES).assign_coords(
-        corner | {"time": months.astype("datetime64[ns]")}
-    )
-    lazy = science.annual(cube, config)
-    staged = science.to_storage_dtype(lazy)
-    writes = stores.dry_run_writes(staged)
-    read = arrays(cube, read_of(writes, cube, "cube"), grid)
-    written = arrays(staged, staged.data_vars, grid)
-    annual_tasks = tasks_of(writes)
-    annual = template(staged, "annual", part, chunking.TILES).assign_coords(staged.coords)
-    maps = {"trend": science.trend_maps(annual, config, cube)}
-    if config.drivers.names:
-        maps["drivers"] = science.driver_maps(annual, config, cube)
-    staged_maps = {name: science.to_storage_dtype(ds) for name, ds in maps.items()}
-    map_writes = [stores.dry_run_writes(ds) for ds in staged_maps.values()]
-    used = read_of(map_writes, cube, "cube"), read_of(map_writes, annual, "annual")
-    read += arrays(cube, used[0], grid) + arrays(annual, used[1], grid)
-    # A task of the maps takes in all it reads of a block; one of the annual values a single variable.
-    block = max(_block_bytes(cube, used[0]) + _block_bytes(annual, used[1]), *(_block_bytes(cube, [v]) for v in cube))
-    finish = {"trend": science.trend_fields, "drivers": science.driver_fields}
-    fields, held, loading = {}, 0, 0
-    for name, ds in staged_maps.items():
-        more = _zeros(finish[name](ds.chunk(), config))
-        loading += tasks_of(template(ds, name, part, chunking.TILES))
-        fields[name] = template(_zeros(ds).assign(more.data_vars), name, part, chunking.TILES).assign_coords(ds.coords)
-        own, added = arrays(ds, ds.data_vars, grid), arrays(more, more.data_vars, grid)
-        read += own
-        written += own + added
-        held = max(held, sum(array.bytes for array in own + added))
-    ddww = science.ddww(fields["trend"], annual, config)
-    tables: dict[str, xr.Dataset] = {}
-    alone: list[Any] = []  # computed each by itself
-    if ddww is not None:
-        alone += [ddww, science.ddww_interval(annual, config)]
-        tables["ddww"] = _zeros(ddww)
-    drivers = fields.get("drivers")
-    everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
-    regions = science.regions(annual["lat"], annual["lon"], everywhere)
-    tables["regional"] = science.table(annual, fields["trend"], drivers, *regions, config)
-    if (strata := science.strata(annual, fields["trend"], ddww, config)) is not None:
-        tables["strata"] = science.table(annual, fields["trend"], drivers, *strata, config)
-    alone.append([stores.dry_run_writes(science.to_storage_dtype(ds)) for ds in tables.values()])
-    for name, ds in {"annual": annual, **fields}.items():
-        read += [array for work in alone for array in arrays(ds, read_of(work, ds, name), grid)]
-    written += [array for ds in tables.values() for array in arrays(ds, ds.data_vars, grid)]
-    counts = _Counts(annual_tasks, tasks_of(map_writes), loading + sum(map(tasks_of, alone)))
-    return counts, read, written, block, held
+    cube = template(piece, "cube", part, chunking.TILES)
+    cube = cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")})
+    dry = DryWriter(config, cube, part, grid)
+    make_products(cube, config, dry)
+    return dry
+
+
+class DryWriter:
+    """Writes nothing: counts tasks, and the arrays of the whole ``grid`` that are read and written.
+
+    What is opened is a template of lazy zeros of the sizes ``part``, what is computed is zeros.
+    """
+
+    def __init__(self, config: RunConfig, cube: xr.Dataset, part: Mapping[str, int], grid: Mapping[str, int]) -> None:
+        self.config, self.part, self.grid = config, part, grid
+        self.opened = {"cube": cube}
+        self.staged: dict[str, xr.Dataset] = {}
+        self.phases: list[int] = []  # tasks of the graph of each
+        self.read: list[Array] = []
+        self.written: list[Array] = []
+        self.block = 0  # bytes of the largest task
+        self.fields = 0  # bytes of the largest product that is loaded
+        self.loaded = 0  # tasks of what is computed beside the graphs of the phases
+
+    @property
+    def counts(self) -> _Counts:
+        """Tasks of the phases; what is loaded and computed in between belongs to the tables."""
+        annual, maps, tables = self.phases
+        return _Counts(annual, maps, tables + self.loaded)
+
+    def write(self, products: Mapping[str, xr.Dataset]) -> None:
+        """Count what one phase reads, computes and writes."""
+        staged = {name: to_storage_dtype(ds) for name, ds in products.items()}
+        writes = [dry_run_writes(ds) for ds in staged.values()]
+        self.phases.append(tasks_of(writes))
+        used = self._read(writes)
+        # A task of the annual values takes in a single variable of a block, one of the maps all that they read of it.
+        if "annual" in products:
+            self.block = max(_block_bytes(self.opened["cube"], [name]) for name in self.opened["cube"])
+        elif "trend" in products:
+            self.block = max(self.block, sum(_block_bytes(self.opened[name], used[name]) for name in used))
+        for ds in staged.values():
+            self.written += self._arrays(ds)
+        self.staged |= staged
+
+    def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
+        """Count the loading of a whole product, and add zeros in place of what is made of it."""
+        maps = self.staged[name]
+        more = _zeros(finish(maps.chunk(), self.config))
+        self.loaded += tasks_of(template(maps, name, self.part, chunking.TILES))
+        self.read += self._arrays(maps)
+        self.written += self._arrays(more)
+        self.fields = max(self.fields, sum(array.bytes for array in self._arrays(maps) + self._arrays(more)))
+        self.staged[name] = _zeros(maps).assign(more.data_vars)
+
+    def open(self, name: str) -> xr.Dataset:
+        """A template of the product as it is opened from a store."""
+        staged = self.staged[name]
+        self.opened[name] = template(staged, name, self.part, chunking.TILES).assign_coords(staged.coords)
+        return self.opened[name]
+
+    def compute(self, ds: xr.Dataset) -> xr.Dataset:
+        """Count a computation, and return zeros of its form."""
+        self.loaded += tasks_of(ds)
+        self._read(ds)
+        return _zeros(ds)
+
+    def _read(self, collections: Any) -> dict[str, set[Hashable]]:
+        """Put down the arrays that ``collections`` read of all that is open; their names by product."""
+        used = {name: read_of(collections, ds, name) for name, ds in self.opened.items()}
+        for name, variables in used.items():
+            self.read += arrays(self.opened[name], variables, self.grid)
+        return used
+
+    def _arrays(self, ds: xr.Dataset) -> list[Array]:
+        return arrays(ds, ds.data_vars, self.grid)
 
 
 def _zeros(ds: xr.Dataset) -> xr.Dataset:
@@ -122,6 +156,6 @@ def _zeros(ds: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(values, ds.coords, ds.attrs)
 
 
-def _block_bytes(ds: xr.Dataset, names: Any) -> int:
+def _block_bytes(ds: xr.Dataset, names: Iterable[Hashable]) -> int:
     """Bytes of one block of each of the variables ``names``."""
     return sum(int(np.prod(ds[name].data.chunksize)) * ds[name].dtype.itemsize for name in names)

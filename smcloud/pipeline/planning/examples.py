@@ -11,9 +11,10 @@ import xarray as xr
 
 from smcloud.catalog import Catalog
 from smcloud.config import Cluster, RunConfig, parse_config
-from smcloud.cube import month_range, open_sources
+from smcloud.cube import CubeInputs, month_range, open_sources
 from smcloud.cube.axes import global_grid
-from smcloud.pipeline.planning.plan import planned
+from smcloud.pipeline.planning.plan import stages_of
+from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Plan
 
 ROLES = {
@@ -55,9 +56,10 @@ SIZES = {
 def plan_size(name: str, preset: str = "peng2023", cluster: Cluster | None = None) -> Plan:
     """The plan of one of :data:`SIZES`: its roles over the whole globe on one grid, an aridity index, a land mask."""
     size = SIZES[name]
-    config, catalog, opened = sources_of(size, preset, cluster or size.cluster)
+    config, catalog, datasets = sources_of(size, preset, cluster or size.cluster)
     months = month_range(config.period.start, config.period.end)
-    return planned(config, open_sources(config, catalog, opened), opened, months, what=name)
+    opened = CubeInputs(datasets, open_sources(config, catalog, datasets), months)
+    return Plan(name, stages_of(config, opened), machine_of(config.cluster))
 
 
 def sources_of(size: Size, preset: str, cluster: Cluster) -> tuple[RunConfig, Catalog, dict[str, xr.Dataset]]:

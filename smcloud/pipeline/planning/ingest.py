@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,59 +10,65 @@ import xarray as xr
 from smcloud import chunking
 from smcloud import plan as plans
 from smcloud.config import RunConfig
-from smcloud.cube import Source, Times, build
+from smcloud.cube import CubeInputs, Source, build
 from smcloud.cube.quality import COMPARED
 from smcloud.pipeline.planning.graphs import arrays, tasks_by_time
-from smcloud.pipeline.tiling import slabs, tasks_of_year
+from smcloud.pipeline.tiling import machine_of, slabs, tasks_of_year
 from smcloud.plan import Array, Stage
 from smcloud.store.integrity import BATCH
 
 
 def ingest_stage(
-    config: RunConfig, sources: Mapping[str, Source], opened: Mapping[str, xr.Dataset], months: Times,
-    runs: Sequence[tuple[int, int]] | None, piece: xr.Dataset, grid: Mapping[str, int], workers: int, threads: int,
-) -> Stage:  # fmt: skip
-    """The stage for the cube of ``months``, or of its ``runs``; ``grid``: all sizes, ``piece``: its first year."""
-    tiles = slabs(config, sources, months, runs)
-    cube = arrays(piece, piece.data_vars, grid)
-    tasks = _ingest_tasks(config, sources, months, tiles, runs is None)
-    read = []
-    for source in sources.values():
-        spec = source.spec
-        for name in dict.fromkeys(filter(None, (spec.name, spec.flag, spec.uncertainty, spec.sensor))):
-            raw = opened[source.entry][name]
-            chunk = dict(zip(raw.dims, _chunk_of(raw), strict=True))
-            itemsize = np.dtype(raw.encoding.get("dtype", raw.dtype)).itemsize
-            beside = int(np.prod([-(-raw.sizes[dim] // chunk[dim]) for dim in raw.dims if dim != "time"]))
-            count = beside
-            if source.steps is not None:
-                windows = (source.steps.within(months[start:stop]) for start, stop in tiles)
-                count *= sum(plans.touched((window.start, window.stop), chunk["time"]) for window in windows)
-            read.append((count, int(np.prod(list(chunk.values()))) * itemsize))
-    share = sum(stop - start for start, stop in tiles) / len(months) if runs is not None else 1.0
+    config: RunConfig,
+    opened: CubeInputs,
+    runs: Sequence[tuple[int, int]] | None,
+    piece: xr.Dataset,
+    grid: Mapping[str, int],
+) -> Stage:
+    """The stage for the cube, or for its ``runs``; ``grid``: all sizes, ``piece``: the cube's first year."""
+    tiles = slabs(config, opened, runs)
+    share = sum(stop - start for start, stop in tiles) / len(opened.months) if runs is not None else 1.0
     written = [
         array if share == 1.0 else Array((round(array.shape[0] * share), *array.shape[1:]), array.chunk, array.itemsize)
-        for array in cube
+        for array in arrays(piece, piece.data_vars, grid)
     ]
-    seal = sum(-(-array.chunks // BATCH) for array in written)
-    held, kept = _held_bytes(sources, piece)
-    return plans.ingest_stage(read, written, tasks, len(tiles), held, kept, threads, workers, seal)
+    held, kept = _held_bytes(opened.sources, piece)
+    work = plans.IngestWork(
+        read=[amount for source in opened.sources.values() for amount in _read(source, opened, tiles)],
+        cube=written,
+        tasks=_ingest_tasks(config, opened, tiles, runs is None),
+        graphs=len(tiles),
+        held=held,
+        kept=kept,
+        seal_tasks=sum(-(-array.chunks // BATCH) for array in written),
+    )
+    return plans.ingest_stage(work, machine_of(config.cluster))
 
 
-def _ingest_tasks(
-    config: RunConfig, sources: Mapping[str, Source], months: Times, tiles: Sequence[tuple[int, int]], whole: bool
-) -> int:
+def _read(source: Source, opened: CubeInputs, tiles: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Chunks, and bytes of a chunk, of each variable of ``source`` that the ``tiles`` read."""
+    spec = source.spec
+    for name in dict.fromkeys(filter(None, (spec.name, spec.flag, spec.uncertainty, spec.sensor))):
+        raw = opened.datasets[source.entry][name]
+        chunk = dict(zip(raw.dims, _chunk_of(raw), strict=True))
+        count = int(np.prod([-(-raw.sizes[dim] // chunk[dim]) for dim in raw.dims if dim != "time"]))
+        if source.steps is not None:
+            windows = (source.steps.within(opened.months[start:stop]) for start, stop in tiles)
+            count *= sum(plans.touched((window.start, window.stop), chunk["time"]) for window in windows)
+        yield count, int(np.prod(list(chunk.values()))) * np.dtype(raw.encoding.get("dtype", raw.dtype)).itemsize
+
+
+def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[int, int]], whole: bool) -> int:
     """Counted for one time chunk and for what has no time axis; all of it where source chunks span several of them."""
-    chunks = sum(-(-(stop - start) // chunking.TIME_CHUNK) for start, stop in tiles)
-    moving = {role: source for role, source in sources.items() if source.steps is not None}
-    spans = any(_months_of_chunk(source) > chunking.TIME_CHUNK for source in moving.values())
+    moving, months, step = opened.moving, opened.months, chunking.TIME_CHUNK
+    chunks = sum(-(-(stop - start) // step) for start, stop in tiles)
+    spans = any(_months_of_chunk(source) > step for source in moving.values())
     if len(tiles) == 1 and (spans or chunks == 1):
-        piece = build(config, sources if whole else moving, months[slice(*tiles[0])])
-        return tasks_by_time(piece)
-    tasks = tasks_of_year(config, sources, months) * chunks
-    if whole and len(moving) < len(sources):
-        piece = build(config, sources, months[: chunking.TIME_CHUNK])
-        tasks += tasks_by_time(piece) - tasks_of_year(config, sources, months[: chunking.TIME_CHUNK])
+        return tasks_by_time(build(config, opened.sources if whole else moving, months[slice(*tiles[0])]))
+    tasks = tasks_of_year(config, moving, months) * chunks
+    if whole and len(moving) < len(opened.sources):
+        first = tasks_by_time(build(config, opened.sources, months[:step]))
+        tasks += first - tasks_of_year(config, moving, months[:step])
     return tasks
 
 

@@ -172,7 +172,7 @@ def test_an_anonymous_bucket_with_an_endpoint_of_its_own(s3_endpoint, monkeypatc
 
 def test_the_public_entry_reads_anonymously_from_us_east_1(monkeypatch):
     """The options that the public entry hands on, without a network."""
-    from smcloud.catalog.fingerprints import icechunk as reader
+    from smcloud.catalog.readers import icechunk as reader
 
     asked = {}
     monkeypatch.setattr(icechunk, "s3_storage", lambda **options: asked.update(options))

@@ -12,6 +12,7 @@ import xarray as xr
 from smcloud import cli, pipeline
 from smcloud.catalog import check_entries, load_catalog, open_entry
 from smcloud.config import load_config
+from smcloud.store import CubeEntry
 
 PUBLIC = "catalogs/public.yaml"
 
@@ -67,8 +68,8 @@ def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, mo
     )
     job = pipeline.check(config)
     cube = pipeline.ingest(config, job)
-    assert cube["provisional"] == ["2017-11", "2017-12"]
-    path = Path(config.store) / cube["url"]
+    assert cube.provisional == ("2017-11", "2017-12")
+    path = Path(config.store) / cube.url
     assert xr.open_zarr(path)["provisional"].values.tolist() == [0] * 214 + [1, 1]
     written = []
     monkeypatch.setattr(
@@ -76,4 +77,4 @@ def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, mo
     )
     monkeypatch.setattr(sys.modules["smcloud.pipeline.publish"].stores, "write_catalog", lambda store: None)
     pipeline.publish(config, job, cube, {})
-    assert written[0]["cube"] == {key: cube[key] for key in ("id", "url", "period", "provisional")}
+    assert written[0].cube == CubeEntry(id=cube.id, url=cube.url, period=cube.period, provisional=cube.provisional)

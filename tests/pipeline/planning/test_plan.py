@@ -194,7 +194,7 @@ def test_a_client_too_small_is_told_before_the_run():
 
 
 def cube_of(job):
-    return stores.open_staged(stores.Store.open(job.store), stores.cube_path(job.cube_id)).load()
+    return stores.Prefix(stores.Store.open(job.store), stores.cube_path(job.cube_id)).open().load()
 
 
 def markers(job):
@@ -222,7 +222,7 @@ def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(smal
     built = []
     real = stores.mark_tile
     monkeypatch.setattr(stores, "mark_tile", lambda *arguments: (built.append(arguments[2]), real(*arguments)))
-    assert pipeline.ingest(config, job)["status"] == "built"
+    assert pipeline.ingest(config, job).status == "built"
     assert sorted(f"{name}.json" for name in built) == sorted(
         set(f"{12 * i:05d}-{12 * i + 12:05d}.json" for i in range(18)) - set(done)
     )
@@ -302,7 +302,7 @@ def test_a_tile_that_is_damaged_later_is_written_anew(small_world, tmp_path, mon
 
 def opened(job, products):
     store = stores.Store.open(job.store)
-    return {name: stores.open_staged(store, product["url"]).load() for name, product in products.items()}
+    return {name: stores.Prefix(store, product["url"]).open().load() for name, product in products.items()}
 
 
 def test_bytes_in_words():

@@ -1,0 +1,155 @@
+"""The order of the stages, once: check, ingest, compute, publish, report.
+
+The command line calls the stages as they are, the flows as tasks of Prefect: both hand in how (:class:`Hooks`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from smcloud.cluster import open_cluster
+from smcloud.cluster.health import count_tasks
+from smcloud.config import RunConfig, load_config
+from smcloud.io_errors import fault_of
+from smcloud.pipeline.compute import compute as compute_products
+from smcloud.pipeline.identity import SourceStates
+from smcloud.pipeline.ingest import CubeRecord, found_cube, ingest, require_cube
+from smcloud.pipeline.job import Job, check, released, require_shared_store, require_years
+from smcloud.pipeline.planning.plan import require_budget
+from smcloud.pipeline.publish import RunRecord, has_report, publish, report, run_record
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+STAGES = ("check", "ingest", "compute", "publish", "report")
+log = logging.getLogger("smcloud")
+
+
+class StageWrapper(Protocol):
+    """Gives a stage another way of being called, and leaves its arguments and result as they are."""
+
+    def __call__[**P, R](self, stage: Callable[P, R], /) -> Callable[P, R]:
+        """The function to call in place of ``stage``."""
+
+
+def as_it_is[**P, R](stage: Callable[P, R], /) -> Callable[P, R]:
+    """The stage itself."""
+    return stage
+
+
+def unseen(client: Client, stage: str) -> AbstractContextManager[None]:
+    """Nobody watches."""
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """How the stages are called.
+
+    ``wrap`` is put around each, ``watch`` is entered while one works on the cluster of a client, ``opened`` is told of
+    the cluster. ``patient``: nobody waits at a terminal, so a gateway that does not answer is asked again for a while.
+    """
+
+    wrap: StageWrapper = as_it_is
+    watch: Callable[[Client, str], AbstractContextManager[None]] = unseen
+    opened: Callable[[Client], None] = lambda client: None
+    patient: bool = False
+
+
+class Runner:
+    """One pass through the stages for one configuration; keeps how long each took and how many tasks it was."""
+
+    def __init__(self, config: RunConfig, hooks: Hooks, job: Job | None = None) -> None:
+        self.config, self.hooks, self.checked = config, hooks, job
+        self.seconds: dict[str, float] = {}
+        self.tasks: dict[str, int] = {}
+
+    def job(self, states: SourceStates | None = None) -> Job:
+        """The job as it was checked before, or checked now."""
+        if self.checked is None:
+            with self._timed("check"):
+                self.checked = self.hooks.wrap(check)(self.config, states)
+        return self.checked
+
+    def cube(self) -> CubeRecord:
+        """The cube alone, built or updated on a cluster where it is not there."""
+        job = self.job()
+        sealed = self.hooks.wrap(found_cube)(job)
+        if sealed is not None:
+            return sealed
+        self.hooks.wrap(require_budget)(self.config, job, products=False)
+        cube, _ = self._on_cluster(job, products=False)
+        return cube
+
+    def release(self, truth: str | None = None, with_cube: bool = True) -> RunRecord:
+        """All of it, to a release and its page; without ``with_cube`` the cube has to be there."""
+        wrap, job = self.hooks.wrap, self.job()
+        require_years(self.config, job)
+        release = wrap(released)(job)
+        if release is not None:
+            page = None
+            if not wrap(has_report)(release, job.store):
+                page = wrap(report)(release, job.store, self.seconds, truth)
+            return run_record("already published", release, job.store, self.seconds, page=page)
+        cube = None if with_cube else wrap(require_cube)(job)
+        wrap(require_budget)(self.config, job)
+        cube, products = self._on_cluster(job, cube)
+        with self._timed("publish"):
+            release = wrap(publish)(self.config, job, cube, products)
+        with self._timed("report"):
+            page = wrap(report)(release, job.store, self.seconds, truth)
+        return run_record("published", release, job.store, self.seconds, self.tasks, page)
+
+    def _on_cluster(self, job: Job, cube: CubeRecord | None = None, products: bool = True) -> tuple[CubeRecord, Any]:
+        """Cube and products; once more, on a fresh cluster, where scheduler or gateway was lost.
+
+        What the first attempt has sealed is not computed again.
+        """
+        patience = self.config.cluster.wait_seconds
+        # Who started the run by hand hears at once that there is no gateway.
+        for attempt, wait in (("first", patience if self.hooks.patient else 0), ("last", patience)):
+            try:
+                with open_cluster(self.config.cluster, wait) as client:
+                    self.hooks.opened(client)
+                    self.hooks.wrap(require_shared_store)(job)
+                    made = cube or self._stage(client, "ingest", ingest, job)
+                    return made, self._stage(client, "compute", compute_products, job) if products else None
+            except Exception as err:  # whatever a lost connection makes of itself on its way up
+                if attempt == "last" or fault_of(err) != "lost":
+                    raise
+                log.warning("the cluster was lost (%s): once more on a fresh one", type(err).__name__)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _stage[R](self, client: Client, name: str, stage: Callable[[RunConfig, Job], R], job: Job) -> R:
+        """One stage on the cluster; puts down what it took."""
+        before, _ = count_tasks(client)
+        with self._timed(name), self.hooks.watch(client, name):
+            made = self.hooks.wrap(stage)(self.config, job)
+        self.tasks[name] = count_tasks(client)[0] - before
+        return made
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        log.info("%s ...", stage)
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+        log.info("%s done in %.1f s", stage, self.seconds[stage])
+
+
+def checked(config: RunConfig, states: SourceStates | None = None) -> Job:
+    """Check a whole run before anything heavy is started for it: sources, years, budget."""
+    job = Runner(config, Hooks()).job(states)
+    require_years(config, job)
+    require_budget(config, job)
+    return job
+
+
+def runner_of(path: str, hooks: Hooks, job: Job | None = None) -> Runner:
+    """The runner of a configuration file; ``job`` where it was checked in this process already."""
+    return Runner(hooks.wrap(load_config)(path), hooks, job)

@@ -1,0 +1,129 @@
+"""What the products are, what each is made of, and in which order: a run and its plan both walk this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.products.annual import annual as annual_of
+from smcloud.products.ddww import ddww as ddww_of
+from smcloud.products.ddww import ddww_attributes, ddww_interval, interval_attributes
+from smcloud.products.drivers import driver_fields, driver_maps
+from smcloud.products.regions import regions as regions_of
+from smcloud.products.regions import strata as strata_of
+from smcloud.products.tables import table
+from smcloud.products.trend import trend_fields, trend_maps
+
+Compute = Callable[[xr.Dataset], xr.Dataset]
+
+
+class Writer(Protocol):
+    """Where products go: a store, or a plan that counts what a store would be asked for."""
+
+    def write(self, products: Mapping[str, xr.Dataset]) -> None:
+        """Write the lazy products of one phase, by name, in one go."""
+
+    def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
+        """Load the written product ``name`` and add what ``finish`` makes of it."""
+
+    def open(self, name: str) -> xr.Dataset:
+        """The written product, lazily: workers read it, no graph carries it."""
+
+    def compute(self, ds: xr.Dataset) -> xr.Dataset:
+        """A small Dataset, computed."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product.
+
+    ``make`` is given the configuration and what ``needs`` names (the cube, other products; None where one is not
+    made) and returns a lazy Dataset, or None where there is nothing to make it of. ``complete`` computes what is small
+    before it is written; ``finish`` makes of the written maps what needs all cells at once.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    make: Callable[..., xr.Dataset | None]
+    complete: Callable[..., xr.Dataset] | None = None
+    finish: Callable[[xr.Dataset, RunConfig], xr.Dataset] | None = None
+
+
+def _annual(config: RunConfig, cube: xr.Dataset) -> xr.Dataset:
+    return annual_of(cube, config)
+
+
+def _trend(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset:
+    return trend_maps(annual, config, cube)
+
+
+def _drivers(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset | None:
+    return driver_maps(annual, config, cube) if config.drivers.names else None
+
+
+def _ddww(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset) -> xr.Dataset | None:
+    return ddww_of(trend, annual, config)
+
+
+def _with_shares(
+    ds: xr.Dataset, compute: Compute, config: RunConfig, annual: xr.Dataset, trend: xr.Dataset
+) -> xr.Dataset:
+    computed = compute(ds)
+    attributes = ddww_attributes(computed)
+    if (interval := ddww_interval(annual, config)) is not None:
+        attributes |= interval_attributes(compute(interval))
+    return computed.assign_attrs(computed.attrs | attributes)
+
+
+def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None) -> xr.Dataset:
+    everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
+    return table(annual, trend, drivers, regions_of(annual["lat"], annual["lon"], everywhere), config)
+
+
+def _strata(
+    config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None, ddww: xr.Dataset | None
+) -> xr.Dataset | None:
+    strata = strata_of(annual, trend, ddww, config)
+    return None if strata is None else table(annual, trend, drivers, strata, config)
+
+
+# Products of one phase are written together; a phase reads what earlier ones have written, and of its own phase what a
+# product needs is still lazy.
+PHASES: tuple[tuple[Product, ...], ...] = (
+    (Product("annual", ("cube",), _annual),),
+    (
+        Product("trend", ("cube", "annual"), _trend, finish=trend_fields),
+        Product("drivers", ("cube", "annual"), _drivers, finish=driver_fields),
+    ),
+    (
+        Product("ddww", ("annual", "trend"), _ddww, complete=_with_shares),
+        Product("regional", ("annual", "trend", "drivers"), _regional),
+        Product("strata", ("annual", "trend", "drivers", "ddww"), _strata),
+    ),
+)
+PRODUCTS = tuple(product.name for phase in PHASES for product in phase)
+
+
+def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
+    """Make all products of ``cube`` phase by phase and hand them to ``writer``; nothing is computed but by it."""
+    made: dict[str, xr.Dataset] = {"cube": cube}
+    for phase in PHASES:
+        ready: dict[str, xr.Dataset] = {}
+        for product in phase:
+            parts = {name: made.get(name) for name in product.needs}
+            lazy = product.make(config, **parts)
+            if lazy is not None:
+                made[product.name] = lazy
+                ready[product.name] = (
+                    lazy if product.complete is None else product.complete(lazy, writer.compute, config, **parts)
+                )
+        writer.write(ready)
+        for product in phase:
+            if product.name in ready and product.finish is not None:
+                writer.append(product.name, product.finish)
+            if product.name in ready and phase is not PHASES[-1]:
+                made[product.name] = writer.open(product.name)

@@ -1,0 +1,112 @@
+"""What a store says of itself, as models: a release, the cube and the products that it names, a cube's lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RELEASE_SCHEMA = 1
+LINEAGE_SCHEMA = 2
+
+
+class Record(BaseModel):
+    """A frozen record, read and written as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, under the names that are stored."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class CubeEntry(Record):
+    """The cube of a release: ``url`` relative to the store, first and last month, months on provisional input."""
+
+    id: str
+    url: str
+    period: tuple[str, str]
+    provisional: tuple[str, ...] = ()
+    inventory_sha256: str | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class ProductEntry(Record):
+    """A product of a release: ``url`` relative to the store, and the sha256 of its inventory."""
+
+    url: str
+    run_id: str
+    inventory_sha256: str
+
+
+class InputEntry(Record):
+    """What a role was read from: entry of the catalog, state of the source, and how far it reached (``source``)."""
+
+    entry: str
+    version: str
+    state: str
+    licence: str
+    citation: str
+    source: Mapping[str, str] = Field(default_factory=dict)
+
+
+class ReleaseContent(Record):
+    """What a run publishes; the store adds number, time and writer."""
+
+    cube: CubeEntry
+    products: Mapping[str, ProductEntry]
+    report: str
+    inputs: Mapping[str, InputEntry]
+    config: Mapping[str, Any]
+    code: Mapping[str, str]
+
+    @property
+    def prefixes(self) -> list[CubeEntry | ProductEntry]:
+        """All that the release names: the cube, then the products."""
+        return [self.cube, *self.products.values()]
+
+
+class Release(ReleaseContent):
+    """A numbered release; ``supersedes`` is the number of the one before. What another version added is kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_: int = Field(alias="schema")
+    number: int
+    write_id: str
+    created: str
+    supersedes: int | None
+
+    @property
+    def run_id(self) -> str:
+        """The run that made the products: one for all of them."""
+        return next(iter(self.products.values())).run_id
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: who and when first, then what, then the release before."""
+        held = super().as_json()
+        first = ("schema", "number", "write_id", "created")
+        return {key: held.pop(key) for key in first} | {**held, "supersedes": held.pop("supersedes")}
+
+
+class Lineage(Record):
+    """What a cube is made from, month by month; cubes of equal lineage are equal to the last bit.
+
+    ``basis`` is what all months share (harmonisation, code, libraries); ``roles`` holds a digest for each month of a
+    role, or a single one of a static role; ``provisional`` the months that are marked so. The rest is remembered of a
+    cube without making it another one: ``sources`` says for people how far each source reached, ``files`` the first
+    and last stamp of every file, ``counters`` what the gate counted.
+    """
+
+    schema_: int = Field(default=LINEAGE_SCHEMA, alias="schema")
+    basis: str
+    period: tuple[str, str]
+    roles: Mapping[str, str | tuple[str, ...]]
+    provisional: tuple[str, ...]
+    sources: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    files: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    counters: Mapping[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    def identity(self) -> dict[str, Any]:
+        """What makes it another cube."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"sources", "files", "counters"})

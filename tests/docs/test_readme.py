@@ -1,0 +1,135 @@
+"""README.md and the pages of docs/: commands exist, snippets run, configurations are valid, links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from smcloud import pipeline
+from smcloud.cli.app import app
+from smcloud.config import load_config, parse_config
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "infra/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = {
+    (page.relative_to(ROOT).as_posix(), line.partition("# ")[0].strip())
+    for page in PAGES
+    for line in page.read_text().splitlines()
+    if line.startswith("    ")
+}
+# What the pages describe and what is written at the same time; to be emptied then.
+TO_COME = {"smcloud/pipeline/runner.py", "smcloud/store/prefix.py", "smcloud/products/definition.py", "check"}
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def called(tokens):
+    """The command of ``smcloud`` that ``tokens`` call, and what is left of them."""
+    command, rest = typer.main.get_command(app), list(tokens)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    return command, rest
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 130
+
+
+@pytest.mark.parametrize(
+    ("page", "line"), sorted(found for found in COMMANDS if re.match(r"(\S+/)?smcloud ", found[1]))
+)
+def test_commands_of_smcloud_exist_with_their_options(page, line):
+    command, rest = called(shlex.split(line)[1:])
+    options = {name for parameter in command.params for name in parameter.opts}
+    given = [token for token in rest if token.startswith("-")]
+    assert set(given) <= options
+    assert len(rest) - len(given) <= sum(parameter.param_type_name == "argument" for parameter in command.params)
+
+
+def test_commands_in_the_text_exist():
+    for page in PAGES:
+        for name in re.findall(r"`smcloud ([a-z]+)\b", page.read_text()):
+            assert name in typer.main.get_command(app).commands, (page, name)
+
+
+def test_targets_of_make_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    for page in PAGES:
+        named = re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text(), flags=re.M)
+        assert set(named) <= targets | TO_COME, page
+    help_ = (ROOT / "Makefile").read_text().partition("\nhelp:\n")[2]
+    assert targets - {"help"} == set(re.findall(r'@echo "make ([a-z-]+) ', help_))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_and_files_in_the_text_are_there(page):
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    modules = re.findall(r"python -m (tests[\w.]+)", text)
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []
+    named = re.findall(r"`((?:smcloud|flows|infra|tests|docs|catalogs)/[\w./-]*\w)`", text)
+    assert [path for path in named if not (ROOT / path).exists() and path not in TO_COME] == []
+
+
+@pytest.mark.parametrize("text", [text for text in blocks(README, "yaml")])
+def test_configurations_are_valid_and_their_inputs_exist(text):
+    config = parse_config(yaml.safe_load(text), "README.md")
+    sources = yaml.safe_load((ROOT / config.catalog).read_text())["sources"]
+    for role, reference in config.inputs.items():
+        entry, _, variable = reference.partition(":")
+        assert (variable or role) in sources[entry]["metadata"]["variables"]
+
+
+def test_the_whole_run_publishes_ddww_and_names_the_folders_it_needs():
+    whole = next(text for text in blocks(README, "yaml") if "aridity" in text)
+    config = parse_config(yaml.safe_load(whole), "README.md")
+    assert {"aridity_index", "lai"} <= set(config.inputs)
+    sources = yaml.safe_load((ROOT / config.catalog).read_text())["sources"]
+    needed = re.findall(r"env\((\w+)\)", str([sources[reference]["args"] for reference in config.inputs.values()]))
+    assert needed
+    assert [name for name in needed if name not in whole] == []
+
+
+def test_limits_of_the_plan_page_are_keys_of_a_configuration():
+    (text,) = blocks((ROOT / "docs/plans.md").read_text(), "yaml")
+    base = {"preset": "peng2023", "period": {"start": "2000-01"}, "catalog": "c", "inputs": {"soil_moisture": "x"}}
+    config = parse_config(base | {"store": "s"} | yaml.safe_load(text), "docs/plans.md")
+    assert (config.budget.tasks, config.cluster.workers) == (500_000, 20)
+
+
+def test_the_catalog_of_the_page_is_valid(tmp_path):
+    from smcloud.catalog import load_catalog
+
+    (text,) = blocks((ROOT / "docs/your-data.md").read_text(), "yaml")
+    (tmp_path / "mine.yaml").write_text(text)
+    assert list(load_catalog(tmp_path / "mine.yaml").sources) == ["my_rain"]
+
+
+def test_the_python_of_the_readme_runs_on_a_published_store(small_world, tmp_path, monkeypatch):
+    import matplotlib
+
+    config = load_config(small_world())
+    job = pipeline.check(config)
+    cube = pipeline.ingest(config, job)
+    pipeline.publish(config, job, cube, pipeline.compute(config, job))
+    (tmp_path / "smcloud-demo").symlink_to(config.store)
+    monkeypatch.chdir(tmp_path)
+    matplotlib.use("agg")
+    names = {}
+    (code,) = blocks(README, "python")
+    exec(compile(code, "README.md", "exec"), names)
+    assert (tmp_path / "trend.png").stat().st_size > 5_000
+    rows = (tmp_path / "regional.csv").read_text().splitlines()
+    assert rows[0].startswith("region,slope,slope_lower")
+    assert "globe" in {row.partition(",")[0] for row in rows}
+    assert {"soil_moisture", "lai"} <= set(names["cube"])
+    # Lower is drier, and the low end of the colours is brown: more red than blue.
+    red, _, blue, _ = matplotlib.colormaps["BrBG"](0.1)
+    assert red > blue
