@@ -8,40 +8,65 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.errors import ChunkError, ConfigurationError, GridError
-from smcloud.stats.engine.series import apply_to_series, as_rows, check_alpha, check_min_valid
-from smcloud.stats.time_axis import FloatArray, time_series
+from smcloud.errors import ConfigurationError, GridError
+from smcloud.stats.engine.checks import check_alpha, check_min_valid
+from smcloud.stats.engine.series import apply_to_series, as_rows, columns_of, in_shape
+from smcloud.stats.time_axis import FloatArray, require_one_chunk, time_series
 
 Block = npt.NDArray[Any]
 
+COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "n_steps")
+
 
 def set_breaks(sets: xr.DataArray, dim: str = "time", shortest: int = 12, most: int = 3) -> xr.DataArray:
-    """Where the set behind a series changes for good: positions along ``dim``, int32 (break, ...), -1 for none.
+    """Find where the set of instruments behind a series changes for good.
 
-    ``sets`` holds sets as bits of an integer, 0 where nothing is known. A run is a stretch of one set, from its first
-    to its last step; steps without a known set neither end it nor lengthen it at its ends. Only runs of at least
-    ``shortest`` steps count, at the beginning of the record too: a set that stays for less has no level of its own to
-    be told from.
-    A break is the first step of such a run whose set is not that of the run before. It is found from the sets alone,
-    never from the values, so it cannot take a real change for one of the instruments.
+    A run is a stretch of one set, from its first to its last step; steps without a known set neither end it nor
+    lengthen it at its ends. Only runs of at least ``shortest`` steps count, at the beginning of the record too: the
+    level of a shorter one cannot be estimated. A break is the first step of such a run whose set is not that of the run
+    before. It is found from the sets alone, never from the values, so a real change of the values cannot be taken for
+    one of the instruments.
 
-    Of more than ``most`` breaks the largest changes are kept: those with the largest share of the sensors of both sets
-    that are in one of them only (Jaccard's distance; a full exchange is 1, one sensor more beside five is 1/6), the
-    earliest of equals. In the order of time, -1 at the end. Lazy for dask input.
+    ``dim`` needs no coordinate; it must lie in one dask chunk, else the call raises. Lazy for dask input.
 
-    Raises :class:`ConfigurationError` (``shortest`` or ``most`` below 1), :class:`ChunkError` (chunks along ``dim``).
+    Parameters
+    ----------
+    sets : xarray.DataArray
+        Sets along ``dim`` as the bits of an integer, one bit for each sensor; 0 where nothing is known.
+    dim : str
+        Dimension of time.
+    shortest : int
+        Fewest steps of a run that counts; 1 or more.
+    most : int
+        Most breaks of a series; 1 or more. Of more breaks the largest changes are kept: those with the largest share of
+        the sensors of both sets that are in one of them only (Jaccard's distance: a full exchange is 1, one sensor more
+        beside five is 1/6), the earliest of equals.
+
+    Returns
+    -------
+    xarray.DataArray
+        Positions along ``dim``, int32, over ``break`` (``most`` of them, first) and the dimensions other than ``dim``;
+        in the order of time, then -1 where there are fewer breaks.
+
+    Raises
+    ------
+    ConfigurationError
+        ``shortest`` or ``most`` is below 1.
+    ChunkError
+        ``dim`` has more than one dask chunk.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from smcloud.stats import set_breaks
+    >>> sets = xr.DataArray([1] * 24 + [3] * 24 + [4] * 24, dims="time")
+    >>> print(set_breaks(sets).values)
+    [24 48 -1]
     """
     for name, value in (("shortest", shortest), ("most", most)):
         if value < 1:
             raise ConfigurationError("a number of steps is too small", where=name, found=value, expected="1 or more")
-    if len(sets.chunksizes.get(dim, ())) > 1:
-        raise ChunkError(
-            f"a series along {dim} is split over several chunks",
-            where=f"{sets.name or 'array'}: {dim}",
-            found=f"{len(sets.chunksizes[dim])} chunks",
-            expected="one chunk",
-            next=f'.chunk({{"{dim}": -1}})',
-        )
+    require_one_chunk(sets, dim)
     out: xr.DataArray = xr.apply_ufunc(
         _set_breaks,
         sets,
@@ -67,21 +92,62 @@ def _set_breaks(sets: Block, *, shortest: int, most: int) -> Block:
 def trend_with_steps(
     da: xr.DataArray, steps: xr.DataArray, dim: str = "time", alpha: float = 0.05, min_valid: int = 3
 ) -> xr.Dataset:
-    """Least-squares trend along ``dim`` beside steps of unknown height: y = a + slope t + sum_k h_k step_k.
+    """Fit a straight line and a step at each break to every series, by least squares together.
 
-    ``steps`` (break, ``dim``, ...) says how much of each sample lies behind each break: 0 before it, 1 after it, a
-    share where a sample covers both; NaN where there is no such break. Returns ``slope``, ``slope_lower`` and
-    ``slope_upper`` (unit of ``da`` per unit of the coordinate), ``stderr`` of the slope, two-sided ``p_value``
-    (float64), ``n_steps`` (float64, steps that were fitted), ``n`` (int32) and ``status`` (uint8). Standard
-    error, interval and p are those of ordinary least squares with df = n - 2 - ``n_steps``. Lazy for dask input.
+    y = a + slope t + sum over k of h_k step_k, where the heights h_k are unknown. Non-finite values are missing.
+    ``dim`` must lie in one dask chunk, else the call raises. Values may be float32; arithmetic and results are float64.
+    Slopes are per unit of the coordinate (per year for dates, and for numbers that are years). Lazy for dask input.
 
-    NaN rule: non-finite values are missing. A step that is constant over the valid samples, or told by other steps, is
-    not fitted. Status 1 (empty) and 2 (fewer than ``min_valid`` samples): all NaN but ``n``. Status 6: the steps take
-    all that time explains, no slope. Status 2 with a slope: no degree of freedom is left, no stderr, limits and p.
-    Status 3 (constant): slope, limits and stderr 0, p 1. An exact fit has stderr 0 and p 0.
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Series along ``dim``, in any unit.
+    steps : xarray.DataArray
+        (break, ``dim``, ...): how much of each sample lies behind each break: 0 before it, 1 after it, a share where a
+        sample covers both; NaN where there is no such break. A step that is constant over the valid samples, or a
+        combination of other steps, is not fitted.
+    dim : str
+        Dimension of time, with a sorted coordinate of numbers or dates.
+    alpha : float
+        The limits enclose the slope with probability 1 - ``alpha``; between 0 and 1.
+    min_valid : int
+        A series with fewer valid samples is not fitted; 3 or more.
 
-    Raises :class:`ConfigurationError`, :class:`VariableError`, :class:`GridError` where the two have different
-    coordinates, :class:`CalendarError`, :class:`ChunkError`.
+    Returns
+    -------
+    xarray.Dataset
+        Over the dimensions other than ``dim`` and ``break``; standard error, interval and p are those of ordinary least
+        squares with n - 2 - ``n_steps`` degrees of freedom:
+
+        - ``slope``, ``slope_lower``, ``slope_upper``: unit of ``da`` per unit of the coordinate
+        - ``stderr``: standard error of the slope, unit of the slope
+        - ``p_value``: two-sided
+        - ``n_steps``: number of steps that were fitted, float64
+        - ``n``: number of valid samples, int32
+        - ``status``: uint8. 1, empty, and 2, fewer than ``min_valid`` samples: all NaN but ``n``. 3, constant: slope,
+          limits and stderr 0, p 1. 6: the steps explain all that time could, no slope. 2 with a slope: no degree of
+          freedom is left, stderr, limits and p are NaN. An exact fit has stderr 0 and p 0.
+
+    Raises
+    ------
+    ConfigurationError
+        ``alpha`` or ``min_valid`` has an impossible value.
+    VariableError, CalendarError, ChunkError
+        In one of the two, ``dim`` is not there; has no coordinate, or one with missing, double or unsorted stamps; has
+        more than one dask chunk.
+    GridError
+        The two have different times.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from smcloud.stats import linear_trend, trend_with_steps
+    >>> years = np.arange(2000, 2010)
+    >>> after = xr.DataArray([(years >= 2005) * 1.0], dims=("break", "time"), coords={"time": years})
+    >>> moisture = 0.25 + 0.001 * (after.time - 2000) + 0.02 * after[0]
+    >>> alone, beside = linear_trend(moisture).slope, trend_with_steps(moisture, after).slope
+    >>> print(f"{float(alone):.4f} without the step, {float(beside):.4f} beside it")
+    0.0040 without the step, 0.0010 beside it
     """
     check_alpha(alpha)
     check_min_valid(min_valid)
@@ -94,10 +160,8 @@ def trend_with_steps(
             found=f"{times.size} steps from {times[:1]}",
             expected=f"{t.size} steps from {t[:1]}",
         )
-    names = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "n_steps")
-    outputs: dict[str, tuple[tuple[str, ...], str]] = {name: ((), "float64") for name in names}
-    outputs |= {"n": ((), "int32"), "status": ((), "uint8")}
     members = [terms.isel({"break": k}, drop=True) for k in range(terms.sizes["break"])]
+    outputs = columns_of(dict.fromkeys(COLUMNS, ()))
     return apply_to_series(_trend_with_steps, [array, *members], dim, outputs, t=t, alpha=alpha, min_valid=min_valid)
 
 
@@ -116,5 +180,5 @@ def _trend_with_steps(values: Block, *steps: Block, t: FloatArray, alpha: float,
     slope, stderr, statistic, df, fitted, n = out.T
     half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
     p_value = 2 * stdtr(df, -np.abs(statistic))
-    columns = (slope, slope - half, slope + half, stderr, p_value, fitted, n.astype(np.int32), status)
-    return tuple(column.reshape(shape[:-1]) for column in columns)
+    limits = slope - half, slope + half
+    return in_shape(shape[:-1], slope, *limits, stderr, p_value, fitted, n.astype(np.int32), status)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import VariableError
-from smcloud.stats.engine.series import check_alpha, check_choice
+from smcloud.stats.engine.checks import check_alpha, check_choice
 from smcloud.stats.time_axis import FloatArray
 
 Block = npt.NDArray[Any]
@@ -22,16 +22,49 @@ def fdr(
     method: Literal["bh", "by"] = "bh",
     dims: Hashable | Sequence[Hashable] | None = None,
 ) -> xr.Dataset:
-    """Control the false discovery rate over ``dims`` (all dimensions by default), one family for each other index.
+    """Adjust p values so that, among the tests called significant, the expected share of false ones is limited.
 
-    Returns ``p_adjusted`` (float64) and ``significant`` (bool: p_adjusted <= alpha) with the dimensions of ``p_value``.
-    "bh" is Benjamini-Hochberg (1995), for independent or positively dependent tests; "by" Benjamini-Yekutieli (2001,
-    doi:10.1214/aos/1013699998), for any dependence.
+    NaN stays NaN, is not significant and does not count as a test. p values may be float32; the results are float64.
+    Dask input stays lazy and is brought to one chunk along ``dims``: this is meant for fields, not for series.
 
-    NaN rule: NaN stays NaN, is not significant and does not count as a test. Lazy for dask input, which is brought to
-    one chunk along ``dims``: meant for fields, not for series.
+    Parameters
+    ----------
+    p_value : xarray.DataArray
+        p values, between 0 and 1, with any dimensions.
+    alpha : float
+        The limit of the expected share; between 0 and 1.
+    method : {"bh", "by"}
+        "bh", Benjamini and Hochberg, for independent or positively dependent tests; "by", Benjamini and Yekutieli, for
+        any dependence.
+    dims : hashable or sequence of hashable, optional
+        Dimensions of one family of tests, all by default; each index of the other dimensions is a family of its own.
 
-    Raises :class:`ConfigurationError`, :class:`VariableError` where ``p_value`` lacks one of ``dims``.
+    Returns
+    -------
+    xarray.Dataset
+        Over the dimensions of ``p_value``:
+
+        - ``p_adjusted``: adjusted p value, float64
+        - ``significant``: ``p_adjusted`` <= ``alpha``, bool
+
+    Raises
+    ------
+    ConfigurationError
+        ``alpha`` or ``method`` has an impossible value.
+    VariableError
+        ``p_value`` lacks one of ``dims``.
+
+    References
+    ----------
+    "bh": Benjamini and Hochberg 1995. "by": Benjamini and Yekutieli 2001, doi:10.1214/aos/1013699998.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from smcloud.stats import fdr
+    >>> out = fdr(xr.DataArray([0.001, 0.02, 0.04, 0.8, np.nan], dims="cell"))
+    >>> print(out.p_adjusted.values.round(3), out.significant.values)
+    [0.004 0.04  0.053 0.8     nan] [ True  True False False False]
     """
     check_alpha(alpha)
     check_choice("method", method, ("bh", "by"))

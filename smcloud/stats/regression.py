@@ -1,4 +1,4 @@
-"""How much of a target's variance each of its drivers explains."""
+"""Regression of a target on its drivers: how much of its variance, and of its trend, goes with each of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import ConfigurationError
-from smcloud.stats.correlation import align_drivers, cells_of, driver_floors, driver_lags
-from smcloud.stats.engine.series import apply_to_series
+from smcloud.stats.drivers import BY_DRIVER, align_drivers, cells_of, driver_floors, driver_lags
+from smcloud.stats.engine.series import apply_to_series, columns_of, in_shape
 from smcloud.stats.time_axis import FloatArray
 
 Block = npt.NDArray[Any]
@@ -27,23 +27,65 @@ def standardised_regression(
     lags: Mapping[str, int] | None = None,
     floors: Mapping[str, float] | None = None,
 ) -> xr.Dataset:
-    """Least-squares regression of ``target`` on all ``drivers``, each in units of its standard deviation.
+    """Regress a target on all drivers, in units of standard deviations, and share R2 among the drivers.
 
-    Over the complete cases, which are those of :func:`partial_correlation` with the same ``lags``. Returns
-    ``coefficient`` (driver, ...) = beta_j sd(driver_j)/sd(target), ``r2``, ``lmg`` (driver, ...), float64; ``n``
-    (int32, complete cases) and ``status`` (driver, ...; uint8 flags). Lazy for dask input.
+    A case is a step at which the target and every driver have a finite value; the cases are those of
+    :func:`partial_correlation` with the same ``lags``. ``dim`` must lie in one dask chunk, else the call raises. Values
+    may be float32; arithmetic and results are float64. Lazy for dask input.
 
-    ``lmg`` is the mean over all orders of entry of the gain in R2 with which a driver enters; the shares add up to R2
-    (Lindeman, Merenda and Gold 1980; Groemping 2006, doi:10.18637/jss.v017.i01).
+    Parameters
+    ----------
+    target : xarray.DataArray
+        Series along ``dim``, in any unit.
+    drivers : xarray.Dataset
+        One variable for each driver, 1 to 8 of them, on the coordinates of ``target``, in any units.
+    dim : str
+        Dimension of time; its coordinate holds numbers or dates in ascending or descending order.
+    lags : mapping of str to int, optional
+        By how many steps a driver leads the target on the true axis, by name.
+    floors : mapping of str to float, optional
+        Least standard deviation (n - 1) of a driver over the cases, in its own unit, by name.
 
-    NaN rule: a case needs the target and every driver. Fewer than (number of drivers + 2) cases: all NaN, status 1 or
-    2. A constant driver, or one whose standard deviation (n - 1) lies below ``floors[name]``, is left out: NaN with
-    status 5; ``r2`` is that of the others, 0 where none is left. Collinear drivers (to 1e-10 of their spread) stay in
-    the regression and in the orders of entry for the sake of ``r2`` and of the others, but their parts cannot be told
-    apart: NaN with status 6, and the other shares add up to less than ``r2``. Constant target: NaN, status 3.
+    Returns
+    -------
+    xarray.Dataset
+        By ``driver`` (first dimension; names in the order of the Dataset):
 
-    Raises :class:`ConfigurationError` (also for more than 8 drivers), :class:`VariableError`, :class:`GridError` where
-    target and drivers have different coordinates, :class:`CalendarError`, :class:`ChunkError`.
+        - ``coefficient``: beta_j sd(driver_j)/sd(target), by least squares
+        - ``lmg``: mean gain in R2 when the driver enters, over all orders of entry; the shares add up to R2
+        - ``status``: uint8. 1, no case, and 2, fewer cases than number of drivers + 2: all NaN. 3, constant target:
+          NaN. 5, the driver is constant or varies less than its floor: it is left out, NaN, and ``r2`` is that of the
+          others, 0 where none is left. 6, the driver is a linear combination of others to 1e-10 of their spread: it
+          stays in the regression and in the orders of entry, for ``r2`` and for the others, but its part cannot be told
+          from theirs: NaN, and the other shares add up to less than ``r2``
+
+        and without ``driver``: ``r2``, the share of the variance of the target that all drivers explain, and ``n``
+        (int32), the number of cases.
+
+    Raises
+    ------
+    ConfigurationError
+        No driver, or more than 8; ``lags`` or ``floors`` names no driver; a lag is no whole number from 0 to less than
+        the length of the axis.
+    GridError
+        The drivers do not have the coordinates of the target.
+    VariableError, CalendarError, ChunkError
+        A series lacks ``dim``; its stamps are missing, double or unsorted, or with lags a step is missing; it lies in
+        several dask chunks.
+
+    References
+    ----------
+    ``lmg``: Lindeman, Merenda and Gold 1980; Groemping 2006, doi:10.18637/jss.v017.i01.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from smcloud.stats import standardised_regression
+    >>> time = xr.DataArray(np.arange(30), [("time", np.arange(30))])
+    >>> weather = xr.Dataset({"rain": np.sin(time), "heat": np.cos(2 * time)})
+    >>> out = standardised_regression(2 * weather.rain - weather.heat + 0.5 * np.sin(3 * time), weather)
+    >>> print(out.lmg.to_series().round(2).to_dict(), f"R2 = {float(out.r2):.2f}")
+    {'rain': 0.76, 'heat': 0.2} R2 = 0.96
     """
     arrays, _, names = align_drivers(target, drivers, dim)
     if len(names) > MOST_DRIVERS:
@@ -54,18 +96,11 @@ def standardised_regression(
             expected=f"at most {MOST_DRIVERS}",
             next="leave out drivers that tell the same",
         )
-    outputs: dict[str, tuple[Sequence[str], str]] = {
-        "coefficient": (("driver",), "float64"),
-        "r2": ((), "float64"),
-        "lmg": (("driver",), "float64"),
-        "n": ((), "int32"),
-        "status": (("driver",), "uint8"),
-    }
     return apply_to_series(
         _standardised_regression,
         arrays,
         dim,
-        outputs,
+        columns_of({"coefficient": BY_DRIVER, "r2": (), "lmg": BY_DRIVER}, BY_DRIVER),
         {"driver": names},
         lags=driver_lags(lags, names, arrays[0].indexes[dim]),
         floors=driver_floors(floors, names),
@@ -85,10 +120,89 @@ def _standardised_regression(
         columns = (out[inside], r2[inside], n[inside], status[inside])
         regression_kernels.standardised_regression(tile, floors, min_valid, *columns)
     coefficient, lmg = np.moveaxis(out, -1, 0)
-    return (
-        coefficient.reshape(*shape, size),
-        r2.reshape(shape),
-        lmg.reshape(*shape, size),
-        n.astype(np.int32).reshape(shape),
-        status.reshape(*shape, size),
+    return in_shape(shape, coefficient, r2, lmg, n.astype(np.int32), status)
+
+
+def trend_contribution(
+    target: xr.DataArray,
+    drivers: xr.Dataset,
+    dim: str = "time",
+    floors: Mapping[str, float] | None = None,
+) -> xr.Dataset:
+    """Split the target's least-squares trend into the parts that come with the trends of its drivers, and a rest.
+
+    From the regression of the target on all drivers over the cases, slope(target) = sum over j of
+    beta_j slope(driver_j) + slope(residual), every slope by least squares on the same cases. A case is a step at which
+    the target and every driver have a finite value. ``dim`` must lie in one dask chunk, else the call raises. Values
+    may be float32; arithmetic and results are float64. Slopes are per unit of the coordinate (per year for dates, and
+    for numbers that are years). Lazy for dask input.
+
+    Parameters
+    ----------
+    target : xarray.DataArray
+        Series whose trend is split, in any unit.
+    drivers : xarray.Dataset
+        The drivers, each a variable in a unit of its own, on the coordinates of ``target``.
+    dim : str
+        The dimension of time, with sorted numbers or dates.
+    floors : mapping of str to float, optional
+        Standard deviation (n - 1) over the cases below which a driver is left out, in its own unit, by name.
+
+    Returns
+    -------
+    xarray.Dataset
+        - ``contribution`` (driver first): beta_j slope(driver_j), unit of ``target`` per unit of the coordinate
+        - ``residual``: slope of the residual, same unit. The finite contributions and ``residual`` add up to the slope
+          of the target
+        - ``n``: number of cases, int32
+        - ``status`` (driver first): uint8. 1, no case, and 2, fewer cases than number of drivers + 2: all NaN. 3,
+          constant target: 0. 5, the driver is constant or varies less than its floor: it is left out, NaN. 6, the
+          driver is a linear combination of others to 1e-10 of their spread: it stays in the regression, for the others,
+          but its part cannot be told from theirs: NaN, and what they explain together stays in ``residual``
+
+    Raises
+    ------
+    ConfigurationError
+        No driver, or ``floors`` names no driver.
+    VariableError
+        ``dim`` is missing in the target or in a driver.
+    GridError
+        Target and drivers lie on different grids or times.
+    CalendarError, ChunkError
+        Stamps along ``dim`` are missing, double or unsorted; ``dim`` has several dask chunks.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from smcloud.stats import trend_contribution
+    >>> years = np.arange(2000, 2010)
+    >>> rain = xr.DataArray(600 + 5.0 * (years - 2000) + 20 * np.sin(years), [("time", years)])
+    >>> moisture = 0.1 + 2e-4 * rain - 3e-4 * (rain.time - 2000)
+    >>> parts = trend_contribution(moisture, xr.Dataset({"rain": rain}))
+    >>> total = float(parts.contribution.sum() + parts.residual)
+    >>> print(f"{float(parts.contribution[0]):.4f} with rain, {float(parts.residual):.4f} rest, {total:.4f} in all")
+    0.0007 with rain, -0.0002 rest, 0.0005 in all
+    """
+    arrays, t, names = align_drivers(target, drivers, dim)
+    return apply_to_series(
+        _trend_contribution,
+        arrays,
+        dim,
+        columns_of({"contribution": BY_DRIVER, "residual": ()}, BY_DRIVER),
+        {"driver": names},
+        t=t,
+        floors=driver_floors(floors, names),
+        min_valid=len(names) + 2,
     )
+
+
+def _trend_contribution(*blocks: Block, t: FloatArray, floors: FloatArray, min_valid: int) -> tuple[Block, ...]:
+    from smcloud.stats.engine import case_kernels, regression_kernels
+
+    shape, cells, size = cells_of(blocks)
+    contribution, status = np.empty((cells, size)), np.empty((cells, size), np.uint8)
+    residual, n = np.empty(cells), np.empty(cells)
+    for inside, tile in case_kernels.case_tiles(blocks):
+        columns = (contribution[inside], residual[inside], n[inside], status[inside])
+        regression_kernels.trend_contribution(tile, t, floors, min_valid, *columns)
+    return in_shape(shape, contribution, residual, n.astype(np.int32), status)

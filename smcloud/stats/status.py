@@ -1,4 +1,4 @@
-"""Why a statistic has no value, or a partial one: the ``status`` flags of every function but ``fdr``."""
+"""Why a statistic has no value, or only some of its values: the ``status`` flags, and what they mean."""
 
 from __future__ import annotations
 

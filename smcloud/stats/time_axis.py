@@ -11,7 +11,8 @@ from smcloud.errors import CalendarError, ChunkError, VariableError
 
 FloatArray = npt.NDArray[np.float64]
 
-# How far a numeric step may lie from the mean step; float32 decimal months need 0.2 %, a missing step is 100 %.
+# By how much a step of a numeric axis may differ from the mean step, as a share of it. Decimal months in float32 differ
+# by 0.2 %, a missing step by 100 %.
 STEP_TOLERANCE = 0.01
 
 
@@ -33,15 +34,7 @@ def time_series(data: xr.DataArray | xr.Dataset, dim: str) -> tuple[xr.DataArray
             expected="numbers or dates",
             next=f'.assign_coords({{"{dim}": ...}})',
         )
-    chunks = array.chunksizes.get(dim, ())
-    if len(chunks) > 1:
-        raise ChunkError(
-            f"a series along {dim} is split over several chunks",
-            where=f"{array.name or 'array'}: {dim}",
-            found=f"{len(chunks)} chunks",
-            expected="one chunk",
-            next=f'.chunk({{"{dim}": -1}})',
-        )
+    require_one_chunk(array, dim)
     numbers = as_numbers(array.indexes[dim])
     steps = np.diff(numbers)
     if not np.all(np.isfinite(numbers)) or not (np.all(steps > 0) or np.all(steps < 0)):
@@ -76,6 +69,19 @@ def as_numbers(index: pd.Index) -> FloatArray:
             expected="numbers or dates",
         )
     return index.to_numpy().astype(np.float64)
+
+
+def require_one_chunk(array: xr.DataArray, dim: str) -> None:
+    """Raise :class:`ChunkError` where ``dim`` has more than one dask chunk."""
+    chunks = array.chunksizes.get(dim, ())
+    if len(chunks) > 1:
+        raise ChunkError(
+            f"a series along {dim} is split over several chunks",
+            where=f"{array.name or 'array'}: {dim}",
+            found=f"{len(chunks)} chunks",
+            expected="one chunk",
+            next=f'.chunk({{"{dim}": -1}})',
+        )
 
 
 def require_complete(index: pd.Index) -> None:

@@ -22,17 +22,79 @@ _lock = threading.Lock()
 
 
 def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
-    """The cube of a release, lazily, in blocks of the whole record x 180 x 180 cells.
+    """Open the cube of a release: the monthly fields that its products were computed from.
 
-    ``version`` is a release number or a run id, the newest release by default. Raises
-    :class:`NothingPublishedError` naming what exists. A chunk that is lost or damaged raises when it is read.
+    Nothing is read but metadata. Blocks hold the whole record of 180 x 180 cells, so that a series along time is in one
+    chunk. Missing values are NaN; a chunk that is lost or damaged never is, but raises when it is read.
+
+    Parameters
+    ----------
+    store : str
+        Path or URL of the store.
+    version : int or str, optional
+        Number of a release, or the id of the run that made it; by default the newest release.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy, over (time, lat, lon), with the units in the attributes of each variable.
+
+    Raises
+    ------
+    ConfigurationError
+        The protocol of the URL is unknown or not installed.
+    NothingPublishedError
+        There is no release, or none with this number or run id; the error names those there are.
+    IntegrityError
+        What the release names is gone, or its record cannot be read.
+    UnreachableError
+        The place cannot be reached.
+
+    Examples
+    --------
+    >>> from smcloud import open_cube
+    >>> cube = open_cube(store)  # the path or URL of a store
+    >>> print(cube.soil_moisture.dims, cube.soil_moisture.units)
+    ('time', 'lat', 'lon') m3 m-3
     """
     opened = Store.open(store)
     return _open_released(opened, _release(opened, version).cube.url, chunking.TILES)
 
 
 def open_product(store: str, name: str, version: int | str | None = None) -> xr.Dataset:
-    """A product of a release, lazily, in stored chunks; ``version`` and errors as for :func:`open_cube`."""
+    """Open a product of a release, such as its trends.
+
+    Nothing is read but metadata; chunks are those of the store. Missing values are NaN; a chunk that is lost or damaged
+    never is, but raises when it is read.
+
+    Parameters
+    ----------
+    store : str
+        Path or URL of the store.
+    name : str
+        Name of the product; ``smcloud products`` lists those of a store.
+    version : int or str, optional
+        As for :func:`open_cube`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy, with the units in the attributes of each variable.
+
+    Raises
+    ------
+    NothingPublishedError
+        The release has no product of this name; else as for :func:`open_cube`.
+    ConfigurationError, IntegrityError, UnreachableError
+        As for :func:`open_cube`.
+
+    Examples
+    --------
+    >>> from smcloud import open_product
+    >>> trend = open_product(store, "trend", version=1)
+    >>> print(trend.slope.dims, trend.slope.units)
+    ('lat', 'lon') m3 m-3 yr-1
+    """
     opened = Store.open(store)
     record = _release(opened, version)
     if name not in record.products:

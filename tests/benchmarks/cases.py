@@ -218,7 +218,10 @@ def what_bounds_it(every: dict[str, xr.DataArray]) -> str:
     def tiles(work: bool) -> None:
         for inside, tile in case_tiles(blocks):
             if work:
-                partial_correlation(tile, np.zeros(size), 6, False, 1.96, out[inside], n[inside], status[inside])
+                partial_correlation(
+                    tile, np.zeros(size), 6, effective=False, z=1.96, out=out[inside], count=n[inside],
+                    status=status[inside],
+                )  # fmt: skip
 
     def best(run: Run) -> float:
         run()

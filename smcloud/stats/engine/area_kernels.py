@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import kernel, read_only
-from smcloud.stats.engine.kernels import LINE, FloatArray
+from smcloud.stats.engine.arrays import LINE, FloatArray, IntArray
 
 LANES = 32
-# Rows of a group's work space; constant offsets let the compiler see that they are apart.
+# Rows of a group's work space; constant offsets show the compiler that they do not overlap.
 COVER, CELLS = LANES, 2 * LANES
 WORK_SIZE = 3 * LANES
-
-IntArray = npt.NDArray[np.int64]
 
 
 def weighted_sums(

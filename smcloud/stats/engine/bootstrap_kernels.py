@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import kernel, read_only
-from smcloud.stats.engine.kernels import COLUMNS, LINE, ROWS, FloatArray, deviations, dot, fill
+from smcloud.stats.engine.arrays import COLUMNS, LINE, ROWS, FloatArray
+from smcloud.stats.engine.kernels import deviations, dot, fill
 
 
 @kernel(ROWS, LINE, read_only(nb.int64, 2), nb.float64[:, :, ::1])

@@ -9,22 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import jit, kernel, read_only
-from smcloud.stats.engine.kernels import (
-    COLUMNS,
-    EPS,
-    FLAGS,
-    LINE,
-    ROWS,
-    ByteArray,
-    FloatArray,
-    deviations,
-    dot,
-    fill,
-    reason,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, BoolArray, ByteArray, FloatArray
+from smcloud.stats.engine.kernels import EPS, deviations, dot, fill, reason
 from smcloud.stats.status import COLLINEAR, CONSTANT, EMPTY, OK, TOO_SHORT
 
-# What the other columns leave of one, over its length, below this counts as nothing.
+# A column of which projection leaves less than this share of its length counts as a combination of the others.
 COLLINEAR_BELOW = 1e-10
 
 
@@ -85,69 +74,98 @@ def _project_out(vector: FloatArray, axes: FloatArray, count: int) -> float:
     return math.sqrt(dot(vector, vector))
 
 
+@jit
+def _mark_valid(row: FloatArray, t: FloatArray, valid: BoolArray) -> tuple[int, float, float, float]:
+    """Mark the finite samples; their number, their least and largest value, and the largest absolute time."""
+    n, low, high, latest = 0, math.inf, -math.inf, 0.0
+    for i in range(row.size):
+        valid[i] = math.isfinite(row[i])
+        if valid[i]:
+            n += 1
+            low, high, latest = min(low, row[i]), max(high, row[i]), max(latest, abs(t[i]))
+    return n, low, high, latest
+
+
+@jit
+def _independent_steps(steps: FloatArray, valid: BoolArray, axes: FloatArray) -> int:
+    """Write the directions of the steps (term, time) as orthonormal rows of ``axes``; their number.
+
+    A step that is unknown at a valid sample, constant over the valid samples, or a combination of those before it has
+    no direction of its own.
+    """
+    terms = 0
+    for k in range(steps.shape[0]):
+        axis = axes[terms]
+        known = True
+        for i in range(valid.size):
+            known = known and (not valid[i] or math.isfinite(steps[k, i]))
+        if not known:
+            continue
+        deviations(steps[k], valid, axis)
+        before = math.sqrt(dot(axis, axis))
+        length = _project_out(axis, axes, terms)
+        if before > 0.0 and length > COLLINEAR_BELOW * before:
+            for i in range(axis.size):
+                axis[i] /= length
+            terms += 1
+    return terms
+
+
+@jit
+def _slope_and_error(
+    x: FloatArray, y: FloatArray, axes: FloatArray, terms: int, left: float, df: float, largest_value: float,
+    latest: float, out: FloatArray,
+) -> int:  # fmt: skip
+    """Write slope, standard error, t statistic and df; the status.
+
+    ``x`` are the deviations of the times, without their part along the steps and of length ``left``; ``y`` those of the
+    values, which become residuals.
+    """
+    spread = dot(y, y)
+    slope = dot(x, y) / (left * left)
+    out[0] = slope
+    largest = 0.0
+    for i in range(y.size):
+        y[i] -= slope * x[i]
+    _project_out(y, axes, terms)
+    for i in range(y.size):
+        largest = max(largest, abs(y[i]))
+    if df < 1:
+        return TOO_SHORT
+    squares = dot(y, y)
+    # A line with steps that fits exactly leaves rounding noise only.
+    noise = 16 * EPS * (largest_value + abs(slope) * latest)
+    straight = largest <= noise and squares <= 1e-12 * spread
+    out[1] = 0.0 if straight else math.sqrt(squares / df) / left
+    out[2] = slope / out[1] if out[1] > 0 else math.copysign(math.inf, slope)
+    out[3] = df
+    return OK
+
+
 @kernel(ROWS, read_only(nb.float64, 3), LINE, nb.int64, COLUMNS, FLAGS)
 def line_with_steps(
     rows: FloatArray, steps: npt.NDArray[np.float64], t: FloatArray, min_valid: int, out: FloatArray, status: ByteArray
 ) -> None:
     """``steps`` (cell, step term, time). Columns: slope, standard error, t statistic, its df, terms fitted, n."""
-    size = t.size
-    valid, x, y = np.empty(size, np.bool_), np.empty(size), np.empty(size)
-    axes = np.empty((steps.shape[1] + 1, size))
+    valid, x, y = np.empty(t.size, np.bool_), np.empty(t.size), np.empty(t.size)
+    axes = np.empty((steps.shape[1] + 1, t.size))
     for cell in range(rows.shape[0]):
-        row = rows[cell]
-        n, low, high, latest = 0, math.inf, -math.inf, 0.0
-        for i in range(size):
-            valid[i] = math.isfinite(row[i])
-            if valid[i]:
-                n += 1
-                low, high, latest = min(low, row[i]), max(high, row[i]), max(latest, abs(t[i]))
-        fill(out[cell], math.nan)
-        out[cell, 5] = n
+        line = out[cell]
+        n, low, high, latest = _mark_valid(rows[cell], t, valid)
+        fill(line, math.nan)
+        line[5] = n
         status[cell] = reason(n, min_valid, low, high)
         if status[cell] in (EMPTY, TOO_SHORT):
             continue
         deviations(t, valid, x)
-        deviations(row, valid, y)
-        terms, whole, spread = 0, math.sqrt(dot(x, x)), dot(y, y)
-        for k in range(steps.shape[1]):
-            axis = axes[terms]
-            known = True
-            for i in range(size):
-                known = known and (not valid[i] or math.isfinite(steps[cell, k, i]))
-            if not known:
-                continue
-            deviations(steps[cell, k], valid, axis)
-            before = math.sqrt(dot(axis, axis))
-            length = _project_out(axis, axes, terms)
-            if before > 0.0 and length > COLLINEAR_BELOW * before:
-                for i in range(size):
-                    axis[i] /= length
-                terms += 1
-        out[cell, 4] = terms
-        left = _project_out(x, axes, terms)
+        deviations(rows[cell], valid, y)
+        whole = math.sqrt(dot(x, x))
+        terms = _independent_steps(steps[cell], valid, axes)
+        line[4] = terms
+        left, df = _project_out(x, axes, terms), n - 2.0 - terms
         if left <= COLLINEAR_BELOW * whole:
             status[cell] = COLLINEAR
-            continue
-        if status[cell] == CONSTANT:
-            out[cell, 0], out[cell, 1], out[cell, 2], out[cell, 3] = 0.0, 0.0, 0.0, n - 2.0 - terms
-            continue
-        slope = dot(x, y) / (left * left)
-        out[cell, 0] = slope
-        largest = 0.0
-        for i in range(size):
-            y[i] -= slope * x[i]
-        _project_out(y, axes, terms)
-        for i in range(size):
-            largest = max(largest, abs(y[i]))
-        df = n - 2.0 - terms
-        if df < 1:
-            status[cell] = TOO_SHORT
-            continue
-        squares = dot(y, y)
-        # A line with steps that fits exactly leaves rounding noise only.
-        noise = 16 * EPS * (max(abs(low), abs(high)) + abs(slope) * latest)
-        straight = largest <= noise and squares <= 1e-12 * spread
-        out[cell, 1] = 0.0 if straight else math.sqrt(squares / df) / left
-        out[cell, 2] = slope / out[cell, 1] if out[cell, 1] > 0 else math.copysign(math.inf, slope)
-        out[cell, 3] = df
-        status[cell] = OK
+        elif status[cell] == CONSTANT:
+            line[0], line[1], line[2], line[3] = 0.0, 0.0, 0.0, df
+        else:
+            status[cell] = _slope_and_error(x, y, axes, terms, left, df, max(abs(low), abs(high)), latest, line)

@@ -12,30 +12,19 @@ from collections.abc import Iterator, Sequence
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 from smcloud.jit import jit, read_only
-from smcloud.stats.engine.kernels import (
-    Block,
-    BoolArray,
-    ByteArray,
-    FloatArray,
-    copy,
-    copy_lanes,
-    deviations,
-    dot,
-    fill,
-)
+from smcloud.stats.engine.arrays import Block, BoolArray, ByteArray, FloatArray, IntArray, copy_lanes
+from smcloud.stats.engine.kernels import copy, deviations, dot, fill
 from smcloud.stats.status import CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 LANES = 128
-STRIDE = 4  # steps whose sum is made before it is added to that of the steps before
-# What is left of a unit vector after projection counts as nothing below this: twice-projected rounding noise of
-# series with a mean 1000 times their spread stays below 1e-12.
+STRIDE = 4  # sums are made over this many steps at a time, and these sums are added in the order of time
+# A unit vector of which projection leaves less than this counts as a combination of the others. Rounding leaves less
+# than 1e-12 after two projections, even of series whose mean is 1000 times their spread.
 COLLINEAR_BELOW = 1e-10
 
 TILE = read_only(nb.float64, 3)
-IntArray = npt.NDArray[np.int64]
 
 
 def case_tiles(blocks: Sequence[Block], lags: Sequence[int] = ()) -> Iterator[tuple[slice, FloatArray]]:
@@ -45,8 +34,9 @@ def case_tiles(blocks: Sequence[Block], lags: Sequence[int] = ()) -> Iterator[tu
     memory each time. Lanes beyond the last cell hold NaN, and so do steps beyond the last one, up to a multiple of
     STRIDE.
     """
-    series = [block.reshape(-1, block.shape[-1]) for block in np.broadcast_arrays(*blocks)]
-    cells, steps = series[0].shape
+    shape = np.broadcast_shapes(*(block.shape for block in blocks))
+    cells, steps = math.prod(shape[:-1]), shape[-1]
+    series = [np.broadcast_to(block, shape).reshape(cells, steps) for block in blocks]
     tile = np.full((len(series), -(-steps // STRIDE) * STRIDE, LANES), np.nan)
     for start in range(0, cells, LANES):
         inside = slice(start, min(start + LANES, cells))

@@ -8,15 +8,16 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit
+from smcloud.stats.engine.arrays import ByteArray, FloatArray
 from smcloud.stats.engine.case_kernels import LANES, STRIDE
-from smcloud.stats.engine.kernels import ByteArray, FloatArray, fill
+from smcloud.stats.engine.kernels import fill
 from smcloud.stats.status import DROPPED, OK
 
-# A sum of products about the mean that keeps this share of the sum about the first case has lost less than two of its
-# sixteen digits.
+# A sum of squares about the mean is taken from that about the first case. Where at least this share is left, fewer than
+# two of its sixteen digits are lost.
 CLEAR = 0.05
-# Where the variance that any of the variables keeps, given all others, stays above this share, the inverse of the
-# correlation matrix is as good as projection, to 1e-13, and faster.
+# Where every variable keeps more than this share of its variance, given all others, the inverse of the correlation
+# matrix gives the same as projection to 1e-13, and is faster.
 CLEARLY_INDEPENDENT = 0.02
 
 
@@ -88,6 +89,33 @@ def moments(tile: FloatArray, first: FloatArray, count: FloatArray, sums: FloatA
 
 
 @jit
+def _invert_in_place(matrix: FloatArray, size: int) -> bool:
+    """Invert the correlation matrix in the first ``size`` rows and columns; false where that would cost digits.
+
+    The values on its diagonal are not read, as they are all 1. By the method of Gauss and Jordan.
+    """
+    for k in range(size):
+        matrix[k, k] = 1.0
+    for k in range(size):
+        pivot = matrix[k, k]
+        if not pivot >= CLEARLY_INDEPENDENT:
+            return False
+        matrix[k, k] = 1.0
+        for b in range(size):
+            matrix[k, b] /= pivot
+        for a in range(size):
+            if a != k:
+                factor = matrix[a, k]
+                matrix[a, k] = 0.0
+                for b in range(size):
+                    matrix[a, b] -= factor * matrix[k, b]
+    largest = 0.0
+    for k in range(size):
+        largest = max(largest, matrix[k, k])
+    return largest * CLEARLY_INDEPENDENT < 1.0
+
+
+@jit
 def invert(
     n: float,
     sums: FloatArray,
@@ -99,7 +127,7 @@ def invert(
 ) -> bool:
     """Write the inverse of the correlation matrix of one lane, without dropped drivers, at the front of ``inverse``.
 
-    False where the cell needs the longer way.
+    False where the cell has to go through orthogonal projection instead.
     """
     size = 0
     for a in range(sums.shape[0]):
@@ -120,22 +148,4 @@ def invert(
                 row += 1
         inverse[size, size] = square
         size += 1
-    for k in range(size):
-        inverse[k, k] = 1.0
-    for k in range(size):  # Gauss-Jordan, in place
-        pivot = inverse[k, k]
-        if not pivot >= CLEARLY_INDEPENDENT:
-            return False
-        inverse[k, k] = 1.0
-        for b in range(size):
-            inverse[k, b] /= pivot
-        for a in range(size):
-            if a != k:
-                factor = inverse[a, k]
-                inverse[a, k] = 0.0
-                for b in range(size):
-                    inverse[a, b] -= factor * inverse[k, b]
-    largest = 0.0
-    for k in range(size):
-        largest = max(largest, inverse[k, k])
-    return largest * CLEARLY_INDEPENDENT < 1.0
+    return _invert_in_place(inverse, size)

@@ -1,8 +1,8 @@
 """Partial correlations, 128 cells side by side.
 
 One pass over the complete cases, taken relative to the first of them, gives the correlation matrix of most cells, and
-its inverse the partial correlations. Cells where this would cost digits, where a driver is dropped or collinear, or
-whose residuals are needed, go through orthogonal projection, one by one.
+its inverse the partial correlations. Cells where this would have too few correct digits, where drivers are nearly or
+exactly collinear, or whose residuals are needed, are treated one by one with orthogonal projection.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.case_kernels import (
-    COLLINEAR_BELOW,
-    LANES,
-    TILE,
-    complete_cases,
-    gather_lane,
-    given_others,
-)
+from smcloud.stats.engine.arrays import LINE, BoolArray, FloatArray
+from smcloud.stats.engine.case_kernels import COLLINEAR_BELOW, LANES, TILE, complete_cases, gather_lane, given_others
 from smcloud.stats.engine.case_moments import first_cases, invert, moments
-from smcloud.stats.engine.kernels import EPS, LINE, BoolArray, FloatArray, dot, fill, lag1
+from smcloud.stats.engine.kernels import EPS, dot, fill, lag1
 from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
 
@@ -44,37 +38,25 @@ def _describe(r: float, df: float, n_effective: float, z: float, column: FloatAr
 
 
 def partial_correlation(
-    tile: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    effective: bool,
-    z: float,
-    out: npt.NDArray[np.float64],
-    count: FloatArray,
-    status: npt.NDArray[np.uint8],
-) -> None:
+    tile: FloatArray, floors: FloatArray, min_valid: int, *, effective: bool, z: float, out: npt.NDArray[np.float64],
+    count: FloatArray, status: npt.NDArray[np.uint8],
+) -> None:  # fmt: skip
     """Columns by driver: r, its lower and upper limit, t statistic, degrees of freedom, n_effective.
 
     ``tile`` (variable, step, LANES), the target first; ``status`` says how many of the lanes are in use.
     """
-    longer = np.zeros(len(status), np.bool_)
-    _by_inverse(tile, floors, min_valid, z, out, count, status, longer)
-    if effective or longer.any():
-        _by_projection(tile, floors, min_valid, effective, z, longer, out, status)
+    project = np.zeros(len(status), np.bool_)
+    _by_inverse(tile, floors, min_valid, z, out, count, status, project)
+    if effective or project.any():
+        _by_projection(tile, floors, min_valid, effective, z, project, out, status)
 
 
 @kernel(TILE, LINE, nb.int64, nb.float64, nb.float64[:, :, ::1], nb.float64[::1], nb.uint8[:, ::1], nb.boolean[::1])
 def _by_inverse(
-    tile: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    z: float,
-    out: npt.NDArray[np.float64],
-    count: FloatArray,
-    status: npt.NDArray[np.uint8],
-    longer: BoolArray,
-) -> None:
-    """The columns for ``dof="n"``, and which of the cells need the longer way."""
+    tile: FloatArray, floors: FloatArray, min_valid: int, z: float, out: npt.NDArray[np.float64], count: FloatArray,
+    status: npt.NDArray[np.uint8], project: BoolArray,
+) -> None:  # fmt: skip
+    """The columns for ``dof="n"``; ``project`` says which cells need projection instead."""
     cells, size = status.shape
     variables = size + 1
     cases, first, sums = np.empty(LANES), np.empty((variables, LANES)), np.empty((variables, LANES))
@@ -89,8 +71,8 @@ def _by_inverse(
             flags[j] = OK if n >= min_valid else EMPTY if n == 0 else TOO_SHORT
         if n < min_valid:
             continue
-        longer[cell] = not invert(n, sums, products, cell, floors, inverse, flags)
-        if not longer[cell]:
+        project[cell] = not invert(n, sums, products, cell, floors, inverse, flags)
+        if not project[cell]:
             row, kept = 0, 0
             for j in range(size):
                 kept += nb.int64(flags[j] == OK)
@@ -103,23 +85,17 @@ def _by_inverse(
 
 @kernel(TILE, LINE, nb.int64, nb.boolean, nb.float64, nb.boolean[::1], nb.float64[:, :, ::1], nb.uint8[:, ::1])
 def _by_projection(
-    tile: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    effective: bool,
-    z: float,
-    longer: BoolArray,
-    out: npt.NDArray[np.float64],
-    status: npt.NDArray[np.uint8],
-) -> None:
-    """The columns from the residuals of target and driver; r stays where the inverse has told it."""
+    tile: FloatArray, floors: FloatArray, min_valid: int, effective: bool, z: float, project: BoolArray,
+    out: npt.NDArray[np.float64], status: npt.NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """The columns from the residuals of target and driver; r stays as it is in cells that do not ``project``."""
     (cells, size), steps = status.shape, tile.shape[1]
     valid, units, rows = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))
     basis, members, judged = np.empty((size, steps)), np.arange(size), np.empty(size, np.uint8)
     own, rest = np.empty(steps), np.empty(steps)
     for cell in range(cells):
         flags = status[cell]
-        if not (effective or longer[cell]) or flags[0] == EMPTY or flags[0] == TOO_SHORT:
+        if not (effective or project[cell]) or flags[0] == EMPTY or flags[0] == TOO_SHORT:
             continue
         gather_lane(tile, cell, rows)
         cases, _ = complete_cases(rows, floors, min_valid, valid, units, flags)
@@ -141,5 +117,5 @@ def _by_projection(
             if judged[j] == CONSTANT:
                 column[3], column[4], column[5] = 0.0, df, n_effective
             else:
-                r = dot(own, rest) / (own_length * rest_length) if longer[cell] else column[0]
+                r = dot(own, rest) / (own_length * rest_length) if project[cell] else column[0]
                 _describe(r, df, n_effective, z, column)

@@ -1,4 +1,4 @@
-"""Kernels over rows of single series, and the area-weighted sums.
+"""What the kernels over rows of single series share: sums, deviations from the mean, gaps, ties, medians.
 
 A kernel takes rows of float64 (cells, steps), writes float64 columns and a uint8 status per cell, and treats each
 row alone, so that blocks, threads and neighbours never change a bit. Non-finite values are missing and keep their
@@ -8,74 +8,16 @@ place on the axis. Sums run in the order of time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
-from smcloud.jit import jit, kernel, read_only
+from smcloud.jit import jit
+from smcloud.stats.engine.arrays import BoolArray, FloatArray
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
-
-FloatArray = npt.NDArray[np.float64]
-ByteArray = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 
 EPS = float(np.finfo(np.float64).eps)
 AUTOCORRELATION_LIMIT = 0.99
-
-Block = npt.NDArray[Any]
-
-ROWS, LINE = read_only(nb.float64, 2), read_only(nb.float64, 1)
-COLUMNS, FLAGS = nb.float64[:, ::1], nb.uint8[::1]
-
-
-def lane_tiles(series: Block, lanes: int, stride: int = 1) -> Iterator[tuple[slice, FloatArray]]:
-    """Series (cell, step), any view of any real numbers, as float64 tiles (step, lanes), and the cells in each.
-
-    The tile is the same memory each time. Lanes beyond the last cell hold NaN, and so do steps beyond the last one, up
-    to a multiple of ``stride``.
-    """
-    cells, steps = series.shape
-    tile = np.full((-(-steps // stride) * stride, lanes), np.nan)
-    for start in range(0, cells, lanes):
-        inside = slice(start, min(start + lanes, cells))
-        tile[:steps, inside.stop - start :] = np.nan
-        copy_lanes(series[inside], tile[:steps])
-        yield inside, tile
-
-
-def copy_lanes(series: Block, to: FloatArray) -> None:
-    """Write ``series`` (cell, step), any view of any real numbers, to the front of ``to`` (step, lanes), contiguous.
-
-    For the two kinds of floats a compiled loop, as numpy takes its time for every short row.
-    """
-    if series.dtype == np.float32:
-        _lanes_of_float32(series, to)
-    elif series.dtype == np.float64:
-        _lanes_of_float64(series, to)
-    else:
-        to[:, : series.shape[0]] = series.T
-
-
-def _copy_lanes(series: FloatArray, to: FloatArray) -> None:
-    for i in range(to.shape[0]):
-        row = to[i]
-        for k in range(series.shape[0]):
-            row[k] = series[k, i]
-
-
-_lanes_of_float32, _lanes_of_float64 = (
-    kernel(nb.types.Array(dtype, 2, "A", readonly=True), COLUMNS)(_copy_lanes) for dtype in (nb.float32, nb.float64)
-)
-
-
-def row_tiles(series: Block, rows: int = 64) -> Iterator[tuple[slice, FloatArray]]:
-    """As :func:`lane_tiles`, with tiles (cell, step)."""
-    for start in range(0, series.shape[0], rows):
-        inside = slice(start, min(start + rows, series.shape[0]))
-        yield inside, np.ascontiguousarray(series[inside], dtype=np.float64)
 
 
 @jit
@@ -151,6 +93,19 @@ def total(values: FloatArray) -> float:
     for i in range(8 * whole, values.size):
         rest += values[i]
     return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)) + rest
+
+
+@jit
+def least_squares(y: FloatArray, x: FloatArray) -> tuple[float, float]:
+    """Slope of y against x, and its standard error."""
+    n = y.size
+    y_mean, x_mean = total(y) / n, total(x) / n
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for i in range(n):
+        xx += (x[i] - x_mean) ** 2
+        xy += (x[i] - x_mean) * (y[i] - y_mean)
+        yy += (y[i] - y_mean) ** 2
+    return xy / xx, math.sqrt(max(0.0, yy - xy * xy / xx) / (n - 2) / xx)
 
 
 @jit

@@ -12,21 +12,10 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import (
-    COLUMNS,
-    FLAGS,
-    LINE,
-    ROWS,
-    BoolArray,
-    ByteArray,
-    FloatArray,
-    autocorrelation,
-    deviations,
-    dot,
-    fill,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, BoolArray, ByteArray, FloatArray, IntArray
+from smcloud.stats.engine.kernels import autocorrelation, deviations, dot, fill
 from smcloud.stats.engine.rank_formulas import score
-from smcloud.stats.engine.sorting import IntArray, mid_ranks
+from smcloud.stats.engine.sorting import mid_ranks
 from smcloud.stats.status import CONSTANT, EMPTY, NOT_CORRECTED, OK, TOO_SHORT
 
 TIE_TOLERANCE = 1e-12
@@ -189,7 +178,7 @@ def _prewhitened(
     for trend_free in range(2):
         if method == (PREWHITENING if trend_free else TFPW):
             continue
-        # The residual at t with its trend is the value itself, so that r1 = 0 changes no bit.
+        # A residual plus its trend is the value itself, so where no r1 is removed both tests are of the values.
         tested = values
         if removed_from_rest if trend_free else removed:
             carried, r = (rest, r1_of_rest) if trend_free else (values, r1)

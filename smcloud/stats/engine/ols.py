@@ -1,7 +1,8 @@
 """Least squares, 128 series side by side: sums over time run in parallel lanes, each in the order of time.
 
-One pass over the samples, taken relative to the first valid one, is enough for most series. Where a difference of two
-of these sums would cost digits, the series goes the long way: means, deviations from them, residuals.
+One pass over the samples, taken relative to the first valid one, is enough for most series. Where the difference of two
+of these sums would have too few correct digits, the series is treated in several passes: means, deviations from them,
+residuals.
 """
 
 from __future__ import annotations
@@ -12,29 +13,18 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import (
-    AUTOCORRELATION_LIMIT,
-    COLUMNS,
-    EPS,
-    FLAGS,
-    LINE,
-    ROWS,
-    Block,
-    ByteArray,
-    FloatArray,
-    fill,
-    lane_tiles,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, Block, ByteArray, FloatArray, lane_tiles
+from smcloud.stats.engine.kernels import AUTOCORRELATION_LIMIT, EPS, fill
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 LANES = 128
-STRIDE = 8  # steps whose sum is made before it is added to that of the steps before
-# Rows of the work space; constant offsets let the compiler see that they are apart.
+STRIDE = 8  # sums are made over this many steps at a time, and these sums are added in the order of time
+# Rows of the work space; constant offsets show the compiler that they do not overlap.
 FIRST, COUNT, X, XX, Y, YY, XY = (LANES * row for row in range(7))
 X_SQUARES, SLOPE, SQUARES, LAGGED, BEFORE = (LANES * row for row in range(7, 12))
 WORK_SIZE = 12 * LANES
-# A sum of squares about the mean, or of the residuals, that keeps this share of the sum that it is taken from has
-# lost less than two of its sixteen digits.
+# A sum of squares about the mean, or of the residuals, is the difference of two sums. Where at least this share of the
+# first is left, fewer than two of its sixteen digits are lost.
 CLEAR = 0.05
 
 
@@ -116,8 +106,8 @@ def _residuals(tile: FloatArray, x: FloatArray, w: FloatArray) -> None:
 
 
 @jit
-def _long_way(series: FloatArray, t: FloatArray, n: float, effective: bool, out: FloatArray) -> int:
-    """One series with enough samples, from its deviations from the means and its residuals."""
+def _in_several_passes(series: FloatArray, t: FloatArray, n: float, effective: bool, out: FloatArray) -> int:
+    """One series with enough samples, in several passes: means, deviations from them, residuals."""
     first, t_first, t_largest, low, high = math.nan, 0.0, 0.0, math.inf, -math.inf
     x_mean, y_mean = 0.0, 0.0
     for i in range(t.size):
@@ -217,4 +207,4 @@ def _trend(
         else:
             for i in range(t.size):
                 series[i] = tile[i, k]
-            status[k] = _long_way(series, t, n, effective, line)
+            status[k] = _in_several_passes(series, t, n, effective, line)

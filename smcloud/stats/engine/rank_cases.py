@@ -8,8 +8,9 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
+from smcloud.stats.engine.arrays import LINE, BoolArray, FloatArray
 from smcloud.stats.engine.case_kernels import gather_lane, mark_complete, standardise
-from smcloud.stats.engine.kernels import LINE, BoolArray, FloatArray, fill
+from smcloud.stats.engine.kernels import fill
 
 
 @jit

@@ -8,8 +8,8 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit
-from smcloud.stats.engine.kernels import FloatArray
-from smcloud.stats.engine.sorting import IntArray, count_pairs
+from smcloud.stats.engine.arrays import FloatArray, IntArray
+from smcloud.stats.engine.sorting import count_pairs
 from smcloud.stats.status import OK, TOO_SHORT
 
 

@@ -12,22 +12,8 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import kernel
-from smcloud.stats.engine.kernels import (
-    COLUMNS,
-    FLAGS,
-    LINE,
-    ROWS,
-    Block,
-    ByteArray,
-    FloatArray,
-    fill,
-    gather,
-    lane_tiles,
-    median_of_sorted,
-    reason,
-    row_tiles,
-    tie_sums,
-)
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, Block, ByteArray, FloatArray, lane_tiles, row_tiles
+from smcloud.stats.engine.kernels import fill, gather, median_of_sorted, reason, tie_sums
 from smcloud.stats.engine.rank_formulas import wanted_ranks, write_line, write_score
 from smcloud.stats.engine.sen_search import ALL_PAIRS_BELOW, room_for, slopes_of_ranks
 from smcloud.stats.engine.short_series import LANES, score_of_lanes, slopes_of_lanes
@@ -52,7 +38,7 @@ def mann_kendall(series: Block, t: FloatArray, min_valid: int, out: FloatArray, 
 
 
 def theil_sen(
-    series: Block, t: FloatArray, min_valid: int, z: float, interpolated: bool, out: FloatArray, status: ByteArray
+    series: Block, t: FloatArray, min_valid: int, *, z: float, interpolated: bool, out: FloatArray, status: ByteArray
 ) -> None:
     """Columns: slope, lower and upper limit, intercept, n. ``series`` (cell, step) as for :func:`mann_kendall`."""
     if t.size < LONG_FOR_SLOPES:
@@ -66,7 +52,7 @@ def theil_sen(
 def sen_slopes(series: Block, t: FloatArray) -> FloatArray:
     """The slopes alone, of every series with two samples; else NaN."""
     out, status = np.empty((series.shape[0], 5)), np.empty(series.shape[0], np.uint8)
-    theil_sen(series, t, 2, NO_LIMITS, False, out, status)
+    theil_sen(series, t, 2, z=NO_LIMITS, interpolated=False, out=out, status=status)
     return np.ascontiguousarray(out[:, 0])
 
 

@@ -1,9 +1,9 @@
 """The slopes of given ranks among the slopes of all pairs, without all of them: the Theil-Sen median and its limits.
 
-The pairs with a slope below b are those that fall in y - b t, so a sort that counts inversions gives their number. Two
-such orders, at the ends of a narrow bracket around the wanted rank, differ by just the pairs with a slope inside it
-(Matousek 1991, doi:10.1016/0020-0190(91)90071-O). Least squares says where to look and how dense the slopes lie there:
-its slope and the Sen slope differ by about 0.2 standard errors, which hold few of the slopes.
+The pairs with a slope below b are those that fall in y - b t, so a sort that counts inversions gives their number. The
+orders at the two ends of a narrow bracket around the wanted rank differ by exactly the pairs with a slope inside it
+(Matousek 1991, doi:10.1016/0020-0190(91)90071-O). Least squares tells where to look and how dense the slopes lie there:
+its slope and the Sen slope differ by about 0.2 standard errors, and few of the slopes lie between them.
 
 The result is exact. Slopes come from the values and times themselves; rounding in y - b t only moves pairs that lie
 close to an end of the bracket, and a slope found there is not taken.
@@ -17,17 +17,20 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit
-from smcloud.stats.engine.kernels import EPS, FloatArray, total
-from smcloud.stats.engine.sorting import ONE, ZERO, IntArray, select, sort_counting
+from smcloud.stats.engine.arrays import FloatArray, IntArray
+from smcloud.stats.engine.kernels import EPS, least_squares
+from smcloud.stats.engine.sorting import ONE, ZERO, select, sort_counting
 
 # Fewer samples than this: all pairs.
 ALL_PAIRS_BELOW = 8
-# Room for slopes, in multiples of the number of samples; a bracket that should hold more than half is counted first.
+# Room for slopes, in multiples of the number of samples. Where a bracket is expected to fill more than half of it, the
+# slopes below it are counted before any are listed.
 ROOM = 16
-# Half the width of the first bracket, in standard deviations of the rank; of the next, as a share of the ranks to go;
-# at least half the number of samples.
+# Half the width of a bracket, in ranks: of the first, in standard deviations of the rank; of the next ones, as a share
+# of the distance to the wanted rank. It is half the number of samples or more.
 FIRST_SLACK, NEXT_SLACK = 0.6, 0.15
-# Steps after which a search that is still far away draws pairs to find its way.
+# After PATIENCE steps, a search whose bounds still hold more slopes than there is room for draws DRAWN pairs, to
+# estimate where to look; after STEPS it is given up, and all slopes are computed.
 PATIENCE, DRAWN = 3, 256
 STEPS = 64
 
@@ -55,7 +58,7 @@ def slopes_of_ranks(
         if i > 0:
             shortest = min(shortest, times[i] - times[i - 1])
     scale = (largest / shortest, x[n - 1] / shortest)
-    slope, error = _least_squares(y, x)
+    slope, error = least_squares(y, x)
     deviation = math.sqrt(n * (n - 1) * (2 * n + 5) / 18) / 2
     density = deviation / max(error, EPS * (largest / x[n - 1] + abs(slope)), 1e-300)
     rank, slack = n * (n - 1) / 4, FIRST_SLACK * deviation
@@ -89,6 +92,21 @@ def room_for(n: int) -> int:
 
 
 @jit
+def _first_bounds(
+    n: int, first: int, second: int, falling: int, level: int, scale: tuple[float, float]
+) -> tuple[float, int, float, float, int, float]:
+    """Bounds of the slopes of two ranks: from below, then from above, each with the number of slopes below it and with
+    the least or largest end that a bracket may have, which keeps clear of the slopes that are 0."""
+    low, below_low, least = -4 * scale[0], 0, -math.inf
+    high, below_high, most = 4 * scale[0], n * (n - 1) // 2, math.inf
+    if level > 0 and first >= falling + level:
+        low, below_low, least = 0.0, falling + level, 2 * _rounding(scale, 0.0)
+    elif level > 0 and second < falling:
+        high, below_high, most = 0.0, falling, -2 * _rounding(scale, 0.0)
+    return low, below_low, least, high, below_high, most
+
+
+@jit
 def _search(
     values: FloatArray, times: FloatArray, first: int, second: int, falling: int, level: int, at: float, rank: float,
     slack: float, density: float, counted: bool, scale: tuple[float, float], work: FloatArray, orders: IntArray,
@@ -96,15 +114,10 @@ def _search(
 ) -> tuple[bool, float, float, float]:  # fmt: skip
     """The slopes of two ranks, whether they are sure, and the density of the slopes (ranks per slope) around them.
 
-    ``rank`` slopes or so lie below the slope ``at``; ``counted``: this is no guess.
+    About ``rank`` slopes lie below the slope ``at``; exactly so many where ``counted``.
     """
     n = values.size
-    least, most = -math.inf, math.inf
-    low, high, below_low, below_high = -4 * scale[0], 4 * scale[0], 0, n * (n - 1) // 2
-    if level > 0 and first >= falling + level:
-        low, below_low, least = 0.0, falling + level, 2 * _rounding(scale, 0.0)
-    elif level > 0 and second < falling:
-        high, below_high, most = 0.0, falling, -2 * _rounding(scale, 0.0)
+    low, below_low, least, high, below_high, most = _first_bounds(n, first, second, falling, level, scale)
     wanted = (first + second + 1) / 2
     for step in range(STEPS):
         centre = at + (wanted - rank) / density
@@ -153,19 +166,6 @@ def _rounding(scale: tuple[float, float], slope: float) -> float:
 
 
 @jit
-def _least_squares(y: FloatArray, x: FloatArray) -> tuple[float, float]:
-    """Slope and its standard error."""
-    n = y.size
-    y_mean, x_mean = total(y) / n, total(x) / n
-    xx, xy, yy = 0.0, 0.0, 0.0
-    for i in range(n):
-        xx += (x[i] - x_mean) ** 2
-        xy += (x[i] - x_mean) * (y[i] - y_mean)
-        yy += (y[i] - y_mean) ** 2
-    return xy / xx, math.sqrt(max(0.0, yy - xy * xy / xx) / (n - 2) / xx)
-
-
-@jit
 def _order(slope: float, work: FloatArray, orders: IntArray, n: int) -> int:
     """Order the samples by y - slope x; the number of pairs with a lower slope."""
     y, x, rest, order = work[0, :n], work[1, :n], work[2, :n], orders[0, :n]
@@ -202,7 +202,8 @@ def _draw(
     values: FloatArray, times: FloatArray, low: float, high: float, share: float, side: int, room: FloatArray
 ) -> float:
     """A slope a little below or above (by ``side``) the quantile ``share`` of the slopes between ``low`` and ``high``,
-    or NaN where few pairs are there. The draw is the same for every series; it decides on the effort, not the result.
+    or NaN where few pairs are there. The draw is the same for every series; it affects how many steps the search
+    takes, not what it finds.
     """
     state, size = 1, 0
     for _ in range(32 * DRAWN):

@@ -11,8 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.errors import ConfigurationError
 from smcloud.stats.status import status_attributes
+
+Dims = tuple[str, ...]
+
+
+def columns_of(floats: Mapping[str, Dims], by: Dims = ()) -> dict[str, tuple[Dims, str]]:
+    """Own dimensions and dtype of each result: the named float64 columns, then ``n`` (int32), and ``status`` (uint8).
+
+    ``by`` are the own dimensions of ``status``.
+    """
+    named = {name: (dims, "float64") for name, dims in floats.items()}
+    return {**named, "n": ((), "int32"), "status": (by, "uint8")}
 
 
 def apply_to_series(
@@ -54,7 +64,7 @@ def _lazily(
 ) -> tuple[Any, ...]:
     """The results as dask arrays (``shapes``: own lengths and dtype of each), from one task per block.
 
-    Blocks go to ``function`` as they are; apply_gufunc would copy each, to join the one chunk that there is along time.
+    Blocks go to ``function`` as they are; xarray's own way (dask's apply_gufunc) would copy each of them.
     """
     import dask.array
 
@@ -79,28 +89,11 @@ def _one_block(
     return function(*(chunk for (chunk,) in chunks))
 
 
+def in_shape(shape: tuple[int, ...], *columns: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+    """Columns (cell, ...) with the cells in the ``shape`` of their block."""
+    return tuple(column.reshape((*shape, *column.shape[1:])) for column in columns)
+
+
 def as_rows(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """A block as contiguous float64 rows: one row per cell."""
     return np.ascontiguousarray(values, dtype=np.float64).reshape(-1, values.shape[-1])
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise :class:`ConfigurationError` unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        raise ConfigurationError(
-            f"unknown {name}", where=name, found=value, expected=" or ".join(choices), next=f'{name}="{choices[0]}"'
-        )
-
-
-def check_alpha(alpha: float) -> None:
-    """Raise :class:`ConfigurationError` unless 0 < ``alpha`` < 1."""
-    if not 0 < alpha < 1:
-        raise ConfigurationError("impossible significance level", where="alpha", found=alpha, expected="0 < alpha < 1")
-
-
-def check_min_valid(min_valid: int, least: int = 3) -> None:
-    """Raise :class:`ConfigurationError` where ``min_valid`` allows fewer samples than the statistic needs."""
-    if min_valid < least:
-        raise ConfigurationError(
-            "too few samples allowed", where="min_valid", found=min_valid, expected=f"{least} or more"
-        )

@@ -1,7 +1,7 @@
 """Mann-Kendall scores and Theil-Sen lines of short series, 64 series side by side.
 
-Every pair is compared, and the slopes of all pairs go through a sorting network: no step depends on the values, so the
-processor treats several series with each instruction.
+Every pair is compared, and the slopes of all pairs are sorted by a network whose comparisons are the same whatever the
+values are, so the processor treats several series with each instruction.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import numba as nb
 import numpy as np
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import COLUMNS, FLAGS, LINE, ByteArray, FloatArray, fill, median_of_sorted, reason
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ByteArray, FloatArray
+from smcloud.stats.engine.kernels import fill, median_of_sorted, reason
 from smcloud.stats.engine.rank_formulas import wanted_ranks, write_line, write_score
 from smcloud.stats.status import CONSTANT, OK
 
 LANES = 64
-# Rows of the work space of a tile; constant offsets let the compiler see that they are apart.
+# Rows of the work space of a tile; constant offsets show the compiler that they do not overlap.
 ABOVE, TIED, TIES, COUNT, EQUAL = (LANES * row for row in range(5))
 WORK_SIZE = 5 * LANES
 

@@ -1,7 +1,7 @@
 """Sorting that counts inversions, selection, and ranks with a tolerance.
 
-A merge from both ends at once is two chains that do not wait for each other, and unsigned places need no test for
-indices from the end; together they halve the time.
+Merging works from both ends at once, which the processor can do side by side, and places are unsigned, which saves the
+tests for negative indices; together they halve the time.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import math
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 from smcloud.jit import jit
-from smcloud.stats.engine.kernels import FloatArray, tie_sums
-
-IntArray = npt.NDArray[np.int64]
+from smcloud.stats.engine.arrays import FloatArray, IntArray
+from smcloud.stats.engine.kernels import tie_sums
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
 # Up to this many, insertion is faster than merging.
@@ -58,6 +56,18 @@ def _insert(values: FloatArray, carried: IntArray) -> int:
 
 
 @jit
+def _place_smaller(
+    source: FloatArray, carried: IntArray, i: np.uint64, j: np.uint64, to: FloatArray, to_carried: IntArray,
+    k: np.uint64,
+) -> bool:  # fmt: skip
+    """Write the smaller of the values at ``i`` and ``j``, of equal ones the first, to ``k``; is it the one at ``j``?"""
+    first, second = source[i], source[j]
+    smaller = second < first
+    to[k], to_carried[k] = second if smaller else first, carried[j if smaller else i]
+    return smaller
+
+
+@jit
 def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, to_carried: IntArray) -> int:
     """Merge the sorted parts before and from ``middle``; the number of pairs in which the second part is smaller.
 
@@ -68,9 +78,7 @@ def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, t
     i, j, k = ZERO, half, ZERO
     i_end, j_end, k_end = half, size, size
     for _ in range(source.size - middle):
-        first, second = source[i], source[j]
-        smaller = second < first
-        to[k], to_carried[k] = second if smaller else first, carried[j if smaller else i]
+        smaller = _place_smaller(source, carried, i, j, to, to_carried, k)
         passed += half - i if smaller else ZERO
         i += nb.uint64(not smaller)
         j += nb.uint64(smaller)
@@ -83,9 +91,7 @@ def _merge(source: FloatArray, carried: IntArray, middle: int, to: FloatArray, t
         i_end -= nb.uint64(smaller)
         j_end -= nb.uint64(not smaller)
     while i < i_end and j < j_end:
-        first, second = source[i], source[j]
-        smaller = second < first
-        to[k], to_carried[k] = second if smaller else first, carried[j if smaller else i]
+        smaller = _place_smaller(source, carried, i, j, to, to_carried, k)
         passed += half - i if smaller else ZERO
         i += nb.uint64(not smaller)
         j += nb.uint64(smaller)
@@ -105,7 +111,7 @@ def select(values: FloatArray, first: int, second: int) -> tuple[float, float]:
     """The values of two ranks (from 0), the same or neighbours; ``values`` change places. NaN among NaN."""
     begin, end = 0, values.size
     while end - begin > 1:
-        # The middle of three values of the part, so that presorted values are no bad case.
+        # The middle one of three values of the part, so that values that are sorted already take no longer.
         a, b, c = values[begin], values[(begin + end) // 2], values[end - 1]
         pivot = max(min(a, b), min(max(a, b), c))
         lower = _partition(values, begin, end, pivot, False)
@@ -113,7 +119,7 @@ def select(values: FloatArray, first: int, second: int) -> tuple[float, float]:
             end = lower
             continue
         upper = _partition(values, lower, end, pivot, True)
-        if upper == lower:  # a pivot that does not even equal itself: differences have overflowed
+        if upper == lower:  # the pivot is NaN: differences have overflowed
             return math.nan, math.nan
         if first >= upper:
             begin = upper

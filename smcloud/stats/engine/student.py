@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import jit, kernel
-from smcloud.stats.engine.kernels import EPS, LINE, FloatArray
+from smcloud.stats.engine.arrays import LINE, FloatArray
+from smcloud.stats.engine.kernels import EPS
 
 MOST_TERMS = 10_000  # far more than the fraction ever needs
 
@@ -29,7 +30,7 @@ def two_sided(statistic: npt.NDArray[np.float64], df: npt.NDArray[np.float64]) -
 def _fraction(a: float, b: float, x: float) -> float:
     """The continued fraction of I_x(a, b) from its convergents; quick where x < (a+1)/(a+b+2).
 
-    One division for two terms: the divisions are what takes the time.
+    Two terms share one division, because divisions take most of the time.
     """
     above_before, above, below_before, below = 0.0, 1.0, 1.0, 1.0
     value = 1.0
