@@ -228,12 +228,12 @@ def _draw(
     axes.add_collection(LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3))
     rim = np.concatenate([view.lat, view.lat[::-1], view.lat[:1]])
     side = np.repeat(np.array([view.lon[0], view.lon[1], view.lon[0]]), [view.lat.size, view.lat.size, 1])
-    x, y = view.forward(rim, side)
-    axes.plot(x, y, color="#999999", linewidth=0.8, zorder=4, clip_on=False)
+    axes.plot(*view.forward(rim, side), color="#999999", linewidth=0.8, zorder=4, clip_on=False)
     if bool(missing.all()):
         box = {"facecolor": "white", "edgecolor": palette.OUTLINE}
-        place = axes.transAxes
-        axes.text(0.5, 0.5, "No cell has a value", transform=place, ha="center", fontsize=14, bbox=box, zorder=5)
+        axes.text(
+            0.5, 0.5, "No cell has a value", transform=axes.transAxes, ha="center", fontsize=14, bbox=box, zorder=5
+        )
 
 
 def _legend(figure: Figure, entries: Sequence[tuple[str | None, str]], corner: tuple[float, float], rows: int) -> None:
