@@ -1,9 +1,11 @@
 """Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
 
 import os
+import shutil
 import socket
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -130,46 +132,74 @@ def small_dataset(years=18, seed=3):
     return ds
 
 
+def write_small_world(folder, change=lambda ds: ds, entry=lambda catalog: None, **overrides):
+    """Write a small world, its catalog and its configuration, each changed as asked; returns the configuration's path.
+
+    The store is ``folder / "store"``.
+    """
+    change(small_dataset()).to_zarr(folder / "world.zarr", mode="w", zarr_format=3, consolidated=False)
+    variables = {
+        role: {
+            "name": role,
+            "units": units,
+            "period": "static" if role == "aridity_index" else "month",
+            "aggregate": aggregate,
+            "valid_range": list(valid),
+        }
+        for role, (units, aggregate, valid) in ROLES.items()
+    }
+    catalog = {
+        "sources": {
+            "world": {
+                "driver": "zarr",
+                "description": "a world of 24 cells",
+                "args": {"urlpath": "{{ CATALOG_DIR }}/world.zarr", "xarray_kwargs": {"consolidated": False}},
+                "metadata": {"licence": "CC0-1.0", "citation": "invented", "variables": variables},
+            }
+        }
+    }
+    entry(catalog["sources"]["world"])
+    (folder / "catalog.yaml").write_text(yaml.safe_dump(catalog))
+    config = {
+        "preset": "peng2023",
+        "period": {"start": "2000-01", "end": "2017-12"},
+        "catalog": str(folder / "catalog.yaml"),
+        "inputs": dict.fromkeys(ROLES, "world"),
+        "store": str(folder / "store"),
+    } | overrides
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in config.items() if value is not None}))
+    return path
+
+
 @pytest.fixture
 def small_world(tmp_path):
     """A function that writes a small world, its catalog and its configuration, each changed as asked.
 
     Returns the configuration's path; the store is ``tmp_path / "store"``.
     """
+    return partial(write_small_world, tmp_path)
 
-    def make(change=lambda ds: ds, entry=lambda catalog: None, **overrides):
-        change(small_dataset()).to_zarr(tmp_path / "world.zarr", mode="w", zarr_format=3, consolidated=False)
-        variables = {
-            role: {
-                "name": role,
-                "units": units,
-                "period": "static" if role == "aridity_index" else "month",
-                "aggregate": aggregate,
-                "valid_range": list(valid),
-            }
-            for role, (units, aggregate, valid) in ROLES.items()
-        }
-        catalog = {
-            "sources": {
-                "world": {
-                    "driver": "zarr",
-                    "description": "a world of 24 cells",
-                    "args": {"urlpath": "{{ CATALOG_DIR }}/world.zarr", "xarray_kwargs": {"consolidated": False}},
-                    "metadata": {"licence": "CC0-1.0", "citation": "invented", "variables": variables},
-                }
-            }
-        }
-        entry(catalog["sources"]["world"])
-        (tmp_path / "catalog.yaml").write_text(yaml.safe_dump(catalog))
-        config = {
-            "preset": "peng2023",
-            "period": {"start": "2000-01", "end": "2017-12"},
-            "catalog": str(tmp_path / "catalog.yaml"),
-            "inputs": dict.fromkeys(ROLES, "world"),
-            "store": str(tmp_path / "store"),
-        } | overrides
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump({key: value for key, value in config.items() if value is not None}))
-        return path
 
-    return make
+@pytest.fixture(scope="session")
+def _published_once(tmp_path_factory):
+    from smcloud import pipeline
+    from smcloud.config import load_config
+
+    folder = tmp_path_factory.mktemp("published")
+    config = load_config(write_small_world(folder))
+    job = pipeline.check(config)
+    pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))
+    return folder
+
+
+@pytest.fixture
+def published(_published_once, tmp_path):
+    """The configuration of a small world whose release 1 is there; world and store are copies of the test's own.
+
+    They are those of ``small_world()``, and lie where it puts them.
+    """
+    shutil.copytree(_published_once, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text().replace(str(_published_once), str(tmp_path)))
+    return path

@@ -514,6 +514,7 @@ def test_a_missing_file_is_unreachable_with_a_short_text(tmp_path: Path) -> None
         assert caught.value.exit_code == 4
 
 
+@pytest.mark.slow
 def test_a_host_that_accepts_and_never_answers_does_not_hold_the_check(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -626,6 +627,7 @@ def test_a_remote_store_is_known_by_its_metadata(tmp_path: Path, http: Callable[
 # ---------------------------------------------------------------------------------------- real files
 
 
+@pytest.mark.slow
 def test_real_images_open_through_a_catalog(test_data: Path, tmp_path: Path) -> None:
     images = test_data / "cci_images"
     files = sorted(images.glob("ESACCI-SOILMOISTURE-L3S-SSMV-PASSIVE-*.nc"))

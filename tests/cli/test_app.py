@@ -6,8 +6,7 @@ import sys
 import pytest
 import yaml
 
-from smcloud import cli, pipeline
-from smcloud.config import load_config
+from smcloud import cli
 
 
 def call(capsys, *arguments):
@@ -40,6 +39,7 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input(name, small_world, tmp_path, capsys):
     world, overrides, exit_code, code, words = BAD[name]
@@ -65,10 +65,8 @@ def test_a_path_that_holds_something_else_stays_as_it_is(small_world, tmp_path, 
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["thesis.tex"]
 
 
-def test_a_failed_run_leaves_the_last_release_as_it_was(small_world, tmp_path, capsys):
-    config = load_config(small_world())
-    job = pipeline.check(config)
-    pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))
+@pytest.mark.slow
+def test_a_failed_run_leaves_the_last_release_as_it_was(published, small_world, tmp_path, capsys):
     before = {p: p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file()}
     code, _, _ = call(capsys, "ingest", small_world(change=poisoned))
     assert code == 3
@@ -105,6 +103,7 @@ def test_compute_without_a_cube_names_the_next_command(small_world, capsys):
     assert "smcloud ingest" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("complete", "expected"), [(True, (4, "source-read")), (False, (3, "no-data"))])
 def test_a_lost_chunk_of_a_complete_source_is_not_taken_for_missing_values(
     small_world, capsys, tmp_path, complete, expected
@@ -120,6 +119,7 @@ def test_a_lost_chunk_of_a_complete_source_is_not_taken_for_missing_values(
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_ingest_then_compute_then_nothing(small_world, capsys, tmp_path):
     config = small_world()
     assert json.loads(call(capsys, "ingest", config, "--json")[1])["status"] == "built"
@@ -132,6 +132,7 @@ def test_ingest_then_compute_then_nothing(small_world, capsys, tmp_path):
     assert (tmp_path / "store" / "reports" / again["run_id"] / "index.html").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_how_to_go_on(small_world, capsys, monkeypatch, tmp_path):
     config = small_world()
 

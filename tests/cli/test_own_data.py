@@ -51,6 +51,7 @@ def daily_files(folder, days):
     return values[:, ::-1]
 
 
+@pytest.mark.slow
 def test_the_readmes_three_commands(tmp_path, monkeypatch, capsys):
     section = re.search(r"## Your own data\n(.*?)\n## ", README.read_text(), re.DOTALL)[1]
     commands = [line.split("#")[0].strip() for line in section.splitlines() if line.startswith("    ")]
@@ -131,6 +132,7 @@ def framed(files, folder):
 FLAGGED = {"flag": "flag", "uncertainty": "sm_uncertainty", "sensor": "sensor"}
 
 
+@pytest.mark.slow
 def test_the_real_combined_images(test_data, tmp_path, capsys):
     """Single days of 2000 (v02.2) and 2010 (v04.5)."""
     images = test_data / "cci_images"
@@ -147,6 +149,7 @@ def test_the_real_combined_images(test_data, tmp_path, capsys):
     np.testing.assert_array_equal(cube["soil_moisture_sensors"][0], sensors)
 
 
+@pytest.mark.slow
 def test_the_real_passive_images(test_data, tmp_path, capsys):
     """Three days of one month: the mean of those without a flag."""
     files = sorted((test_data / "cci_images").glob("ESACCI-SOILMOISTURE-L3S-SSMV-PASSIVE-*.nc"))
@@ -161,6 +164,7 @@ def test_the_real_passive_images(test_data, tmp_path, capsys):
     assert set(np.unique(count)) == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "month"),
     [("DAILY-20140101", "2014-01"), ("MONTHLY-20140101", "2014-01"), ("MONTHLY-20160401", "2016-04")],

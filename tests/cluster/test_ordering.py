@@ -51,6 +51,7 @@ def test_every_task_of_a_write_has_the_place_of_the_first_block_that_needs_it(la
     assert len(reads) == 4 * 18 * BLOCKS and set(reads) <= set(place)
 
 
+@pytest.mark.slow
 def test_every_block_is_read_once(small_world, monkeypatch):
     reads = []
     real = reduction._reduced
@@ -60,6 +61,7 @@ def test_every_block_is_read_once(small_world, monkeypatch):
     assert len(reads) == 4 * 18 * BLOCKS
 
 
+@pytest.mark.slow
 def test_of_a_years_reads_few_are_held_at_a_time(lazy):
     writes, counters = optimised(*lazy)
     graph, _ = merged(writes, counters)
@@ -83,6 +85,7 @@ def test_of_a_years_reads_few_are_held_at_a_time(lazy):
     assert held(own.get) > 3 * 8  # as dask would do it
 
 
+@pytest.mark.slow
 def test_a_cluster_holds_little_of_them(small_world):
     config = load_config(small_world(change=in_blocks, cluster={"workers": 2}))
     job = pipeline.check(config)

@@ -180,6 +180,7 @@ def test_an_unknown_key_lists_the_ones_that_exist_there() -> None:
     assert "alpha" in refused(BASE | {"alhpa": 1}).expected
 
 
+@pytest.mark.slow
 @given(st.sampled_from([None, *RunConfig.model_fields]), st.sampled_from([7, "x", None, [1], {"x": 1}, True, -0.5]))
 def test_no_value_at_any_key_ends_in_another_error(key: str | None, value: Any) -> None:
     try:

@@ -272,6 +272,7 @@ def shifted_to_cells(values):
         return np.where(weight >= 0.5 * 2 * (low + high) - 1e-12, total / weight, np.nan)
 
 
+@pytest.mark.slow
 def test_the_cube_equals_a_plain_transcription(built):
     sources, _, ds, counters = built
     expected = expected_values()
@@ -345,6 +346,7 @@ def test_an_open_role_is_not_taken_for_a_companion_of_soil_moisture(world):
     assert ds["frost_days"].attrs["cell_methods"] == "time: mean"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chunks", "scheduler", "workers"), [(61, "threads", 3), (2000, "synchronous", 1)])
 def test_chunks_and_workers_do_not_change_a_bit(built, tmp_path, chunks, scheduler, workers):
     reference = built[2]
@@ -391,6 +393,7 @@ def test_the_graph_grows_with_the_chunks_and_years_only(built):
     assert len(cube.dataset.__dask_graph__()) < 10 * chunks + 12 * 3 * len(sources)
 
 
+@pytest.mark.slow
 def test_another_grid_on_request(world, built):
     native = built[2]
     ds, _ = computed(cube_of(world, grid={"resolution": 22.5})[0])
@@ -507,6 +510,7 @@ def test_a_source_without_the_attribute_of_its_valid_end(tmp_path):
         open_sources(config_for(path), load_catalog(path))
 
 
+@pytest.mark.slow
 def test_scale_and_fill_left_out_are_seen(tmp_path):
     for change in ({"scale": None}, {"fill": [255]}):
         entries = catalog_of()
@@ -520,6 +524,7 @@ def test_scale_and_fill_left_out_are_seen(tmp_path):
             validate_counters("lai", counters["lai"], sources["lai"].spec.valid_range, "m2 m-2", "lai")
 
 
+@pytest.mark.slow
 def test_nothing_valid_is_seen(tmp_path):
     path = changed(tmp_path, "cci", lambda ds: ds.assign(flag=(ds["flag"] | 1).assign_attrs(ds["flag"].attrs)))
     cube, sources = cube_of(path)

@@ -204,6 +204,7 @@ def test_lazy_and_the_same_bits_for_any_chunks_along_time():
         assert out.values.tobytes() == whole.values.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
 @pytest.mark.parametrize("chunks", [{"lat": 1, "lon": 1}, {"lat": 5, "lon": 7}, {"lat": 4, "lon": -1}, {"lon": 11}])
 def test_the_same_bits_for_any_chunks_in_space(name, chunks):

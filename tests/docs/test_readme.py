@@ -8,7 +8,6 @@ import pytest
 import typer.main
 import yaml
 
-from smcloud import pipeline
 from smcloud.cli.app import app
 from smcloud.config import load_config, parse_config
 
@@ -111,14 +110,11 @@ def test_the_catalog_of_the_page_is_valid(tmp_path):
     assert list(load_catalog(tmp_path / "mine.yaml").sources) == ["my_rain"]
 
 
-def test_the_python_of_the_readme_runs_on_a_published_store(small_world, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs_on_a_published_store(published, tmp_path, monkeypatch):
     import matplotlib
 
-    config = load_config(small_world())
-    job = pipeline.check(config)
-    cube = pipeline.ingest(config, job)
-    pipeline.publish(config, job, cube, pipeline.compute(config, job))
-    (tmp_path / "smcloud-demo").symlink_to(config.store)
+    (tmp_path / "smcloud-demo").symlink_to(load_config(published).store)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
     names = {}

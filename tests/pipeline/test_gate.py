@@ -306,6 +306,7 @@ def test_there_are_forty():
     assert len(BAD) >= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input(name, small_world, tmp_path):
     change, entry, overrides, damage, code, words = BAD[name]
@@ -323,6 +324,7 @@ def test_bad_input(name, small_world, tmp_path):
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_a_source_that_is_known_to_change_its_coverage_passes(small_world):
     config = load_config(
         small_world(values("precipitation", MONTH, np.nan), spec("precipitation", coverage_change=1.0))

@@ -9,7 +9,6 @@ import sys
 import pytest
 import yaml
 
-from smcloud import pipeline
 from smcloud.config import load_config
 from smcloud.config.code import ROOT, code_digest
 from smcloud.pipeline import identity
@@ -26,30 +25,25 @@ print(json.dumps([release and release.number, sorted(set({HEAVY}) & set(sys.modu
 """
 
 
-def publish(config):
-    job = pipeline.check(config)
-    pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))
-
-
 def found(path):
     done = subprocess.run([sys.executable, "-c", FIND, str(path)], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def test_work_is_found_once_it_is_published_and_only_this_work(small_world):
-    path = small_world()
-    assert found(path) == [None, []]
-    publish(load_config(path))
+@pytest.mark.slow
+def test_work_is_found_once_it_is_published_and_only_this_work(published, tmp_path):
+    path = published
     assert found(path) == [1, []]
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"store": str(tmp_path / "empty")}))
+    assert found(elsewhere) == [None, []]
     assert identity.find(load_config(path))[0].number == 1
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"alpha": 0.1}))
     assert identity.find(load_config(path))[0] is None
 
 
-def test_a_changed_source_is_other_work(small_world):
-    path = small_world()
-    publish(load_config(path))
-
+@pytest.mark.slow
+def test_a_changed_source_is_other_work(published, small_world):
     def warmer(ds):
         ds["soil_temperature"] = (ds["soil_temperature"] + 1).assign_attrs(ds["soil_temperature"].attrs)
         return ds

@@ -105,6 +105,7 @@ def assert_as_built_anew(job, ingest, *arguments, **keywords):
     assert [key for key in ours if ours[key] != theirs[key]] == []
 
 
+@pytest.mark.slow
 def test_a_new_month_costs_its_time_chunk_and_the_same_again_nothing(ingest):
     first, before = ingest("2003-12", chunk=1)
     assert (first.status, first.new, first.recomputed) == ("built", (), ())
@@ -125,6 +126,7 @@ def test_a_new_month_costs_its_time_chunk_and_the_same_again_nothing(ingest):
     assert content(before) == kept
 
 
+@pytest.mark.slow
 def test_a_changed_past_is_recomputed_where_it_changed(ingest):
     edit = warmer("2001-03", "2001-07", "2003-12")
     first, _ = ingest("2003-12", chunk=1)
@@ -135,12 +137,14 @@ def test_a_changed_past_is_recomputed_where_it_changed(ingest):
     assert_as_built_anew(job, ingest, "2004-01", edit, chunk=1)
 
 
+@pytest.mark.slow
 def test_of_a_longer_source_chunk_every_month_counts_as_changed(ingest):
     ingest("2003-12", chunk=6)
     record, _ = ingest("2003-12", warmer("2002-09"), chunk=6)
     assert record.recomputed == tuple(f"2002-{month:02d}" for month in range(7, 13))
 
 
+@pytest.mark.slow
 def test_what_lies_beyond_the_period_is_another_state_and_the_same_cube(ingest):
     first, before = ingest("2003-12")
     record, job = ingest("2004-06", last="2003-12")
@@ -149,6 +153,7 @@ def test_what_lies_beyond_the_period_is_another_state_and_the_same_cube(ingest):
     assert job.run_id == before.run_id
 
 
+@pytest.mark.slow
 def test_the_latest_complete_year_rolls_on(ingest):
     ingest("2003-12", last="latest-complete-year")
     assert ingest("2004-11", last="latest-complete-year")[0].status == "already there"
@@ -157,6 +162,7 @@ def test_the_latest_complete_year_rolls_on(ingest):
     assert record.new == tuple(f"2004-{month:02d}" for month in range(1, 13))
 
 
+@pytest.mark.slow
 def test_a_provisional_month_that_became_final_is_recomputed(ingest):
     def ends(final, provisional):
         return lambda ds: ds.attrs.update(valid_time_stop=final, valid_time_stop_era5t=provisional)
@@ -181,6 +187,7 @@ def test_a_provisional_month_that_became_final_is_recomputed(ingest):
     assert (record.recomputed, record.provisional) == (("2003-12",), ())
 
 
+@pytest.mark.slow
 def test_a_month_that_is_too_empty_is_refused_by_a_refresh_as_by_a_full_build(ingest):
     def emptied(ds):
         ds["soil_temperature"].loc[{"time": "2004-01", "lat": slice(-90, 30)}] = np.nan
@@ -195,6 +202,7 @@ def test_a_month_that_is_too_empty_is_refused_by_a_refresh_as_by_a_full_build(in
     assert content(before) == kept
 
 
+@pytest.mark.slow
 def test_the_years_of_leaf_area_are_compared_across_the_chunks(ingest):
     inputs = dict.fromkeys(("soil_moisture", "lai"), "world")
     ingest("2001-12", chunk=1, inputs=inputs)
@@ -207,6 +215,7 @@ def test_the_years_of_leaf_area_are_compared_across_the_chunks(ingest):
     assert_as_built_anew(job, ingest, "2002-01", chunk=1, inputs=inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["2003-12", "2004-01"])
 def test_a_source_that_changes_in_the_middle_is_refused(ingest, tmp_path, monkeypatch, end):
     _, before = ingest("2003-12", chunk=1) if end != "2003-12" else (None, None)
@@ -230,6 +239,7 @@ def test_a_source_that_changes_in_the_middle_is_refused(ingest, tmp_path, monkey
     assert ingest(end, warmer("2002-05"), chunk=1)[0].built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["static", "flags", "start", "code", "axis"])
 def test_what_all_months_share_is_built_anew(ingest, what, monkeypatch):
     ingest("2003-12")
@@ -248,6 +258,7 @@ def test_what_all_months_share_is_built_anew(ingest, what, monkeypatch):
     assert (record.status, record.previous) == ("built", None)
 
 
+@pytest.mark.slow
 def test_values_out_of_range_leave_the_earlier_cube_and_nothing_else(ingest):
     def broken(ds):
         ds["soil_temperature"].loc[{"time": "2004-01"}] = 999.0
@@ -265,6 +276,7 @@ class Crash(BaseException):
     """What no handler of the pipeline catches: the process is gone."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["copies", "seal", "inventory"])
 def test_a_crash_leaves_the_earlier_cube_and_the_next_run_goes_on(ingest, monkeypatch, where):
     _, before = ingest("2003-12")
@@ -317,6 +329,7 @@ def killed_when(config, sign):
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_the_earlier_cube_and_the_next_run_goes_on(ingest, small_world, tmp_path):
     _, before = ingest("2003-12")
     kept, edit = content(before), warmer("2001-03")
@@ -333,6 +346,7 @@ def test_a_killed_command_leaves_the_earlier_cube_and_the_next_run_goes_on(inges
     assert_as_built_anew(job, ingest, "2004-01", edit)
 
 
+@pytest.mark.slow
 def test_a_twin_that_seals_first_seals_for_both(ingest, small_world, monkeypatch):
     ingest("2003-12")
     path = small_world(change=until("2004-01"), period={"start": "2000-01", "end": "2004-01"}, **FEW)
@@ -351,6 +365,7 @@ def test_a_twin_that_seals_first_seals_for_both(ingest, small_world, monkeypatch
     assert_as_built_anew(job, ingest, "2004-01")
 
 
+@pytest.mark.slow
 def test_twins_side_by_side_make_one_cube(ingest, small_world):
     ingest("2003-12")
     path = small_world(change=until("2004-01"), period={"start": "2000-01", "end": "2004-01"}, **FEW)
@@ -365,6 +380,7 @@ def test_twins_side_by_side_make_one_cube(ingest, small_world):
     assert_as_built_anew(job, ingest, "2004-01")
 
 
+@pytest.mark.slow
 def test_a_twin_that_seals_before_our_first_write_seals_for_both(ingest, monkeypatch):
     ingest("2003-12")
     real = incremental.best_update
@@ -379,6 +395,7 @@ def test_a_twin_that_seals_before_our_first_write_seals_for_both(ingest, monkeyp
     assert (record.status, record.id) == ("already there", job.cube_id)
 
 
+@pytest.mark.slow
 def test_what_lies_in_the_place_of_a_copy_is_never_trusted(ingest):
     first, before = ingest("2003-12")
     _, probe = ingest("2004-01", fresh="probe")
@@ -391,6 +408,7 @@ def test_what_lies_in_the_place_of_a_copy_is_never_trusted(ingest):
     assert content(job) == content(probe)
 
 
+@pytest.mark.slow
 def test_copies_are_not_read_again_but_a_lost_one_is_noticed(ingest, monkeypatch):
     ingest("2003-12")
     read, keys = Prefix.read, []
@@ -416,6 +434,7 @@ def test_copies_are_not_read_again_but_a_lost_one_is_noticed(ingest, monkeypatch
     assert "soil_temperature/c/1/0/0 (" in caught.value.found
 
 
+@pytest.mark.slow
 def test_an_earlier_cube_that_lost_a_chunk_is_not_built_upon(ingest):
     _, before = ingest("2003-12")
     (place(before) / "soil_temperature/c/2/0/0").unlink()
@@ -486,6 +505,7 @@ def files(small_world, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_only_files_that_are_not_known_are_opened_for_their_time_stamps(files):
     first, _, opened = files("2002-12")
     assert opened == ["2000.nc", "2001.nc", "2002.nc"]

@@ -32,10 +32,10 @@ def test_the_same_work_has_the_same_ids_wherever_it_lies(small_world, tmp_path):
     assert (here.cube_id, here.run_id) == (there.cube_id, there.run_id)
 
 
-def test_alpha_changes_the_products_but_not_the_cube(small_world):
-    config = load_config(small_world())
-    first, cube, release = whole_job(config)
-    assert cube.built
+@pytest.mark.slow
+def test_alpha_changes_the_products_but_not_the_cube(published, small_world):
+    first = pipeline.check(load_config(published))
+    release = pipeline.released(first)
     second, again, later = whole_job(load_config(small_world(alpha=0.1)))
     assert first.cube_id == second.cube_id and first.run_id != second.run_id
     assert not again.built
@@ -54,9 +54,9 @@ def test_another_world_is_another_cube(small_world):
     assert first.cube_id != second.cube_id
 
 
-def test_the_products_are_those_of_scipy(small_world, tmp_path):
-    config = load_config(small_world())
-    job, _, _ = whole_job(config)
+@pytest.mark.slow
+def test_the_products_are_those_of_scipy(published, tmp_path):
+    job = pipeline.check(load_config(published))
     world = xr.open_zarr(tmp_path / "world.zarr", consolidated=False)
     yearly = world["soil_moisture"].astype("float64").groupby("time.year").mean().values
     trend = smcloud.open_product(job.store, "trend")
@@ -70,12 +70,14 @@ def test_the_products_are_those_of_scipy(small_world, tmp_path):
     assert int(drivers["dominant_driver"][3, 5]) == 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["lai"], ["precipitation", "lai"]])
 def test_any_number_of_drivers(small_world, names):
     job, _, _ = whole_job(load_config(small_world(drivers={"names": names})))
     assert smcloud.open_product(job.store, "drivers")["driver"].values.tolist() == names
 
 
+@pytest.mark.slow
 def test_without_aridity_there_is_no_ddww_and_the_run_says_so(small_world):
     inputs = dict.fromkeys(("soil_moisture", "precipitation", "soil_temperature", "lai"), "world")
     config = load_config(small_world(inputs=inputs))
@@ -84,6 +86,7 @@ def test_without_aridity_there_is_no_ddww_and_the_run_says_so(small_world):
     assert any("aridity_index" in note for note in pipeline.notes_on(config))
 
 
+@pytest.mark.slow
 def test_the_rigorous_preset_runs_whole(small_world):
     job, _, release = whole_job(load_config(small_world(preset="rigorous")))
     trend = smcloud.open_product(job.store, "trend")
@@ -93,6 +96,7 @@ def test_the_rigorous_preset_runs_whole(small_world):
     assert "ddww" in release.products
 
 
+@pytest.mark.slow
 def test_soil_moisture_alone_is_enough(small_world):
     config = load_config(small_world(inputs={"soil_moisture": "world"}))
     job, _, release = whole_job(config)
@@ -102,9 +106,12 @@ def test_soil_moisture_alone_is_enough(small_world):
     assert page.report.endswith("index.html")
 
 
-def test_workers_and_chunks_do_not_change_a_bit(small_world, tmp_path, monkeypatch):
-    config = load_config(small_world())
-    job, _, release = whole_job(config)
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The specified chunks separate the stored chunks")  # as this test wants them
+def test_workers_and_chunks_do_not_change_a_bit(published, tmp_path, monkeypatch):
+    config = load_config(published)
+    job = pipeline.check(config)
+    release = pipeline.released(job)
     reference = {name: smcloud.open_product(job.store, name).load() for name in release.products}
     monkeypatch.setattr(chunking, "TILES", {"time": -1, "year": -1, "lat": 3, "lon": 2})
     other = config.model_copy(update={"store": str(tmp_path / "other")})

@@ -168,6 +168,7 @@ def test_no_limits_where_nothing_changes(annual: xr.Dataset) -> None:
     assert found["ddww_replicates"] == 0
 
 
+@pytest.mark.slow
 def test_the_interval_does_not_depend_on_chunks(annual: xr.Dataset) -> None:
     rule = {"test": "ols", "significance": "p_value"}
     config = make_config(preset="rigorous", trend=rule, bootstrap={"replicates": 40})

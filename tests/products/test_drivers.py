@@ -33,6 +33,7 @@ def partial(frame: pd.DataFrame | None, name: str, *also: str) -> pd.Series | No
     return pingouin.partial_corr(frame, name, "soil_moisture", covar or None).iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("lai",), DRIVERS[:2], DRIVERS, (*DRIVERS, "radiation")])
 def test_partial_correlation_against_pingouin(annual: xr.Dataset, names: tuple[str, ...]) -> None:
     got = driver_maps(annual, make_config(drivers={"names": names}))
@@ -227,6 +228,7 @@ def test_a_constant_has_no_correlation_and_few_pairs_neither() -> None:
     assert r.item() == -1.0 and p.item() == 0.0
 
 
+@pytest.mark.slow
 def test_spearman_takes_the_ranks_of_the_complete_years(annual: xr.Dataset) -> None:
     got = driver_maps(annual, make_config(drivers={"method": "spearman"}))
     for cell in ((2, 1), (3, 1), DESERT):

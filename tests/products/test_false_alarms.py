@@ -67,6 +67,7 @@ def alarms() -> xr.Dataset:
     )
 
 
+@pytest.mark.slow
 def test_rigorous_keeps_false_alarms_below_nominal_where_the_study_does_not(alarms: xr.Dataset) -> None:
     assert (alarms["n_cells"] > 60).all()
     share, error = alarms.mean("seed"), alarms.std("seed", ddof=1) / np.sqrt(len(SEEDS))

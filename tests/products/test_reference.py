@@ -90,6 +90,7 @@ def test_it_changes_nothing_else_and_is_no_driver(
     assert "soil_moisture_reference" not in listed.drivers.names
 
 
+@pytest.mark.slow
 def test_anomalies_and_chunks() -> None:
     config = make_config(preset="rigorous")
     cube = with_reference()

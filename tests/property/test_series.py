@@ -106,6 +106,7 @@ def test_level_of_any_values(name: str, rows: np.ndarray, level: int) -> None:
     compare(plain, raised, 1.0, 1e-10 * (spread_of(rows) + abs(level) / 1e3))
 
 
+@pytest.mark.slow
 @EVERY
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))

@@ -65,6 +65,7 @@ def page(files):
     return Page(files["index.html"])
 
 
+@pytest.mark.slow
 def test_files(files, page):
     assert set(files) == {"index.html", "trend.png", "drivers.png", "ddww.png", "zonal.png", "series.png"}
     assert set(page.images) == set(files) - {"index.html"}
@@ -157,6 +158,7 @@ def test_the_sample_world_is_called_invented(products, scorecard, new_context, p
     assert rows["driver"][3] == "fail" and rows["detectable"][3] == "pass"
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes_also_in_threads(products, context, files):
     with ThreadPoolExecutor(2) as pool:
         for again in pool.map(lambda _: render(products, context), range(2)):
@@ -171,6 +173,7 @@ def test_the_settings_of_matplotlib_are_left_alone(products, context):
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("precipitation",), ("precipitation", "temperature")])
 def test_one_and_two_drivers(names, make_products, context):
     got = Page(render(make_products(names), context)["index.html"])
@@ -179,6 +182,7 @@ def test_one_and_two_drivers(names, make_products, context):
     assert [cell for cell in headers if cell.startswith("r, ")] == [f"r, {name}" for name in names]
 
 
+@pytest.mark.slow
 def test_a_run_without_any_value_says_so(empty, context):
     got = render(empty, context)
     text = Page(got["index.html"]).text
@@ -217,6 +221,7 @@ def test_numbers_keep_to_their_units():
     assert unbroken("41 % at p < 0.05") == "41\u00a0% at p\u00a0<\u00a00.05"
 
 
+@pytest.mark.slow
 def test_lazy_products_are_read_once_and_only_as_far_as_needed(products, context, files):
     import dask.array
 
@@ -249,6 +254,7 @@ def test_an_even_native_grid_is_named_by_its_step(products, new_context):
     assert "native grid" in got.text
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_ddww_share_stands_beside_it(products, context):
     limits = {"ddww_share_of_change_lower": 0.3111, "ddww_share_of_change_upper": 0.5222}
     changed = products | {"ddww": products["ddww"].assign_attrs(products["ddww"].attrs | limits)}
@@ -257,6 +263,7 @@ def test_the_interval_of_the_ddww_share_stands_beside_it(products, context):
     assert "by a bootstrap" not in render(products, context)["index.html"].decode()
 
 
+@pytest.mark.slow
 def test_both_presets_are_shown_beside_the_scorecard(products, new_context, scorecard, page):
     row = {"preset": "rigorous", "phi": 0.4, "rejected_share": 0.0321, "significant_share": 0.0}
     text = render(products, new_context(scorecard=scorecard, presets=[row | {"detected_share": 0.456}]))["index.html"]

@@ -17,6 +17,7 @@ from .conftest import FromBytes
 CATALOG = Path(__file__).parents[2] / "catalogs" / "sample.yaml"
 
 
+@pytest.mark.slow
 def test_the_first_year_of_the_sample_world(
     stores: dict[str, str],
     from_bytes: FromBytes,

@@ -106,6 +106,7 @@ def test_lai_store_has_codes_without_attributes(stores: dict[str, str], world: S
     assert {249, 250, 251, 253, 255} == {int(v) for v in np.unique(green[green >= 249])}
 
 
+@pytest.mark.slow
 def test_bytes_hold_the_worlds_annual_series(from_bytes: FromBytes, world: SampleWorld) -> None:
     """Rain and heat to rounding, LAI to what clouds leave, soil moisture to the se that the truth states."""
     annual = from_bytes.annual().sortby("lat", ascending=False)
@@ -158,6 +159,7 @@ def test_catalog_matches_the_stores(stores: dict[str, str], monkeypatch: pytest.
     assert set(np.unique(codes).tolist()) <= set(legend)
 
 
+@pytest.mark.slow
 def test_same_arguments_same_bytes_and_another_seed_another_weather(tmp_path: Path) -> None:
     for name, seed in (("a", 4), ("b", 4), ("c", 5)):
         write_world(tmp_path / name, seed=seed, resolution=15.0)

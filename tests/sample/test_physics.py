@@ -48,6 +48,7 @@ def test_mean_of_the_nodes_differs_from_the_nearest_node(world: SampleWorld) -> 
     assert np.median(r) < 0.5
 
 
+@pytest.mark.slow
 def test_noise_covariance_of_the_drivers(replicates: list[SampleWorld]) -> None:
     noise = np.concatenate([w.driver_noise for w in replicates[:60]], axis=1)  # (cell, world x year, 3)
     sample = np.einsum("cyj,cyk->cjk", noise, noise) / noise.shape[1]
@@ -80,6 +81,7 @@ def test_unexplained_part_is_ar1_in_time_and_exponential_in_space(replicates: li
         np.testing.assert_allclose(corr[near].mean(), np.exp(-km / 1000), atol=0.05)
 
 
+@pytest.mark.slow
 def test_slope_se_over_replicate_worlds(anomalies: np.ndarray) -> None:
     p = physics(5.0, Coefficients())
     gap = p.geo.gap[:, None] & np.isin(YEARS, range(2004, 2010))

@@ -24,6 +24,7 @@ def world() -> tuple[xr.Dataset, xr.Dataset]:
     return cube, truth
 
 
+@pytest.mark.slow
 def test_shares_of_the_study_against_a_plain_loop(world: tuple[xr.Dataset, xr.Dataset]) -> None:
     cube, truth = world
     config = parse_config(configuration("store"))

@@ -40,6 +40,7 @@ def test_class_follows_zone_sign_and_delta() -> None:
     assert _class(zone, beta, delta).tolist() == [1, 2, 3, 4, 5, 6, 0, 254, 254]
 
 
+@pytest.mark.slow
 def test_rho_is_what_sample_partial_correlations_scatter_about() -> None:
     r, rho = [], []
     for seed in range(25):

@@ -108,6 +108,7 @@ FIELD = field(2)
 EXPECTED = area_weighted_series(*FIELD)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     lat=st.integers(17, 400),

@@ -221,6 +221,7 @@ def regional_slope(da: xr.DataArray) -> xr.DataArray:
     return slope(area_weighted_series(da.transpose(..., "time", "lat", "lon"), weights, groups)["mean"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistic", [slope, regional_slope, ddww_area_share])
 def test_lazy_is_eager_for_any_chunks(statistic: Callable, field: xr.DataArray) -> None:
     eager = bootstrap(statistic, field, block=3, replicates=40, seed=6)

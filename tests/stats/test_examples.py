@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import smcloud
-from smcloud import pipeline, stats
+from smcloud import stats
 from smcloud.config import load_config
 
 STATISTICS = [function for name in stats.__all__ if inspect.isfunction(function := getattr(stats, name))]
@@ -59,12 +59,9 @@ def test_the_example_of_a_statistic_holds(function: Callable[..., Any]) -> None:
 
 
 @pytest.fixture
-def store(small_world: Callable[[], Path]) -> str:
+def store(published: Path) -> str:
     """A store with one release of the small world."""
-    config = load_config(small_world())
-    job = pipeline.check(config)
-    pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))
-    return str(config.store)
+    return str(load_config(published).store)
 
 
 def test_the_examples_of_the_readers_hold(store: str) -> None:

@@ -65,6 +65,7 @@ def p_values(noise: dict[tuple[int, float], xr.DataArray]) -> dict[tuple[int, fl
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("length", "phi"), TABLE)
 @pytest.mark.parametrize("column", COLUMNS)
 def test_rejection_rates(length: int, phi: float, column: str, p_values: dict) -> None:

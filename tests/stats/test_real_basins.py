@@ -84,6 +84,7 @@ def series(store, role, lon):
     return smcloud.open_product(store, "annual")[role].sel(lon=lon).squeeze("lat").to_numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("basin", BASINS)
 def test_annual_values_are_those_of_the_daily_records(store, daily, basin):
     for role, total in (("soil_moisture", False), ("precipitation", True), ("temperature", False)):

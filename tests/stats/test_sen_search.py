@@ -76,6 +76,7 @@ def test_any_series(kind: str, n: int, seed: int) -> None:
     same_as_scipy(*make(kind, n, seed))
 
 
+@pytest.mark.slow
 def test_the_search_finds_any_rank_from_a_bad_guess() -> None:
     """The search itself ends at the slope, also from a bad guess; all pairs are for ties beyond the room."""
     found = []

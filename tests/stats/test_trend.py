@@ -237,6 +237,7 @@ def test_scaling_keeps_p(difficult: np.ndarray, annual: Callable) -> None:
         check(small.slope, plain.slope * 1e-8, rtol=1e-9, atol=1e-24)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_no_cell_depends_on_neighbours_order_or_chunks(data: st.DataObject) -> None:

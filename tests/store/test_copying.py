@@ -60,6 +60,7 @@ def test_what_is_refreshed_is_what_would_be_written(
         store.fs.rm(store.join(), recursive=True)
 
 
+@pytest.mark.slow
 def test_through_s3_the_server_copies(
     bucket: str, cube: xr.Dataset, longer: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def test_racing_publishers_of_the_same_work_make_one_release(store: Store, relea
     assert latest_release(store) == 2
 
 
+@pytest.mark.slow
 def test_whole_runs_of_the_same_work_at_once(
     store: Store, sealed_content: Callable[..., ReleaseContent], product: xr.Dataset
 ) -> None:
@@ -145,6 +146,7 @@ for turn in range(6):
 """
 
 
+@pytest.mark.slow
 def test_racing_processes_get_contiguous_numbers(store: Store, released: Released) -> None:
     record = given(released(store), "x").model_dump_json()
     workers = [
@@ -258,6 +260,7 @@ dask.compute(Prefix(Store.open(sys.argv[1]), sys.argv[2]).stage(ds), scheduler="
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_is_never_visible(store: Store, released: Released, product: xr.Dataset) -> None:
     released(store)
     path = "products/trend/run2.zarr"

@@ -26,6 +26,7 @@ from smcloud.store import (
 Released = Callable[..., Release]
 
 
+@pytest.mark.slow
 def test_round_trip(bucket: str, released: Released, cube: xr.Dataset, product: xr.Dataset) -> None:
     store = Store.open(f"s3://{bucket}/deep/store")
     require_store(store)

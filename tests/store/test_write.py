@@ -51,6 +51,7 @@ def test_every_array_has_zstd_with_checksum_and_every_chunk(cube: xr.Dataset, st
     assert np.isnan(array.fill_value)
 
 
+@pytest.mark.slow
 def test_a_stale_encoding_is_not_used(cube: xr.Dataset, store: Store, tmp_path: Path) -> None:
     source = tmp_path / "source.zarr"
     small = {"soil_moisture": {"chunks": (1, 50, 50), "compressors": None, "_FillValue": -9999.0}}
@@ -94,6 +95,7 @@ def test_each_block_is_computed_once_for_write_and_counters(store: Store) -> Non
     assert float(xr.open_zarr(store.url_of(PATH), consolidated=False)["a"].sum()) == 24 * 200 * 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [(5, 200, 190), (26, 100, 190), (1, 1, 190), (7, 190, 181), (12, 180, 180)])
 def test_blocks_are_brought_to_whole_stored_chunks(chunks: tuple[int, int, int]) -> None:
     ds = xr.Dataset({"v": (("time", "lat", "lon"), dask.array.zeros((26, 400, 370), chunks=chunks))})

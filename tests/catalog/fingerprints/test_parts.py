@@ -115,6 +115,7 @@ def test_files_are_parts_and_known_ones_are_not_opened(parts, tmp_path):
     assert parts("{{ CATALOG_DIR }}/*.nc", "netcdf", spans=known)[1] == known
 
 
+@pytest.mark.slow
 def test_objects_of_a_store_count_by_their_etag(parts, s3_endpoint, monkeypatch):
     import s3fs
 

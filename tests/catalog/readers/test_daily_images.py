@@ -64,6 +64,7 @@ def test_values_of_packed_integers_survive_their_valid_range(test_data, opened, 
         assert hidden < valid / 100
 
 
+@pytest.mark.slow
 def test_the_stamp_a_microsecond_before_midnight_is_the_day_of_its_name(test_data, cube, entry):
     path = test_data / "cci_images" / IMAGES["v02.2"][0]
     with xr.open_dataset(path, engine="netcdf4") as raw:
@@ -75,6 +76,7 @@ def test_the_stamp_a_microsecond_before_midnight_is_the_day_of_its_name(test_dat
         assert made.dataset["soil_moisture"][1].notnull().any()
 
 
+@pytest.mark.slow
 def test_daily_images_give_the_cube_of_the_default_reader(test_data, cube, entry):
     files = str(test_data / "cci_images" / (CCI + "PASSIVE-*.nc"))
     drop = {"xarray_kwargs": {"drop_variables": ["t0"]}, "chunks": {}}
@@ -85,6 +87,7 @@ def test_daily_images_give_the_cube_of_the_default_reader(test_data, cube, entry
     assert made.dataset["soil_moisture_days"].max() == 3
 
 
+@pytest.mark.slow
 def test_the_sensors_of_v02_2_are_bits_beside_those_of_later_files(test_data, opened, cube, entry):
     """Its code 3 is TMI (4), in the bits of v04.5 it would be SMMR and SSMI; each file is read by its own list."""
     old, late = (test_data / "cci_images" / IMAGES[version][0] for version in ("v02.2", "v04.5"))
@@ -184,6 +187,7 @@ def test_two_versions_of_a_day_and_names_without_a_day(copies, opened, entry):
     assert caught.value.found == "readme.nc"
 
 
+@pytest.mark.slow
 def test_interim_files_of_c3s_follow_the_final_ones(copies, cube, entry):
     """Named ICDR, they are provisional; where a final file of the day came later, that one is read."""
     folder = copies("2010-06-30", "2010-07-01", "2010-07-02")
@@ -306,6 +310,7 @@ def kerchunked(files, folder):
     return json.loads(made.read_text())
 
 
+@pytest.mark.slow
 def test_kerchunk_references_to_real_files(test_data, tmp_path, cube, opened, entry):
     """References made by kerchunk itself, one for each file and one for their sequence, opened by intake and fsspec."""
     files = sorted((test_data / "cci_images").glob(CCI + "PASSIVE-*.nc"))

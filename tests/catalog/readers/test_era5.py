@@ -74,6 +74,7 @@ def hourly(arco, entry):
 ROLES = ("soil_moisture", "precipitation", "elevation")
 
 
+@pytest.mark.slow
 def test_the_final_record_ends_the_source(cube, hourly):
     made = cube(hourly(valid_end={"attr": "valid_time_stop"}), "2000-01", "2000-03", ROLES)
     source = made.sources["precipitation"]
@@ -84,6 +85,7 @@ def test_the_final_record_ends_the_source(cube, hourly):
     np.testing.assert_array_equal(made.dataset["precipitation"].notnull().all(("lat", "lon")), [1, 0, 0])
 
 
+@pytest.mark.slow
 def test_the_provisional_part_is_read_and_its_months_are_marked(arco, cube, hourly):
     limits = {"attr": "valid_time_stop", "provisional_attr": "valid_time_stop_era5t"}
     made = cube(hourly(valid_end=limits), "2000-01", "2000-03", ROLES)
@@ -106,6 +108,7 @@ def test_the_provisional_part_is_read_and_its_months_are_marked(arco, cube, hour
     np.testing.assert_allclose(ds["elevation"], height, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_provisional_end_that_lags_behind_shortens_nothing(arco, tmp_path, cube, hourly):
     shutil.copytree(arco.attrs["path"], tmp_path / "copy.zarr")
     for name in (".zattrs", ".zmetadata"):
@@ -307,6 +310,7 @@ def test_totals_that_are_stamped_six_hours_late(tmp_path, cube, entry):
     np.testing.assert_allclose(made.dataset["precipitation"], np.roll(want[:, ::-1], 2, axis=2), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_last_months_of_a_record_without_marks(cube, hourly, arco):
     """Hours to 23:00 of 31 March: of three months the last two are provisional, and all are read."""
     made = cube(hourly(valid_end={"months": 2}), "2000-01", "2000-03", ROLES)

@@ -106,6 +106,7 @@ def test_composites_of_glass_are_dated_scaled_and_laid_on_their_grid(tmp_path, o
     assert ds["LAI"].attrs["units"] == "m2/m2"
 
 
+@pytest.mark.slow
 def test_the_full_grid_of_glass(tmp_path, cube, entry):
     """7200 x 3600: 0.05 degrees, every cell centre where it belongs, also after the cube's own axes."""
     raw = np.full((3600, 7200), 255)
@@ -288,6 +289,7 @@ def test_the_values_of_a_real_tile(test_data):
     assert "to 25.4," in caught.value.found
 
 
+@pytest.mark.slow
 def test_a_real_tile_is_averaged_on_its_cells(test_data, opened, entry):
     """Against eight points in each pixel's row, each put into its cell by PROJ, of 120 of the tile's rows."""
     path = str(test_data / "lai" / TILE)
@@ -346,6 +348,7 @@ def even(code):
     return np.full((1200, 1200), code)
 
 
+@pytest.mark.slow
 def test_a_constant_stays_constant_over_the_seams_of_tiles(tmp_path, opened, entry):
     """Four tiles around 60 N, 20 W: the seam of their columns is slanted, that of their rows a parallel."""
     for h, v in ((16, 3), (17, 3), (15, 2), (16, 2), (17, 2)):

@@ -146,6 +146,7 @@ def test_an_axis_that_does_not_fit_in_memory_is_refused(repository, opened, hour
         opened(hourly(group="huge"))
 
 
+@pytest.mark.slow
 def test_an_anonymous_bucket_with_an_endpoint_of_its_own(s3_endpoint, monkeypatch, opened, hourly, catalog):
     import boto3
 

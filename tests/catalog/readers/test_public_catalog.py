@@ -60,6 +60,7 @@ def test_the_entries_serve_real_files(test_data, tmp_path, monkeypatch, name, va
         assert ds[spec.name].notnull().any()
 
 
+@pytest.mark.slow
 def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, monkeypatch):
     ends = {"final_to": "2017-10-31", "era5t_to": "2017-12-31"}
     limits = {"attr": "final_to", "provisional_attr": "era5t_to"}

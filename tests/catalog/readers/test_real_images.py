@@ -108,6 +108,7 @@ def test_a_daily_image(test_data, tmp_path, name):
     assert counters["valid"] == valid.sum()
 
 
+@pytest.mark.slow
 def test_the_day_before_the_image_of_1_january_2000_is_empty(test_data, tmp_path):
     _, files, _ = DAILY["v02.2"]
     config, sources = opened(tmp_path, test_data / "cci_images", files)
@@ -116,6 +117,7 @@ def test_the_day_before_the_image_of_1_january_2000_is_empty(test_data, tmp_path
     assert ds["soil_moisture"][1].notnull().any()
 
 
+@pytest.mark.slow
 def test_three_days_of_one_month(test_data, tmp_path):
     folder = test_data / "cci_images"
     config, sources = opened(tmp_path, folder, PASSIVE)

@@ -56,6 +56,7 @@ def test_tiles_of_blocks_cover_the_grid_once(limit):
 planned = cache(plan_size)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_sizes_by_hand():
     cells = {0.25: 720 * 1440, 0.05: 3600 * 7200}
@@ -90,6 +91,7 @@ def test_the_sizes_by_hand():
     assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
 
 
+@pytest.mark.slow
 def test_a_plan_prints_as_json_without_a_value_that_is_none(capsys, small_world):
     path = small_world()
     with pytest.raises(SystemExit) as done:
@@ -108,6 +110,7 @@ def test_a_plan_prints_as_json_without_a_value_that_is_none(capsys, small_world)
     assert lines[2].split()[:2] == ["ingest", f"{record['stages']['ingest']['chunks']:,}"]
 
 
+@pytest.mark.slow
 def test_a_plan_opens_metadata_only_and_writes_nothing(small_world, tmp_path):
     config = load_config(small_world())
     for role in config.inputs:
@@ -130,6 +133,7 @@ class Tasks(Callback):
         self.count += 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     config = load_config(small_world())
@@ -162,6 +166,7 @@ def test_a_budget_is_kept():
         assert caught.value.where == where and knob in caught.value.next
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "ingest"])
 def test_a_run_beyond_its_budget_does_not_begin(command, small_world, capsys, tmp_path):
     with pytest.raises(SystemExit) as done:
@@ -171,12 +176,14 @@ def test_a_run_beyond_its_budget_does_not_begin(command, small_world, capsys, tm
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_too_small_for_a_block_is_told_before_the_run(small_world):
     config = load_config(small_world(cluster={"worker_memory": "100 MiB"}))
     with pytest.raises(BudgetError, match="memory"):
         pipeline.require_budget(config, pipeline.check(config))
 
 
+@pytest.mark.slow
 def test_a_cube_alone_is_planned_without_products_that_it_is_too_short_for(small_world):
     period = {"start": "2000-01", "end": "2001-12"}
     config = load_config(small_world(period=period, cluster={"worker_memory": "8 GiB"}))
@@ -204,6 +211,7 @@ def markers(job):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(small_world, tmp_path, monkeypatch):
     whole = load_config(small_world())
@@ -232,6 +240,7 @@ def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(smal
     xr.testing.assert_identical(cube_of(job), cube_of(reference))
 
 
+@pytest.mark.slow
 def test_tiles_do_not_hide_a_climatology(small_world):
     def same_every_year(ds):
         ds["lai"][:] = np.tile(ds["lai"].values[:12], (18, 1, 1))
@@ -242,6 +251,7 @@ def test_tiles_do_not_hide_a_climatology(small_world):
         pipeline.ingest(config, pipeline.check(config))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_products_interrupted_between_their_tiles_go_on_and_are_the_same_to_the_bit(small_world, tmp_path, monkeypatch):
     config = load_config(small_world())
@@ -280,6 +290,7 @@ def in_small_tiles(small_world, tmp_path, monkeypatch):
     return config, pipeline.check(config)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_tile_that_is_damaged_later_is_written_anew(small_world, tmp_path, monkeypatch):
     config, job = in_small_tiles(small_world, tmp_path, monkeypatch)
