@@ -18,7 +18,7 @@ cloud-demo: $(VENV)/.ready
 
 # The inner loop: lint and all tests that are neither slow nor whole runs.
 check: $(VENV)/.ready lint
-	$(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
+	HYPOTHESIS_PROFILE=development $(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
 
 test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
 	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest $(PARALLEL)

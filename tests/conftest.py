@@ -30,8 +30,9 @@ ROLES = {
 _session = ExitStack()
 _listening: list[socket.socket] = []
 
-hypothesis.settings.register_profile("development", max_examples=10, deadline=None)
+hypothesis.settings.register_profile("development", max_examples=8, deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_configure(config):
@@ -44,6 +45,10 @@ def pytest_configure(config):
         folder = _session.enter_context(tempfile.TemporaryDirectory(prefix="smcloud-test-cache-"))
         os.environ["SMCLOUD_TEST_CACHE"] = folder
         _session.callback(os.environ.pop, "SMCLOUD_TEST_CACHE")
+        # It begins with what earlier sessions of this checkout have left, none of which can be stale.
+        earlier = config.cache.mkdir("smcloud")
+        shutil.copytree(earlier, folder, dirs_exist_ok=True)
+        _session.callback(shutil.copytree, folder, earlier, dirs_exist_ok=True)
     os.environ["SMCLOUD_CACHE_DIR"] = os.environ["SMCLOUD_TEST_CACHE"]
     _listening.append(_session.enter_context(socket.create_server(("127.0.0.1", 0))))
     os.environ.pop("PREFECT_API_URL", None)  # that of the process that started this one

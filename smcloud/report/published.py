@@ -12,12 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from smcloud.products.annual import cell_areas
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.profiles import bands, latitudes
 from smcloud.report.rounding import Record, Table, number, percent, shown, words
 from smcloud.report.sentences import area, ddww_shares, global_trend, join
-from smcloud.report.tables import find
+from smcloud.report.tables import areas, find
 
 CHANGED = "area with a significant change"
 STUDY = "Peng et al. (2023)"
@@ -160,7 +159,7 @@ def _mean_wetness(products: Mapping[str, xr.Dataset]) -> dict[str, float]:
     code = drivers["dominant_driver"].transpose("lat", "lon").values
     means = {}
     for index, name in enumerate(drivers["driver"].values, start=1):
-        weight = np.where((code == index) & np.isfinite(climatology), cell_areas(drivers).values, 0.0)
+        weight = np.where((code == index) & np.isfinite(climatology), areas(drivers), 0.0)
         if weight.sum() > 0:
             means[str(name)] = float((np.nan_to_num(climatology) * weight).sum() / weight.sum())
     return means

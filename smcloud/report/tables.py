@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.cube.axes import cell_edges
 from smcloud.products.annual import cell_areas
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report.palette import CLASSES
@@ -73,7 +74,7 @@ def driver_records(drivers: xr.Dataset) -> Table:
     """
     code = drivers["dominant_driver"].transpose("lat", "lon").values.astype(int)
     negative = drivers["dominant_correlation"].transpose("lat", "lon").values < 0
-    area = cell_areas(drivers).values
+    area = areas(drivers)
     total = float(area[code != 255].sum())
 
     def share(chosen: npt.NDArray[np.bool_]) -> float | None:
@@ -111,12 +112,12 @@ def coverage_records(trend: xr.Dataset) -> Table:
     status = trend["status"].transpose("lat", "lon").values
     flags = trend["status"].attrs
     meanings = dict(zip(flags["flag_values"], str(flags["flag_meanings"]).split(), strict=True))
-    area = cell_areas(trend).values
-    areas = {name: float(area[status == value].sum()) for value, name in meanings.items() if name != "not_land"}
-    total = sum(areas.values())
+    area = areas(trend)
+    by_name = {name: float(area[status == value].sum()) for value, name in meanings.items() if name != "not_land"}
+    total = sum(by_name.values())
     return [
         {"reason": meaning.replace("_", " "), "area_km2": value, "share": value / total}
-        for meaning, value in areas.items()
+        for meaning, value in by_name.items()
         if value
     ]
 
@@ -127,7 +128,7 @@ def comparator_records(trend: xr.Dataset) -> Table:
     None where the product has no such column. The first row is the preset's own pair.
     """
     valid = np.isfinite(trend["slope"].transpose("lat", "lon").values)
-    weight = np.where(valid, cell_areas(trend).values, 0.0)
+    weight = np.where(valid, areas(trend), 0.0)
     alpha = float(trend.attrs.get("alpha", 0.05))
     rows: Table = []
     for method, slope, p_value in _COMPARATORS:
@@ -175,3 +176,13 @@ def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
                 record[name] = plain(values[name][i])
         kinds.setdefault(str(ds["kind"].values[i]), []).append(record)
     return kinds
+
+
+def areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Area (lat, lon) of every cell in km2; a product without bounds has them half way between its centres."""
+    if "lat_bnds" not in ds or "lon_bnds" not in ds:
+        edges = dict(zip(("lat", "lon"), cell_edges(ds["lat"].values, ds["lon"].values), strict=True))
+        ds = ds.assign_coords(
+            {f"{dim}_bnds": ((dim, "bnds"), np.stack([at[:-1], at[1:]], axis=1)) for dim, at in edges.items()}
+        )
+    return np.asarray(cell_areas(ds).values)

@@ -19,10 +19,11 @@ from tests.benchmarks.full_grid import cdo_trend, trend_of_file, write_grid
 from tests.benchmarks.ingest import daily_store, decoded, hourly_store, steps_of
 from tests.benchmarks.refresh import refresh_bytes
 
+pytestmark = pytest.mark.slow
+
 MAKERS = all_cases(small=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(MAKERS)))
 def test_every_peer_finds_our_numbers(number: int) -> None:
     with warnings.catch_warnings():
@@ -44,7 +45,6 @@ def test_the_trend_of_a_file_is_that_of_cdo(tmp_path: Path) -> None:
         np.testing.assert_allclose(ours.slope, cdo_trend(tmp_path / "grid.nc", tmp_path), rtol=1e-3, atol=1e-7)
 
 
-@pytest.mark.slow
 def test_memory_is_measured_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.peak", "264", "96", "96", "48"]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -52,7 +52,6 @@ def test_memory_is_measured_in_a_process_of_its_own() -> None:
     assert found["above"] > 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the bytes of a process are counted by Linux only")
 def test_a_refresh_by_one_month_takes_a_twentieth_of_the_bytes() -> None:
     found = refresh_bytes(264, 60, 120)

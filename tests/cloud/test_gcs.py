@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.cloud.gcs import parts_of
 from tests.cloud.objects import Fault
+from tests.examples import examples
 
 EVERY_BYTE = bytes(range(256)) + b"--==0==--\r\n\r"
 
@@ -38,7 +39,7 @@ def test_what_gcsfs_writes_both_read(fs, client):
 
 
 @given(content=st.binary(max_size=300), tail=st.sampled_from([b"", b"\r", b"\n", b"\r\n", b"--==0==--"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_byte_is_lost_or_added(fs, content, tail):
     # A client chooses a boundary that the content does not hold; gcsfs' is fixed, so such a content is not its affair.
     if b"\n--==0==" not in b"\n" + content + tail:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from smcloud.cube import axes
 from smcloud.errors import GridError
+from tests.examples import examples
 
 
 def field(lat, lon, names=("lat", "lon")):
@@ -48,7 +49,7 @@ def test_an_even_step_beside_a_round_one_is_left_as_it_is():
     start=st.floats(-80, -40),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_snapping_moves_no_coordinate_by_more_than_the_tolerance(n, step, start, seed):
     noise = np.random.default_rng(seed).uniform(-1e-4, 1e-4, n) * step
     even = axes.snap(start + step * np.arange(n) + noise, "x")

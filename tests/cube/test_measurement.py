@@ -12,6 +12,7 @@ from smcloud.catalog import VariableSpec
 from smcloud.cube.calendar import month_range, steps_of
 from smcloud.cube.measurement import error_bounds, sensor_mask, sensor_sets
 from smcloud.cube.regrid import regrid_bits
+from tests.examples import examples
 
 RNG = np.random.default_rng(23)
 # Days are missing from the axis itself, and a whole month of them.
@@ -101,7 +102,7 @@ def test_exactly_a_fifth_is_enough():
 
 
 @given(cuts=st.sets(st.integers(1, len(DAYS) - 1), max_size=40), lon=st.integers(1, 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_chunks_do_not_change_a_bit(cuts, lon):
     edges = [0, *sorted(cuts), len(DAYS)]
     chunks = {"time": tuple(int(n) for n in np.diff(edges)), "lon": lon}

@@ -15,6 +15,7 @@ from smcloud.catalog import VariableSpec
 from smcloud.cube.calendar import month_range, steps_of
 from smcloud.cube.monthly import monthly
 from smcloud.cube.reduction import _runs
+from tests.examples import examples
 
 
 def steps_for(stamps, period, stamp):
@@ -178,7 +179,7 @@ DAYS = pd.date_range("2000-12-05", periods=200, freq="D")
 
 @pytest.mark.parametrize("total", [False, True])
 @given(cuts=st.sets(st.integers(1, 199), max_size=60), lon=st.integers(1, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_chunks_along_time_do_not_change_a_bit(total, cuts, lon):
     edges = [0, *sorted(cuts), 200]
     whole = reduce(RAIN, DAYS, "day", "end", "2000-12", "2001-06", total)
@@ -205,7 +206,7 @@ def test_each_step_alone_gives_the_same_bits():
     values=st.lists(st.floats(-1e6, 1e6, width=32), min_size=31, max_size=31),
     scale=st.sampled_from([1.0, 1e-9, 1e-5, 300.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_sums_are_those_of_exact_arithmetic_but_for_the_rounding_of_float64(values, scale):
     values = (np.asarray(values) * scale).astype(np.float32)
     stamps = pd.date_range("2001-01-01", periods=31)

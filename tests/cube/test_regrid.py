@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smcloud.cube.axes import edges, global_grid, lat_edges
 from smcloud.cube.regrid import regrid, regrid_classes, same_grid
+from tests.examples import examples
 
 
 def nodes(step):
@@ -114,7 +115,7 @@ def test_the_quarter_degree_grids_keep_the_mean():
     shift=st.floats(-0.5, 0.5),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_mean_and_range_are_kept_for_any_pair_of_grids(source, target, shift, seed):
     # Overlaps below a billionth of a cell count as none: a rounding, not a sliver of a cell.
     lat, lon = global_grid(source)

@@ -3,6 +3,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from smcloud.jit import compiling
 
 

@@ -14,6 +14,8 @@ from smcloud.cube import regrid
 from smcloud.sample import scorecard
 from smcloud.sample.demo import configuration, prepare_demo
 
+pytestmark = pytest.mark.slow
+
 SEED = int(hashlib.sha256(b"a seed that no code mentions").hexdigest()[:7], 16)
 
 
@@ -79,7 +81,6 @@ def without_valid_end(catalog):
     )
 
 
-@pytest.mark.slow
 def test_the_scores(reference):
     _, card = reference
     assert card["detectable"]["score"] >= 0.95
@@ -115,7 +116,6 @@ ABLATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_an_ablation_of_the_catalog_lowers_its_score(name, world, reference):
     config, catalog, truth = world
@@ -124,7 +124,6 @@ def test_an_ablation_of_the_catalog_lowers_its_score(name, world, reference):
     assert card[score]["score"] < reference[1][score]["score"] - least
 
 
-@pytest.mark.slow
 def test_nearest_instead_of_conservative_lowers_the_driver_score(world, reference, monkeypatch):
     def nearest_lat(source, target):
         return nearest(np.abs(target[:, None] - source[None, :] - 1e-9))

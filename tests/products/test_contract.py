@@ -16,6 +16,8 @@ from smcloud.products.tables import table
 
 from .conftest import make_config, make_cube, products
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = {
     "annual": "soil_moisture precipitation soil_temperature lai radiation n_months aridity_index elevation land_cover "
     "clay sand land_mask",
@@ -86,7 +88,6 @@ def test_units_and_dimensions(eager: dict[str, xr.Dataset]) -> None:
         assert {"kind", "label"} <= set(eager[product].coords)
 
 
-@pytest.mark.slow
 def test_nothing_is_computed_inside(config: RunConfig) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("computed inside a product")
@@ -100,7 +101,6 @@ def test_nothing_is_computed_inside(config: RunConfig) -> None:
             assert da.chunks is not None, f"{product}: {name}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [{"lat": 1, "lon": 1}, {"lat": 4, "lon": 3}, {"lat": 2, "lon": 8}])
 def test_chunks_do_not_change_a_bit(eager: dict[str, xr.Dataset], config: RunConfig, chunks: dict[str, int]) -> None:
     lazy = everything(make_cube().chunk(chunks), config)

@@ -12,6 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 from smcloud.errors import CalendarError, ChunkError
 from smcloud.stats import fdr, linear_trend, partial_correlation, standardised_regression, trend_contribution
+from tests.examples import examples
+
+pytestmark = pytest.mark.slow
 
 STATISTICS: dict[str, Callable[..., xr.Dataset]] = {
     "partial": partial_correlation,
@@ -50,7 +53,7 @@ def reversed_in_time(array: xr.DataArray) -> xr.DataArray:
 # --- the identities ---
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(seed=SEEDS, k=st.integers(1, 5), gaps=st.sampled_from([0.0, 0.05]))
 def test_partial_r_is_the_correlation_of_residuals(seed: int, k: int, gaps: float) -> None:
     target, drivers = world(seed, (4,), k, gaps)
@@ -69,7 +72,7 @@ def test_partial_r_is_the_correlation_of_residuals(seed: int, k: int, gaps: floa
             assert abs(float(out.r[j, cell]) - r) < 1e-12
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(seed=SEEDS, k=st.integers(1, 6))
 def test_shares_add_up_to_r2_and_contributions_to_the_slope(seed: int, k: int) -> None:
     target, drivers = world(seed, (5,), k, 0.03)
@@ -86,7 +89,7 @@ def test_shares_add_up_to_r2_and_contributions_to_the_slope(seed: int, k: int) -
 
 
 @EVERY
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(seed=SEEDS, k=st.integers(1, 4))
 def test_time_reversal_scale_and_level(name: str, seed: int, k: int) -> None:
     target, drivers = world(seed, (6,), k)
@@ -111,7 +114,7 @@ def test_time_reversal_scale_and_level(name: str, seed: int, k: int) -> None:
 
 
 @EVERY
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(seed=SEEDS, k=st.integers(1, 3), data=st.data())
 def test_chunks_neighbours_and_order_change_no_bit(name: str, seed: int, k: int, data: st.DataObject) -> None:
     target, drivers = world(seed, (4, 3), k)
@@ -177,7 +180,7 @@ def labelled(values: np.ndarray) -> tuple[xr.DataArray, xr.Dataset]:
 
 
 @EVERY
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(values=drawn(VALUES))
 def test_every_cell_has_its_value_or_a_reason(name: str, values: np.ndarray) -> None:
     target, drivers = labelled(values)
@@ -213,7 +216,7 @@ def test_every_cell_has_its_value_or_a_reason(name: str, values: np.ndarray) -> 
 
 
 @EVERY
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(values=drawn(EXTREMES))
 def test_no_value_is_an_exception_from_inside_a_block(name: str, values: np.ndarray) -> None:
     target, drivers = labelled(values)
@@ -239,7 +242,7 @@ def test_constant_and_collinear_drivers_leave_the_others(name: str) -> None:
 # --- false discoveries ---
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(p=hnp.arrays(np.float64, (4, 6), elements=st.one_of(st.floats(0, 1), st.just(np.nan))), data=st.data())
 def test_false_discovery_control_knows_no_order_and_no_chunks(p: np.ndarray, data: st.DataObject) -> None:
     field = xr.DataArray(p, dims=("lat", "lon"))

@@ -12,6 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 from smcloud.errors import CalendarError, ChunkError
 from smcloud.stats import linear_trend, mann_kendall, seasonal_mann_kendall, theil_sen
+from tests.examples import examples
+
+pytestmark = pytest.mark.slow
 
 STATISTICS: dict[str, Callable[..., xr.Dataset]] = {
     "OLS": linear_trend,
@@ -73,7 +76,7 @@ def spread_of(rows: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", [name for name in SYMMETRIC if name != "Sen, interpolated"])  # its places are not
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(rows=tables(FRACTIONS))
 def test_time_reversal_flips_the_slope_and_keeps_p(name: str, rows: np.ndarray) -> None:
     there, back = (STATISTICS[name](label(table)) for table in (rows, rows[:, ::-1]))
@@ -91,7 +94,7 @@ def test_time_reversal_flips_the_slope_and_keeps_p(name: str, rows: np.ndarray) 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
 @pytest.mark.parametrize("factor", [1e-8, 1e8])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(rows=tables(FRACTIONS))
 def test_scale_of_any_values(name: str, factor: float, rows: np.ndarray) -> None:
     plain, scaled = STATISTICS[name](label(rows)), STATISTICS[name](label(rows * factor))
@@ -99,16 +102,15 @@ def test_scale_of_any_values(name: str, factor: float, rows: np.ndarray) -> None
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(rows=tables(FRACTIONS), level=st.integers(-1000, 1000))
 def test_level_of_any_values(name: str, rows: np.ndarray, level: int) -> None:
     plain, raised = STATISTICS[name](label(rows)), STATISTICS[name](label(rows + level))
     compare(plain, raised, 1.0, 1e-10 * (spread_of(rows) + abs(level) / 1e3))
 
 
-@pytest.mark.slow
 @EVERY
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_scale_and_level_of_noise(name: str, seed: int) -> None:
     rows = noise(seed, (6, 32))
@@ -134,7 +136,7 @@ def compare(plain: xr.Dataset, other: xr.Dataset, factor: float, atol: float) ->
 
 
 @EVERY
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_chunks_neighbours_and_order_change_no_bit(name: str, seed: int, data: st.DataObject) -> None:
     rows = noise(seed, (5, 4, 24))
@@ -222,7 +224,7 @@ def constant(one: xr.Dataset, level: float) -> None:
 
 
 @EVERY
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(rows=tables(st.one_of(FRACTIONS, st.sampled_from([np.inf, -np.inf])), least=1))
 def test_every_cell_has_its_value_or_a_reason(name: str, rows: np.ndarray) -> None:
     if "seasonal" in name:
@@ -244,7 +246,7 @@ def test_every_cell_has_its_value_or_a_reason(name: str, rows: np.ndarray) -> No
 
 
 @EVERY
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(rows=tables(EXTREMES, least=1))
 def test_no_value_is_an_exception_from_inside_a_block(name: str, rows: np.ndarray) -> None:
     da = label(rows)

@@ -16,6 +16,8 @@ from smcloud.stats import linear_trend
 
 from .conftest import DRIVERS, FromBytes, products_of, score_of, seed_of
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("DD", "DW", "WD", "WW", "TD", "TW")
 Worlds = list[tuple[xr.Dataset, xr.Dataset]]
 
@@ -105,7 +107,6 @@ def test_shuffled_years_and_other_labels_lose_the_scores(three_worlds: Worlds) -
         assert scorecard(truth, p.trend, other, p.ddww)["driver"]["score"] <= 0.15
 
 
-@pytest.mark.slow
 def test_cells_without_a_trend_over_twenty_seeds() -> None:
     kept: dict[str, list[float]] = {}
     for seed in range(seed_of("gauge"), seed_of("gauge") + 20):
@@ -121,7 +122,6 @@ def test_cells_without_a_trend_over_twenty_seeds() -> None:
     assert abs(mean["0.4"] - (1 - 0.188)) <= 0.03
 
 
-@pytest.mark.slow
 def test_true_global_slope_lies_in_the_interval() -> None:
     series = []
     for seed in range(seed_of("globe"), seed_of("globe") + 200):
@@ -151,14 +151,12 @@ def right(from_bytes: FromBytes) -> dict:
     return score_of(from_bytes.annual(), from_bytes.truth)
 
 
-@pytest.mark.slow
 def test_the_written_world_reaches_the_scores(right: dict) -> None:
     assert right["detectable"]["score"] >= 0.97 and right["driver"]["score"] >= 0.95
     assert right["driver_named_without"]["score"] <= 0.20
     assert all(right["recall"][name]["score"] >= 0.93 for name in CLASSES)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MISTAKES)
 def test_each_mistake_lowers_its_score(from_bytes: FromBytes, right: dict, name: str) -> None:
     options, lowers = MISTAKES[name]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from smcloud.errors import GridError
 from smcloud.stats import area_weighted_series, area_weighted_sums, cell_area
+from tests.examples import examples
 
 GLOBE = 4 * np.pi * 6371.0072**2
 
@@ -109,7 +110,7 @@ EXPECTED = area_weighted_series(*FIELD)
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     lat=st.integers(17, 400),
     lon=st.integers(17, 370),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from smcloud.errors import ChunkError, ConfigurationError, GridError
 from smcloud.stats import linear_trend, set_breaks, trend_with_steps
+from tests.examples import examples
 
 
 def found(codes, shortest=12, most=3):
@@ -63,7 +64,7 @@ def test_the_largest_changes_are_kept_and_the_earliest_of_equals():
     st.integers(1, 14),
     st.integers(1, 4),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_equals_the_rule_written_out(runs, shortest, most):
     codes = [code for code, length in runs for _ in range(length)] or [0]
     assert found(codes, shortest, most) == by_the_rule(codes, shortest, most)

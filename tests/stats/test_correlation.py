@@ -11,6 +11,7 @@ from scipy import stats
 
 from smcloud.errors import CalendarError, ChunkError, ConfigurationError, GridError, VariableError
 from smcloud.stats import partial_correlation
+from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
 
@@ -224,7 +225,7 @@ def test_degenerate_cells_have_a_reason_and_no_warning(rng: np.random.Generator)
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), chunk=st.integers(1, 7))
 def test_no_cell_depends_on_neighbours_or_chunks(seed: int, k: int, chunk: int) -> None:
     rng = np.random.default_rng(seed)

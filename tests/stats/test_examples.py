@@ -64,6 +64,7 @@ def store(published: Path) -> str:
     return str(load_config(published).store)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_readers_hold(store: str) -> None:
     assert {reader.__name__: failures(reader, store=store) for reader in READERS} == {
         "open_cube": "",

@@ -16,6 +16,7 @@ from scipy import stats
 from smcloud.errors import CalendarError, ConfigurationError
 from smcloud.stats import mann_kendall
 from smcloud.stats.significance import _variant
+from tests.examples import examples
 
 VARIANTS = ("hamed_rao", "yue_wang", "prewhitening", "tfpw", "3pw")
 REVERSIBLE = ("original", "hamed_rao", "yue_wang")
@@ -283,7 +284,7 @@ def test_vctfpw_slope_is_unbiased_and_tighter_than_the_factor_of_the_variance(
 # --- properties ---
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rounded=st.booleans(), method=st.sampled_from(REVERSIBLE))
 def test_time_reversal(seed: int, rounded: bool, method: str) -> None:
     rng = np.random.default_rng(seed)
@@ -295,7 +296,7 @@ def test_time_reversal(seed: int, rounded: bool, method: str) -> None:
     np.testing.assert_allclose(back.p_value, there.p_value, rtol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), method=st.sampled_from(VARIANTS))
 def test_scale_and_level(seed: int, method: str) -> None:
     rng = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smcloud.stats.engine import rank_kernels as kernels
+from tests.examples import examples
 
 Z = 1.959963984540054
 ALL_PAIRS, BANDS = 10**9, 8
@@ -60,7 +61,7 @@ def make(kind: str, cells: int, n: int, gaps: float, seed: int) -> tuple[np.ndar
     return rows, t
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     n=st.integers(2, 90),

@@ -11,6 +11,8 @@ import smcloud
 from smcloud import pipeline
 from smcloud.config import parse_config
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = {
     "soil_moisture": "volumetric_soil_water_layer_1_mean",
     "precipitation": "total_precipitation_sum",
@@ -84,7 +86,6 @@ def series(store, role, lon):
     return smcloud.open_product(store, "annual")[role].sel(lon=lon).squeeze("lat").to_numpy()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("basin", BASINS)
 def test_annual_values_are_those_of_the_daily_records(store, daily, basin):
     for role, total in (("soil_moisture", False), ("precipitation", True), ("temperature", False)):

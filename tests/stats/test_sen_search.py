@@ -11,6 +11,7 @@ from scipy.stats import rankdata, theilslopes
 from smcloud.stats import mann_kendall, theil_sen
 from smcloud.stats.engine import rank_kernels, sen_search, sorting
 from smcloud.stats.significance import _variant
+from tests.examples import examples
 
 
 def from_python(helper):
@@ -70,7 +71,7 @@ def test_the_lengths_around_the_switches(kind: str) -> None:
         same_as_scipy(*make(kind, n, seed))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(kind=st.sampled_from(KINDS), n=st.integers(3, 400), seed=st.integers(0, 2**32 - 1))
 def test_any_series(kind: str, n: int, seed: int) -> None:
     same_as_scipy(*make(kind, n, seed))
@@ -110,7 +111,7 @@ def test_the_variants_have_the_same_median() -> None:
         assert columns[5] == theilslopes(x, t).slope
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.integers(-5, 5) | st.floats(-3, 3), min_size=2, max_size=120), st.data())
 def test_selection(values: list[float], data: st.DataObject) -> None:
     rank = data.draw(st.integers(0, len(values) - 2))

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from smcloud.errors import ConfigurationError, VariableError
 from smcloud.stats import fdr, mann_kendall
+from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
 
@@ -81,7 +82,7 @@ def test_lazy_is_eager(rng: np.random.Generator) -> None:
 PROBABILITIES = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1, width=32))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(p=PROBABILITIES, method=st.sampled_from(["bh", "by"]), alpha=st.sampled_from([0.01, 0.05, 0.2]))
 def test_fdr_is_statsmodels_on_the_valid_ones(p: np.ndarray, method: str, alpha: float) -> None:
     p = p.copy()

@@ -11,6 +11,7 @@ from scipy import stats
 
 from smcloud.errors import CalendarError, ConfigurationError
 from smcloud.stats import partial_correlation
+from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
 COLUMNS = ("r", "r_lower", "r_upper", "p_value", "df", "n_effective")
@@ -238,7 +239,7 @@ def test_impossible_lags(lags: dict[str, int], rng: np.random.Generator) -> None
     assert "lags" in caught.value.where and caught.value.expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), chunk=st.integers(1, 7), lag=st.integers(0, 4),
     method=st.sampled_from(["pearson", "spearman"]),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smcloud.errors import CalendarError, ChunkError, ConfigurationError, GridError
 from smcloud.stats import linear_trend, partial_correlation, standardised_regression, trend_contribution
+from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
 
@@ -91,7 +92,7 @@ def test_shares_of_uncorrelated_and_of_two_drivers_in_closed_form(rng: np.random
     np.testing.assert_allclose(out.lmg[1], (single[1] + out.r2 - single[0]) / 2, atol=1e-14)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 8), near=st.sampled_from([1.0, 1e-3, 1e-6]))
 def test_shares_add_up_to_r2(seed: int, k: int, near: float) -> None:
     rng = np.random.default_rng(seed)
@@ -210,7 +211,7 @@ def test_degenerate_cells_have_a_reason_and_no_warning(rng: np.random.Generator)
 # --- properties and labels ---
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), chunk=st.integers(1, 7))
 def test_no_cell_depends_on_neighbours_chunks_or_order(seed: int, k: int, chunk: int) -> None:
     rng = np.random.default_rng(seed)

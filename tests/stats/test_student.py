@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from smcloud.stats.engine.student import two_sided
+from tests.examples import examples
 
 DF = np.array([0.5, 1, 1.3, 2, 3, 5, 10.7, 17, 20, 100, 257, 262.5, 1000, 7998, 1e5])
 T = np.concatenate([[0], np.logspace(-12, 6, 400)])
@@ -21,7 +22,7 @@ def test_p_is_that_of_scipy(df: float) -> None:
     assert (np.diff(p) <= 1e-15).all() and p[0] == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(t=st.floats(-50, 50), df=st.floats(1, 1e4))
 def test_any_t_and_df(t: float, df: float) -> None:
     one = two_sided(np.array([t, -t]), np.array([df, df]))

@@ -10,6 +10,7 @@ from scipy import stats
 
 from smcloud.errors import CalendarError, ChunkError, ConfigurationError, GridError, VariableError
 from smcloud.stats import linear_trend, partial_correlation, theil_sen, trend_contribution
+from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
 CLOSE = {"rtol": 1e-10, "atol": 0}
@@ -238,7 +239,7 @@ def test_scaling_keeps_p(difficult: np.ndarray, annual: Callable) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(data=st.data())
 def test_no_cell_depends_on_neighbours_order_or_chunks(data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, 2**32 - 1))
