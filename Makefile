@@ -21,7 +21,8 @@ check: $(VENV)/.ready lint
 	HYPOTHESIS_PROFILE=development $(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
 
 test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
-	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest $(PARALLEL)
+	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) \
+	  --cov=smcloud/stats --cov=smcloud/store --cov=smcloud/catalog --cov-report=term:skip-covered
 
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/cloud
