@@ -50,12 +50,12 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
 
 def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
     stated = spec.attr_units or spec.units
-    found = str(da.attrs.get("units", stated))
-    if not same_units(found, stated):
+    unit = str(da.attrs.get("units", stated))
+    if not same_units(unit, stated):
         raise UnitError(
             "a source's unit is not the catalog's",
             where=where,
-            found=found,
+            found=unit,
             expected=stated,
             next="correct units (or attr_units) in the catalog entry if the source is right",
         )
@@ -64,7 +64,7 @@ def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
         raise UnitError(
             "soil moisture in percent of saturation is not volumetric",
             where=where,
-            found=f"{found} ({da.attrs['long_name']})",
+            found=f"{unit} ({da.attrs['long_name']})",
             expected="m3 m-3",
             next="use a volumetric product, or give attr_units: percent, units: m3 m-3 and scale: porosity / 100",
         )
@@ -90,11 +90,11 @@ def check_shape(sizes: Mapping[str, int], where: str) -> None:
             raise _too_large(8 * size, 0, f"{where}: {axis}")
 
 
-def _too_large(held: int, stored: int, where: str) -> ChunkError:
+def _too_large(size: int, stored: int, where: str) -> ChunkError:
     return ChunkError(
         "a source's axis is too large to read",
         where=where,
-        found=f"{held / 2**30:.1f} GiB" + (f" in chunks of {stored / 2**30:.1f} GiB" if stored else ""),
+        found=f"{size / 2**30:.1f} GiB" + (f" in chunks of {stored / 2**30:.1f} GiB" if stored else ""),
         expected=f"at most {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
         next="check the source's metadata",
     )

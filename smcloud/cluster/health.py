@@ -46,5 +46,5 @@ def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, A
         client = default_client()
     except ValueError:  # no cluster
         return {}
-    found: dict[str, Any] = client.run(function, *arguments)
-    return found
+    results: dict[str, Any] = client.run(function, *arguments)
+    return results

@@ -24,8 +24,8 @@ def compute_by_time(writes: Any, counters: Any) -> Any:
     writes, counters = optimised(writes, counters)
     # What no write needs has the first priority. A scheduler can read this without anything of ours.
     priority = defaultdict(int, {key: -place for key, place in places(writes).items()})
-    whole = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}  # it has many tasks, and no data in them
-    with dask.config.set(whole), dask.annotate(priority=priority.__getitem__):
+    settings = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}  # it has many tasks, and no data in them
+    with dask.config.set(settings), dask.annotate(priority=priority.__getitem__):
         return dask.compute(writes, counters, optimize_graph=False)[1]
 
 

@@ -33,10 +33,10 @@ def folder_for(place: Path) -> Path | None:
     """
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = place.stat()
+        status = place.stat()
     except OSError as err:
         return unusable(f"{place}: {err}")
-    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
         return unusable(f"{place} can be written by others")
     return place
 

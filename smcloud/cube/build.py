@@ -75,17 +75,17 @@ def make_template(config: RunConfig, sources: Mapping[str, Source], months: Time
     """The dataset of :func:`build` with lazy zeros in place of its values: of a long record only a year is built."""
     import dask.array
 
-    piece = build(config, sources, months[: chunking.TIME_CHUNK]).dataset.drop_vars(
+    first_year = build(config, sources, months[: chunking.TIME_CHUNK]).dataset.drop_vars(
         ["time", "time_bnds", "provisional"]
     )
     variables: dict[Hashable, xr.Variable] = {}
-    for name, variable in piece.data_vars.variables.items():
+    for name, variable in first_year.data_vars.variables.items():
         if "time" in variable.dims:
             shape = (len(months), *variable.shape[1:])
             zeros = dask.array.zeros(shape, dtype=variable.dtype, chunks=(chunking.TIME_CHUNK, *variable.shape[1:]))
             variable = xr.Variable(variable.dims, zeros, variable.attrs)
         variables[name] = variable
-    return described(xr.Dataset(variables, piece.coords), months, provisional_flags(sources, months))
+    return described(xr.Dataset(variables, first_year.coords), months, provisional_flags(sources, months))
 
 
 def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, np.ndarray]:

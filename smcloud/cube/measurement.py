@@ -49,13 +49,13 @@ class SensorSets:
         """Known days, and of each month the days of each sensor."""
         return np.zeros((months, *shape), np.int64), [{} for _ in range(months)]
 
-    def add(self, state: tuple[Block, list[dict[int, Block]]], steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: tuple[Block, list[dict[int, Block]]], steps: Block, chunk_month: ChunkMonth) -> None:
         """Count the days of the month."""
-        held, known, days = steps[piece.own], state[0][piece.month, ...], state[1][piece.month]
-        known += np.count_nonzero(held, axis=0)
-        present = int(np.bitwise_or.reduce(held, axis=None)) if held.size else 0
+        masks, known, days = steps[chunk_month.own], state[0][chunk_month.month, ...], state[1][chunk_month.month]
+        known += np.count_nonzero(masks, axis=0)
+        present = int(np.bitwise_or.reduce(masks, axis=None)) if masks.size else 0
         for bit in (1 << k for k in range(present.bit_length()) if present >> k & 1):
-            count = np.count_nonzero(held & np.int32(bit), axis=0)
+            count = np.count_nonzero(masks & np.int32(bit), axis=0)
             days[bit] = days[bit] + count if bit in days else count
 
     def finish(self, state: tuple[Block, list[dict[int, Block]]]) -> tuple[Block, ...]:
@@ -88,20 +88,20 @@ class ErrorBounds:
         """Days, squares, products of pairs and what is left of the days before; and each month's last day."""
         return np.zeros((4, months, *shape)), [None] * months
 
-    def add(self, state: tuple[Block, list[float | None]], steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: tuple[Block, list[float | None]], steps: Block, chunk_month: ChunkMonth) -> None:
         """Take the days of the month in their order."""
         sums, last = state
-        n, squares, pairs, before = (part[piece.month, ...] for part in sums)
-        for day, raw in zip(piece.middles.tolist(), steps[piece.own], strict=True):
+        n, squares, pairs, before = (part[chunk_month.month, ...] for part in sums)
+        for day, raw in zip(chunk_month.middles.tolist(), steps[chunk_month.own], strict=True):
             valid = np.isfinite(raw)
             sigma = np.where(valid, raw, 0.0).astype(np.float64)
-            gone = last[piece.month]
+            gone = last[chunk_month.month]
             before *= math.exp((gone - day) / self.tau_days) if gone is not None else 1.0
             squares += sigma * sigma
             pairs += sigma * before
             before += sigma
             n += valid
-            last[piece.month] = day
+            last[chunk_month.month] = day
 
     def finish(self, state: tuple[Block, list[float | None]]) -> tuple[Block, ...]:
         """The two errors."""
@@ -112,8 +112,8 @@ class ErrorBounds:
 
 def sensor_sets(mask: xr.DataArray, steps: Steps, months: Times) -> xr.DataArray:
     """:class:`SensorSets` of a mask (time, ...) by itself; lazy."""
-    (found,) = reduce_months([mask], steps, months, [SensorSets()])
-    return found[0]
+    (maps,) = reduce_months([mask], steps, months, [SensorSets()])
+    return maps[0]
 
 
 def error_bounds(

@@ -31,13 +31,19 @@ class MonthlyMean:
         """Sums and hours of nothing."""
         return np.zeros((months, *shape)), np.zeros((months, *shape), np.float32)
 
-    def add(self, state: tuple[Block, Block], steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: tuple[Block, Block], steps: Block, chunk_month: ChunkMonth) -> None:
         """Add the steps that overlap the month."""
         from smcloud.cube.month_kernels import add_steps  # imports numba
 
-        sums, hours = (part[piece.month, ...].reshape(-1) for part in state)
-        held = steps[piece.steps].reshape(len(piece.hours), math.prod(steps.shape[1:]))
-        add_steps(held, piece.share if self.total else piece.hours, piece.hours.astype(np.float32), sums, hours)
+        sums, hours = (part[chunk_month.month, ...].reshape(-1) for part in state)
+        values = steps[chunk_month.steps].reshape(len(chunk_month.hours), math.prod(steps.shape[1:]))
+        add_steps(
+            values,
+            chunk_month.share if self.total else chunk_month.hours,
+            chunk_month.hours.astype(np.float32),
+            sums,
+            hours,
+        )
 
     def finish(self, state: tuple[Block, Block]) -> tuple[Block, ...]:
         """Value and hours; the sums become the values in their place."""

@@ -26,10 +26,12 @@ def month_inputs(
     spec = source.spec
     role = spec.model_dump_json()
     names = filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty))
-    held = {name: parts.chunks[name] for name in names if name in parts.chunks}
+    chunks_of = {name: parts.chunks[name] for name in names if name in parts.chunks}
     if source.steps is None:
-        return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
-    if not held and not parts.files:
+        return digest_of(
+            [role, parts.reading, *(d for chunks in chunks_of.values() for d in chunks.digests), *parts.files]
+        )
+    if not chunks_of and not parts.files:
         role += parts.extent
     stamps = _even(source.values["time"].values, spec.period)
     files = [(digest, _positions(stamps, spans[digest], spec.period)) for digest in parts.files]
@@ -38,7 +40,7 @@ def month_inputs(
     for month in range(len(months)):
         window = source.steps.within(months[month : month + 1])
         lines = [role, parts.reading, _text(source.steps.select(window))]
-        for name, chunks in held.items():
+        for name, chunks in chunks_of.items():
             part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)
             lines += [name, *chunks.digests[part]]
         lines += [digest for digest, (first, stop) in files if first < window.stop and stop > window.start]

@@ -44,11 +44,11 @@ class ValueCounts:
         """The counters of nothing."""
         return np.tile([0.0, 0.0, np.inf, -np.inf], (months, 1))
 
-    def add(self, state: Block, steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: Block, steps: Block, chunk_month: ChunkMonth) -> None:
         """Count the steps that no earlier month has counted."""
         from smcloud.cube.month_kernels import count_values  # imports numba
 
-        count_values(steps[piece.fresh], *_limits(self.valid_range), state[piece.month])
+        count_values(steps[chunk_month.fresh], *_limits(self.valid_range), state[chunk_month.month])
 
     def finish(self, state: Block) -> tuple[Block, ...]:
         """The counters (month, 1, number)."""

@@ -73,7 +73,7 @@ def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerpr
 
 def fingerprint(config: RunConfig, parts: Mapping[str, SourceFingerprint]) -> str:
     """What the run and its cube are made from: configuration, states of the sources, code, libraries."""
-    states = {entry: held.state for entry, held in parts.items()}
+    states = {entry: parts_of.state for entry, parts_of in parts.items()}
     return stores.content_id(config.harmonisation(), config.analysis(), states, cube_code(), product_code())
 
 

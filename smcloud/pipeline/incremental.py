@@ -60,7 +60,7 @@ def lineage_of(
         roles={role: digests if isinstance(digests, str) else tuple(digests) for role, digests in roles.items()},
         provisional=tuple(str(month) for month in marked),
         sources={role: reach(source, parts[source.entry]) for role, source in sources.items()},
-        files={digest: tuple(span) for held in spans.values() for digest, span in held.items()},
+        files={digest: tuple(span) for spans_of_entry in spans.values() for digest, span in spans_of_entry.items()},
     )
 
 

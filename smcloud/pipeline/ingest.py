@@ -160,7 +160,7 @@ def _validate(job: Job, counted: Mapping[str, Any]) -> None:
 def _require_same_sources(config: RunConfig, job: Job) -> None:
     """Raises :class:`SourceChangedError` where a source is not what it was when ``job`` was made."""
     now = identity.entry_parts(config, job.catalog)
-    changed = sorted({held.entry for held in job.inputs.values() if now[held.entry].state != held.state})
+    changed = sorted({source.entry for source in job.inputs.values() if now[source.entry].state != source.state})
     if changed:
         raise SourceChangedError(
             "a source changed while it was read",

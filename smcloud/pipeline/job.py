@@ -61,7 +61,7 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
     if states is None:
         states = identity.look_at_sources(config)  # before anything is opened: what comes later is noticed
     parts = states.parts
-    catalog = pinned(states.catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
+    catalog = pinned(states.catalog, {entry: parts_of.version.get("snapshot") for entry, parts_of in parts.items()})
     opened = open_inputs(config, catalog)
     months = opened.months
     inputs = {
@@ -69,9 +69,9 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
         for role, source in opened.sources.items()
     }
     known = {}
-    if any(held.files for held in parts.values()):
+    if any(parts_of.files for parts_of in parts.values()):
         known = incremental.known_files(stores.cube_lineages(store).values())
-    spans = {entry: file_spans(catalog, entry, held, known) for entry, held in parts.items()}
+    spans = {entry: file_spans(catalog, entry, parts_of, known) for entry, parts_of in parts.items()}
     provisional = provisional_flags(opened.sources, months)
     lineage = incremental.lineage_of(config, opened.sources, parts, spans, months, provisional)
     cube_id = incremental.cube_id(lineage)

@@ -62,9 +62,9 @@ def memory_here() -> int:
 def tasks_of_year(config: RunConfig, moving: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
     """Tasks of one time chunk of the cube's ``moving`` roles; a rougher count, never too low, will do ``at_most``."""
     start = chunking.TIME_CHUNK if len(months) >= 2 * chunking.TIME_CHUNK else 0
-    piece = build(config, moving, months[start : start + chunking.TIME_CHUNK])
-    rough = layers_of(stores.dry_run_writes(piece.dataset), piece.counters)
-    return rough if rough <= at_most else tasks_by_time(piece)
+    year = build(config, moving, months[start : start + chunking.TIME_CHUNK])
+    rough = layers_of(stores.dry_run_writes(year.dataset), year.counters)
+    return rough if rough <= at_most else tasks_by_time(year)
 
 
 def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:

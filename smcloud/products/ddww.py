@@ -94,8 +94,8 @@ def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
         valid = trend["slope"].notnull() & (zone > 0)
         changed = valid & (trend_fields(trend, config)["significant"] == 1) & (trend["slope"] != 0)
         drier, wetter = trend["slope"] < 0, trend["slope"] > 0
-        held = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
-        masks = xr.concat([held, changed, valid], dim="mask").astype("float64")
+        ddww_cells = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
+        masks = xr.concat([ddww_cells, changed, valid], dim="mask").astype("float64")
         total = area_weighted_sums(masks, area, everywhere)["sum"].isel(group=0, drop=True)
         base = total.isel(mask=[1, 2]).rename(mask="share").assign_coords(share=["share_of_change", "share_of_land"])
         return total.isel(mask=0, drop=True) / base.where(base > 0)

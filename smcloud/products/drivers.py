@@ -97,9 +97,9 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
         upper = maps["r_upper"].where(r > 0, -maps["r_lower"])
         rivals = upper >= lower.where(position == first).max("driver")
     tie = (rivals & significant & (position != first)).any("driver")
-    found = significant.any("driver")
-    dominant = (first + 1).where(~tie, TIE).where(found, 0).where(p.notnull().any("driver"), NO_DATA)
-    strongest = r.where((position == first) & found & ~tie).max("driver")
+    any_significant = significant.any("driver")
+    dominant = (first + 1).where(~tie, TIE).where(any_significant, 0).where(p.notnull().any("driver"), NO_DATA)
+    strongest = r.where((position == first) & any_significant & ~tie).max("driver")
     fields = {"p_adjusted": adjusted, "dominant_driver": dominant.astype("uint8"), "dominant_correlation": strongest}
     if "monthly_p_value" in maps:
         fields["monthly_p_adjusted"] = fdr(maps["monthly_p_value"], alpha=config.alpha)["p_adjusted"]

@@ -20,11 +20,11 @@ def agreement(series: xr.DataArray, reference: xr.DataArray, min_years: int) -> 
     (year, lat, lon) to (lat, lon) float64, by xskillscore over the years that both have; NaN for fewer than
     ``min_years`` of them, r also where one of the two is constant.
     """
-    found = xr.apply_ufunc(
+    columns = xr.apply_ufunc(
         _agreement, series, reference, input_core_dims=[["year"], ["year"]], output_core_dims=[[], [], []],
         kwargs={"min_years": min_years}, dask="parallelized", output_dtypes=[np.float64] * 3,
     )  # fmt: skip
-    return dict(zip(("reference_r", "reference_rmse", "reference_bias"), found, strict=True))
+    return dict(zip(("reference_r", "reference_rmse", "reference_bias"), columns, strict=True))
 
 
 def same_sign_share(maps: xr.Dataset) -> float | None:

@@ -77,6 +77,6 @@ def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.Da
 def _fixed_anomalies(series: xr.DataArray, config: RunConfig) -> xr.DataArray:
     """Anomalies from the cell's own mean, NaN outside the fixed set of cells."""
     valid = series.notnull().sum("year")
-    part, whole = FIXED_YEARS
-    fixed = (valid * whole >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
+    part, total = FIXED_YEARS
+    fixed = (valid * total >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
     return (series - ordered_mean(series, "year")).where(fixed)

@@ -40,11 +40,11 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
     covered = ends_covered(observed, config.years.ends)
     series = observed.where(covered)
     n_years = observed.notnull().sum("year")
-    found = {name: STATISTICS[name](series, config) for name in ("ols", "sen", "mann_kendall", "3pw")}
-    ols, sen, mk = found["ols"], found["sen"], found["mann_kendall"]
+    statistics = {name: STATISTICS[name](series, config) for name in ("ols", "sen", "mann_kendall", "3pw")}
+    ols, sen, mk = statistics["ols"], statistics["sen"], statistics["mann_kendall"]
     sampling = linear_trend(annual["n_months"].where(n_years > 0), dim="year")
     status = ols["status"].where(covered | (n_years == 0), ENDS_NOT_COVERED)
-    columns = dict(preset_trend(series, config, found).data_vars) | {
+    columns = dict(preset_trend(series, config, statistics).data_vars) | {
         "ols_slope": ols["slope"],
         "ols_stderr": ols["stderr"],
         "ols_p_value": ols["p_value"],
@@ -53,7 +53,7 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
         "mk_z": mk["z"],
         "mk_tau": mk["tau"],
         "mk_p_value": mk["p_value"],
-        "vctfpw_slope": found["3pw"]["slope"],
+        "vctfpw_slope": statistics["3pw"]["slope"],
         "lag1_autocorrelation": _lag1_of_residuals(series, ols),
         "climatology": ordered_mean(observed, "year"),
         "n_years": n_years.astype("uint16"),

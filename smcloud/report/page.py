@@ -74,15 +74,15 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
 
 def pieces(citation: str) -> list[tuple[str, str | None]]:
     """A citation as (text, link) pieces: URLs and DOIs become links, the rest has None."""
-    found: list[tuple[str, str | None]] = []
+    parts: list[tuple[str, str | None]] = []
     start = 0
     for match in _LINK.finditer(citation):
         text = match.group().rstrip(".,;)")
         if match.start() > start:
-            found.append((citation[start : match.start()], None))
-        found.append((text, text if text.startswith("http") else f"https://doi.org/{text}"))
+            parts.append((citation[start : match.start()], None))
+        parts.append((text, text if text.startswith("http") else f"https://doi.org/{text}"))
         start = match.start() + len(text)
-    return [*found, (citation[start:], None)] if start < len(citation) else found
+    return [*parts, (citation[start:], None)] if start < len(citation) else parts
 
 
 def unbroken(text: str) -> str:

@@ -28,9 +28,9 @@ DRY, WET = palette.TREND_STEPS[2], palette.TREND_STEPS[7]
 def latitudes(record: Record) -> tuple[float, float] | None:
     """South and north limit of a band from its label or key, such as ``60°S–50°S`` or ``-60..-50``."""
     for text in (record["label"], record["key"]):
-        found = [-abs(float(value)) if side == "S" else float(value) for value, side in _LATITUDE.findall(str(text))]
-        if len(found) == 2:
-            return min(found), max(found)
+        limits = [-abs(float(value)) if side == "S" else float(value) for value, side in _LATITUDE.findall(str(text))]
+        if len(limits) == 2:
+            return min(limits), max(limits)
     return None
 
 

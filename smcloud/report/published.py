@@ -180,8 +180,10 @@ def _names_class(row: Record, name: str) -> bool:
 
 
 def _correlations(row: Record) -> str:
-    found = {key.split(": ")[1]: value for key, value in row.items() if key.startswith("partial_correlation: ")}
-    return ", ".join(f"{words(name)} {shown('correlation', value)}" for name, value in found.items()) or "no driver"
+    correlations = {key.split(": ")[1]: value for key, value in row.items() if key.startswith("partial_correlation: ")}
+    return (
+        ", ".join(f"{words(name)} {shown('correlation', value)}" for name, value in correlations.items()) or "no driver"
+    )
 
 
 def _strata(tables: Mapping[str, Table]) -> str:

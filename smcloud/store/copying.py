@@ -28,8 +28,8 @@ def cube_lineages(store: Store) -> dict[str, Lineage]:
     """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
     root = store.join("cube")
     with reaching(STORE, store.url_of("cube")):
-        found = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
-        names = sorted(key.rstrip("/").rpartition("/")[2] for key in found)
+        keys = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
+        names = sorted(key.rstrip("/").rpartition("/")[2] for key in keys)
         sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
     records = {}
     for path in sealed:
@@ -70,8 +70,8 @@ def copy_unchanged_chunks(
                 if key not in sealed:
                     return None
                 kept[key] = sealed[key]
-    there = previous.sizes()
-    if not _same_layout(previous, ds, template, sealed) or any(there.get(k) != f.size for k, f in kept.items()):
+    sizes = previous.sizes()
+    if not _same_layout(previous, ds, template, sealed) or any(sizes.get(k) != f.size for k, f in kept.items()):
         return None
     write_template(place, template)
     copy(place.store, {f"{previous.path}/{key}": f"{place.path}/{key}" for key in kept})
@@ -85,9 +85,9 @@ def _same_layout(previous: Place, ds: xr.Dataset, template: Mapping[str, bytes],
         return False
     for name, variable in ds.variables.items():
         if variable.chunks is not None:
-            there = previous.read(f"{name}/{ZARR_JSON}")
+            theirs = previous.read(f"{name}/{ZARR_JSON}")
             ours = template[f"{name}/{ZARR_JSON}"]
-            if there is None or _but_time(there, variable.dims) != _but_time(ours, variable.dims):
+            if theirs is None or _but_time(theirs, variable.dims) != _but_time(ours, variable.dims):
                 return False
         elif "time" not in variable.dims:
             content = {key: raw for key, raw in template.items() if key.startswith(f"{name}/")}

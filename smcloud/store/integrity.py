@@ -108,9 +108,9 @@ def seal(
 
 def _checked(place: Place, names: list[str], copied: Mapping[str, Finding]) -> list[Finding]:
     """Every chunk of the arrays ``names`` as it was read; raises :class:`IntegrityError`."""
-    there = _array_names(place)
-    findings = [Finding(name, 0, "", "array missing") for name in names if name not in there]
-    findings += examine(place, [name for name in names if name in there], copied)
+    existing = _array_names(place)
+    findings = [Finding(name, 0, "", "array missing") for name in names if name not in existing]
+    findings += examine(place, [name for name in names if name in existing], copied)
     findings += _copied(place, copied)
     bad = [finding for finding in findings if finding.problem]
     if bad or not findings:
@@ -143,13 +143,13 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
 
 
 def _copied(place: Place, copied: Mapping[str, Finding]) -> list[Finding]:
-    there = place.sizes() if copied else {}
+    sizes = place.sizes() if copied else {}
     findings = []
     for key, finding in copied.items():
-        if key not in there:
+        if key not in sizes:
             finding = Finding(key, 0, "", "missing")
-        elif there[key] != finding.size:
-            finding = Finding(key, there[key], "", f"{there[key]} bytes for {finding.size}")
+        elif sizes[key] != finding.size:
+            finding = Finding(key, sizes[key], "", f"{sizes[key]} bytes for {finding.size}")
         findings.append(finding)
     return findings
 

@@ -161,13 +161,13 @@ def _local_entries(root: str) -> dict[str, str]:
 
 def _remote_entries(store: Store, root: str) -> dict[str, str]:
     try:
-        found = store.fs.ls(root, detail=True)
+        listing = store.fs.ls(root, detail=True)
     except FileNotFoundError:
         if store.protocol != "memory":
             # An absent prefix is an empty store, an absent bucket is not.
             store.fs.ls(root.partition("/")[0])
         return {}
-    entries = {entry["name"].rstrip("/"): entry["type"] for entry in found}
+    entries = {entry["name"].rstrip("/"): entry["type"] for entry in listing}
     if list(entries) == [root] and entries[root] == "file":
         raise NotAStoreError(
             "an object is in the place of the store's prefix",

@@ -84,9 +84,9 @@ class Release(ReleaseContent):
 
     def as_json(self) -> dict[str, Any]:
         """Plain values: who and when first, then what, then the release before."""
-        held = super().as_json()
+        values = super().as_json()
         first = ("schema", "number", "write_id", "created")
-        return {key: held.pop(key) for key in first} | {**held, "supersedes": held.pop("supersedes")}
+        return {key: values.pop(key) for key in first} | {**values, "supersedes": values.pop("supersedes")}
 
 
 class Lineage(Record):

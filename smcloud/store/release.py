@@ -133,8 +133,8 @@ def _create(store: Store, candidate: Release) -> bool:
         return create_only(store, release_path(candidate.number), body)
     except UnreachableError:
         # The answer may have been lost after the object was created.
-        there = _read(store, candidate.number)
-        if there is not None and there.write_id == candidate.write_id:
+        existing = _read(store, candidate.number)
+        if existing is not None and existing.write_id == candidate.write_id:
             return True
         raise
 

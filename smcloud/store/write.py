@@ -131,10 +131,10 @@ def append(ds: xr.Dataset, place: Place) -> None:
 
     url, options = place.url, place.store.options or None
     with reaching(STORE, url):
-        there = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
-        shared = [name for name in ds.coords if name in there.coords]
+        existing = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
+        shared = [name for name in ds.coords if name in existing.coords]
         for name in shared:
-            ours, theirs = ds[name].reset_coords(drop=True), there[name].reset_coords(drop=True)
+            ours, theirs = ds[name].reset_coords(drop=True), existing[name].reset_coords(drop=True)
             if not ours.equals(theirs):
                 raise GridError(
                     f"the coordinate {name} differs from the one that is there",
@@ -219,9 +219,9 @@ def template_of(ds: xr.Dataset) -> dict[str, bytes]:
 
 def _fits(place: Place, template: dict[str, bytes], root: bytes) -> bool:
     """Whether what is at ``path``, if anything, has the same arrays and attributes as ``template``."""
-    there = place.read(ZARR_JSON)
-    if there is not None:
-        ours, theirs = json.loads(root)["attributes"], json.loads(there)["attributes"]
+    existing = place.read(ZARR_JSON)
+    if existing is not None:
+        ours, theirs = json.loads(root)["attributes"], json.loads(existing)["attributes"]
         if theirs | ours != theirs:
             return False
     metadata = [key for key in template if key.endswith(ZARR_JSON)]

@@ -44,24 +44,24 @@ class Layout:
 
     def chunks(self, marks: Mapping[str, str] | None) -> Chunks:
         """The digests by what stands for each object of the variable, by key; None: nothing is known of them."""
-        held: dict[int, list[str]] = {}
+        marks_of_chunk: dict[int, list[str]] = {}
         for key, mark in (marks or {}).items():
             position = [int(number) for number in re.findall(r"\d+", key.partition("/")[2])]
             if len(position) == len(self.dims) and key.rpartition("/")[2] not in DOCUMENTS:
-                held.setdefault(self.chunk_of(position), []).append(mark)
-        digests = ("" if marks is None else digest_of(held.get(i, [])) for i in range(self.count))
+                marks_of_chunk.setdefault(self.chunk_of(position), []).append(mark)
+        digests = ("" if marks is None else digest_of(marks_of_chunk.get(i, [])) for i in range(self.count))
         return Chunks(0 if self.time is None else self.steps, tuple(digests))
 
 
 def layout(metadata: Mapping[str, str]) -> Layout | None:
     """The layout of the array that the documents describe; None where they describe none with names for its axes."""
-    held = {name: json.loads(text) for name, text in metadata.items()}
-    if held.get("zarr.json", {}).get("node_type") == "array":
-        array = held["zarr.json"]
+    documents = {name: json.loads(text) for name, text in metadata.items()}
+    if documents.get("zarr.json", {}).get("node_type") == "array":
+        array = documents["zarr.json"]
         dims, sizes = array.get("dimension_names"), array["chunk_grid"]["configuration"]["chunk_shape"]
-    elif ".zarray" in held:
-        array = held[".zarray"]
-        dims, sizes = held.get(".zattrs", {}).get("_ARRAY_DIMENSIONS"), array["chunks"]
+    elif ".zarray" in documents:
+        array = documents[".zarray"]
+        dims, sizes = documents.get(".zattrs", {}).get("_ARRAY_DIMENSIONS"), array["chunks"]
     else:
         return None
     shape = array["shape"]
@@ -70,7 +70,7 @@ def layout(metadata: Mapping[str, str]) -> Layout | None:
     time = next((i for i, dim in enumerate(dims) if dim in TIME), None)
     still = [size for i, size in enumerate(shape) if i != time]
     rest = {key: value for key, value in array.items() if key not in ("shape", "consolidated_metadata")}
-    digest = digest_of([json.dumps([still, rest, held.get(".zattrs")], sort_keys=True)])
+    digest = digest_of([json.dumps([still, rest, documents.get(".zattrs")], sort_keys=True)])
     length, steps = (0, 0) if time is None else (shape[time], sizes[time])
     objects = math.prod(math.ceil(n / size) for n, size in zip(shape, sizes, strict=True))
     return Layout(tuple(map(str, dims)), time, length, steps, objects, digest)

@@ -38,10 +38,10 @@ def marks(fs: Any, objects: Objects) -> dict[str, str]:
     if not local(fs):
         said = {key: etag(info) or str(info.get("size") or "") for key, (_, info) in objects.items()}
         return {key: f"{name}\0{info.get('size')}\0{said[key]}" for key, (name, info) in objects.items()}
-    whole = sum(info["size"] for _, info in objects.values()) <= FULL_DIGEST_BYTES
+    by_content = sum(info["size"] for _, info in objects.values()) <= FULL_DIGEST_BYTES
     marked = {}
     for key, (name, info) in objects.items():
-        if whole:
+        if by_content:
             content = hashlib.sha256(fs.cat_file(key)).hexdigest()
         else:
             content = f"{key.rpartition('/')[2]} {info.get('mtime', info.get('created'))}"
@@ -56,8 +56,8 @@ def etag(info: dict[str, Any]) -> str:
 
 def metadata(fs: Any, place: str) -> dict[str, str]:
     """The metadata documents of a Zarr node, of either format, by name."""
-    held = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
-    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(held.items())}
+    contents = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
+    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(contents.items())}
 
 
 def protocols(fs: Any) -> set[str]:

@@ -39,7 +39,9 @@ class SourceFingerprint:
     @property
     def state(self) -> str:
         """One fingerprint of everything, never of the source's address."""
-        chunks = [f"{name} {held.steps} {' '.join(held.digests)}" for name, held in sorted(self.chunks.items())]
+        chunks = [
+            f"{name} {chunks_of.steps} {' '.join(chunks_of.digests)}" for name, chunks_of in sorted(self.chunks.items())
+        ]
         return digest_of([self.reading, self.extent, *chunks, *self.files])
 
 
@@ -73,10 +75,10 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
         with reaching(SOURCE, f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
             fs, key = fsspec.core.url_to_fs(url, **options)
             fs.invalidate_cache()
-            found = sorted(fs.glob(key)) if "*" in key else [key]
-            if not found:
+            matches = sorted(fs.glob(key)) if "*" in key else [key]
+            if not matches:
                 raise FileNotFoundError(url)
-            paths += found
+            paths += matches
     with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
         return _parts(fs, paths, entry)
 
@@ -91,7 +93,7 @@ def _parts(fs: Any, paths: list[str], entry: Entry) -> SourceFingerprint:
         parts = _zarr_parts(fs, group, entry, reading)
         if parts is not None:
             return parts
-    held: Objects = {}
+    listing: Objects = {}
     for path in paths:
         if entry.driver == "zarr" and not objects.local(fs):
             top = objects.metadata(fs, path.rstrip("/"))  # of a remote directory a store says nothing by itself
@@ -99,9 +101,9 @@ def _parts(fs: Any, paths: list[str], entry: Entry) -> SourceFingerprint:
             if not top:
                 raise FileNotFoundError(f"{path}/zarr.json or .zmetadata")
         else:
-            held |= objects.found(fs, path)
-    marks = objects.marks(fs, held)
-    version = _etag([info for _, info in held.values()])
+            listing |= objects.found(fs, path)
+    marks = objects.marks(fs, listing)
+    version = _etag([info for _, info in listing.values()])
     if traced and entry.driver == "netcdf":
         files = {digest_of([mark]): file for file, mark in marks.items()}
         return SourceFingerprint(digest_of(reading), files=files, version=version)
@@ -124,7 +126,7 @@ def _names(entry: Entry) -> list[str]:
 
 def _etag(infos: list[dict[str, Any]]) -> dict[str, str]:
     """The ETag of a remote object; of several, a digest of theirs."""
-    etags = [found for info in infos if (found := objects.etag(info))]
+    etags = [etag for info in infos if (etag := objects.etag(info))]
     return {"etag": etags[0] if len(etags) == 1 else digest_of(etags)} if etags else {}
 
 
@@ -135,18 +137,18 @@ def _icechunk_parts(entry: Entry, where: str) -> SourceFingerprint:
 
 def _reference_parts(fs: Any, path: str, entry: Entry, reading: list[str]) -> SourceFingerprint:
     """The parts of a reference file; one part where its form is another than that of one JSON document."""
-    held = objects.found(fs, path)
-    version = _etag([info for _, info in held.values()])
-    whole = SourceFingerprint(digest_of([*reading, *objects.marks(fs, held).values()]), version=version)
-    if list(held) != [path]:
-        return whole
-    found = references(fs.cat_file(path), str(entry.args.xarray_kwargs.get("group") or ""))
-    if found is None:
-        return whole
-    shared, documents, chunks = found
+    listing = objects.found(fs, path)
+    version = _etag([info for _, info in listing.values()])
+    one_part = SourceFingerprint(digest_of([*reading, *objects.marks(fs, listing).values()]), version=version)
+    if list(listing) != [path]:
+        return one_part
+    contents = references(fs.cat_file(path), str(entry.args.xarray_kwargs.get("group") or ""))
+    if contents is None:
+        return one_part
+    shared, documents, chunks = contents
     layouts = {name: of for name in _names(entry) if (of := layout(documents.get(name, {}))) is not None}
     if len(layouts) < len(_names(entry)):
-        return whole
+        return one_part
     axes = {dim for layout in layouts.values() for dim in layout.dims}
     of_axes = {axis: digest_of(chunks.get(axis, {}).values()) for axis in sorted(axes)}
     shape = [shared, *(layout.digest for layout in layouts.values())]
@@ -163,15 +165,24 @@ def _zarr_parts(fs: Any, group: str, entry: Entry, reading: list[str]) -> Source
     """The parts of a Zarr group of either format; None where its arrays have no metadata of their own."""
     names = _names(entry)
     metadata = {name: objects.metadata(fs, f"{group}/{name}") for name in names}
-    layouts = {name: held for name, documents in metadata.items() if (held := layout(documents)) is not None}
+    layouts = {
+        name: array_layout for name, documents in metadata.items() if (array_layout := layout(documents)) is not None
+    }
     if len(layouts) < len(names):
         return None
     axes = sorted({dim for layout in layouts.values() for dim in layout.dims})
     count = {name: layout.objects for name, layout in layouts.items()}
     listed = {name: objects.listed(fs, group, name, count.get(name, 0)) for name in [*names, *axes]}
-    data, small = ({key: held for name in some for key, held in (listed[name] or {}).items()} for some in (names, axes))
+    data, small = (
+        {key: name_and_info for name in some for key, name_and_info in (listed[name] or {}).items()}
+        for some in (names, axes)
+    )
     marks = objects.marks(fs, data) | objects.marks(fs, small)  # axes are read whole, however large the data
-    of = {name: {held[key][0]: marks[key] for key in held} for name, held in listed.items() if held is not None}
+    of = {
+        name: {objects_of[key][0]: marks[key] for key in objects_of}
+        for name, objects_of in listed.items()
+        if objects_of is not None
+    }
     top = objects.metadata(fs, group)
     reading = reading + [layout.digest for layout in layouts.values()]
     reading += [mark for axis in axes if axis not in TIME for mark in of.get(axis, {}).values()]

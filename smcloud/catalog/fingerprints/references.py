@@ -18,12 +18,12 @@ def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | Non
     What a reference points to is not looked at.
     """
     try:
-        held = json.loads(content)
+        document = json.loads(content)
     except ValueError:
         return None
-    if not isinstance(held, dict) or "gen" in held:
+    if not isinstance(document, dict) or "gen" in document:
         return None
-    refs: Mapping[str, Any] = held.get("refs", held)
+    refs: Mapping[str, Any] = document.get("refs", document)
     prefix = f"{group.strip('/')}/" if group.strip("/") else ""
     documents: Listing = {}
     chunks: Listing = {}
@@ -36,4 +36,4 @@ def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | Non
             documents.setdefault(name, {})[rest] = text
         else:
             chunks.setdefault(name, {})[f"{name}/{rest}"] = f"{rest} {text}"
-    return json.dumps(held.get("templates", {}), sort_keys=True), documents, chunks
+    return json.dumps(document.get("templates", {}), sort_keys=True), documents, chunks

@@ -87,9 +87,9 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
         if not (np.array_equal(file["lat"][:], lat) and np.array_equal(file["lon"][:], lon)):
             raise ValueError(f"{path} is on another grid than the first file")
         attrs = file[name].attrs
-        found = _text(attrs["units"]) if "units" in attrs else None
-        if found != units:
-            raise ValueError(f"{path} states {name} in {found}, the first file in {units}")
+        stated = _text(attrs["units"]) if "units" in attrs else None
+        if stated != units:
+            raise ValueError(f"{path} states {name} in {stated}, the first file in {units}")
         raw = file[name][0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:

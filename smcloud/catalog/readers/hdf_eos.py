@@ -94,17 +94,17 @@ def opened(path: str) -> Iterator[Any]:
 def read_field(path: str, name: str, where: str) -> Field:
     """Attributes, shape and structure of one array; raises :class:`VariableError` where the file lacks it."""
     with opened(path) as file:
-        held = file.datasets()
-        if name not in held:
+        arrays = file.datasets()
+        if name not in arrays:
             raise VariableError(
                 "a source lacks a variable",
                 where=where,
-                found=", ".join(held) or "no variable",
+                found=", ".join(arrays) or "no variable",
                 expected=name,
                 next="correct metadata.variables of the catalog entry",
             )
         structure = str(file.attributes().get("StructMetadata.0", ""))
-        return Field(file.select(name).attributes(), tuple(held[name][1]), structure)
+        return Field(file.select(name).attributes(), tuple(arrays[name][1]), structure)
 
 
 def extent_of(field: Field, name: str, where: str) -> Extent:
@@ -113,11 +113,11 @@ def extent_of(field: Field, name: str, where: str) -> Extent:
     grid = next((text for _, text in groups if f'DataFieldName="{name}"' in text), "")
     projection = re.search(r"\bProjection=(\w+)", grid)
     corners = [
-        tuple(float(value) for value in re.findall(r"[-+.\deE]+", found[1]))
+        tuple(float(value) for value in re.findall(r"[-+.\deE]+", match[1]))
         for key in ("UpperLeftPointMtrs", "LowerRightMtrs")
-        if (found := re.search(rf"{key}=\(([^)]*)\)", grid))
+        if (match := re.search(rf"{key}=\(([^)]*)\)", grid))
     ]
-    size = [int(found[1]) for key in ("YDim", "XDim") if (found := re.search(rf"\b{key}=(\d+)", grid))]
+    size = [int(match[1]) for key in ("YDim", "XDim") if (match := re.search(rf"\b{key}=(\d+)", grid))]
     if projection is None or [len(corner) for corner in corners] != [2, 2] or tuple(size) != field.shape:
         raise GridError(
             "the extent of an HDF4 grid does not fit its array",

@@ -34,10 +34,10 @@ def local_files(entry: Entry, where: str) -> list[str]:
                 expected="a local path",
                 next="download the files and name their folder in urlpath",
             )
-        found = sorted(fs.glob(key)) if "*" in key else [key] if fs.isfile(key) else []
-        if not found:
+        matches = sorted(fs.glob(key)) if "*" in key else [key] if fs.isfile(key) else []
+        if not matches:
             raise FileNotFoundError(f"no file at {url}")
-        files += found
+        files += matches
     return files
 
 

@@ -62,8 +62,8 @@ class Tiles(NamedTuple):
 
 def tile_in(file: str) -> Tile | None:
     """The tile that a file's name states."""
-    found = re.search(r"\.h(\d\d)v(\d\d)\.", file.rsplit("/", 1)[-1])
-    tile = Tile(int(found[1]), int(found[2])) if found else None
+    match = re.search(r"\.h(\d\d)v(\d\d)\.", file.rsplit("/", 1)[-1])
+    tile = Tile(int(match[1]), int(match[2])) if match else None
     return tile if tile and tile.h < 36 and tile.v < 18 else None
 
 
@@ -82,19 +82,21 @@ def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -
                 next="correct urlpath so that it matches the tiles of the product only",
             )
         of.setdefault(tile, []).append(file)
-    series = {tile: dated(held, pattern, form, f"{where}: h{tile.h:02}v{tile.v:02}") for tile, held in of.items()}
-    dates = np.unique(np.concatenate([held for _, held in series.values()]))
+    series = {
+        tile: dated(tile_files, pattern, form, f"{where}: h{tile.h:02}v{tile.v:02}") for tile, tile_files in of.items()
+    }
+    dates = np.unique(np.concatenate([tile_dates for _, tile_dates in series.values()]))
     rows = range(min(tile.v for tile in of), max(tile.v for tile in of) + 1)
     west, east = min(tile.longitudes[0] for tile in of), max(tile.longitudes[1] for tile in of)
     columns = range(int(np.floor((west + 180) / STEP + 1e-9)), int(np.ceil((east + 180) / STEP - 1e-9)))
-    held: dict[tuple[int, int], tuple[str, ...]] = {}
+    files_at: dict[tuple[int, int], tuple[str, ...]] = {}
     for tile in sorted(series):
         for file, position in zip(series[tile][0], np.searchsorted(dates, series[tile][1]), strict=True):
             key = int(position), tile.v - rows.start
-            held[key] = (*held.get(key, ()), file)
+            files_at[key] = (*files_at.get(key, ()), file)
     table = np.empty((len(dates), len(rows)), object)
     for key in np.ndindex(table.shape):
-        table[key] = held.get(key, ())
+        table[key] = files_at.get(key, ())
     return Tiles(dates, rows, columns, table)
 
 
@@ -198,6 +200,6 @@ def _between(rows: npt.NDArray[Any], position: Field) -> Field:
     """Sums of ``rows`` (y, x) between each ``position`` (y, edge), in pixels, and the next: parts of pixels count."""
     sums = np.zeros((rows.shape[0], rows.shape[1] + 1))
     np.cumsum(rows, axis=1, out=sums[:, 1:])
-    whole = np.minimum(position.astype(np.intp), rows.shape[1] - 1)
-    at = np.take_along_axis(sums, whole, 1) + (position - whole) * np.take_along_axis(rows, whole, 1)
+    pixel = np.minimum(position.astype(np.intp), rows.shape[1] - 1)
+    at = np.take_along_axis(sums, pixel, 1) + (position - pixel) * np.take_along_axis(rows, pixel, 1)
     return np.diff(at, axis=1).sum(axis=0)

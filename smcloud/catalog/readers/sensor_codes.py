@@ -46,10 +46,10 @@ def _bits(meaning: str, where: str) -> int:
     bits = 0
     for name in meaning.split("+"):
         plain = re.sub("[^A-Z0-9]", "", name.upper())
-        found = BITS.get(plain, OLD_NAMES.get(plain))
-        if found is None:
+        bit = BITS.get(plain, OLD_NAMES.get(plain))
+        if bit is None:
             raise _refused(name, f"one of {', '.join(SENSORS)}", where)
-        bits |= found
+        bits |= bit
     return bits
 
 

@@ -32,21 +32,21 @@ class _Counts(NamedTuple):
     tables: int
 
 
-def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
-    """The stage for the products of ``months`` on a grid of the sizes ``grid``; ``piece`` is the cube of a year."""
+def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
+    """The stage for the products of ``months`` on a grid of the sizes ``grid``; ``first_year`` is the cube of a year."""
     rows, columns = -(-grid["lat"] // chunking.CHUNK), -(-grid["lon"] // chunking.CHUNK)
-    whole = rows * columns
-    if whole <= EXACT_BLOCKS:
-        dry = _dry_run(config, piece, months, grid, (rows, columns))
+    blocks = rows * columns
+    if blocks <= EXACT_BLOCKS:
+        dry = _dry_run(config, first_year, months, grid, (rows, columns))
         counts = dry.counts
     else:  # two grids of a row and two: the step from one to the other is what a block costs
         wide = min(columns, EXACT_BLOCKS // 2)
-        dry = _dry_run(config, piece, months, grid, (1, wide))
-        many = _dry_run(config, piece, months, grid, (2, wide)).counts
-        counts = _Counts(*(a + (b - a) * (whole - wide) // wide for a, b in zip(dry.counts, many, strict=True)))
+        dry = _dry_run(config, first_year, months, grid, (1, wide))
+        many = _dry_run(config, first_year, months, grid, (2, wide)).counts
+        counts = _Counts(*(a + (b - a) * (blocks - wide) // wide for a, b in zip(dry.counts, many, strict=True)))
     limit = config.cluster.graph_tasks
     graphs = 1 + sum(
-        len(chunking.block_tiles(rows, columns, -(-count // whole), limit)) if count > limit else 1
+        len(chunking.block_tiles(rows, columns, -(-count // blocks), limit)) if count > limit else 1
         for count in counts[:2]
     )
     work = plans.ComputeWork(
@@ -58,7 +58,7 @@ def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Map
         fields=dry.fields,
         cells=grid["lat"] * grid["lon"],
         years=grid["year"],
-        replicates=config.bootstrap.replicates if "aridity_index" in piece else 0,
+        replicates=config.bootstrap.replicates if "aridity_index" in first_year else 0,
         preset=config.preset,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
     )
@@ -66,14 +66,14 @@ def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Map
 
 
 def _dry_run(
-    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], blocks: tuple[int, int]
+    config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int], blocks: tuple[int, int]
 ) -> DryWriter:
     """The products of the first blocks (rows, columns) of cells, made of templates and counted."""
     part = {"time": grid["time"], "year": grid["year"]}
     part |= {dim: min(grid[dim], count * chunking.CHUNK) for dim, count in zip(("lat", "lon"), blocks, strict=True)}
-    corner = {name: piece[name].isel({dim: slice(part[dim]) for dim in piece[name].dims if dim in part})
+    corner = {name: first_year[name].isel({dim: slice(part[dim]) for dim in first_year[name].dims if dim in part})
               for name in ("lat", "lon", "lat_bnds", "lon_bnds")}  # fmt: skip
-    cube = template(piece, "cube", part, chunking.TILES)
+    cube = template(first_year, "cube", part, chunking.TILES)
     cube = cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")})
     dry = DryWriter(config, cube, part, grid)
     make_products(cube, config, dry)

@@ -50,10 +50,10 @@ def read_of(collections: Any, ds: xr.Dataset, name: str) -> set[Hashable]:
 
 def arrays(ds: xr.Dataset, names: Iterable[Hashable], sizes: Mapping[str, int]) -> list[Array]:
     """The stored arrays of some variables of ``ds`` at the ``sizes`` of the whole grid."""
-    found = []
+    stored = []
     for name in names:
         variable = ds.variables[name]
         shape = tuple(sizes.get(str(dim), length) for dim, length in zip(variable.dims, variable.shape, strict=True))
-        whole = xr.Variable(variable.dims, np.broadcast_to(np.zeros((), variable.dtype), shape))  # takes no memory
-        found.append(Array(shape, stores.stored_chunks(whole), variable.dtype.itemsize))
-    return found
+        full = xr.Variable(variable.dims, np.broadcast_to(np.zeros((), variable.dtype), shape))  # takes no memory
+        stored.append(Array(shape, stores.stored_chunks(full), variable.dtype.itemsize))
+    return stored

@@ -50,14 +50,14 @@ def stages_of(
 ) -> tuple[Stage, ...]:
     """The stages for the whole cube, or its ``runs`` where these are given, and all products where asked for."""
     months = opened.months
-    piece = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
-    grid = {"time": len(months), "year": _years(months)} | {dim: piece.sizes[dim] for dim in ("lat", "lon")}
+    first_year = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
+    grid = {"time": len(months), "year": _years(months)} | {dim: first_year.sizes[dim] for dim in ("lat", "lon")}
     ingest = Stage("ingest")
     if runs is None or runs:
-        ingest = ingest_stage(config, opened, runs, piece, grid)
+        ingest = ingest_stage(config, opened, runs, first_year, grid)
     if not products:
         return (ingest,)
-    return ingest, compute_stage(config, piece, months, grid), *plans.FIXED
+    return ingest, compute_stage(config, first_year, months, grid), *plans.FIXED
 
 
 def _years(months: Times) -> int:
