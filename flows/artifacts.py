@@ -1,4 +1,4 @@
-"""What a run leaves on Prefect's pages for people; where the server does not take it, the run goes on without."""
+"""Artifacts of a run on Prefect's pages, for people; where the server does not accept one, the run goes on."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ log = logging.getLogger("smcloud")
 
 
 def leave_text(key: str, markdown: str, run_id: UUID | None = None) -> None:
-    """A page of markdown, of the run that goes on here or of another one."""
+    """Leave a page of markdown, for the current run or for another one."""
     _leave("markdown", key, markdown, None, run_id)
 
 
 def leave_link(key: str, link: str, description: str) -> None:
-    """An address to follow."""
+    """Leave a link."""
     _leave("markdown", key, f"[{link}]({link})", description)
 
 
 def leave_progress(key: str, percent: float, description: str) -> UUID | None:
-    """A bar; returns what :func:`move_progress` moves, None where the server did not take it."""
+    """Leave a progress bar; return its id for :func:`move_progress`, None where the server did not accept it."""
     return _leave("progress", key, percent, description)
 
 

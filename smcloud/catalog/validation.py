@@ -1,4 +1,4 @@
-"""What a source must hold before anything of it is read: its variables, their units, chunks that fit in memory."""
+"""Checks of a source before any of it is read: its variables, their units, chunks that fit in memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MAX_CHUNKS = 20_000_000
 
 
 def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: str) -> None:
-    """Raise where ``ds`` does not hold what the catalog says of it, or holds what cannot be worked on.
+    """Raise where ``ds`` does not hold what the catalog says, or holds what cannot be processed.
 
     :class:`VariableError` names a variable that is missing or holds no numbers, :class:`UnitError` a unit that differs,
-    :class:`ChunkError` chunks that no memory holds. Only metadata is looked at.
+    :class:`ChunkError` chunks that no memory holds. Only metadata is read.
     """
     for spec in variables:
         for needed in filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty)):
@@ -43,7 +43,7 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
                     next="name another variable in the catalog entry, or write the source anew as numbers",
                 )
             _check_chunks(ds[needed], f"{where}: {needed}")
-        # What is said of the values is said of their uncertainty: both are scaled and converted alike.
+        # What holds for the values holds for their uncertainty: both are scaled and converted alike.
         for name in filter(None, (spec.name, spec.uncertainty)):
             _check_units(ds[name], spec, f"{where}: {name}")
 
@@ -117,7 +117,7 @@ def _check_chunks(da: xr.DataArray, where: str) -> None:
 
 @cache
 def unit_registry() -> Any:
-    """pint with the unit words of CF, made at the first unit that is not a plain match."""
+    """Load pint with the unit words of CF, when a unit is not a plain match for the first time."""
     logging.getLogger("pint.util").setLevel(logging.ERROR)  # it warns of every word that CF redefines
     import cf_xarray.units
 
@@ -125,7 +125,7 @@ def unit_registry() -> Any:
 
 
 def same_units(left: str, right: str) -> bool:
-    """True where two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
+    """Return whether two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
     if left == right:
         return True
     registry = unit_registry()

@@ -1,4 +1,4 @@
-"""Whether client, scheduler and workers run the same packages."""
+"""Check that client, scheduler and workers run the same packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAME_VERSIONS = ("dask", "distributed", "msgpack", "cloudpickle", "numpy", "numb
 
 
 def require_same_versions(client: Client) -> None:
-    """Raises :class:`UnreachableError` where they differ: that ends in errors that name no package, or in none."""
+    """Raise :class:`UnreachableError` where they differ: that leads to errors that name no package, or to none."""
     versions = client.get_versions(packages=list(SAME_VERSIONS))
     ours = versions["client"]["packages"] | {"python": versions["client"]["host"]["python"]}
     others = {"scheduler": versions["scheduler"], **versions["workers"]}

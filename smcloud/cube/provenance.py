@@ -1,4 +1,4 @@
-"""Which parts of a source each month of a role is made from, as one digest per month."""
+"""The parts of a source that each month of a role is made from, as one digest per month."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smcloud.cube.sources import Source
 def month_inputs(
     source: Source, parts: SourceFingerprint, months: Times, spans: Mapping[str, Sequence[str]]
 ) -> list[str] | str:
-    """A digest of what each of ``months`` of ``source`` is made from, or a single one where it is static.
+    """Digest what each of ``months`` of ``source`` is made from; a single digest where it is static.
 
     It covers how the source is read, the steps that overlap the month, and every part that holds one of them:
     time chunks, or files by their ``spans`` (first and last stamp by digest; a file without them belongs to every

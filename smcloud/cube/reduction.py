@@ -1,4 +1,4 @@
-"""The record of a source reduced to months in one pass, whatever its chunks.
+"""Reduction of a source's record to months in one pass, whatever its chunks.
 
 One task takes a run of months of one block of cells: it reads the chunks that hold their steps one after the other,
 in the order of time, so it holds one chunk at a time, and no chunking can change a bit. A chunk that two runs share is
@@ -20,7 +20,7 @@ from smcloud.cube.calendar import HOUR, MONTH, Steps, Times
 
 Block = npt.NDArray[Any]
 Maps = tuple[type[np.generic], ...]
-# A run ends with a year where no chunk is shared with the next; else where it has more chunks than this.
+# A run ends with a year where it shares no chunk with the next one; else where it has more chunks than this.
 CHUNKS_A_RUN = 16
 PARTS_OF_A_YEAR = (1, 2, 3, 4, 6)
 
@@ -39,31 +39,31 @@ class ChunkMonth:
 
 
 class Reduction(Protocol):
-    """What is kept of the steps of a month: ``add`` gets them in the order of time, one chunk after the other."""
+    """A reduction of the steps of a month: ``add`` gets them in the order of time, one chunk after the other."""
 
     maps: ClassVar[Maps]  # dtypes of its maps (month, cell ...)
     numbers: ClassVar[int]  # how many numbers of each month and block it keeps beside them
 
     @property
     def array(self) -> int:
-        """Which of the arrays it takes."""
+        """Position of the array that it reduces."""
 
     def start(self, months: int, shape: tuple[int, ...]) -> Any:
-        """The state before the first step of ``months`` over a block of ``shape``."""
+        """Return the state before the first step of ``months`` over a block of ``shape``."""
 
     def add(self, state: Any, steps: Block, chunk_month: ChunkMonth) -> None:
-        """Take the steps (step, cell ...) of one chunk; ``chunk_month`` says which of them count, and for what."""
+        """Add the steps (step, cell ...) of one chunk; ``chunk_month`` says which of them count, and for what."""
 
     def finish(self, state: Any) -> tuple[Block, ...]:
-        """The maps (month, cell ...), then, where there are numbers, they (month, 1, number)."""
+        """Return the maps (month, cell ...), then the numbers (month, 1, number) if there are any."""
 
 
 def reduce_months(
     arrays: Sequence[xr.DataArray], steps: Steps, months: Times, reductions: Sequence[Reduction]
 ) -> list[list[xr.DataArray]]:
-    """What ``reductions`` keep of ``arrays`` (time, ...), all with ``steps``, for each of ``months``; lazy.
+    """Apply ``reductions`` to ``arrays`` (time, ...), all with ``steps``, for each of ``months``; lazy.
 
-    Of each reduction its maps (time, ...), and behind them its numbers (time, block, number) if it has any; at most
+    Returns of each reduction its maps (time, ...), then its numbers (time, block, number) if it has any; at most
     12 months to a chunk.
     """
     import dask.array
@@ -124,7 +124,7 @@ class _Run:
     steps: Steps
 
     def pieces(self) -> Iterator[list[ChunkMonth]]:
-        """Of each chunk, the months that it touches."""
+        """Iterate over the chunks: for each, the months that it touches."""
         edges = np.append(self.months, self.months[-1] + MONTH).astype("datetime64[s]")
         stop = 0
         for size in self.sizes:

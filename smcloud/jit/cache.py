@@ -58,11 +58,11 @@ def digest(root: Path = ROOT) -> str:
 
     machine = cpu_target.target_context.codegen().magic_tuple()
     versions = (numba.__version__, llvmlite.__version__, sys.version_info[:2], numba.config.OPT)
-    hasher = hashlib.sha256(repr((machine, versions)).encode())
+    found = hashlib.sha256(repr((machine, versions)).encode())
     for pattern in SOURCES:
         for file in sorted(root.glob(pattern)):
-            hasher.update(f"\0{file.relative_to(root)}\0".encode() + file.read_bytes())
-    return hasher.hexdigest()[:24]
+            found.update(f"\0{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return found.hexdigest()[:24]
 
 
 def kept(dispatcher: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What soil moisture goes with: partial and plain correlations per driver, then the dominant driver."""
+"""Correlations of soil moisture: partial and plain ones for each driver, then the dominant driver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smcloud.stats import fdr, partial_correlation, trend_contribution
 
 
 def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
-    """Correlations of annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
+    """Correlate annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
 
     A year counts where soil moisture and every driver are there (plain ``correlation``: that driver); at least
     ``years.min_years`` and number of drivers + 2 years are needed. A driver that is constant, or varies less than

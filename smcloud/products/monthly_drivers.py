@@ -16,7 +16,7 @@ TIME_CONTROL = "time_control"
 
 
 def monthly_series(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Soil moisture and the roles ``drivers.names`` of the whole years of ``cube``, as they are; lazy.
+    """Select soil moisture and the roles ``drivers.names`` of the whole years of ``cube``, unchanged; lazy.
 
     ``time`` becomes year + (month - 0.5)/12. Raises :class:`CalendarError`, :class:`TooFewYearsError` and, for several
     chunks along time, :class:`ChunkError`.
@@ -42,7 +42,7 @@ def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) 
     names, least = list(config.drivers.names), config.annual.min_climatology_years
     target = deseasonalised(months["soil_moisture"], least).where(partial["p_value"].notnull().any("driver"))
     left_out = partial["status"] == DROPPED
-    # A constant is what the correlation leaves out; in place of the driver its gaps cost the others no months.
+    # The correlation leaves out a constant; in place of the driver it keeps gaps from costing the others months.
     drivers = xr.Dataset(
         {name: deseasonalised(months[name], least).where(~left_out.sel(driver=name, drop=True), 0.0) for name in names}
     )
@@ -67,7 +67,7 @@ def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) 
 
 
 def lag_attributes(config: RunConfig) -> dict[str, object]:
-    """By how many months each driver leads, in the order of ``driver``, as numbers and as a sentence."""
+    """Return by how many months each driver leads, in the order of ``driver``, as numbers and as a sentence."""
     lags = {name: config.drivers.lags.get(name, 0) for name in config.drivers.names}
     text = ", ".join(f"{name} {lag}" for name, lag in lags.items())
     return {"lag_months": list(lags.values()), "comment": f"Months by which a driver leads, set in advance: {text}."}

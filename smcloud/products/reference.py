@@ -15,7 +15,7 @@ Block = npt.NDArray[Any]
 
 
 def agreement(series: xr.DataArray, reference: xr.DataArray, min_years: int) -> dict[str, xr.DataArray]:
-    """``reference_r``, ``reference_rmse`` and ``reference_bias`` (series less reference) of two annual series, lazy.
+    """Compute ``reference_r``, ``reference_rmse``, ``reference_bias`` (series less reference) of annual series; lazy.
 
     (year, lat, lon) to (lat, lon) float64, by xskillscore over the years that both have; NaN for fewer than
     ``min_years`` of them, r also where one of the two is constant.
@@ -28,9 +28,9 @@ def agreement(series: xr.DataArray, reference: xr.DataArray, min_years: int) -> 
 
 
 def same_sign_share(maps: xr.Dataset) -> float | None:
-    """Share of the area with both slopes where ``slope`` and ``reference_slope`` have the same sign.
+    """Compute the share of the area with both slopes where ``slope`` and ``reference_slope`` have the same sign.
 
-    Computes. None without such an area, or without a reference.
+    It is computed at once. None without such an area, or without a reference.
     """
     if "reference_slope" not in maps:
         return None

@@ -1,4 +1,4 @@
-"""Groups of cells: regions by latitude, and strata by what the land is like."""
+"""Groups of cells: regions by latitude, and strata by properties of the land."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Group(NamedTuple):
 
 
 def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | None = None) -> Groups:
-    """Globe, hemispheres, tropics and 10-degree bands; a cell belongs by the latitude of its centre.
+    """Group cells into globe, hemispheres, tropics and 10-degree bands, by the latitude of the cell's centre.
 
     ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
     the tropics lie within 23.4378 degrees. Every region is there, also one without a cell. The mask is lazy with the
@@ -65,7 +65,7 @@ def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | Non
 
 
 def strata(annual: xr.Dataset, trend: xr.Dataset, ddww: xr.Dataset | None, config: RunConfig) -> Groups | None:
-    """Land cover, soil texture, elevation, leaf area, aridity and DDWW class of land cells; None without any.
+    """Group land cells by land cover, soil texture, elevation, leaf area, aridity and DDWW class; None without any.
 
     A role that ``annual`` lacks (land_cover, clay with sand, elevation, lai, aridity_index) drops
     its strata, and so does ``ddww`` = None. Limits belong to the class above them; ground below 0 m to the first one.

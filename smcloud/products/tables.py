@@ -1,4 +1,4 @@
-"""One table for any groups of cells: regional and strata alike."""
+"""The table of any groups of cells, regional or strata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def table(
     chosen: Groups,
     config: RunConfig,
 ) -> xr.Dataset:
-    """Trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
+    """Tabulate trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
 
     ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation`` and
     ``trend_contribution``; ``chosen`` is what :func:`~smcloud.products.regions.regions` or

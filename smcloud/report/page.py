@@ -37,10 +37,10 @@ _KINDS = {
 
 
 def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[str, bytes]:
-    """The report of a run: file name -> bytes, ``index.html`` and the PNG files that it links to.
+    """Render the report of a run: file name -> bytes, ``index.html`` and the PNG files that it links to.
 
     ``products`` holds the datasets annual, trend, drivers, ddww, regional and strata, as far as the run
-    has them; what is absent is said to be absent. Nothing is read or written, and the same input gives
+    has them; the page names what is absent. Nothing is read or written, and the same input gives
     the same bytes.
     """
     from jinja2 import Environment, StrictUndefined
@@ -73,7 +73,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
 
 
 def pieces(citation: str) -> list[tuple[str, str | None]]:
-    """A citation as (text, link) pieces: URLs and DOIs become links, the rest has None."""
+    """Split a citation into (text, link) pieces: URLs and DOIs become links, the rest has None."""
     parts: list[tuple[str, str | None]] = []
     start = 0
     for match in _LINK.finditer(citation):
@@ -86,7 +86,7 @@ def pieces(citation: str) -> list[tuple[str, str | None]]:
 
 
 def unbroken(text: str) -> str:
-    """The text with a number held to its unit and a ``p`` to its limit at the end of a line."""
+    """Keep a number and its unit, and a ``p`` and its limit, on the same line of ``text``."""
     for pair in (" %", "p < ", "p = ", " million", " × "):
         text = text.replace(pair, pair.replace(" ", "\u00a0"))
     return text

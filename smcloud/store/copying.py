@@ -25,7 +25,7 @@ RECORD = "made-from.json"
 
 
 def cube_lineages(store: Store) -> dict[str, Lineage]:
-    """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
+    """Read what each sealed cube of the store was made from, by path; cubes without a readable record are left out."""
     root = store.join("cube")
     with reaching(STORE, store.url_of("cube")):
         keys = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
@@ -33,13 +33,13 @@ def cube_lineages(store: Store) -> dict[str, Lineage]:
         sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
     records = {}
     for path in sealed:
-        with suppress(ValueError):  # a damaged one is verify's to report; here it is no base to build upon
+        with suppress(ValueError):  # verify reports a damaged one; here it is only not used
             records[path] = Lineage.model_validate_json(Place(store, path).read(RECORD) or b"")
     return records
 
 
 def lineage_object(lineage: Lineage) -> dict[str, bytes]:
-    """What :func:`seal` is to put beside a cube so that :func:`cube_lineages` finds it."""
+    """Make the object that :func:`seal` is to write beside a cube, so that :func:`cube_lineages` finds it."""
     return {RECORD: json.dumps(lineage.as_json(), sort_keys=True, separators=(",", ":")).encode()}
 
 

@@ -1,4 +1,4 @@
-"""The time chunks of the variables of a Zarr group, in whatever form its chunks are listed."""
+"""The time chunks of the variables of a Zarr group, however its chunks are listed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIME = ("time", "valid_time")
 
 @dataclass(frozen=True)
 class Chunks:
-    """Digest of each time chunk of a variable, ``steps`` steps long; a single one, and 0, without a time axis."""
+    """Digest of each time chunk of a variable, ``steps`` steps long; without a time axis one digest, and 0 steps."""
 
     steps: int
     digests: tuple[str, ...]
@@ -24,7 +24,7 @@ class Chunks:
 
 @dataclass(frozen=True)
 class Layout:
-    """Names of the axes, and along time: its place, the length of the axis and of a chunk; how many objects in all."""
+    """Layout of an array: names of the axes; position, length and chunk length of time; number of all objects."""
 
     dims: tuple[str, ...]
     time: int | None
@@ -35,15 +35,15 @@ class Layout:
 
     @property
     def count(self) -> int:
-        """How many time chunks."""
+        """Number of time chunks."""
         return 1 if self.time is None else math.ceil(self.length / self.steps)
 
     def chunk_of(self, position: tuple[int, ...] | list[int]) -> int:
-        """The time chunk of a chunk at ``position``."""
+        """Return the number of the time chunk that holds the chunk at ``position``."""
         return 0 if self.time is None else position[self.time]
 
     def chunks(self, marks: Mapping[str, str] | None) -> Chunks:
-        """The digests by what stands for each object of the variable, by key; None: nothing is known of them."""
+        """Digest each time chunk by the ``marks`` of the variable's objects, by key; None: nothing is known of them."""
         marks_of_chunk: dict[int, list[str]] = {}
         for key, mark in (marks or {}).items():
             position = [int(number) for number in re.findall(r"\d+", key.partition("/")[2])]
@@ -54,7 +54,7 @@ class Layout:
 
 
 def layout(metadata: Mapping[str, str]) -> Layout | None:
-    """The layout of the array that the documents describe; None where they describe none with names for its axes."""
+    """Read the layout of an array from its metadata documents; None where these describe no array with named axes."""
     documents = {name: json.loads(text) for name, text in metadata.items()}
     if documents.get("zarr.json", {}).get("node_type") == "array":
         array = documents["zarr.json"]
@@ -77,5 +77,5 @@ def layout(metadata: Mapping[str, str]) -> Layout | None:
 
 
 def digest_of(lines: Iterable[str]) -> str:
-    """First 16 hex digits of the sha256 of ``lines``."""
+    """Return the first 16 hex digits of the sha256 of ``lines``."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -18,7 +18,7 @@ AXIS_BYTES = 2**26
 
 
 def pinned(catalog: Catalog, snapshots: Mapping[str, str | None]) -> Catalog:
-    """``catalog`` with entries pinned to ``snapshots``, where they have one: what was looked at is what is read."""
+    """Pin those entries of ``catalog`` that have one to their ``snapshots``: what was fingerprinted is what is read."""
     entries = dict(catalog.sources)
     for name, snapshot in snapshots.items():
         if snapshot is None:
@@ -29,7 +29,7 @@ def pinned(catalog: Catalog, snapshots: Mapping[str, str | None]) -> Catalog:
 
 
 def snapshot_parts(entry: Entry, names: list[str], where: str) -> tuple[str, list[str], dict[str, Chunks]]:
-    """The snapshot, what shapes the variables ``names`` but for their growth, and their time chunks."""
+    """Return the snapshot, what defines the variables ``names`` apart from their growth, and their time chunks."""
     import zarr
     from zarr.core.buffer import default_buffer_prototype
 
@@ -47,7 +47,7 @@ def snapshot_parts(entry: Entry, names: list[str], where: str) -> tuple[str, lis
         shape.append(array_layout.digest)
     for axis in sorted({dim for array_layout in layouts.values() for dim in array_layout.dims} - set(TIME)):
         if axis in group:
-            read = group[axis].nbytes <= AXIS_BYTES  # what declares more is refused when it is opened
+            read = group[axis].nbytes <= AXIS_BYTES  # a larger axis is refused when it is opened
             content = group[axis][:].tobytes() if read else at.snapshot_id.encode()
             shape.append(f"{axis} {hashlib.sha256(content).hexdigest()}")
     written = _last_written(opened, at.snapshot_id, {f"/{place}/{name}".replace("//", "/"): array_layout

@@ -1,4 +1,4 @@
-"""The parts of a source: how it is read, how far it reaches, and its time chunks or files."""
+"""The parts of a source: how it is read, where it ends, and its time chunks or files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from smcloud.catalog.loading import resolved
 from smcloud.catalog.schema import Catalog, Entry
 from smcloud.io_errors import SOURCE, reaching
 
-# Readers whose steps lie as the variable's time chunks or the files' time stamps do.
+# Readers whose steps follow the variable's time chunks, or the time stamps of the files.
 TRACED = ("default", "esa_cci", "hdf4")
 
 
 @dataclass(frozen=True)
 class SourceFingerprint:
-    """A source in parts.
+    """Fingerprint of a source, in parts.
 
     ``reading``: how it is read and laid out, the growth of the time axis apart; of a source without parts, all it
     holds. ``extent``: its attributes and time axis, which say how far it reaches. ``chunks``: variable -> time chunks
@@ -38,7 +38,7 @@ class SourceFingerprint:
 
     @property
     def state(self) -> str:
-        """One fingerprint of everything, never of the source's address."""
+        """One fingerprint of all parts; it does not depend on the source's address."""
         chunks = [
             f"{name} {chunks_of.steps} {' '.join(chunks_of.digests)}" for name, chunks_of in sorted(self.chunks.items())
         ]
@@ -46,12 +46,12 @@ class SourceFingerprint:
 
 
 def source_state(catalog: Catalog, name: str) -> str:
-    """The fingerprint of all parts of a source."""
+    """Return one fingerprint of all parts of a source."""
     return source_parts(catalog, name).state
 
 
 def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
-    """What the source holds now and how it is read, by its parts.
+    """Fingerprint what the source holds now and how it is read, part by part.
 
     Objects on a local disk count by name, size and content, beyond 1 GiB in all by their time of change instead of
     the content; on an object store by name, size and checksum or ETag. Of a Zarr group behind HTTP, or of more than
@@ -96,7 +96,7 @@ def _parts(fs: Any, paths: list[str], entry: Entry) -> SourceFingerprint:
     listing: Objects = {}
     for path in paths:
         if entry.driver == "zarr" and not objects.local(fs):
-            top = objects.metadata(fs, path.rstrip("/"))  # of a remote directory a store says nothing by itself
+            top = objects.metadata(fs, path.rstrip("/"))  # a store has no metadata of a remote directory itself
             reading += top.values()
             if not top:
                 raise FileNotFoundError(f"{path}/zarr.json or .zmetadata")
@@ -188,7 +188,7 @@ def _zarr_parts(fs: Any, group: str, entry: Entry, reading: list[str]) -> Source
     reading += [mark for axis in axes if axis not in TIME for mark in of.get(axis, {}).values()]
     extent = list(top.values())
     extent += [mark for axis in axes if axis in TIME for mark in of.get(axis, {}).values()]
-    # Metadata counts as an object too: who rewrites it has touched the source.
+    # Metadata counts as an object too: rewriting it changes the source.
     extent += [mark for name in names for key, mark in of.get(name, {}).items() if key.rpartition("/")[2] in DOCUMENTS]
     extent += [text for name in names if name not in of for text in metadata[name].values()]
     version = {} if objects.local(fs) else _etag([info for _, info in (data | small).values()])

@@ -18,7 +18,7 @@ BLOCK_CELLS = 2**24  # 64 MiB of float32
 
 
 def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
-    """The layers (lat, lon) of an entry, float32, in blocks of whole rows; nodata is NaN, scale and offset are applied.
+    """Open the layers (lat, lon) of an entry: float32, blocks of whole rows; nodata is NaN, scale and offset applied.
 
     In one file the bands are called ``band_1``, ``band_2`` ...; of several files each is a variable, whose name
     begins the file's. Raises :class:`GridError` for another reference system than WGS84 (EPSG:4326), for a rotated

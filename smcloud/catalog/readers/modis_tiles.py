@@ -61,14 +61,14 @@ class Tiles(NamedTuple):
 
 
 def tile_in(file: str) -> Tile | None:
-    """The tile that a file's name states."""
+    """Read the tile from a file's name; None where it states none of the grid."""
     match = re.search(r"\.h(\d\d)v(\d\d)\.", file.rsplit("/", 1)[-1])
     tile = Tile(int(match[1]), int(match[2])) if match else None
     return tile if tile and tile.h < 36 and tile.v < 18 else None
 
 
 def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -> Tiles:
-    """``files`` in the order of their dates and tiles; raises :class:`CalendarError` as :func:`dated` does, also for
+    """Sort ``files`` by date and tile; raises :class:`CalendarError` as :func:`dated` does, also for
     two files of one date and tile, and :class:`CatalogError` for a name without a tile."""
     of: dict[Tile, list[str]] = {}
     for file in files:
@@ -101,14 +101,14 @@ def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -
 
 
 def target_axes(tiles: Tiles) -> dict[str, Field]:
-    """Cell centres lat (north to south) and lon of the means."""
+    """Return the cell centres lat (north to south) and lon of the means."""
     rows = np.arange(tiles.rows.start * CELLS, tiles.rows.stop * CELLS, dtype=np.float64)
     columns = np.arange(tiles.columns.start, tiles.columns.stop, dtype=np.float64)
     return {"lat": 90 - STEP * (rows + 0.5), "lon": -180 + STEP * (columns + 0.5)}
 
 
 def mosaic(tiles: Tiles, spec: VariableSpec, share: bool = False) -> Any:
-    """The area-weighted mean of the valid pixels of each cell, or their share of its area: lazy float32 (time, y, x).
+    """Compute the area-weighted mean of a cell's valid pixels, or their share of its area: lazy float32 (time, y, x).
 
     NaN where less than half of the cell is valid. A block holds one date and row of tiles. Raises :class:`GridError`
     there for a file that does not lie where its name says.
@@ -178,7 +178,7 @@ def _lies_at(upper_left: Sequence[float], lower_right: Sequence[float], tile: Ti
 
 
 def bin_pixels(values: Image, tile: Tile, meridians: Field) -> tuple[Field, Field, Field]:
-    """Sums over the pixels of each cell between ``meridians`` (radians, ascending): of the valid values, of the valid
+    """Sum over the pixels of each cell between ``meridians`` (radians, ascending): the valid values, the valid
     area, and the cell's area; all in pixels, (``CELLS``, cell)."""
     n = len(values)
     height = n // CELLS

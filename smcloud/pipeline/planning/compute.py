@@ -1,4 +1,4 @@
-"""What the stage compute costs: its products of some blocks of cells, built lazily on templates and counted."""
+"""The cost of the stage compute: the products of some blocks of cells, built lazily on templates and counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smcloud.products import make_products, to_storage_dtype
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
-# Graphs of products grow by the block: beyond so many blocks they are counted on two smaller grids.
+# Graphs of products grow with the number of blocks: above this number they are counted on two smaller grids.
 EXACT_BLOCKS = 8
 
 
@@ -33,13 +33,13 @@ class _Counts(NamedTuple):
 
 
 def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
-    """The stage for the products of ``months`` on a grid of the sizes ``grid``; ``first_year`` is the cube of a year."""
+    """Plan the products of ``months`` on a grid of the sizes ``grid``; ``first_year`` is the first year of the cube."""
     rows, columns = -(-grid["lat"] // chunking.CHUNK), -(-grid["lon"] // chunking.CHUNK)
     blocks = rows * columns
     if blocks <= EXACT_BLOCKS:
         dry = _dry_run(config, first_year, months, grid, (rows, columns))
         counts = dry.counts
-    else:  # two grids of a row and two: the step from one to the other is what a block costs
+    else:  # grids of one row and of two: their difference is what a row of blocks costs
         wide = min(columns, EXACT_BLOCKS // 2)
         dry = _dry_run(config, first_year, months, grid, (1, wide))
         many = _dry_run(config, first_year, months, grid, (2, wide)).counts
@@ -81,9 +81,9 @@ def _dry_run(
 
 
 class DryWriter:
-    """Writes nothing: counts tasks, and the arrays of the whole ``grid`` that are read and written.
+    """A writer that writes nothing: it counts tasks, and the arrays of the whole ``grid`` that are read and written.
 
-    What is opened is a template of lazy zeros of the sizes ``part``, what is computed is zeros.
+    It opens templates of lazy zeros of the sizes ``part``, and computes zeros.
     """
 
     def __init__(self, config: RunConfig, cube: xr.Dataset, part: Mapping[str, int], grid: Mapping[str, int]) -> None:
@@ -99,7 +99,7 @@ class DryWriter:
 
     @property
     def counts(self) -> _Counts:
-        """Tasks of the phases; what is loaded and computed in between belongs to the tables."""
+        """Tasks of the phases; what is loaded and computed in between counts with the tables."""
         annual, maps, tables = self.phases
         return _Counts(annual, maps, tables + self.loaded)
 
@@ -109,7 +109,7 @@ class DryWriter:
         writes = [dry_run_writes(ds) for ds in staged.values()]
         self.phases.append(tasks_of(writes))
         used = self._read(writes)
-        # A task of the annual values takes in a single variable of a block, one of the maps all that they read of it.
+        # A task of the annual values reads one variable of a block; a task of the maps reads all that it needs of it.
         if "annual" in products:
             self.block = max(_block_bytes(self.opened["cube"], [name]) for name in self.opened["cube"])
         elif "trend" in products:
@@ -129,7 +129,7 @@ class DryWriter:
         self.staged[name] = _zeros(maps).assign(more.data_vars)
 
     def open(self, name: str) -> xr.Dataset:
-        """A template of the product as it is opened from a store."""
+        """Return a template of the product as it is opened from a store."""
         staged = self.staged[name]
         self.opened[name] = template(staged, name, self.part, chunking.TILES).assign_coords(staged.coords)
         return self.opened[name]

@@ -1,4 +1,4 @@
-"""What the stage ingest costs: the cube of a time chunk, built lazily and counted."""
+"""The cost of the stage ingest: the cube of a time chunk, built lazily and counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ingest_stage(
     first_year: xr.Dataset,
     grid: Mapping[str, int],
 ) -> Stage:
-    """The stage for the cube, or for its ``runs``; ``grid``: all sizes, ``first_year``: that of the cube."""
+    """Plan the stage for the cube, or for its ``runs``; ``grid``: all sizes, ``first_year``: the cube's first year."""
     tiles = slabs(config, opened, runs)
     share = sum(stop - start for start, stop in tiles) / len(opened.months) if runs is not None else 1.0
     written = [
