@@ -40,7 +40,7 @@ def move_progress(bar: UUID | None, percent: float, description: str) -> None:
 
 
 def _leave(kind: str, key: str, data: Any, description: str | None, run_id: UUID | None = None) -> UUID | None:
-    """Prefect's own functions for this leave their connection open."""
+    """Create an artifact; Prefect's own functions for this leave their connection open."""
     task_run_id, flow_run_id = get_task_and_flow_run_ids()
     artifact = ArtifactCreate(
         type=kind, key=key, data=data, description=description,

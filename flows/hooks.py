@@ -85,7 +85,7 @@ def unfinished(days: float) -> list[str]:
 
 
 def _runs(client: SyncPrefectClient, which: dict[str, Any]) -> list[FlowRun]:
-    """All runs of deployments of our flows that are ``which``; the server gives them page by page."""
+    """List all runs of deployments of our flows that match ``which``; the server gives them page by page."""
     ours = FlowFilter.model_validate({"name": {"any_": list(FLOWS)}})
     filtered = FlowRunFilter.model_validate(which | {"deployment_id": {"is_null_": False}})
     runs: list[FlowRun] = []

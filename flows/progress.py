@@ -61,5 +61,5 @@ def watched(client: Client, stage: str, link: str | None = None) -> Iterator[Non
 
 
 def _words(stage: str, done: int, left: int, link: str | None = None) -> str:
-    """One line; the number of all tasks grows while a stage hands in its parts."""
+    """Describe the progress in one line; the number of all tasks grows while a stage submits its parts."""
     return f"{stage}: {done} of {done + left} tasks" + (f", [dashboard]({link})" if link else "")

@@ -96,7 +96,7 @@ def _require_small_axes(args: Args, engine: str, where: str) -> None:
 
 
 def _netcdf_engine(args: Args) -> str:
-    """By the first bytes of the first file: downloads of ERA5 came as classic NetCDF for years."""
+    """Choose the engine by the first bytes of the first file: downloads of ERA5 were classic NetCDF for years."""
     import fsspec
 
     files = fsspec.open_files(list(args.urls), "rb", **client_options(args))

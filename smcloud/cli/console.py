@@ -70,7 +70,7 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
 
 
 def _read_what_there_is(err: Any, given: Sequence[str]) -> None:
-    """Read the options beside the one that is wrong: click stops at that one."""
+    """Read the other options despite a wrong one: click stops at that one."""
     ctx = getattr(err, "ctx", None)
     if ctx is None:
         return
@@ -128,7 +128,7 @@ def silence_libraries() -> None:
 
 
 def _speak_up() -> None:
-    """The opposite, and every message of ours."""
+    """Undo the silencing, and show all messages of smcloud."""
     os.environ.pop("DASK_LOGGING__DISTRIBUTED", None)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.NOTSET)

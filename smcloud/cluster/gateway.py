@@ -124,7 +124,7 @@ def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
 
 @contextmanager
 def _ended(cluster: GatewayCluster) -> Iterator[None]:
-    """The cluster ends with the context; where the gateway does not hear of it, by its idle timeout."""
+    """End the cluster with the context; where the gateway cannot be told, the idle timeout ends it."""
     try:
         yield
     finally:
@@ -157,7 +157,7 @@ def end_leftovers(max_age: float) -> list[str]:
 
 
 def _reaching() -> AbstractContextManager[None]:
-    """What the gateway's client raises, as one error of ours."""
+    """Convert what the gateway's client raises to one error of ours."""
     return reaching(GATEWAY, os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"))
 
 
@@ -182,7 +182,7 @@ def _options(config: Cluster) -> dict[str, Any]:
 
 
 def _gibibytes(memory: int | None) -> str | None:
-    """``8 G`` for 8 GiB: that is how the gateway spells it."""
+    """Format 8 GiB as ``8 G``, as the gateway expects."""
     return None if memory is None else f"{memory / 2**30:g} G"
 
 

@@ -51,7 +51,7 @@ def month_inputs(
 
 
 def _provisional(source: Source, steps: Steps, months: Times) -> Sequence[bool]:
-    """Which months rest on a provisional step; none where only the values tell, which the parts cover."""
+    """Find the months that use a provisional step; none where only the values show it: the parts cover these."""
     if not isinstance(source.provisional, np.ndarray):
         return [False] * len(months)
     return [bool(flag) for flag in provisional_months(source.provisional, steps, months).values]

@@ -128,7 +128,7 @@ def _plain(value: Any) -> Any:
 
 
 def _whole(key: str, value: Any) -> float:
-    """A counter of the whole record."""
+    """Reduce a counter to the whole record."""
     if not isinstance(value, dict):
         return float(value)
     together: Callable[[Any], Any] = {"smallest": min, "largest": max}.get(key, sum)

@@ -139,7 +139,7 @@ def best_update(lineage: Lineage, earlier: Mapping[str, Lineage]) -> CubeUpdate 
 
 
 def _cost(update: CubeUpdate) -> tuple[int, int]:
-    """Months to compute; of equal ones the nearest cube has the fewest that differ."""
+    """Count the months to compute; of equal counts the nearest cube has the fewest that differ."""
     return sum(stop - start for start, stop in update.runs), len(update.new) + len(update.recomputed)
 
 
@@ -174,7 +174,7 @@ def compare(lineage: Lineage, path: str, before: Lineage) -> CubeUpdate | None:
 
 
 def _by_month(lineage: Lineage) -> dict[str, tuple[Any, ...]]:
-    """For each month what it is made from."""
+    """Return for each month what it is made from."""
     months = [str(month) for month in month_range(*lineage.period)]
     moving = [digests for _, digests in sorted(lineage.roles.items()) if not isinstance(digests, str)]
     marks = np.isin(months, list(lineage.provisional))

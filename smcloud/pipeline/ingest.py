@@ -128,7 +128,7 @@ class SlabWriter:
         return counted
 
     def _compute(self, writes: Any, counters: Any) -> Any:
-        """Writes name their store themselves; what else fails is a source."""
+        """Compute the months; failed writes name their store themselves, any other failure is a source's."""
         try:
             with reaching(NETWORK, ""), reaching(VALUES, ""):
                 return compute_by_time(writes, counters)
@@ -139,7 +139,7 @@ class SlabWriter:
 
 
 def _places(job: Job, said: str) -> str:
-    """The sources that an error is about: those that it names, or else whose hosts are silent, or else all."""
+    """Find the sources that an error is about: those that it names, else those with silent hosts, else all."""
     entries = {name: resolved(job.catalog, name) for name in job.opened.datasets}
     urls = {name: entry.args.urls for name, entry in entries.items()}
     sources = list(job.opened.sources.values())

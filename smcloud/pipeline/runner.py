@@ -106,7 +106,7 @@ class Runner:
         return run_record("published", release, job.store, self.seconds, self.tasks, page)
 
     def _on_cluster(self, job: Job, cube: CubeRecord | None = None, products: bool = True) -> tuple[CubeRecord, Any]:
-        """Cube and products; once more, on a fresh cluster, where scheduler or gateway was lost.
+        """Make cube and products; once more, on a new cluster, where scheduler or gateway was lost.
 
         What the first attempt has sealed is not computed again.
         """
@@ -126,7 +126,7 @@ class Runner:
         raise AssertionError("the last attempt returns or raises")
 
     def _stage[R](self, client: Client, name: str, stage: Callable[[RunConfig, Job], R], job: Job) -> R:
-        """One stage on the cluster; puts down what it took."""
+        """Run one stage on the cluster; record its time and tasks."""
         before, _ = count_tasks(client)
         with self._timed(name), self.hooks.watch(client, name):
             made = self.hooks.wrap(stage)(self.config, job)

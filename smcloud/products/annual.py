@@ -73,7 +73,7 @@ def land(ds: xr.Dataset) -> xr.DataArray:
 
 
 def cell_areas(ds: xr.Dataset) -> xr.DataArray:
-    """Compute every cell's area (lat, lon) in km2, from ``lat_bnds`` and ``lon_bnds`` where ``ds`` has them; lazy as ``ds``.
+    """Compute each cell's area (lat, lon) in km2, by ``lat_bnds`` and ``lon_bnds`` if ``ds`` has them; lazy as ``ds``.
 
     Raises :class:`GridError` where edges are needed and cannot be found from the centres.
     """

@@ -74,14 +74,14 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
 
 
 def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """``p_adjusted`` (Benjamini-Hochberg over all drivers and cells), ``dominant_driver``, ``dominant_correlation``.
+    """Compute ``p_adjusted``, ``dominant_driver`` and ``dominant_correlation``.
 
-    The dominant driver has the largest absolute partial correlation among the significant ones, as 1.. in the order
-    of ``driver``; 0 where none is significant, 255 where nothing was tested. ``drivers.dominant`` = ``p_value``:
-    significant is p < alpha, and 254 (tie) stands for equal absolute values. ``p_adjusted``: significant is
-    p_adjusted <= alpha, and 254 stands where the interval of another significant driver overlaps that of the
-    strongest, signs aside. ``dominant_correlation`` is NaN without one dominant driver. ``monthly_p_adjusted`` is
-    there where ``monthly_p_value`` is.
+    ``p_adjusted`` is Benjamini-Hochberg over all drivers and cells. The dominant driver has the largest absolute
+    partial correlation among the significant ones, as 1.. in the order of ``driver``; 0 where none is significant, 255
+    where nothing was tested. ``drivers.dominant`` = ``p_value``: significant is p < alpha, and 254 (tie) stands for
+    equal absolute values. ``p_adjusted``: significant is p_adjusted <= alpha, and 254 stands where the interval of
+    another significant driver overlaps that of the strongest, signs aside. ``dominant_correlation`` is NaN without one
+    dominant driver. ``monthly_p_adjusted`` exists where ``monthly_p_value`` does.
     """
     r, p = maps["partial_correlation"], maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]

@@ -30,14 +30,15 @@ def monthly_series(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 
 def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) -> dict[str, xr.DataArray]:
-    """``monthly_partial_correlation``, ``monthly_p_value``, ``monthly_n_effective`` (driver, lat, lon), ``monthly_n``.
+    """Compute the columns of the monthly partial correlations.
 
-    ``months`` is what :func:`monthly_series` gives, ``partial`` the annual result (p_value and status by driver): a
-    cell without one has no monthly one, and a driver that the annual one leaves out is left out. Every series is the
-    departure from the mean of its calendar month, where that is there in ``annual.min_climatology_years``. A driver
-    leads by ``drivers.lags`` months; ``drivers.detrend`` makes time one more control; ``drivers.dof`` and
-    ``drivers.method`` are as for the annual values. Fewer than ``years.min_years`` complete months, and number of
-    series + 2: NaN.
+    These are ``monthly_partial_correlation``, ``monthly_p_value``, ``monthly_n_effective`` (driver, lat, lon) and
+    ``monthly_n``. ``months`` is what :func:`monthly_series` gives, ``partial`` the annual result (p_value and status by
+    driver): a cell without one has no monthly one, and a driver that the annual one leaves out is left out. Every
+    series is the departure from the mean of its calendar month, where that is there in
+    ``annual.min_climatology_years``. A driver leads by ``drivers.lags`` months; ``drivers.detrend`` makes time one more
+    control; ``drivers.dof`` and ``drivers.method`` are as for the annual values. Fewer than ``years.min_years``
+    complete months, and number of series + 2: NaN.
     """
     names, least = list(config.drivers.names), config.annual.min_climatology_years
     target = deseasonalised(months["soil_moisture"], least).where(partial["p_value"].notnull().any("driver"))

@@ -79,7 +79,7 @@ def copy_unchanged_chunks(
 
 
 def _same_layout(previous: Place, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]) -> bool:
-    """The same arrays, those that are copied in the same encoding, and the same axes but for time."""
+    """Return whether the arrays, the encoding of those that are copied, and the axes other than time are the same."""
     names = {str(name) for name in ds.variables}
     if names != {key.removesuffix(f"/{ZARR_JSON}") for key in sealed if key.endswith(f"/{ZARR_JSON}")}:
         return False

@@ -107,7 +107,7 @@ def seal(
 
 
 def _checked(place: Place, names: list[str], copied: Mapping[str, Finding]) -> list[Finding]:
-    """Every chunk of the arrays ``names`` as it was read; raises :class:`IntegrityError`."""
+    """Read and check every chunk of the arrays ``names``; raises :class:`IntegrityError`."""
     existing = _array_names(place)
     findings = [Finding(name, 0, "", "array missing") for name in names if name not in existing]
     findings += examine(place, [name for name in names if name in existing], copied)
@@ -169,7 +169,7 @@ def describe(bad: list[Finding]) -> str:
 
 
 def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ...]) -> list[Finding]:
-    """Each object is fetched once; the bytes that are hashed are the bytes that are decoded."""
+    """Examine objects; each is fetched once, so the bytes that are hashed are the bytes that are decoded."""
     import zarr
 
     array, memory = _open_metadata(place, name)

@@ -88,22 +88,22 @@ class Store:
 
 
 def cube_path(cube_id: str) -> str:
-    """``cube/<cube id>.zarr``."""
+    """Return ``cube/<cube id>.zarr``."""
     return f"cube/{cube_id}.zarr"
 
 
 def product_path(product: str, run_id: str) -> str:
-    """``products/<product>/<run id>.zarr``."""
+    """Return ``products/<product>/<run id>.zarr``."""
     return f"products/{product}/{run_id}.zarr"
 
 
 def report_path(run_id: str) -> str:
-    """``reports/<run id>/index.html``."""
+    """Return ``reports/<run id>/index.html``."""
     return f"reports/{run_id}/index.html"
 
 
 def release_path(number: int) -> str:
-    """``releases/00000001.json`` for 1."""
+    """Return ``releases/00000001.json`` for 1."""
     return f"releases/{number:08d}.json"
 
 

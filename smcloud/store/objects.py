@@ -161,7 +161,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _link(target: Path, content: bytes) -> bool:
-    """A hard link to a complete file is the one atomic "create unless there" that local disks share."""
+    """Hard-link a complete file: the one atomic "create unless it exists" that all local disks support."""
     temporary = _temporary(target, content)
     try:
         _sync(temporary)

@@ -57,7 +57,7 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
     the content; on an object store by name, size and checksum or ETag. Of a Zarr group behind HTTP, or of more than
     200,000 remote objects in a variable, only the metadata is known: its time chunks count as unchanged. Of kerchunk
     references the address, offset and length of each chunk count, of an Icechunk repository the commit that last wrote
-    it. A layout that a reader of its own takes apart is one part. Raises :class:`UnreachableError`.
+    it. A layout that has its own reader is one part. Raises :class:`UnreachableError`.
     """
     import fsspec
 
@@ -125,7 +125,7 @@ def _names(entry: Entry) -> list[str]:
 
 
 def _etag(infos: list[dict[str, Any]]) -> dict[str, str]:
-    """The ETag of a remote object; of several, a digest of theirs."""
+    """Return the ETag of a remote object; of several objects a digest of their ETags."""
     etags = [etag for info in infos if (etag := objects.etag(info))]
     return {"etag": etags[0] if len(etags) == 1 else digest_of(etags)} if etags else {}
 
@@ -136,7 +136,7 @@ def _icechunk_parts(entry: Entry, where: str) -> SourceFingerprint:
 
 
 def _reference_parts(fs: Any, path: str, entry: Entry, reading: list[str]) -> SourceFingerprint:
-    """The parts of a reference file; one part where its form is another than that of one JSON document."""
+    """Fingerprint the parts of a reference file; a single part where it is not one JSON document."""
     listing = objects.found(fs, path)
     version = _etag([info for _, info in listing.values()])
     one_part = SourceFingerprint(digest_of([*reading, *objects.marks(fs, listing).values()]), version=version)

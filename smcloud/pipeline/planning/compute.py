@@ -68,7 +68,7 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
 def _dry_run(
     config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int], blocks: tuple[int, int]
 ) -> DryWriter:
-    """The products of the first blocks (rows, columns) of cells, made of templates and counted."""
+    """Make the products of the first blocks (rows, columns) of cells from templates, and count them."""
     part = {"time": grid["time"], "year": grid["year"]}
     part |= {dim: min(grid[dim], count * chunking.CHUNK) for dim, count in zip(("lat", "lon"), blocks, strict=True)}
     corner = {name: first_year[name].isel({dim: slice(part[dim]) for dim in first_year[name].dims if dim in part})
@@ -152,7 +152,7 @@ class DryWriter:
 
 
 def _zeros(ds: xr.Dataset) -> xr.Dataset:
-    """``ds`` computed, but for its values."""
+    """Return ``ds`` as if computed, with zeros for its values."""
     values = {key: (da.dims, np.zeros(da.shape, da.dtype), da.attrs) for key, da in ds.data_vars.items()}
     return xr.Dataset(values, ds.coords, ds.attrs)
 

@@ -59,7 +59,7 @@ def _read(source: Source, opened: CubeInputs, tiles: Sequence[tuple[int, int]]) 
 
 
 def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[int, int]], everything: bool) -> int:
-    """Counted for one time chunk and for what has no time axis; all of it where source chunks span several of them."""
+    """Count tasks for one time chunk and for what has no time axis; all tasks where source chunks span several."""
     moving, months, step = opened.moving, opened.months, chunking.TIME_CHUNK
     chunks = sum(-(-(stop - start) // step) for start, stop in tiles)
     spans = any(_months_of_chunk(source) > step for source in moving.values())
@@ -73,7 +73,7 @@ def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[i
 
 
 def _held_bytes(sources: Mapping[str, Source], first_year: xr.Dataset) -> tuple[int, int]:
-    """What a thread holds at most of a source while it brings a run of months into the cube; what is kept of a year.
+    """Return the most bytes of a source that a thread holds for a run of months, and the bytes kept for a year.
 
     A run has the cells of a chunk, or where it is regridded all of them. Months that are compared with those of the
     year before are kept until then: all their blocks, where a run is not already the whole grid.
