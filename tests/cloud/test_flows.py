@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import fsspec
 import psutil
@@ -36,10 +35,9 @@ def test_the_deployment_publishes_then_finds_its_work_done(place):
     bar = Artifact.get("smcloud-compute")
     assert bar is not None and bar.type == "progress" and bar.data == 100.0
     assert str(record["tasks"]["compute"]) in bar.description and "[dashboard](http://127.0.0.1" in bar.description
-    began = time.monotonic()
     state, record = run_deployment("smcloud-run/products")
     assert (state, record["status"], record["release"]) == ("Completed", "already published", 1)
-    assert record["seconds"]["check"] < 10 and time.monotonic() - began < 60
+    assert set(record["seconds"]) == {"check"}  # no cluster is opened
     assert end_leftovers(0) == []  # every cluster was closed
 
 
