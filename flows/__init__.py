@@ -1,1 +1,1 @@
-"""Prefect flows: each wraps the stages of smcloud.pipeline and holds no arithmetic."""
+"""Prefect flows: each wraps the stages of smcloud.pipeline and computes nothing itself."""

@@ -1,4 +1,4 @@
-"""What a run leaves on Prefect's pages for people; where the server does not take it, the run goes on without."""
+"""Artifacts of a run on Prefect's pages, for people; where the server does not accept one, the run goes on."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ log = logging.getLogger("smcloud")
 
 
 def leave_text(key: str, markdown: str, run_id: UUID | None = None) -> None:
-    """A page of markdown, of the run that goes on here or of another one."""
+    """Leave a page of markdown, for the current run or for another one."""
     _leave("markdown", key, markdown, None, run_id)
 
 
 def leave_link(key: str, link: str, description: str) -> None:
-    """An address to follow."""
+    """Leave a link."""
     _leave("markdown", key, f"[{link}]({link})", description)
 
 
 def leave_progress(key: str, percent: float, description: str) -> UUID | None:
-    """A bar; returns what :func:`move_progress` moves, None where the server did not take it."""
+    """Leave a progress bar; return its id for :func:`move_progress`, None where the server did not accept it."""
     return _leave("progress", key, percent, description)
 
 
@@ -40,7 +40,7 @@ def move_progress(bar: UUID | None, percent: float, description: str) -> None:
 
 
 def _leave(kind: str, key: str, data: Any, description: str | None, run_id: UUID | None = None) -> UUID | None:
-    """Prefect's own functions for this leave their connection open."""
+    """Create an artifact; Prefect's own functions for this leave their connection open."""
     task_run_id, flow_run_id = get_task_and_flow_run_ids()
     artifact = ArtifactCreate(
         type=kind, key=key, data=data, description=description,

@@ -1,4 +1,4 @@
-"""A run that is late, fails, is stopped or never ends is made known on Prefect's pages, with what to do about it."""
+"""Reports on Prefect's pages of runs that are late, fail, are stopped or never end, with what to do about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
 
-# No run of a schedule takes longer: it is stopped then, and clusters that are older have nobody who waits for them.
+# No scheduled run takes longer: it is stopped then, and nobody waits for clusters that are older.
 LONGEST_HOURS = 12
 FLOWS = ("smcloud-run", "smcloud-ingest", "smcloud-housekeeping")
 PAGE = 200
@@ -60,9 +60,9 @@ HOOKS: dict[str, Any] = {
 
 
 def unfinished(days: float) -> list[str]:
-    """Runs of our deployments that could not tell by themselves: how each stands and what to do, for people.
+    """List the runs of our deployments that could not report themselves: the state of each and what to do, for people.
 
-    Those that have not started though they were due, those of the last ``days`` that crashed, and those that seem
+    These are runs that were due but have not started, runs of the last ``days`` that crashed, and runs that seem
     to run though none takes so long: the last are marked as crashed, so that they hold no slot. A server with the
     automation of infra/prefect marks a run whose process is gone within minutes.
     """
@@ -85,7 +85,7 @@ def unfinished(days: float) -> list[str]:
 
 
 def _runs(client: SyncPrefectClient, which: dict[str, Any]) -> list[FlowRun]:
-    """All runs of deployments of our flows that are ``which``; the server gives them page by page."""
+    """List all runs of deployments of our flows that match ``which``; the server gives them page by page."""
     ours = FlowFilter.model_validate({"name": {"any_": list(FLOWS)}})
     filtered = FlowRunFilter.model_validate(which | {"deployment_id": {"is_null_": False}})
     runs: list[FlowRun] = []

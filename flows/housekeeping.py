@@ -1,4 +1,4 @@
-"""What runs left behind: clusters that nobody waits for are ended, runs that are late or crashed are listed."""
+"""Cleaning up after runs: clusters that nobody waits for are ended, runs that are late or crashed are listed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from smcloud.cluster import end_leftovers
     **HOOKS,
 )
 def housekeeping(max_age_hours: float = LONGEST_HOURS, days: float = 8.0) -> dict[str, Any]:
-    """Look after the runs of the last ``days``, and end this user's gateway clusters that are older than any run takes.
+    """List unfinished runs of the last ``days``, and end this user's gateway clusters older than any run takes.
 
     Returns the lines about runs (:func:`~flows.hooks.unfinished`) and the names of the clusters.
     """

@@ -1,4 +1,4 @@
-"""The first half of the main job as a flow of its own: sources to one sealed cube, brought up to date where one is."""
+"""The first half of the main job as a separate flow: build one sealed cube from the sources, or update one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smcloud.pipeline.runner import runner_of
 
 @flow(name="smcloud-ingest", **FLOW)
 def ingest(config: str) -> dict[str, Any]:
-    """Build or refresh the cube of the file ``config``: the record that ``smcloud ingest --json`` prints, and seconds.
+    """Build or refresh the cube of the file ``config``; return what ``smcloud ingest --json`` prints, and seconds.
 
     Where the sources hold nothing new, no cluster is opened.
     """

@@ -1,4 +1,4 @@
-"""The main job as a Prefect flow: the stages of smcloud.pipeline as tasks, tried again where that may help."""
+"""The main job as a Prefect flow: the stages of smcloud.pipeline as tasks, retried where that may help."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def _transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> b
 
 
 def as_task[**P, R](stage: Callable[P, R], /) -> Callable[P, R]:
-    """``stage`` as a task of its name: tried again, with growing pauses, where the fault is of the passing kind."""
+    """Wrap ``stage`` as a task of its name: retried, with growing pauses, where the error may be temporary."""
     made: Callable[P, R] = task(
         name=stage.__name__, retry_condition_fn=_transient, persist_result=False, cache_policy=NO_CACHE, **RETRIES
     )(stage)
@@ -56,7 +56,7 @@ def as_task[**P, R](stage: Callable[P, R], /) -> Callable[P, R]:
 
 
 def prefect_hooks() -> Hooks:
-    """How a flow calls the stages."""
+    """Return the hooks with which a flow calls the stages."""
     links: list[str] = []
 
     def opened(client: Client) -> None:
@@ -74,7 +74,7 @@ def prefect_hooks() -> Hooks:
 
 @flow(name="smcloud-run", **FLOW)
 def run(config: str, truth: str | None = None) -> dict[str, Any]:
-    """From the configuration file ``config`` to a release and its report; a record of plain values.
+    """Run the whole job of the file ``config``, to a release and its report; return a record of plain values.
 
     ``truth`` is the Zarr of the sample world's coefficients, for a scorecard. A run that is late or fails leaves an
     artifact that says what to do.

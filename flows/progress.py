@@ -1,4 +1,4 @@
-"""How far a stage on the cluster is: a line on the terminal, and a bar on Prefect's pages with the dashboard's link."""
+"""Progress of a stage on the cluster: a line on the terminal, and a bar on Prefect's pages that links the dashboard."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from smcloud.io_errors import fault_of
 if TYPE_CHECKING:
     from distributed import Client
 
-TERMINAL_SECONDS, SERVER_EVERY = 1.0, 5  # the server hears of every fifth
+TERMINAL_SECONDS, SERVER_EVERY = 1.0, 5  # every fifth goes to the server
 JOIN_SECONDS = 15.0  # for a server that answers late
 
 
 @contextmanager
 def watched(client: Client, stage: str, link: str | None = None) -> Iterator[None]:
-    """While the context lasts, tell how many of the tasks that the scheduler knows are done.
+    """While the context lasts, show how many of the tasks that the scheduler knows are done.
 
     The line goes to stderr where that is a terminal; the bar is left where there is a ``link`` to the dashboard.
     """
@@ -35,7 +35,7 @@ def watched(client: Client, stage: str, link: str | None = None) -> Iterator[Non
             turn += 1
             try:
                 seen, left = count_tasks(client)
-            except Exception as err:  # a cluster that is lost, or closing, is the stage's to report
+            except Exception as err:  # the stage reports a cluster that is lost or closing
                 if fault_of(err) == "lost" or over.is_set():
                     return
                 raise
@@ -52,7 +52,7 @@ def watched(client: Client, stage: str, link: str | None = None) -> Iterator[Non
         yield
     finally:
         over.set()
-        if teller.is_alive():  # what it is telling must not come after the last word
+        if teller.is_alive():  # its update must not come after the last one
             teller.join(JOIN_SECONDS)
         if terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
@@ -61,5 +61,5 @@ def watched(client: Client, stage: str, link: str | None = None) -> Iterator[Non
 
 
 def _words(stage: str, done: int, left: int, link: str | None = None) -> str:
-    """One line; the number of all tasks grows while a stage hands in its parts."""
+    """Describe the progress in one line; the number of all tasks grows while a stage submits its parts."""
     return f"{stage}: {done} of {done + left} tasks" + (f", [dashboard]({link})" if link else "")

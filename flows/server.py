@@ -1,4 +1,4 @@
-"""A Prefect server for a run in this process, started beside it and ended with it.
+"""A Prefect server for a run in this process, started and stopped with it.
 
 It takes seconds to come up, so it is started before anything else and waited for last; the tables of its database,
 which take longest, are made once a machine. Nothing here imports Prefect.
@@ -44,7 +44,7 @@ SMALL = {
 
 @contextmanager
 def own_server() -> Iterator[None]:
-    """Start a server with a database of its own, so that two runs never share a file, and name it to Prefect.
+    """Start a server with its own database, so that two runs never share a file, and give Prefect its address.
 
     It is still coming up when the context begins (:func:`wait_for_server`), and ends with it. Nothing is started where
     ``PREFECT_API_URL`` names a server already. Prefect must not have been imported before.
@@ -58,13 +58,13 @@ def own_server() -> Iterator[None]:
 
 
 def address_of(listening: socket.socket) -> str:
-    """The API of the server that will answer on a socket that listens already."""
+    """Return the API address of the server that will answer on a socket that listens already."""
     return f"http://{LOOPBACK}:{listening.getsockname()[1]}/api"
 
 
 @contextmanager
 def named_server(url: str) -> Iterator[None]:
-    """Name the server to Prefect, quietly, while the context lasts; one that is named already stays so."""
+    """Give Prefect the server's address while the context lasts, quietly; an address that is set already stays."""
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
     before = os.environ.get("PREFECT_API_URL")
@@ -78,7 +78,7 @@ def named_server(url: str) -> Iterator[None]:
 
 @contextmanager
 def serving(listening: socket.socket) -> Iterator[None]:
-    """A server on a socket that listens: who asks early is answered when it is up, or refused when it died."""
+    """Run a server on a socket that listens: early requests are answered once it is up, or refused when it died."""
     with tempfile.TemporaryDirectory(prefix=HOME, ignore_cleanup_errors=True) as home:
         own_home = os.environ.setdefault("PREFECT_HOME", home) == home
         template = template_file()
@@ -89,10 +89,10 @@ def serving(listening: socket.socket) -> Iterator[None]:
             [sys.executable, "-m", "flows.server", str(listening.fileno())],
             env=os.environ | SMALL,
             pass_fds=[listening.fileno()],
-            stdin=subprocess.PIPE,  # it ends with us, however we end
+            stdin=subprocess.PIPE,  # the server ends with this process, however that ends
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us: the flow still has to tell the server how it ended
+            start_new_session=True,  # Ctrl-C is for this process: the flow still has to tell the server how it ended
         )
         listening.close()
         try:
@@ -111,7 +111,7 @@ def serving(listening: socket.socket) -> Iterator[None]:
 
 
 def template_file() -> Path | None:
-    """Where a database without runs is kept: named after the versions that shape it; None where none can be."""
+    """Return the path of an empty database, named after the versions that shape it; None where none can be kept."""
     names = ("prefect", "sqlalchemy", "alembic")
     versions = "-".join(f"{name}{importlib.metadata.version(name)}" for name in names)
     folder = folder_for(cache_folder() / "prefect" / versions)
@@ -124,7 +124,7 @@ def keep_template() -> None:
     Making its tables takes longer than all else that a server does before it answers.
     """
     home, template = Path(os.environ.get("PREFECT_HOME", "")), template_file()
-    # Another server's database holds what is its user's.
+    # The database of another server holds its user's data.
     if template is None or not home.name.startswith(HOME) or read_kept(template) is not None:
         return
     database = home / DATABASE
@@ -140,7 +140,7 @@ def wait_for_server() -> None:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=UP_SECONDS):
             keep_template()
-    except urllib.error.HTTPError:  # it answers, if only to ask who we are
+    except urllib.error.HTTPError:  # it answers, even if only to ask for credentials
         return
     except OSError as err:
         raise UnreachableError(

@@ -1,4 +1,4 @@
-"""Catalogs of sources: what an entry may say, how its source is opened, and what it holds now."""
+"""Catalogs of sources: the schema of an entry, how its source is opened, and fingerprints of its current content."""
 
 from smcloud.catalog.loading import load_catalog, resolved
 from smcloud.catalog.opening import check_entries, open_entry

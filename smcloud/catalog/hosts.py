@@ -1,4 +1,4 @@
-"""The hosts of an entry: whether they answer, asked before the clients of stores do, and how long these wait."""
+"""The hosts of an entry: whether they answer, checked before clients of stores connect, and how long clients wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOOGLE, REQUEST_SECONDS = ("gs", "gcs"), 300
 
 
 def client_options(args: Args) -> dict[str, Any]:
-    """``storage_options`` as clients get them: gcsfs by itself waits for ever for a server that keeps silent."""
+    """Return ``storage_options`` with a time limit: gcsfs by default waits for ever for a silent server."""
     limit = {"requests_timeout": REQUEST_SECONDS}
     options = dict(args.storage_options)
     for protocol, below in (("remote_protocol", "remote_options"), ("target_protocol", "target_options")):
@@ -25,8 +25,8 @@ def client_options(args: Args) -> dict[str, Any]:
 
 
 def require_hosts(args: Args) -> None:
-    """Connect to the host of each remote address: the clients of stores retry for minutes, and noisily."""
-    if urllib.request.getproxies():  # then the proxy is the host, and the client's affair
+    """Connect to the host of each remote address first: the clients of stores retry for minutes, with much output."""
+    if urllib.request.getproxies():  # then the proxy is the host, and the client handles it
         return
     options = args.storage_options
     known = {
@@ -52,7 +52,7 @@ def require_hosts(args: Args) -> None:
 
 
 def silent_hosts(entries: Mapping[str, Entry]) -> list[str]:
-    """The names of those ``entries`` whose host does not answer now."""
+    """Return the names of the ``entries`` whose host does not answer now."""
     silent = []
     for name, entry in entries.items():
         try:

@@ -1,4 +1,4 @@
-"""A catalog as a file: read as plain YAML, checked against the models, its templates filled when they are needed."""
+"""Loading of a catalog file: read as plain YAML, checked against the models, templates filled when they are needed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _broken(err: ValidationError, where: str, model: type[Catalog] | type[Args])
 
 
 def resolved(catalog: Catalog, name: str) -> Entry:
-    """The entry with the environment's values in its arguments, checked again with them.
+    """Fill the environment's values into the arguments of the entry, and check it again with them.
 
     Raises :class:`UnreachableError` that names a variable that is not set.
     """

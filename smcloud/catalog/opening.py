@@ -1,4 +1,4 @@
-"""The only module that knows intake: opens the sources of a catalog lazily, checks what they hold.
+"""The only module that uses intake: opens the sources of a catalog lazily and checks what they hold.
 
 A catalog is intake's ``sources:`` form. ``catalog_file`` reads it as plain YAML and checks it against the models of
 ``catalog_schema`` before intake sees anything, because an intake catalog can run code.
@@ -30,7 +30,7 @@ _opening = threading.Lock()
 
 
 def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
-    """The reader of Zarr stores, NetCDF files of both generations, and kerchunk references.
+    """Open Zarr stores, NetCDF files (classic or NetCDF-4), and kerchunk references.
 
     Intake gets a copy that holds only what was checked, with imports and start-up hooks off. Where every variable is
     monthly the stamps of NetCDF files are those of their days: the Climate Data Store stamps accumulations of a month
@@ -59,7 +59,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
     fs, key = fsspec.core.url_to_fs(url)
     fs.pipe_file(key, yaml.safe_dump(checked).encode())
-    # What an array does about a missing chunk is bound when it is opened; the setting is one for the process.
+    # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
     try:
         with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
             source = intake.open_catalog(url)["source"]
@@ -83,7 +83,7 @@ def _require_small_axes(args: Args, engine: str, where: str) -> None:
     given: dict[str, Any] = {key: args.xarray_kwargs[key] for key in keys if key in args.xarray_kwargs}
     places: Iterable[Any] = args.urls
     if engine != "zarr":
-        # A remote file is an open one: the engines of NetCDF know no addresses.
+        # A remote file is passed opened: the NetCDF engines cannot open URLs.
         files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
         places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
     elif args.storage_options:
@@ -96,7 +96,7 @@ def _require_small_axes(args: Args, engine: str, where: str) -> None:
 
 
 def _netcdf_engine(args: Args) -> str:
-    """By the first bytes of the first file: downloads of ERA5 came as classic NetCDF for years."""
+    """Choose the engine by the first bytes of the first file: downloads of ERA5 were classic NetCDF for years."""
     import fsspec
 
     files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
@@ -105,7 +105,7 @@ def _netcdf_engine(args: Args) -> str:
 
 
 def at_midnight(ds: xr.Dataset) -> xr.Dataset:
-    """``ds`` with each stamp at the beginning of its day."""
+    """Move each time stamp of ``ds`` to the beginning of its day."""
     axes = [axis for axis in ("time", "valid_time") if axis in ds.dims and ds[axis].dtype.kind == "M"]
     return ds.assign_coords({axis: ds[axis].dt.floor("D").assign_attrs(ds[axis].attrs) for axis in axes})
 
@@ -138,7 +138,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
 
 
 def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str, str]:
-    """Entry name -> ``"ok"`` or ``"unreachable: ..."``.
+    """Try to open every entry; return entry name -> ``"ok"`` or ``"unreachable: ..."``.
 
     All entries are tried side by side; one that has not answered after ``seconds`` counts as unreachable.
     A source that answers but breaks its schema raises; see :func:`open_entry`.

@@ -1,4 +1,4 @@
-"""What a catalog may say: the models of its entries.
+"""The schema of a catalog: the models of its entries.
 
 Drivers, readers, URL schemes, templates, storage options and xarray arguments are lists of what is allowed;
 everything else is refused when the file is read.
@@ -29,7 +29,7 @@ ERA5_LAI = ("lai_hv", "lai_lv", "leaf_area_index_high_vegetation", "leaf_area_in
 
 
 class VariableSpec(Model):
-    """What one role is called in the source, and how its steps become months.
+    """Name of one role in the source, and how its steps become months.
 
     ``units`` is that of the values after ``scale``; ``attr_units`` is what the source's own attribute says
     where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
@@ -79,7 +79,7 @@ class VariableSpec(Model):
 
 
 class ValidEnd(Model):
-    """How far a source is final: what its attributes say of a preallocated time axis, or months before its end.
+    """Up to which step a source is final: by its attributes (of a preallocated time axis), or by months before its end.
 
     ``attr`` names the end of the final record, ``provisional_attr`` that of the provisional part behind it. Steps
     after the last end that is named here are not read; without ``provisional_attr`` no provisional step is.
@@ -98,7 +98,7 @@ class ValidEnd(Model):
 
 
 class Metadata(Model):
-    """What intake's source objects do not carry.
+    """Metadata of an entry that intake itself does not know.
 
     ``complete`` vouches that a Zarr store holds every chunk: one that is missing is then an error. Without it a
     missing chunk means missing values, which is how many stores keep blocks without data.
@@ -215,7 +215,7 @@ class Catalog(Model):
         return value
 
     def entry(self, name: str, wanted_by: str = "") -> Entry:
-        """The entry ``name``; raises :class:`CatalogError` with the names that exist."""
+        """Return the entry ``name``; raises :class:`CatalogError` with the names that exist."""
         if name not in self.sources:
             raise CatalogError(
                 f"the catalog has no entry for {wanted_by or name}",
@@ -229,7 +229,7 @@ class Catalog(Model):
         return self.sources[name]
 
     def spec(self, role: str, reference: str) -> tuple[str, VariableSpec]:
-        """Entry name and variable of ``entry`` or ``entry:variable`` for ``role``.
+        """Return entry name and variable of ``entry`` or ``entry:variable`` for ``role``.
 
         Raises :class:`CatalogError` with the names that exist.
         """

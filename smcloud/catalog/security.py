@@ -1,4 +1,4 @@
-"""What keeps a catalog from running anything or holding a secret: addresses, storage options and templates allowed."""
+"""Checks that a catalog runs no code and holds no secret: the addresses, storage options and templates allowed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|u
 
 
 def strings(node: Any) -> Iterator[str]:
-    """Every string in a nest of mappings and lists, keys included."""
+    """Iterate over every string in nested mappings and lists, keys included."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, Mapping):
@@ -34,7 +34,7 @@ def strings(node: Any) -> Iterator[str]:
 
 
 def forbidden_template(node: Any) -> str | None:
-    """The first string that holds braces other than the two templates allowed: intake would expand them."""
+    """Find the first string that holds braces other than the two templates allowed: intake would expand them."""
     return next(
         (text for text in strings(node) if "{" in TEMPLATE.sub("", text) or "}" in TEMPLATE.sub("", text)), None
     )
@@ -53,7 +53,7 @@ def require_scheme(url: str, schemes: tuple[str, ...], key: str = "") -> None:
 
 
 def require_options(options: Mapping[str, Any], above: str = "") -> None:
-    """Allow-listed keys at every depth, no secrets, and allow-listed schemes wherever an option is an address."""
+    """Refuse keys that are not allow-listed, at any depth, secrets, and addresses of schemes that are not allowed."""
     for name, value in options.items():
         key = f"{above}{name}"
         if name not in STORAGE_OPTIONS:

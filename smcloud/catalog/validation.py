@@ -1,4 +1,4 @@
-"""What a source must hold before anything of it is read: its variables, their units, chunks that fit in memory."""
+"""Checks of a source before any of it is read: its variables, their units, chunks that fit in memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MAX_CHUNKS = 20_000_000
 
 
 def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: str) -> None:
-    """Raise where ``ds`` does not hold what the catalog says of it, or holds what cannot be worked on.
+    """Raise where ``ds`` does not hold what the catalog says, or holds what cannot be processed.
 
     :class:`VariableError` names a variable that is missing or holds no numbers, :class:`UnitError` a unit that differs,
-    :class:`ChunkError` chunks that no memory holds. Only metadata is looked at.
+    :class:`ChunkError` chunks that no memory holds. Only metadata is read.
     """
     for spec in variables:
         for needed in filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty)):
@@ -43,19 +43,19 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
                     next="name another variable in the catalog entry, or write the source anew as numbers",
                 )
             _check_chunks(ds[needed], f"{where}: {needed}")
-        # What is said of the values is said of their uncertainty: both are scaled and converted alike.
+        # What holds for the values holds for their uncertainty: both are scaled and converted alike.
         for name in filter(None, (spec.name, spec.uncertainty)):
             _check_units(ds[name], spec, f"{where}: {name}")
 
 
 def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
     stated = spec.attr_units or spec.units
-    found = str(da.attrs.get("units", stated))
-    if not same_units(found, stated):
+    unit = str(da.attrs.get("units", stated))
+    if not same_units(unit, stated):
         raise UnitError(
             "a source's unit is not the catalog's",
             where=where,
-            found=found,
+            found=unit,
             expected=stated,
             next="correct units (or attr_units) in the catalog entry if the source is right",
         )
@@ -64,7 +64,7 @@ def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
         raise UnitError(
             "soil moisture in percent of saturation is not volumetric",
             where=where,
-            found=f"{found} ({da.attrs['long_name']})",
+            found=f"{unit} ({da.attrs['long_name']})",
             expected="m3 m-3",
             next="use a volumetric product, or give attr_units: percent, units: m3 m-3 and scale: porosity / 100",
         )
@@ -90,11 +90,11 @@ def check_shape(sizes: Mapping[str, int], where: str) -> None:
             raise _too_large(8 * size, 0, f"{where}: {axis}")
 
 
-def _too_large(held: int, stored: int, where: str) -> ChunkError:
+def _too_large(size: int, stored: int, where: str) -> ChunkError:
     return ChunkError(
         "a source's axis is too large to read",
         where=where,
-        found=f"{held / 2**30:.1f} GiB" + (f" in chunks of {stored / 2**30:.1f} GiB" if stored else ""),
+        found=f"{size / 2**30:.1f} GiB" + (f" in chunks of {stored / 2**30:.1f} GiB" if stored else ""),
         expected=f"at most {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
         next="check the source's metadata",
     )
@@ -117,7 +117,7 @@ def _check_chunks(da: xr.DataArray, where: str) -> None:
 
 @cache
 def unit_registry() -> Any:
-    """pint with the unit words of CF, made at the first unit that is not a plain match."""
+    """Load pint with the unit words of CF, when a unit is not a plain match for the first time."""
     logging.getLogger("pint.util").setLevel(logging.ERROR)  # it warns of every word that CF redefines
     import cf_xarray.units
 
@@ -125,7 +125,7 @@ def unit_registry() -> Any:
 
 
 def same_units(left: str, right: str) -> bool:
-    """True where two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
+    """Return whether two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
     if left == right:
         return True
     registry = unit_registry()

@@ -1,4 +1,4 @@
-"""The command line: a thin face over the pipeline."""
+"""The command line: a thin layer over the pipeline."""
 
 from smcloud.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The command line: a thin face over the pipeline."""
+"""The command line: a thin layer over the pipeline."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Run the whole job: sources to cube, products, release and report. The same work twice is done once."""
+    """Run the whole job, from sources to cube, products, release and report, unless it is published already."""
     if dry_run:
         _plan(config, json_)
     else:
@@ -92,13 +92,13 @@ def demo(
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Run the whole job on an invented world whose truth is known, and score the result against it."""
+    """Run the whole job on an invented sample world whose true values are known, and score the result against them."""
     from flows.server import own_server
     from smcloud.sample.demo import SEED, prepare_demo
 
     began = time.perf_counter()
     inputs = out.absolute().with_name(f"{out.absolute().name}-inputs")
-    # Where there is no store yet a run is sure to follow, and its server comes up while the world is written.
+    # Where there is no store yet a run will follow, and its server starts while the world is written.
     with nullcontext() if out.exists() else own_server():
         config, truth = prepare_demo(inputs, out.absolute(), SEED if seed is None else seed, resolution)
         written = time.perf_counter() - began
@@ -109,7 +109,7 @@ def demo(
 
 @app.command(epilog="Example: smcloud ingest study.yaml")
 def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
-    """Build one sealed monthly cube from the sources, or bring an earlier one up to date; nothing is published."""
+    """Build one sealed monthly cube from the sources, or update an earlier one; nothing is published."""
     from smcloud.pipeline.runner import Hooks, runner_of
 
     print_record(runner_of(str(config), Hooks()).cube().as_json(), json_)
@@ -117,7 +117,7 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
 
 @app.command(epilog="Example: smcloud compute study.yaml")
 def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
-    """Compute, seal and publish the products of a cube that is there (smcloud ingest makes it)."""
+    """Compute, seal and publish the products of an existing cube (smcloud ingest makes it)."""
     from smcloud.pipeline.runner import Hooks, runner_of
 
     print_record(runner_of(str(config), Hooks()).release(with_cube=False).as_json(), json_)
@@ -184,7 +184,7 @@ def catalog_check(
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check a catalog against its schema without running anything from it, and say what could not be reached."""
+    """Check a catalog against its schema without running anything from it, and list what could not be reached."""
     from smcloud.catalog import check_entries, load_catalog
 
     entries = check_entries(load_catalog(file))
@@ -198,7 +198,7 @@ def catalog_check(
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Entry point of the command ``smcloud``."""
+    """Run the command ``smcloud``: its entry point."""
     call(app, sys.argv[1:] if arguments is None else arguments)
 
 

@@ -1,4 +1,4 @@
-"""What the terminal sees: results, one message for every error with its exit code, and no noise of libraries."""
+"""Output on the terminal: results, one message and exit code for every error, and no noise of libraries."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
 from smcloud.plan import size
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
-signals: list[int] = []  # what has asked this process to stop
+signals: list[int] = []  # signals that asked this process to stop
 log = logging.getLogger("smcloud")
 
 
 @dataclass
 class Asked:
-    """What the options of every command say of the terminal; typer puts it down here while it reads them."""
+    """Output options of every command; typer stores them here while it reads the command line."""
 
     json: bool = False
     debug: bool = False
 
 
 def remember(ctx: typer.Context, param: typer.CallbackParam, given: bool) -> bool:
-    """The callback of ``--json`` and ``--debug``: what ends the command later is shown accordingly."""
+    """Remember ``--json`` and ``--debug`` (typer's callback): what ends the command later is shown accordingly."""
     asked = ctx.find_object(Asked)
     if asked is not None and given:
         setattr(asked, str(param.name).rstrip("_"), True)
@@ -70,13 +70,13 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
 
 
 def _read_what_there_is(err: Any, given: Sequence[str]) -> None:
-    """Read the options beside the one that is wrong: click stops at that one."""
+    """Read the other options despite a wrong one: click stops at that one."""
     ctx = getattr(err, "ctx", None)
     if ctx is None:
         return
     parser = ctx.command.make_parser(ctx)
     parser.ignore_unknown_options = True
-    with suppress(Exception):  # whatever else is wrong, one message is enough
+    with suppress(Exception):  # other problems need no second message
         options, rest, _ = parser.parse_args(list(given))
         # The command that is named may be one that does not exist.
         ctx.find_object(Asked).json = bool(options.get("json_")) or "--json" in rest
@@ -121,14 +121,14 @@ NOISY = ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", 
 
 
 def silence_libraries() -> None:
-    """Silence what prints pages of tracebacks before, and instead of, our message; ``--debug`` shows that one's own."""
+    """Silence libraries that print tracebacks before, or instead of, our message; ``--debug`` shows our error's own."""
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _speak_up() -> None:
-    """The opposite, and every message of ours."""
+    """Undo the silencing, and show all messages of smcloud."""
     os.environ.pop("DASK_LOGGING__DISTRIBUTED", None)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.NOTSET)
@@ -137,7 +137,7 @@ def _speak_up() -> None:
 
 
 def print_run(result: dict[str, Any], as_json: bool) -> None:
-    """What a run did and where it is, and its scorecard on the sample world."""
+    """Print what a run did and where its results are, and its scorecard on the sample world."""
     if as_json:
         print(json.dumps(result, indent=1))
         return
@@ -153,7 +153,7 @@ def print_run(result: dict[str, Any], as_json: bool) -> None:
 
 
 def print_plan(record: dict[str, Any], as_json: bool) -> None:
-    """The stages of a plan, a line each, and their total."""
+    """Print the stages of a plan, one per line, and their total."""
     if as_json:
         print(json.dumps(record, indent=1, allow_nan=False))
         return
@@ -176,7 +176,7 @@ def _amount(key: str, value: int) -> str:
 
 
 def print_record(result: dict[str, Any], as_json: bool) -> None:
-    """A small record, a line each."""
+    """Print a small record, one line for each key."""
     if as_json:
         print(json.dumps(result, indent=1))
         return

@@ -1,4 +1,4 @@
-"""The whole job in this process, as ``smcloud run`` does it: the flow of the schedule, with a server of its own."""
+"""The whole job in this process, as ``smcloud run`` does it: the flow of the schedule, with its own server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smcloud.pipeline.publish import RunRecord
 
 
 def run_job(config: Path, truth: str | None = None) -> RunRecord:
-    """The flow in this process, unless the work is published already: that is known before anything heavy starts."""
+    """Run the flow in this process, unless the work is published already: known before anything heavy starts."""
     from smcloud.config import load_config
     from smcloud.pipeline import identity
     from smcloud.pipeline.publish import has_report, report, run_record
@@ -43,7 +43,7 @@ def run_job(config: Path, truth: str | None = None) -> RunRecord:
         if log.level != logging.DEBUG:
             silence_libraries()  # again: Prefect sets levels when it is imported
         wait_for_server()
-        # Only where others wait for its cluster is there an end to a run's time.
+        # A run has a time limit only where others wait for its cluster.
         limited = flow.with_options(timeout_seconds=0) if settings.cluster.kind == "local" else flow
         handed_over = checked_job.set(job)
         try:

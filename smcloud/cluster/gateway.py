@@ -1,4 +1,4 @@
-"""The only module that knows dask-gateway: a cluster for one run, local or on a gateway, always closed again."""
+"""The only module that uses dask-gateway: a cluster for one run, local or on a gateway, always closed again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger("smcloud")
 
 @contextmanager
 def open_cluster(config: Cluster, patience: float = 0.0) -> Iterator[Client]:
-    """A dask client that is the default while the context lasts; the cluster ends with it, whatever happens.
+    """Open a cluster and make its dask client the default while the context lasts; the cluster always ends with it.
 
     ``local`` runs threads of this process (``workers`` x ``worker_cores``, all cores by default): the work is
     numpy and numba that release the lock, and nothing is copied between processes. ``gateway`` asks the Dask
@@ -68,7 +68,7 @@ def _local(config: Cluster) -> Iterator[Client]:
 
 
 def threads_of(config: Cluster) -> int:
-    """Threads of a local cluster: as configured, else one for each core."""
+    """Return the number of threads of a local cluster: as configured, else one for each core."""
     return config.workers * config.worker_cores if config.workers else os.cpu_count() or 1
 
 
@@ -76,7 +76,7 @@ def load_distributed() -> None:
     """Import distributed with our settings: it reads some of them only then."""
     import dask
 
-    # Its profiler walks the stacks of the compilers in this process, a hundred times a second: a tenth of a first run.
+    # Its profiler walks the stacks of the compilers here, a hundred times a second: that takes a tenth of a first run.
     level = dask.config.get("logging.distributed", "warning")
     dask.config.set({"logging.distributed": level, "distributed.worker.profile.enabled": False})
     import distributed  # noqa: F401
@@ -101,7 +101,7 @@ def _client_of(cluster: GatewayCluster, config: Cluster) -> Client:
 
 
 def gateway_server() -> Gateway:
-    """The Dask Gateway that the environment names now; dask by itself reads that once, when it is imported."""
+    """Connect to the Dask Gateway that the environment names now; dask itself reads that once, when it is imported."""
     import dask
     from dask_gateway import Gateway
 
@@ -124,7 +124,7 @@ def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
 
 @contextmanager
 def _ended(cluster: GatewayCluster) -> Iterator[None]:
-    """The cluster ends with the context; where the gateway does not hear of it, by its idle timeout."""
+    """End the cluster with the context; where the gateway cannot be told, the idle timeout ends it."""
     try:
         yield
     finally:
@@ -138,7 +138,7 @@ def _ended(cluster: GatewayCluster) -> Iterator[None]:
 def end_leftovers(max_age: float) -> list[str]:
     """End this user's clusters on the gateway that began more than ``max_age`` seconds ago; returns their names.
 
-    One that cannot be ended keeps no other one alive: the first such error is raised at the end.
+    One that cannot be ended does not keep others alive: the first such error is raised at the end.
     """
     ended, failed = [], []
     with _reaching(), gateway_server() as server:
@@ -157,7 +157,7 @@ def end_leftovers(max_age: float) -> list[str]:
 
 
 def _reaching() -> AbstractContextManager[None]:
-    """What the gateway's client raises, as one error of ours."""
+    """Convert what the gateway's client raises to one error of ours."""
     return reaching(GATEWAY, os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"))
 
 
@@ -182,7 +182,7 @@ def _options(config: Cluster) -> dict[str, Any]:
 
 
 def _gibibytes(memory: int | None) -> str | None:
-    """``8 G`` for 8 GiB: that is how the gateway spells it."""
+    """Format 8 GiB as ``8 G``, as the gateway expects."""
     return None if memory is None else f"{memory / 2**30:g} G"
 
 

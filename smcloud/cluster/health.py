@@ -1,4 +1,4 @@
-"""What the cluster of the current client is doing; any dask client will do."""
+"""The state of the current client's cluster, of any kind of dask client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _running(dask_worker: Worker) -> int:
 
 
 def count_tasks(client: Client) -> tuple[int, int]:
-    """Tasks that the scheduler of ``client`` has seen done, and those that are still to do."""
+    """Count the tasks that the scheduler of ``client`` has seen done, and those that are still to do."""
     counts: tuple[int, int] = client.run_on_scheduler(_count)
     return counts
 
@@ -39,12 +39,12 @@ def _count(dask_scheduler: Scheduler) -> tuple[int, int]:
 
 
 def on_each_worker(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """What ``function(*arguments)`` returns on each worker of the current client, by address; empty without one."""
+    """Run ``function(*arguments)`` on each worker of the current client; results by address, empty without a client."""
     from distributed import default_client
 
     try:
         client = default_client()
     except ValueError:  # no cluster
         return {}
-    found: dict[str, Any] = client.run(function, *arguments)
-    return found
+    results: dict[str, Any] = client.run(function, *arguments)
+    return results

@@ -1,4 +1,4 @@
-"""What is asked of dask beyond its public functions, in one place: tests/cluster/test_internals.py holds it to this."""
+"""All uses of dask beyond its public functions, in one place: tests/cluster/test_internals.py checks them."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ Graph = Mapping[Hashable, Any]
 
 
 class _Counted(Exception):
-    """Ends a computation before it begins."""
+    """Raised to end a computation before it begins."""
 
 
 def name_of(prefix: str, *parts: Any) -> str:
-    """A name for a layer: equal where all ``parts`` are equal."""
+    """Make a name for a layer: equal where all ``parts`` are equal."""
     return f"{prefix}-{tokenize(*parts)}"
 
 
 def merge(graphs: Iterable[Any]) -> HighLevelGraph:
-    """One graph of several, which may share layers."""
+    """Merge several graphs, which may share layers, into one."""
     return HighLevelGraph.merge(*graphs)
 
 
 def layered(layers: Mapping[str, Graph], first: str) -> HighLevelGraph:
-    """A graph whose layers all stand on ``first``, which stands on nothing."""
+    """Make a graph whose layers all depend on ``first``, which depends on nothing."""
     return HighLevelGraph(layers, {layer: set() if layer == first else {first} for layer in layers})
 
 
 def optimised_for(graph: Graph, keys: Sequence[Hashable]) -> dict[Hashable, Any]:
-    """The tasks behind ``keys`` of arrays, after dask's optimisations for arrays."""
+    """Return the tasks behind ``keys`` of arrays, after dask's optimisations for arrays."""
     return dict(dask.array.optimize(dict(graph), list(keys)))
 
 
 def run_here(tasks: Graph, keys: Sequence[Hashable]) -> list[Any]:
-    """The results of ``keys``, computed in this thread, from no more tasks than they need."""
+    """Compute ``keys`` in this thread, from no more tasks than they need."""
     return list(get_sync(cull(dict(tasks), list(keys))[0], list(keys)))
 
 
 def arrays_in(*collections: Any) -> list[Any]:
-    """All lazy parts of nested ``collections``, in a row."""
+    """List all lazy parts of nested ``collections``."""
     return list(unpack_collections(*collections)[0])
 
 
 def merged(*collections: Any) -> tuple[dict[Hashable, Any], list[Any]]:
-    """The one graph of all ``collections``, and their lazy parts in a row."""
+    """Return the one graph of all ``collections``, and a list of their lazy parts."""
     parts = arrays_in(*collections)
     return dict(merge(part.__dask_graph__() for part in parts)), parts
 
 
 def optimised(writes: Any, counters: Any) -> Any:
-    """Both as they are computed: lazy parts of one graph that is optimised as a whole, and then keeps its keys.
+    """Optimise both for computing: lazy parts of one graph that is optimised as a whole, and then keeps its keys.
 
-    ``dask.optimize`` takes the parts one by one, and fuses a reading of its own into each of them.
+    ``dask.optimize`` takes the parts one by one, and fuses a separate read into each of them.
     """
     parts, repack = unpack_collections(writes, counters)
     if not parts:
@@ -70,12 +70,12 @@ def optimised(writes: Any, counters: Any) -> Any:
 
 
 def needed_by(graph: Graph, key: Hashable) -> set[Hashable]:
-    """The keys that the task ``key`` waits for."""
+    """Return the keys that the task ``key`` waits for."""
     return set(get_dependencies(graph, key))
 
 
 def layer_sizes(*collections: Any) -> dict[str, int]:
-    """Tasks of each layer of ``collections`` before any optimisation; nothing is built for it."""
+    """Count the tasks of each layer of ``collections`` before any optimisation; no task is built for it."""
     layers: dict[str, int] = {}
     for part in arrays_in(*collections):
         layers |= {name: len(layer) for name, layer in part.__dask_graph__().layers.items()}
@@ -83,7 +83,7 @@ def layer_sizes(*collections: Any) -> dict[str, int]:
 
 
 def tasks_of(*collections: Any) -> int:
-    """Tasks that ``dask.compute(*collections)`` would run, after all of its optimisations."""
+    """Count the tasks that ``dask.compute(*collections)`` would run, after all of its optimisations."""
     counts: list[int] = []
 
     def scheduler(graph: Any, keys: Any, **kwargs: Any) -> None:

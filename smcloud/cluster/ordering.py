@@ -1,4 +1,4 @@
-"""A lazy cube is worked off in the order of time: what is read is soon written, so little is held however long it is.
+"""Computation of a lazy cube in the order of time: what is read is soon written, so memory stays small at any length.
 
 Left to itself dask takes all counters first, and so holds every month that was read until the last one was counted.
 """
@@ -22,15 +22,15 @@ def compute_by_time(writes: Any, counters: Any) -> Any:
     such order: the result is the same, the memory it takes is not.
     """
     writes, counters = optimised(writes, counters)
-    # What no write needs has the first priority. A scheduler can read this without anything of ours.
+    # What no write needs has the first priority. A scheduler can unpickle this without our code.
     priority = defaultdict(int, {key: -place for key, place in places(writes).items()})
-    whole = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}  # it has many tasks, and no data in them
-    with dask.config.set(whole), dask.annotate(priority=priority.__getitem__):
+    settings = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}  # it has many tasks, and no data in them
+    with dask.config.set(settings), dask.annotate(priority=priority.__getitem__):
         return dask.compute(writes, counters, optimize_graph=False)[1]
 
 
 def places(writes: Any) -> dict[Hashable, int]:
-    """Of each task that leads to the ``writes``, the place of the first block that needs it.
+    """Number each task that leads to the ``writes`` by the first block that needs it.
 
     Blocks stand in the order of time (first of all what has no time axis), within a time in that of the grid.
     """

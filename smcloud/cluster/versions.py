@@ -1,4 +1,4 @@
-"""Whether client, scheduler and workers run the same packages."""
+"""Check that client, scheduler and workers run the same packages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SAME_VERSIONS = ("dask", "distributed", "msgpack", "cloudpickle", "numpy", "numb
 
 
 def require_same_versions(client: Client) -> None:
-    """Raises :class:`UnreachableError` where they differ: that ends in errors that name no package, or in none."""
-    found = client.get_versions(packages=list(SAME_VERSIONS))
-    ours = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
-    others = {"scheduler": found["scheduler"], **found["workers"]}
+    """Raise :class:`UnreachableError` where they differ: that leads to errors that name no package, or to none."""
+    versions = client.get_versions(packages=list(SAME_VERSIONS))
+    ours = versions["client"]["packages"] | {"python": versions["client"]["host"]["python"]}
+    others = {"scheduler": versions["scheduler"], **versions["workers"]}
     for place, other in others.items():
         theirs = other["packages"] | {"python": other["host"]["python"]}
         for name in ("python", *SAME_VERSIONS):

@@ -1,4 +1,4 @@
-"""The configuration of a run: frozen models, unknown keys refused, a preset below every key.
+"""The configuration of a run: frozen models, unknown keys refused, defaults from a preset.
 
 A configuration has two parts that are hashed apart: what shapes the cube (:meth:`RunConfig.harmonisation`)
 and what shapes the products (:meth:`RunConfig.analysis`). Where it runs (cluster, store, paths) is in neither.

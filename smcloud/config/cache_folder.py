@@ -1,4 +1,4 @@
-"""Where this machine keeps what can be made again: compiled kernels, an empty database of Prefect.
+"""The folder on this machine for what can be made again: compiled kernels, an empty database of Prefect.
 
 Whatever is kept lies in a folder that is named after all that shapes it, so nothing there can be stale; a file is
 written whole, with its digest, and then given its name.
@@ -18,7 +18,7 @@ log = logging.getLogger("smcloud")
 
 
 def cache_folder() -> Path:
-    """``SMCLOUD_CACHE_DIR``, or ``smcloud`` in the user's cache directory; not made here."""
+    """Return ``SMCLOUD_CACHE_DIR``, or ``smcloud`` in the user's cache directory; it is not created here."""
     import platformdirs
 
     named = os.environ.get("SMCLOUD_CACHE_DIR")
@@ -27,22 +27,22 @@ def cache_folder() -> Path:
 
 @cache
 def folder_for(place: Path) -> Path | None:
-    """``place``, made where it is not there; None where it cannot be used.
+    """Create the folder ``place`` if needed; None where it cannot be used.
 
-    Nobody but this user, or root, may be able to write into it: what lies there is run.
+    Only this user, or root, may be able to write into it: what is in it is executed.
     """
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = place.stat()
+        status = place.stat()
     except OSError as err:
         return unusable(f"{place}: {err}")
-    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
         return unusable(f"{place} can be written by others")
     return place
 
 
 def read_kept(file: Path) -> bytes | None:
-    """What :func:`keep` has written, None where that is not there or not whole."""
+    """Read what :func:`keep` has written, None where that is missing or incomplete."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:
@@ -54,7 +54,7 @@ def read_kept(file: Path) -> bytes | None:
 
 
 def keep(file: Path, body: bytes) -> None:
-    """Write ``body`` under its name, whole or not at all; whoever does so at the same time writes the same."""
+    """Write ``body`` under its name, completely or not at all; another process may write the same at the same time."""
     temporary = file.with_name(f"{uuid.uuid4().hex}.tmp")
     try:
         temporary.write_bytes(hashlib.sha256(body).digest() + body)
@@ -66,5 +66,5 @@ def keep(file: Path, body: bytes) -> None:
 
 @cache
 def unusable(why: str) -> None:
-    """Say once why something is made anew."""
+    """Log once why something is made again."""
     log.debug("what was made before is not kept: %s", why)

@@ -1,4 +1,4 @@
-"""What code does, as a digest of its syntax: a comment or a docstring does not count, a constant does."""
+"""Digests of what code does, by its syntax: a comment or a docstring does not count, a constant does."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @cache
 def code_digest(modules: tuple[str, ...], root: Path = ROOT) -> str:
-    """sha256 of what ``modules``, and all modules of packages among them, do: their syntax trees, by name.
+    """Return the sha256 of what ``modules``, and all modules of packages among them, do: their syntax trees, by name.
 
-    Comments, docstrings, layout and where the code lies do not count. ``root`` is the folder that holds the packages.
+    Comments, docstrings, layout and the folder of the code do not count. ``root`` is the folder of the packages.
     """
     digest = hashlib.sha256()
     for name, file in sorted(_files(modules, root)):

@@ -1,4 +1,4 @@
-"""From a YAML file, on disk or in a bucket, to a checked configuration."""
+"""Loading of a YAML file, on disk or in a bucket, as a checked configuration."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
 
 
 def dropped_drivers(config: RunConfig) -> list[str]:
-    """The drivers of the preset's list that the run goes without because ``inputs`` does not hold them."""
+    """List the drivers of the preset that the run leaves out because ``inputs`` does not hold them."""
     return [name for name in load_preset(config.preset)["drivers"]["names"] if name not in config.inputs]
 
 

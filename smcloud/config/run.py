@@ -1,4 +1,4 @@
-"""The whole configuration: its parts together, and the presets below them."""
+"""The whole configuration: its parts together, and the presets that supply defaults."""
 
 from __future__ import annotations
 
@@ -88,25 +88,25 @@ class RunConfig(Model):
         return self
 
     def trend_of_preset(self, name: str) -> RunConfig:
-        """This configuration with the annual values, years and trend of the preset ``name``."""
+        """Return this configuration with the annual values, years and trend of the preset ``name``."""
         own = load_preset(name)
         chosen = {key: own[key] for key in ("annual", "years", "trend")}
         return RunConfig.model_validate(self.model_dump(mode="json") | chosen | {"preset": name})
 
     def harmonisation(self) -> dict[str, Any]:
-        """What shapes the cube: hashed into the cube id."""
+        """Return the keys that the cube depends on: they are hashed into the cube id."""
         data = self.model_dump(mode="json")
         return {key: data[key] for key in ("period", "inputs", "grid", "flags", "monthly")}
 
     def analysis(self) -> dict[str, Any]:
-        """What shapes the products: hashed into the run id."""
+        """Return the keys that the products depend on: they are hashed into the run id."""
         data = self.model_dump(mode="json")
         keys = ("annual", "years", "trend", "drivers", "zones", "bootstrap", "alpha", "preset", "assumed")
         return {key: data[key] for key in keys}
 
 
 def load_preset(name: str, where: str = "configuration") -> dict[str, Any]:
-    """The preset's keys; raises :class:`ConfigurationError` for an unknown name."""
+    """Load the preset's keys; raises :class:`ConfigurationError` for an unknown name."""
     known = sorted(p.stem for p in PRESETS.glob("*.yaml"))
     if name not in known:
         raise ConfigurationError(

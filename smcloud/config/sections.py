@@ -50,13 +50,13 @@ class Grid(Model):
 
 
 class Flags(Model):
-    """Which quality bits drop a day: all but 64 (barren ground, advisory) unless asked."""
+    """The quality bits that drop a day: by default all but 64 (barren ground, advisory)."""
 
     drop_barren: bool = False
 
 
 class Monthly(Model):
-    """A soil-moisture month needs ``min_days`` valid days; other means ``min_share`` of the month.
+    """Valid data that a month needs: ``min_days`` days for soil moisture, ``min_share`` of the month for other means.
 
     ``error_tau_days``: time in which the correlation of the daily errors falls to 1/e, for one of the three bounds of
     the uncertainty of a monthly mean (the others: correlation 0 and 1). Its value is an assumption.
@@ -95,7 +95,7 @@ class Years(Model):
 
 
 class Trend(Model):
-    """Estimator, test and interval of the trend product's main columns; beside ``3pw`` stand the tests it is made for.
+    """Estimator, test and interval of the trend product's main columns; with ``3pw`` the tests that belong to it.
 
     ``interval: effective`` is that of the least-squares slope under autocorrelation.
     """
@@ -107,7 +107,7 @@ class Trend(Model):
 
 
 class Drivers(Model):
-    """Which roles explain soil moisture, and how their partial correlations are judged.
+    """The roles that explain soil moisture, and how their partial correlations are tested.
 
     ``monthly`` adds those of deseasonalised months; there a driver leads soil moisture by its ``lags`` months (default
     0), which are to be set before the result is seen.
@@ -145,7 +145,7 @@ class Zones(Model):
 
 
 class Bootstrap(Model):
-    """How the interval of the DDWW shares is found: replicates of blocks of whole years, none where 0.
+    """How the interval of the DDWW shares is computed: replicates of blocks of whole years, no interval where 0.
 
     One sequence of years, from ``seed``, serves all cells.
     """
@@ -159,12 +159,12 @@ MEMORY = TypeAdapter(ByteSize)
 
 
 class Cluster(Model):
-    """Where dask runs. ``local`` is this machine; ``gateway`` a Dask Gateway from DASK_GATEWAY__*.
+    """Where dask runs: ``local`` is this machine, ``gateway`` a Dask Gateway from DASK_GATEWAY__*.
 
     ``idle_timeout`` seconds without work end a cluster whose client is gone; a worker that is silent for ``lost_after``
     seconds is started again, and its work given to others. ``forward`` names the variables of this process'
     environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials of
-    sources and store. Their values are never written down. A graph of more than ``graph_tasks`` tasks is worked off
+    sources and store. Their values are never written down. A graph of more than ``graph_tasks`` tasks is computed
     tile by tile.
     """
 
@@ -187,7 +187,7 @@ class Cluster(Model):
 
 
 class Budget(Model):
-    """What a run may cost by its plan, read and written ``bytes`` together; a run that would take more does not begin.
+    """Limits of a run's planned cost, read and written ``bytes`` together; a run that would take more does not start.
 
     No limit where a key is absent.
     """

@@ -1,4 +1,4 @@
-"""Files that people write: plain YAML, read into frozen models that refuse what they do not know."""
+"""Reading of files that people write: plain YAML, read into frozen models that refuse unknown keys."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from smcloud.errors import SmcloudError
 
 
 def invalid_value(expected: str, found: object, key: str = "") -> PydanticCustomError:
-    """What a validator raises: ``expected`` and ``found`` as the user sees them, ``key`` below the validated one."""
+    """Make a validator's error: ``expected`` and ``found`` as the user sees them, ``key`` below the validated one."""
     return PydanticCustomError("refusal", "{expected}", {"expected": expected, "found": str(found), "key": key})
 
 
 class Model(BaseModel):
-    """Frozen, strict about keys: a typo in a file is an error with the key's name."""
+    """A frozen model, strict about keys: a typo in a file is an error with the key's name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -36,7 +36,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[str, Any]:
-    """The mapping of a plain YAML document: safe tags, no aliases, no repeated keys; raises ``error``."""
+    """Read the mapping of a plain YAML document: safe tags, no aliases, no repeated keys; raises ``error``."""
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_PlainLoader)):
             raise yaml.MarkedYAMLError(problem="an alias (*name)")  # a small file could expand without end
@@ -64,7 +64,7 @@ def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[
 
 
 def first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[str, str, str, str]:
-    """What is wrong, the dotted key, the value found and the one expected, of the first error of a model."""
+    """Describe the first error of a model: what is wrong, the dotted key, the value found and the one expected."""
     errors = err.errors()
     first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])  # a typo is also missing
     parts = [str(part) for part in first["loc"] if part != "Grid" and not str(part).startswith("literal[")]

@@ -1,4 +1,4 @@
-"""Sources to one monthly cube: flags, calendar, units, axes, regridding, checks. Nothing here writes."""
+"""From sources to one monthly cube: flags, calendar, units, axes, regridding, checks. Nothing here writes."""
 
 from smcloud.cube.build import Cube, build, make_template, provisional_flags
 from smcloud.cube.calendar import Times, month_range

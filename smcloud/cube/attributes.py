@@ -1,4 +1,4 @@
-"""What the cube says of itself: names, units, cell methods, bounds and marks (CF-1.11, ACDD-1.3)."""
+"""Metadata of the cube: names, units, cell methods, bounds and marks (CF-1.11, ACDD-1.3)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AXES = {
 
 
 def described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Dataset:
-    """``ds`` with bounds and attributes of its axes, the marks of ``months``, and attributes of every variable."""
+    """Add bounds and attributes of the axes, the marks of ``months``, and attributes of every variable to ``ds``."""
     for name, da in ds.data_vars.items():
         da.attrs = _of_variable(str(name), da)
     ds = _with_axes(ds, months)

@@ -13,7 +13,7 @@ TOLERANCE = 1e-3
 
 
 def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
-    """``da`` on dims (time,) lat, lon: latitude ascending, longitude ascending within -180..180.
+    """Bring ``da`` to dims (time,) lat, lon: latitude ascending, longitude ascending within -180..180.
 
     Coordinates are snapped to the even grid they lie on. Raises :class:`GridError` where an axis is
     missing, repeats, or is uneven (two values or fewer are always even).
@@ -54,7 +54,7 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
 
 
 def snap(values: np.ndarray, where: str) -> np.ndarray:
-    """The even axis that ``values`` (degrees, ascending) lie on within 0.1 % of a step."""
+    """Find the even axis that ``values`` (degrees, ascending) lie on within 0.1 % of a step."""
     repeats = values[1:][np.diff(values) == 0]
     if repeats.size:
         raise GridError(
@@ -85,14 +85,14 @@ def snap(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def global_grid(resolution: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cell centres (lat, lon) of the global grid of ``resolution`` degrees, ascending."""
+    """Return the cell centres (lat, lon) of the global grid of ``resolution`` degrees, ascending."""
     n = round(180 / resolution)
     step = 180 / n
     return -90 + step * (np.arange(n) + 0.5), -180 + step * (np.arange(2 * n) + 0.5)
 
 
 def edges(centres: np.ndarray, step: float | None = None) -> np.ndarray:
-    """Cell edges (n + 1) midway between ``centres``; a single centre needs ``step``."""
+    """Return the cell edges (n + 1) midway between ``centres``; a single centre needs ``step``."""
     if len(centres) == 1:
         half = (step or 1.0) / 2
         return np.array([centres[0] - half, centres[0] + half])
@@ -101,11 +101,11 @@ def edges(centres: np.ndarray, step: float | None = None) -> np.ndarray:
 
 
 def lat_edges(lat: np.ndarray, step: float | None = None) -> np.ndarray:
-    """As :func:`edges`, clipped to the poles: a node on a pole has half a cell."""
+    """Return :func:`edges` clipped to the poles: a node on a pole has half a cell."""
     return np.clip(edges(lat, step), -90.0, 90.0)
 
 
 def cell_edges(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of both axes; an axis of one cell takes the step of the other one (1 degree where both are single)."""
+    """Return edges of both axes; an axis of one cell takes the step of the other one (1 degree if both are single)."""
     steps = [float(axis[1] - axis[0]) if len(axis) > 1 else None for axis in (lat, lon)]
     return lat_edges(lat, steps[0] or steps[1]), edges(lon, steps[1] or steps[0])

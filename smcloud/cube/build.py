@@ -28,7 +28,7 @@ MIN_VALID_AREA = 0.5
 
 @dataclass(frozen=True)
 class Cube:
-    """The lazy cube and, by role, the lazy counters that must be computed with it and judged."""
+    """The lazy cube and, by role, the lazy counters that must be computed with it and checked."""
 
     dataset: xr.Dataset
     counters: Mapping[str, Mapping[str, xr.DataArray]]
@@ -72,24 +72,24 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
 
 
 def make_template(config: RunConfig, sources: Mapping[str, Source], months: Times) -> xr.Dataset:
-    """The dataset of :func:`build` with lazy zeros in place of its values: of a long record only a year is built."""
+    """Make the dataset of :func:`build` with lazy zeros for values: of a long record only a year is built."""
     import dask.array
 
-    piece = build(config, sources, months[: chunking.TIME_CHUNK]).dataset.drop_vars(
+    first_year = build(config, sources, months[: chunking.TIME_CHUNK]).dataset.drop_vars(
         ["time", "time_bnds", "provisional"]
     )
     variables: dict[Hashable, xr.Variable] = {}
-    for name, variable in piece.data_vars.variables.items():
+    for name, variable in first_year.data_vars.variables.items():
         if "time" in variable.dims:
             shape = (len(months), *variable.shape[1:])
             zeros = dask.array.zeros(shape, dtype=variable.dtype, chunks=(chunking.TIME_CHUNK, *variable.shape[1:]))
             variable = xr.Variable(variable.dims, zeros, variable.attrs)
         variables[name] = variable
-    return described(xr.Dataset(variables, piece.coords), months, provisional_flags(sources, months))
+    return described(xr.Dataset(variables, first_year.coords), months, provisional_flags(sources, months))
 
 
 def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Cell centres (lat, lon) of the cube: the configured global grid, or soil moisture's own."""
+    """Return the cell centres (lat, lon) of the cube: the configured global grid, or soil moisture's own."""
     if isinstance(config.grid, Grid):
         return axes.global_grid(config.grid.resolution)
     return soil_moisture.values["lat"].values, soil_moisture.values["lon"].values
@@ -144,7 +144,7 @@ def _months(
 
 
 def provisional_flags(sources: Mapping[str, Source], months: Times) -> xr.DataArray:
-    """1 where any role of a month rests on a provisional step."""
+    """Mark months (1) in which any role uses a provisional step."""
     flags = xr.DataArray(np.zeros(len(months), np.int8), dims="time")
     for source in sources.values():
         if source.steps is not None and source.provisional is not None:

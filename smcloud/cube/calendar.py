@@ -32,11 +32,11 @@ class Steps:
     end: Times
 
     def select(self, window: slice) -> Steps:
-        """The steps of a positional slice."""
+        """Return the steps of a positional slice."""
         return Steps(self.start[window], self.end[window])
 
     def within(self, months: Times) -> slice:
-        """Positions of the steps that overlap ``months``."""
+        """Find the positions of the steps that overlap ``months``."""
         begin, end = months[0].astype("datetime64[s]"), (months[-1] + MONTH).astype("datetime64[s]")
         return slice(
             int(np.searchsorted(self.end, begin, side="right")), int(np.searchsorted(self.start, end, side="left"))
@@ -44,7 +44,7 @@ class Steps:
 
 
 def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
-    """The intervals that the stamps of ``time`` stand for, by the catalog's ``period`` and ``stamp``.
+    """Find the intervals that the stamps of ``time`` stand for, by the catalog's ``period`` and ``stamp``.
 
     Stamps are rounded to the second (a day count in float64 may decode to a microsecond before midnight).
     Raises :class:`CalendarError` for another calendar, unsorted, repeated or overlapping stamps.
@@ -103,14 +103,14 @@ def _fixed_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
 
 
 def complete_months(steps: Steps) -> tuple[np.datetime64, np.datetime64]:
-    """First and last calendar month that lie wholly between the first and the last step."""
+    """Return the first and last calendar month that lie completely between the first and the last step."""
     first = (steps.start[0] - np.timedelta64(1, "s")).astype("datetime64[M]") + MONTH
     last = steps.end[-1].astype("datetime64[M]") - MONTH
     return first, last
 
 
 def until_valid_end(steps: Steps, spec: VariableSpec, value: object, where: str) -> int:
-    """How many leading steps a source vouches for, by its attribute ``value``.
+    """Count the leading steps that a source vouches for, by its attribute ``value``.
 
     A date vouches for that whole day: for the stamps on it, and for the step that ends at the next
     midnight. A date with a time vouches for the stamps up to then.
@@ -134,7 +134,7 @@ def until_valid_end(steps: Steps, spec: VariableSpec, value: object, where: str)
 
 
 def require_months(steps: Steps, months: Times, spec: VariableSpec, where: str) -> None:
-    """Every month of a monthly source inside ``months`` must be there; raises :class:`CalendarError`."""
+    """Raise :class:`CalendarError` where a monthly source lacks a month inside ``months``."""
     if spec.period != "month":
         return
     missing = np.setdiff1d(months, steps.start.astype("datetime64[M]"))
@@ -149,12 +149,12 @@ def require_months(steps: Steps, months: Times, spec: VariableSpec, where: str) 
 
 
 def month_range(first: str | np.datetime64, last: str | np.datetime64) -> Times:
-    """All months from ``first`` to ``last``, both included."""
+    """Return all months from ``first`` to ``last``, both included."""
     return np.arange(np.datetime64(first, "M"), np.datetime64(last, "M") + MONTH)
 
 
 def require_within(months: Times, first: np.datetime64, last: np.datetime64, where: str) -> None:
-    """Raises :class:`PeriodError` where ``months`` leave the record ``first``..``last``."""
+    """Raise :class:`PeriodError` where ``months`` go beyond the record ``first``..``last``."""
     if months[0] < first or months[-1] > last:
         raise PeriodError(
             "the period is outside the record of a source",
@@ -166,6 +166,6 @@ def require_within(months: Times, first: np.datetime64, last: np.datetime64, whe
 
 
 def days_in(months: Times) -> npt.NDArray[np.int64]:
-    """Length of each month in days."""
+    """Return the length of each month in days."""
     length = (months + MONTH).astype("datetime64[D]") - months.astype("datetime64[D]")
     return length.astype(np.int64)

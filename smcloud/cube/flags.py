@@ -1,4 +1,4 @@
-"""Quality flags of ESA CCI and C3S soil moisture: which daily values count."""
+"""Quality flags of ESA CCI and C3S soil moisture: which daily values are used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILL = 127
 
 
 def where_usable(da: xr.DataArray, flag: xr.DataArray, drop_barren: bool = False) -> xr.DataArray:
-    """``da`` (float32 or float64) where its ``flag`` says that it may be used, else NaN; lazy, the chunks of both.
+    """Keep ``da`` (float32 or float64) where its ``flag`` says that it may be used, else NaN; lazy, the chunks of both.
 
     A missing flag (NaN after decoding, or the fill 127) is not usable. Decoded flags are floats, so
     they are filled and cast before any bit is tested.

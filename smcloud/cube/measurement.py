@@ -1,4 +1,4 @@
-"""How a month of soil moisture was measured: by which sensors, and how well its mean is known.
+"""How a month of soil moisture was measured: the sensors, and the uncertainty of its mean.
 
 Both take the days of a month one after the other, so no chunking can change a bit.
 """
@@ -15,12 +15,12 @@ import xarray as xr
 from smcloud.cube.calendar import Steps, Times
 from smcloud.cube.reduction import Block, ChunkMonth, Maps, reduce_months
 
-# A sensor belongs to a month's set where it is in at least one of so many of the month's valid days.
+# A sensor belongs to a month's set where it is in at least one of this many of the month's valid days.
 ONE_DAY_IN = 5
 
 
 def sensor_mask(raw: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
-    """Sensor bits of each step (int32), 0 where ``values`` has none or the sensors are not known; lazy.
+    """Return the sensor bits of each step (int32), 0 where ``values`` has none or the sensors are not known; lazy.
 
     A decoded mask is a float with NaN for its fill: it is filled and cast before any bit is tested. Codes below 0 are
     fills too.
@@ -46,20 +46,20 @@ class SensorSets:
     numbers: ClassVar[int] = 0
 
     def start(self, months: int, shape: tuple[int, ...]) -> tuple[Block, list[dict[int, Block]]]:
-        """Known days, and of each month the days of each sensor."""
+        """Return empty counts: known days, and for each month the days of each sensor."""
         return np.zeros((months, *shape), np.int64), [{} for _ in range(months)]
 
-    def add(self, state: tuple[Block, list[dict[int, Block]]], steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: tuple[Block, list[dict[int, Block]]], steps: Block, chunk_month: ChunkMonth) -> None:
         """Count the days of the month."""
-        held, known, days = steps[piece.own], state[0][piece.month, ...], state[1][piece.month]
-        known += np.count_nonzero(held, axis=0)
-        present = int(np.bitwise_or.reduce(held, axis=None)) if held.size else 0
+        masks, known, days = steps[chunk_month.own], state[0][chunk_month.month, ...], state[1][chunk_month.month]
+        known += np.count_nonzero(masks, axis=0)
+        present = int(np.bitwise_or.reduce(masks, axis=None)) if masks.size else 0
         for bit in (1 << k for k in range(present.bit_length()) if present >> k & 1):
-            count = np.count_nonzero(held & np.int32(bit), axis=0)
+            count = np.count_nonzero(masks & np.int32(bit), axis=0)
             days[bit] = days[bit] + count if bit in days else count
 
     def finish(self, state: tuple[Block, list[dict[int, Block]]]) -> tuple[Block, ...]:
-        """The sets."""
+        """Return the sets."""
         known, months = state
         out = np.zeros(known.shape, np.int32)
         for month, days in enumerate(months):
@@ -85,40 +85,40 @@ class ErrorBounds:
     numbers: ClassVar[int] = 0
 
     def start(self, months: int, shape: tuple[int, ...]) -> tuple[Block, list[float | None]]:
-        """Days, squares, products of pairs and what is left of the days before; and each month's last day."""
+        """Return empty sums: days, squares, products of pairs, rest of earlier days; and the last day of each month."""
         return np.zeros((4, months, *shape)), [None] * months
 
-    def add(self, state: tuple[Block, list[float | None]], steps: Block, piece: ChunkMonth) -> None:
-        """Take the days of the month in their order."""
+    def add(self, state: tuple[Block, list[float | None]], steps: Block, chunk_month: ChunkMonth) -> None:
+        """Add the days of the month in their order."""
         sums, last = state
-        n, squares, pairs, before = (part[piece.month, ...] for part in sums)
-        for day, raw in zip(piece.middles.tolist(), steps[piece.own], strict=True):
+        n, squares, pairs, before = (part[chunk_month.month, ...] for part in sums)
+        for day, raw in zip(chunk_month.middles.tolist(), steps[chunk_month.own], strict=True):
             valid = np.isfinite(raw)
             sigma = np.where(valid, raw, 0.0).astype(np.float64)
-            gone = last[piece.month]
+            gone = last[chunk_month.month]
             before *= math.exp((gone - day) / self.tau_days) if gone is not None else 1.0
             squares += sigma * sigma
             pairs += sigma * before
             before += sigma
             n += valid
-            last[piece.month] = day
+            last[chunk_month.month] = day
 
     def finish(self, state: tuple[Block, list[float | None]]) -> tuple[Block, ...]:
-        """The two errors."""
+        """Return the two errors."""
         n, squares, pairs, _ = state[0]
         some = np.where(n > 0, n, np.nan)
         return np.sqrt(squares) / some, np.sqrt(squares + 2.0 * pairs) / some
 
 
 def sensor_sets(mask: xr.DataArray, steps: Steps, months: Times) -> xr.DataArray:
-    """:class:`SensorSets` of a mask (time, ...) by itself; lazy."""
-    (found,) = reduce_months([mask], steps, months, [SensorSets()])
-    return found[0]
+    """Compute :class:`SensorSets` of a mask (time, ...) alone; lazy."""
+    (maps,) = reduce_months([mask], steps, months, [SensorSets()])
+    return maps[0]
 
 
 def error_bounds(
     sigma: xr.DataArray, steps: Steps, months: Times, tau_days: float
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """:class:`ErrorBounds` of the errors of days (time, ...) by themselves; lazy."""
+    """Compute :class:`ErrorBounds` of the errors of days (time, ...) alone; lazy."""
     ((independent, decaying),) = reduce_months([sigma], steps, months, [ErrorBounds(tau_days)])
     return independent, decaying

@@ -15,7 +15,7 @@ from smcloud.cube.reduction import Block, ChunkMonth, Maps, reduce_months
 
 @dataclass(frozen=True)
 class MonthlyMean:
-    """The mean of each month (float64), or the ``total``, and the valid hours behind it (float32, whole numbers).
+    """The mean of each month (float64), or the ``total``, and its valid hours (float32, whole numbers).
 
     NaN and infinite steps do not count; a month without a valid step has value NaN and 0 hours. A total spreads each
     step's amount over the months it overlaps, and adds up what is valid: the caller decides by the hours whether that
@@ -28,30 +28,36 @@ class MonthlyMean:
     numbers: ClassVar[int] = 0
 
     def start(self, months: int, shape: tuple[int, ...]) -> tuple[Block, Block]:
-        """Sums and hours of nothing."""
+        """Return zeros for sums and hours."""
         return np.zeros((months, *shape)), np.zeros((months, *shape), np.float32)
 
-    def add(self, state: tuple[Block, Block], steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: tuple[Block, Block], steps: Block, chunk_month: ChunkMonth) -> None:
         """Add the steps that overlap the month."""
         from smcloud.cube.month_kernels import add_steps  # imports numba
 
-        sums, hours = (part[piece.month, ...].reshape(-1) for part in state)
-        held = steps[piece.steps].reshape(len(piece.hours), math.prod(steps.shape[1:]))
-        add_steps(held, piece.share if self.total else piece.hours, piece.hours.astype(np.float32), sums, hours)
+        sums, hours = (part[chunk_month.month, ...].reshape(-1) for part in state)
+        values = steps[chunk_month.steps].reshape(len(chunk_month.hours), math.prod(steps.shape[1:]))
+        add_steps(
+            values,
+            chunk_month.share if self.total else chunk_month.hours,
+            chunk_month.hours.astype(np.float32),
+            sums,
+            hours,
+        )
 
     def finish(self, state: tuple[Block, Block]) -> tuple[Block, ...]:
-        """Value and hours; the sums become the values in their place."""
+        """Return value and hours; the sums become the values in place."""
         sums, hours = state
         if self.total:
             sums[hours == 0] = np.nan
         else:
-            with np.errstate(invalid="ignore"):  # nothing over no hours is NaN
+            with np.errstate(invalid="ignore"):  # 0 / 0 hours is NaN
                 np.divide(sums, hours, out=sums)
         return sums, hours
 
 
 def monthly(da: xr.DataArray, steps: Steps, months: Times, total: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean (or ``total``) of ``da`` (time, ...) over each of ``months``, and the valid hours behind it; lazy.
+    """Compute the mean (or ``total``) of ``da`` (time, ...) over each of ``months``, and its valid hours; lazy.
 
     Two arrays (time: len(months), ...), as :class:`MonthlyMean` says.
     """

@@ -1,4 +1,4 @@
-"""Which parts of a source each month of a role is made from, as one digest per month."""
+"""The parts of a source that each month of a role is made from, as one digest per month."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smcloud.cube.sources import Source
 def month_inputs(
     source: Source, parts: SourceFingerprint, months: Times, spans: Mapping[str, Sequence[str]]
 ) -> list[str] | str:
-    """A digest of what each of ``months`` of ``source`` is made from, or a single one where it is static.
+    """Digest what each of ``months`` of ``source`` is made from; a single digest where it is static.
 
     It covers how the source is read, the steps that overlap the month, and every part that holds one of them:
     time chunks, or files by their ``spans`` (first and last stamp by digest; a file without them belongs to every
@@ -26,10 +26,12 @@ def month_inputs(
     spec = source.spec
     role = spec.model_dump_json()
     names = filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty))
-    held = {name: parts.chunks[name] for name in names if name in parts.chunks}
+    chunks_of = {name: parts.chunks[name] for name in names if name in parts.chunks}
     if source.steps is None:
-        return digest_of([role, parts.reading, *(d for chunks in held.values() for d in chunks.digests), *parts.files])
-    if not held and not parts.files:
+        return digest_of(
+            [role, parts.reading, *(d for chunks in chunks_of.values() for d in chunks.digests), *parts.files]
+        )
+    if not chunks_of and not parts.files:
         role += parts.extent
     stamps = _even(source.values["time"].values, spec.period)
     files = [(digest, _positions(stamps, spans[digest], spec.period)) for digest in parts.files]
@@ -38,7 +40,7 @@ def month_inputs(
     for month in range(len(months)):
         window = source.steps.within(months[month : month + 1])
         lines = [role, parts.reading, _text(source.steps.select(window))]
-        for name, chunks in held.items():
+        for name, chunks in chunks_of.items():
             part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)
             lines += [name, *chunks.digests[part]]
         lines += [digest for digest, (first, stop) in files if first < window.stop and stop > window.start]
@@ -49,7 +51,7 @@ def month_inputs(
 
 
 def _provisional(source: Source, steps: Steps, months: Times) -> Sequence[bool]:
-    """Which months rest on a provisional step; none where only the values tell, which the parts cover."""
+    """Find the months that use a provisional step; none where only the values show it: the parts cover these."""
     if not isinstance(source.provisional, np.ndarray):
         return [False] * len(months)
     return [bool(flag) for flag in provisional_months(source.provisional, steps, months).values]

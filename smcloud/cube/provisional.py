@@ -1,4 +1,4 @@
-"""Which steps of a source are provisional: ERA5T follows the final ERA5, and is replaced by it some months later."""
+"""The provisional steps of a source: ERA5T follows the final ERA5, and is replaced by it some months later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ValidLimits(NamedTuple):
 
 
 def valid_limits(ds: xr.Dataset, end: ValidEnd, steps: Steps, where: str) -> ValidLimits:
-    """The limits that ``valid_end`` states, by attributes or by months before the last of ``steps``.
+    """Return the limits that ``valid_end`` states, by attributes or by months before the last of ``steps``.
 
     Raises :class:`CatalogError` for an attribute that the source lacks.
     """
@@ -44,7 +44,7 @@ def valid_limits(ds: xr.Dataset, end: ValidEnd, steps: Steps, where: str) -> Val
 
 
 def prefer_final(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArray | None]:
-    """``da`` without ``expver``, and which of its steps are provisional: None where it has no ``expver``.
+    """Remove ``expver`` from ``da``; return it and which of its steps are provisional: None where it has no ``expver``.
 
     Where ``expver`` is a dimension (1 final, 5 provisional, the one missing where the other holds), final values
     come first; a step is provisional where no final value exists, and that is known, lazily, from the values. Where it
@@ -73,7 +73,7 @@ def prefer_final(da: xr.DataArray, where: str) -> tuple[xr.DataArray, xr.DataArr
 
 
 def provisional_months(flags: Any, steps: Steps, months: Times) -> xr.DataArray:
-    """1 for each of ``months`` that rests on any provisional step, else 0: int8 (time).
+    """Mark each of ``months`` that uses any provisional step with 1, others with 0: int8 (time).
 
     ``flags`` says of each step whether it is provisional, as a numpy or dask array; lazy where that is.
     """

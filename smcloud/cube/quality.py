@@ -1,4 +1,4 @@
-"""Checks that need values: lazy counters computed together with the staged write, judged before the seal."""
+"""Checks that need values: lazy counters computed together with the staged write, checked before the seal."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
     "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max,
 }  # fmt: skip
 NUMBERS = tuple(TOGETHER)
-# What files hold where nothing was measured: netCDF's defaults, and the codes of the providers.
+# Values in files where nothing was measured: netCDF's defaults, and the codes of the providers.
 FILLS = (-9999.0, -999.0, -32767.0, -32768.0, -2147483647.0, 9.96920996838687e36, 1e20)
-# Leaf area follows a fixed climatology where its change from year to year is so small beside that from month to month,
+# Leaf area is a fixed climatology where its change from year to year is this small beside that from month to month,
 # by their squares. A climatology of 8-day composites moves by a day in leap years: about 1/2000.
 FIXED = 0.01
 MONTHS = 12
@@ -29,7 +29,7 @@ COMPARED = ("lai",)  # roles whose months are compared with earlier ones
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """What the values of a source are, by month, in the source's unit, after flags and fills.
+    """Counts and extremes of a source's values, by month, in the source's unit, after flags and fills.
 
     ``valid`` (finite values), ``outside`` (beyond ``valid_range`` or infinite), ``smallest``, ``largest``. A step of
     two months counts in the first.
@@ -41,28 +41,28 @@ class ValueCounts:
     numbers: ClassVar[int] = len(NUMBERS)
 
     def start(self, months: int, shape: tuple[int, ...]) -> Block:
-        """The counters of nothing."""
+        """Return the counters of no values."""
         return np.tile([0.0, 0.0, np.inf, -np.inf], (months, 1))
 
-    def add(self, state: Block, steps: Block, piece: ChunkMonth) -> None:
+    def add(self, state: Block, steps: Block, chunk_month: ChunkMonth) -> None:
         """Count the steps that no earlier month has counted."""
         from smcloud.cube.month_kernels import count_values  # imports numba
 
-        count_values(steps[piece.fresh], *_limits(self.valid_range), state[piece.month])
+        count_values(steps[chunk_month.fresh], *_limits(self.valid_range), state[chunk_month.month])
 
     def finish(self, state: Block) -> tuple[Block, ...]:
-        """The counters (month, 1, number)."""
+        """Return the counters (month, 1, number)."""
         return (state[:, np.newaxis],)
 
 
 def _limits(valid_range: tuple[float, float]) -> tuple[float, float]:
     low, high = valid_range
-    slack = 1e-6 * (high - low)  # packed integers decode a rounding beside the limit
+    slack = 1e-6 * (high - low)  # packed integers may decode to just beyond the limit
     return low - slack, high + slack
 
 
 def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.DataArray]:
-    """The numbers of :class:`ValueCounts` of a static source, as lazy scalars."""
+    """Compute the numbers of :class:`ValueCounts` of a static source, as lazy scalars."""
     low, high = _limits(valid_range)
     da = da if da.size else xr.DataArray(np.nan)
     return {
@@ -74,7 +74,7 @@ def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.Da
 
 
 def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
-    """The numbers (time, block, number) of :class:`ValueCounts` as lazy counters (time)."""
+    """Convert the numbers (time, block, number) of :class:`ValueCounts` to lazy counters (time)."""
     together = {"smallest": "min", "largest": "max"}
     return {
         f"{prefix}{name}": getattr(numbers.isel(number=i), together.get(name, "sum"))("block")
@@ -83,7 +83,7 @@ def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
 
 
 def count_months(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Lazy counters (time) of the months (time, lat, lon) of a role as they are written, on the source's grid:
+    """Make lazy counters (time) of the months (time, lat, lon) of a role as they are written, on the source's grid:
 
     ``coverage``: cells with a value. Of :data:`COMPARED` roles ``yearly`` and ``monthly``: the sums of the squared
     differences from the same month a year before, and from the month before; ``pairs``: how many there are of the
@@ -101,9 +101,9 @@ def count_months(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
 
 
 def add_counters(counted: Sequence[Mapping[str, Mapping[str, xr.DataArray]]]) -> dict[str, dict[str, Any]]:
-    """The computed counters of several stretches of time, by role, as those of all of them together.
+    """Combine the computed counters of several periods, by role, to those of all periods together.
 
-    A counter along time becomes a mapping of months to numbers; of a month that is in two stretches the later counts.
+    A counter along time becomes a mapping of months to numbers; of a month that is in two periods the later counts.
     """
     total: dict[str, dict[str, Any]] = {}
     for stretch in counted:
@@ -128,7 +128,7 @@ def _plain(value: Any) -> Any:
 
 
 def _whole(key: str, value: Any) -> float:
-    """A counter of the whole record."""
+    """Reduce a counter to the whole record."""
     if not isinstance(value, dict):
         return float(value)
     together: Callable[[Any], Any] = {"smallest": min, "largest": max}.get(key, sum)

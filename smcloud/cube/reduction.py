@@ -1,4 +1,4 @@
-"""The record of a source reduced to months in one pass, whatever its chunks.
+"""Reduction of a source's record to months in one pass, whatever its chunks.
 
 One task takes a run of months of one block of cells: it reads the chunks that hold their steps one after the other,
 in the order of time, so it holds one chunk at a time, and no chunking can change a bit. A chunk that two runs share is
@@ -20,7 +20,7 @@ from smcloud.cube.calendar import HOUR, MONTH, Steps, Times
 
 Block = npt.NDArray[Any]
 Maps = tuple[type[np.generic], ...]
-# A run ends with a year where no chunk is shared with the next; else where it has more chunks than this.
+# A run ends with a year where it shares no chunk with the next one; else where it has more chunks than this.
 CHUNKS_A_RUN = 16
 PARTS_OF_A_YEAR = (1, 2, 3, 4, 6)
 
@@ -39,31 +39,31 @@ class ChunkMonth:
 
 
 class Reduction(Protocol):
-    """What is kept of the steps of a month: ``add`` gets them in the order of time, one chunk after the other."""
+    """A reduction of the steps of a month: ``add`` gets them in the order of time, one chunk after the other."""
 
     maps: ClassVar[Maps]  # dtypes of its maps (month, cell ...)
     numbers: ClassVar[int]  # how many numbers of each month and block it keeps beside them
 
     @property
     def array(self) -> int:
-        """Which of the arrays it takes."""
+        """Position of the array that it reduces."""
 
     def start(self, months: int, shape: tuple[int, ...]) -> Any:
-        """The state before the first step of ``months`` over a block of ``shape``."""
+        """Return the state before the first step of ``months`` over a block of ``shape``."""
 
-    def add(self, state: Any, steps: Block, piece: ChunkMonth) -> None:
-        """Take the steps (step, cell ...) of one chunk; ``piece`` says which of them count, and for what."""
+    def add(self, state: Any, steps: Block, chunk_month: ChunkMonth) -> None:
+        """Add the steps (step, cell ...) of one chunk; ``chunk_month`` says which of them count, and for what."""
 
     def finish(self, state: Any) -> tuple[Block, ...]:
-        """The maps (month, cell ...), then, where there are numbers, they (month, 1, number)."""
+        """Return the maps (month, cell ...), then the numbers (month, 1, number) if there are any."""
 
 
 def reduce_months(
     arrays: Sequence[xr.DataArray], steps: Steps, months: Times, reductions: Sequence[Reduction]
 ) -> list[list[xr.DataArray]]:
-    """What ``reductions`` keep of ``arrays`` (time, ...), all with ``steps``, for each of ``months``; lazy.
+    """Apply ``reductions`` to ``arrays`` (time, ...), all with ``steps``, for each of ``months``; lazy.
 
-    Of each reduction its maps (time, ...), and behind them its numbers (time, block, number) if it has any; at most
+    Returns of each reduction its maps (time, ...), then its numbers (time, block, number) if it has any; at most
     12 months to a chunk.
     """
     import dask.array
@@ -94,19 +94,19 @@ def reduce_months(
                     layers[own][at] = (partial(_part, position, stretch), (name, number, flat))
     lengths = tuple(len(runs[number].months[stretch]) for number, stretch in parts)
     blocks = int(np.prod(first.numblocks[1:]))
-    found: list[list[xr.DataArray]] = [[] for _ in reductions]
+    results: list[list[xr.DataArray]] = [[] for _ in reductions]
     coords = {axis: c for axis, c in values[0].coords.items() if axis in values[0].dims}
     time = {"time": months.astype("datetime64[ns]")}
-    whole = layered(layers, name)
+    months_graph = layered(layers, name)
     for position, (i, dtype) in enumerate(outputs):
         if dtype is not None:
-            data = dask.array.Array(whole, f"{name}-{position}", (lengths, *first.chunks[1:]), dtype=dtype)
-            found[i].append(xr.DataArray(data, dims=values[0].dims, coords=coords | time))
+            data = dask.array.Array(months_graph, f"{name}-{position}", (lengths, *first.chunks[1:]), dtype=dtype)
+            results[i].append(xr.DataArray(data, dims=values[0].dims, coords=coords | time))
         else:
             chunks = (lengths, (1,) * blocks, (reductions[i].numbers,))
-            data = dask.array.Array(whole, f"{name}-{position}", chunks, dtype=np.float64)
-            found[i].append(xr.DataArray(data, dims=("time", "block", "number"), coords=time))
-    return found
+            data = dask.array.Array(months_graph, f"{name}-{position}", chunks, dtype=np.float64)
+            results[i].append(xr.DataArray(data, dims=("time", "block", "number"), coords=time))
+    return results
 
 
 def _dtypes(reduction: Reduction) -> list[type[np.generic] | None]:
@@ -124,24 +124,24 @@ class _Run:
     steps: Steps
 
     def pieces(self) -> Iterator[list[ChunkMonth]]:
-        """Of each chunk, the months that it touches."""
+        """Iterate over the chunks: for each, the months that it touches."""
         edges = np.append(self.months, self.months[-1] + MONTH).astype("datetime64[s]")
         stop = 0
         for size in self.sizes:
             start, stop = stop, stop + size
-            held = self.steps.select(slice(start, stop))
-            touched = np.flatnonzero((edges[:-1] < held.end[-1]) & (edges[1:] > held.start[0]))
-            pieces = (_piece(held, int(month), edges[month], edges[month + 1], self.after) for month in touched)
-            yield [piece for piece in pieces if piece.hours.size]
+            steps = self.steps.select(slice(start, stop))
+            touched = np.flatnonzero((edges[:-1] < steps.end[-1]) & (edges[1:] > steps.start[0]))
+            chunk_months = (_piece(steps, int(month), edges[month], edges[month + 1], self.after) for month in touched)
+            yield [chunk_month for chunk_month in chunk_months if chunk_month.hours.size]
 
 
-def _piece(held: Steps, month: int, begin: np.datetime64, end: np.datetime64, after: np.datetime64) -> ChunkMonth:
-    length = ((held.end - held.start) // HOUR).astype(np.float64)
-    middle = held.start + (held.end - held.start) // 2
-    steps = slice(int(np.searchsorted(held.end, begin, "right")), int(np.searchsorted(held.start, end, "left")))
+def _piece(chunk: Steps, month: int, begin: np.datetime64, end: np.datetime64, after: np.datetime64) -> ChunkMonth:
+    length = ((chunk.end - chunk.start) // HOUR).astype(np.float64)
+    middle = chunk.start + (chunk.end - chunk.start) // 2
+    steps = slice(int(np.searchsorted(chunk.end, begin, "right")), int(np.searchsorted(chunk.start, end, "left")))
     own = slice(*(int(i) for i in np.searchsorted(middle, [begin, end])))
-    earlier = int(np.searchsorted(held.start, begin)) if begin > after else 0
-    part = held.select(steps)
+    earlier = int(np.searchsorted(chunk.start, begin)) if begin > after else 0
+    part = chunk.select(steps)
     hours = ((np.minimum(part.end, end) - np.maximum(part.start, begin)) // HOUR).astype(np.float64)
     days = middle[own].astype("datetime64[s]").astype(np.float64) / 86400.0
     return ChunkMonth(
@@ -156,12 +156,12 @@ def _runs(steps: Steps, months: Times, sizes: Sequence[int]) -> list[_Run]:
     runs, start = [], 0
     for stop in range(1, len(months) + 1):
         length = stop - start
-        whole = length % 12 == 0 or (length in PARTS_OF_A_YEAR and start % length == 0)
+        even = length % 12 == 0 or (length in PARTS_OF_A_YEAR and start % length == 0)
         shared = stop < len(months) and first[stop] <= last[stop - 1]
         many = last[stop - 1] - first[start] >= CHUNKS_A_RUN
-        if stop == len(months) or (whole and (many or (length % 12 == 0 and not shared))):
-            held = steps.within(months[start:stop])
-            chunks = range(first[start], last[stop - 1] + 1) if held.stop > held.start else range(0)
+        if stop == len(months) or (even and (many or (length % 12 == 0 and not shared))):
+            positions = steps.within(months[start:stop])
+            chunks = range(first[start], last[stop - 1] + 1) if positions.stop > positions.start else range(0)
             window = slice(int(stops[chunks[0]] - sizes[chunks[0]]), int(stops[chunks[-1]])) if chunks else slice(0)
             runs.append(
                 _Run(months[start:stop], months[0], chunks, tuple(int(sizes[k]) for k in chunks), steps.select(window))
@@ -178,8 +178,8 @@ def _last(window: slice) -> int:
     return int(window.stop) - 1
 
 
-def _part(position: int, months: slice, found: Sequence[Block]) -> Block:
-    return found[position][months]
+def _part(position: int, months: slice, results: Sequence[Block]) -> Block:
+    return results[position][months]
 
 
 def _reduced(
@@ -191,11 +191,11 @@ def _reduced(
 
     tasks = optimised_for(graph, [key for row in keys for key in row])
     states = [reduction.start(len(run.months), shape) for reduction in reductions]
-    for row, pieces in zip(keys, run.pieces(), strict=True):
+    for row, chunk_months in zip(keys, run.pieces(), strict=True):
         blocks = run_here(tasks, row)
         for reduction, state in zip(reductions, states, strict=True):
-            for piece in pieces:
-                reduction.add(state, blocks[reduction.array], piece)
+            for chunk_month in chunk_months:
+                reduction.add(state, blocks[reduction.array], chunk_month)
         del blocks
     return tuple(
         part for reduction, state in zip(reductions, states, strict=True) for part in reduction.finish(state)

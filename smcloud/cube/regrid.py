@@ -19,17 +19,17 @@ import xarray as xr
 from smcloud.cube.axes import edges, lat_edges
 
 if TYPE_CHECKING:
-    import scipy.sparse  # half a second that a run which finds its work done need not spend
+    import scipy.sparse  # half a second that a run whose work is done already need not spend
 
 
 def lat_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_array:
-    """(target, source) overlap of latitude cells in units of sin(latitude); centres in degrees, ascending."""
+    """Compute the (target, source) overlap of latitude cells in sin(latitude); centres in degrees, ascending."""
     a, b = (np.sin(np.radians(lat_edges(axis))) for axis in (source, target))
     return _overlap(a, b)
 
 
 def lon_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_array:
-    """(target, source) overlap of longitude cells in degrees, across the date line too."""
+    """Compute the (target, source) overlap of longitude cells in degrees, across the date line too."""
     import scipy.sparse
 
     a, b = edges(source), edges(target)
@@ -47,14 +47,14 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> scipy.sparse.csr_array:
     width, middle = np.diff(cuts), (cuts[1:] + cuts[:-1]) / 2
     source, target = np.searchsorted(a, middle) - 1, np.searchsorted(b, middle) - 1
     inside = (source >= 0) & (source < len(a) - 1) & (target >= 0) & (target < len(b) - 1)
-    # Edges that agree but for rounding must not make a sliver of a cell.
+    # Edges that differ only by rounding must not make a sliver of a cell.
     inside &= width >= 1e-9 * np.abs(np.diff(b)).max()
     cells = (target[inside], source[inside])
     return scipy.sparse.csr_array((width[inside], cells), shape=(len(b) - 1, len(a) - 1))
 
 
 def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: float = 0.5) -> xr.DataArray:
-    """Area-weighted mean of ``da`` (..., lat, lon) over the cells of the target grid, lazily.
+    """Compute the area-weighted mean of ``da`` (..., lat, lon) over the cells of the target grid, lazily.
 
     Both grids ascending, in degrees; returns float64 (..., lat, lon). Missing source values do not
     count; a target cell with less than ``min_valid_share`` of its area under valid source cells is NaN.
@@ -75,7 +75,7 @@ def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: 
 
 
 def regrid_classes(da: xr.DataArray, classes: Sequence[int], lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
-    """The class with the largest area in each target cell, lazily; ``da`` (lat, lon) holds class codes.
+    """Find the class with the largest area in each target cell, lazily; ``da`` (lat, lon) holds class codes.
 
     Of equal areas the class listed first wins. NaN where less than half of the cell has a class of the list.
     """
@@ -92,7 +92,7 @@ def regrid_classes(da: xr.DataArray, classes: Sequence[int], lat: np.ndarray, lo
 
 
 def regrid_bits(da: xr.DataArray, bits: int, lat: np.ndarray, lon: np.ndarray) -> xr.DataArray:
-    """Sets as ``bits`` bits (..., lat, lon; int32, 0 unknown) on the target grid, lazily.
+    """Regrid sets as ``bits`` bits (..., lat, lon; int32, 0 unknown) to the target grid, lazily.
 
     A member belongs to the set of a target cell where it is in at least half of the cell's area with a known set.
     """
@@ -105,7 +105,7 @@ def regrid_bits(da: xr.DataArray, bits: int, lat: np.ndarray, lon: np.ndarray) -
 
 
 def same_grid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray) -> bool:
-    """True where ``da`` already lies on the target grid (to 1e-6 degrees)."""
+    """Return whether ``da`` already lies on the target grid (to 1e-6 degrees)."""
     pairs = ((da["lat"].values, lat), (da["lon"].values, lon))
     return all(len(a) == len(b) and bool(np.allclose(a, b, rtol=0, atol=1e-6)) for a, b in pairs)
 

@@ -1,4 +1,4 @@
-"""One role's source, opened lazily and brought to common axes: what the cube is built from."""
+"""The source of each role, opened lazily and brought to common axes: the input of the cube."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Source:
 
 @dataclass(frozen=True)
 class CubeInputs:
-    """What a cube is built from: catalog entries as they were opened, the source of each role, and the months."""
+    """Input of a cube: catalog entries as they were opened, the source of each role, and the months."""
 
     datasets: Mapping[str, xr.Dataset]
     sources: Mapping[str, Source]
@@ -73,7 +73,7 @@ def open_inputs(config: RunConfig, catalog: Catalog) -> CubeInputs:
 
 
 def open_datasets(config: RunConfig, catalog: Catalog) -> dict[str, xr.Dataset]:
-    """The entries that ``inputs`` names, by name; one that serves several roles is opened once."""
+    """Open the entries that ``inputs`` names; returns them by name. One that serves several roles is opened once."""
     entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
     return {entry: open_entry(catalog, entry) for entry in entries}
 
@@ -81,7 +81,7 @@ def open_datasets(config: RunConfig, catalog: Catalog) -> dict[str, xr.Dataset]:
 def open_sources(
     config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Dataset] | None = None
 ) -> dict[str, Source]:
-    """The source of every role of the configuration; ``datasets`` are its entries where they are open already."""
+    """Make the source of every role of the configuration; ``datasets`` are its entries where they are open already."""
     datasets = open_datasets(config, catalog) if datasets is None else datasets
     sources = {}
     for role, reference in config.inputs.items():
@@ -152,9 +152,9 @@ def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
 
 
 def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:
-    """The months of the run; ``latest-complete-year`` ends with the last year that every source holds.
+    """Find the months of the run; ``latest-complete-year`` ends with the last year that every source holds.
 
-    Raises :class:`PeriodError` where the period leaves the record of a source.
+    Raises :class:`PeriodError` where the period goes beyond the record of a source.
     """
     records = {role: complete_months(source.steps) for role, source in sources.items() if source.steps is not None}
     end = config.period.end

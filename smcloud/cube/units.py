@@ -27,14 +27,14 @@ WATER_DENSITY = "1000 kg m-3"
 
 
 def cube_units(role: str, units: str, aggregate: str) -> str:
-    """The unit of ``role`` in the cube; a role without a fixed one keeps its own (per month if summed)."""
+    """Return the unit of ``role`` in the cube; a role without a fixed one keeps its own (per month if summed)."""
     return CUBE_UNITS.get(role, f"{units} month-1" if aggregate == "sum" else units)
 
 
 def convert(
     da: xr.DataArray, role: str, units: str, aggregate: str, days: xr.DataArray | None, where: str
 ) -> xr.DataArray:
-    """Monthly (or static) values of ``role`` in the cube's unit, lazily.
+    """Convert monthly (or static) values of ``role`` to the cube's unit, lazily.
 
     ``units`` is the source's. A sum is a depth over the month; a mean that is a depth per time is
     multiplied by the length of the month (``days``). A mass per area counts as water, 1000 kg m-3.

@@ -39,14 +39,14 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
 
 
 class StoreWriter:
-    """Products go to their prefixes, each of which is left as it is where it is sealed."""
+    """Writes products to their prefixes; a prefix that is sealed is left as it is."""
 
     def __init__(self, config: RunConfig, prefixes: Mapping[str, Prefix]) -> None:
         self.config, self.prefixes = config, prefixes
         self.variables: dict[str, list[str]] = {}
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
-        """Write what is not sealed yet, as one graph or tile by tile."""
+        """Write the products that are not sealed yet, as one graph or tile by tile."""
         self.variables |= {name: [str(key) for key in ds.variables] for name, ds in products.items()}
         missing = {name: to_storage_dtype(ds) for name, ds in products.items() if not self.prefixes[name].is_sealed}
         try:
@@ -77,7 +77,7 @@ class StoreWriter:
             log.info("tile %s of %s is written", tile.name, name)
 
     def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
-        """Load the maps of ``name`` and add what needs the whole field."""
+        """Load the maps of ``name`` and add what needs all cells at once."""
         if not self.prefixes[name].is_sealed:
             more = finish(self.open(name).load(), self.config)
             self.prefixes[name].append(more)
@@ -103,7 +103,7 @@ class StoreWriter:
         return entries
 
     def distrust(self) -> None:
-        """Forget which tiles are done, of all that is not sealed: the next run writes them anew."""
+        """Forget which tiles of unsealed products are done: the next run writes them again."""
         for prefix in self.prefixes.values():
             if not prefix.is_sealed:
                 prefix.clear_tiles()

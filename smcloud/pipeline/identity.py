@@ -1,4 +1,4 @@
-"""Whether a configuration's work is published already, told from its sources' states alone.
+"""Whether a configuration's work is published already: known from the states of its sources alone.
 
 A run that has nothing to do must take a moment, so nothing here opens an array or imports what does.
 """
@@ -17,8 +17,8 @@ from smcloud.config import RunConfig
 from smcloud.config.code import code_digest
 from smcloud.store import Release, Store
 
-# All that a value passes through on its way from a source into a cube, and from the cube into a product: modules, and
-# packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to another one.
+# All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
+# packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to other code.
 CUBE_CODE = (
     "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.validation", "smcloud.chunking",
     "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding",
@@ -38,7 +38,7 @@ PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "x
 
 @dataclass(frozen=True)
 class SourceStates:
-    """What the sources of a run held when they were looked at: the catalog, and the parts of each entry."""
+    """States of a run's sources when they were fingerprinted: the catalog, and the parts of each entry."""
 
     catalog: Catalog
     parts: Mapping[str, SourceFingerprint]
@@ -51,7 +51,7 @@ def look_at_sources(config: RunConfig) -> SourceStates:
 
 
 def find(config: RunConfig) -> tuple[Release | None, SourceStates | None]:
-    """The newest release that was made by this very work, or None; and the states, where they were looked at for it.
+    """Find the newest release made by this very work, or None; and the states, where they were needed for it.
 
     Raises the errors of the catalog, the sources' stores and the run's store.
     """
@@ -66,29 +66,29 @@ def find(config: RunConfig) -> tuple[Release | None, SourceStates | None]:
 
 
 def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerprint]:
-    """What every catalog entry that ``inputs`` names holds now, in parts."""
+    """Fingerprint what every catalog entry that ``inputs`` names holds now, in parts."""
     entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
     return {entry: source_parts(catalog, entry) for entry in entries}
 
 
 def fingerprint(config: RunConfig, parts: Mapping[str, SourceFingerprint]) -> str:
-    """What the run and its cube are made from: configuration, states of the sources, code, libraries."""
-    states = {entry: held.state for entry, held in parts.items()}
+    """Hash what the run and its cube are made from: configuration, states of the sources, code, libraries."""
+    states = {entry: parts_of.state for entry, parts_of in parts.items()}
     return stores.content_id(config.harmonisation(), config.analysis(), states, cube_code(), product_code())
 
 
 def cube_code() -> str:
-    """Digest of the code that makes the cube, and of its libraries' versions."""
+    """Digest the code that makes the cube, and its libraries' versions."""
     return stores.content_id(code_digest(CUBE_CODE), _versions(CUBE_LIBRARIES))
 
 
 def product_code() -> str:
-    """Digest of the code that makes the products, and of its libraries' versions."""
+    """Digest the code that makes the products, and its libraries' versions."""
     return stores.content_id(code_digest(PRODUCT_CODE), _versions(PRODUCT_LIBRARIES))
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that a number may depend on."""
+    """Return the versions of the libraries that a number may depend on."""
     return _versions({*CUBE_LIBRARIES, *PRODUCT_LIBRARIES})
 
 

@@ -1,4 +1,4 @@
-"""What a cube is made from, month by month, and what of an earlier cube still holds. Records only, no I/O."""
+"""What a cube is made from, month by month, and what of an earlier cube is still valid. Records only, no I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Counters = Mapping[str, Mapping[str, Any]]
 
 
 class CubeUpdate(NamedTuple):
-    """What a cube differs in from the one at ``previous``.
+    """Differences of a cube from the one at ``previous``.
 
     ``new`` months it has not, ``recomputed`` months whose input changed, and ``runs``, the half-open ranges of
     positions to compute: whole time chunks. All else is equal to the last bit.
@@ -43,7 +43,7 @@ def lineage_of(
     months: Times,
     provisional: xr.DataArray,
 ) -> Lineage:
-    """What the cube of ``months`` is made from; ``parts`` and ``spans`` by catalog entry.
+    """Record what the cube of ``months`` is made from; ``parts`` and ``spans`` by catalog entry.
 
     Digests of months are those of :func:`month_inputs`. Where ``provisional`` is lazy the marks follow from the roles'
     parts, and none is listed.
@@ -60,12 +60,12 @@ def lineage_of(
         roles={role: digests if isinstance(digests, str) else tuple(digests) for role, digests in roles.items()},
         provisional=tuple(str(month) for month in marked),
         sources={role: reach(source, parts[source.entry]) for role, source in sources.items()},
-        files={digest: tuple(span) for held in spans.values() for digest, span in held.items()},
+        files={digest: tuple(span) for spans_of_entry in spans.values() for digest, span in spans_of_entry.items()},
     )
 
 
 def reach(source: Source, parts: SourceFingerprint) -> dict[str, str]:
-    """How far a source reached when it was looked at, and the snapshot or ETag that it had; the end of its last step
+    """Return where a source ended when it was fingerprinted, and its snapshot or ETag; the end of its last step
     where it states no valid end."""
     if source.limits is not None:
         ends = {"valid_end": source.limits.final, "provisional_end": source.limits.provisional}
@@ -75,17 +75,17 @@ def reach(source: Source, parts: SourceFingerprint) -> dict[str, str]:
 
 
 def cube_id(lineage: Lineage) -> str:
-    """The id of the cube of this lineage."""
+    """Return the id of the cube of this lineage."""
     return stores.content_id(lineage.identity())
 
 
 def known_files(lineages: Iterable[Lineage]) -> dict[str, list[str]]:
-    """First and last stamp of every file that an earlier cube was made from, by digest."""
+    """Collect the first and last time stamp of every file that an earlier cube was made from, by digest."""
     return {digest: list(span) for lineage in lineages for digest, span in lineage.files.items()}
 
 
 def counters_record(counters: Counters) -> dict[str, dict[str, Any]]:
-    """The counters of the gate, by role, as JSON: months, and numbers that are not finite, as text."""
+    """Convert the counters of the value checks, by role, to JSON: months, and numbers that are not finite, as text."""
     return {
         role: {
             key: {str(month): _as_json(n) for month, n in value.items()}
@@ -102,7 +102,7 @@ def _as_json(number: float) -> float | str:
 
 
 def counters_of(record: Counters) -> dict[str, dict[str, Any]]:
-    """What :func:`counters_record` was given."""
+    """Convert a record of :func:`counters_record` back to the counters."""
     return {
         role: {
             key: {np.datetime64(month, "M"): float(n) for month, n in value.items()}
@@ -115,7 +115,7 @@ def counters_of(record: Counters) -> dict[str, dict[str, Any]]:
 
 
 def all_counters(before: Counters, counted: Counters, months: Times) -> dict[str, dict[str, Any]]:
-    """The counters of a refreshed cube: of ``months`` that were computed the new ones, else those of ``before``.
+    """Merge the counters of a refreshed cube: the new ones for ``months`` that were computed, else those of ``before``.
 
     A copied month that is compared with a recomputed one keeps the comparison that it had.
     """
@@ -133,18 +133,18 @@ def all_counters(before: Counters, counted: Counters, months: Times) -> dict[str
 
 
 def best_update(lineage: Lineage, earlier: Mapping[str, Lineage]) -> CubeUpdate | None:
-    """The update of that cube, of the ``earlier`` ones by path, which leaves least to compute; None: all of it."""
+    """Find the update that leaves least to compute, among the ``earlier`` cubes by path; None: compute all of it."""
     updates = [update for path in sorted(earlier) if (update := compare(lineage, path, earlier[path])) is not None]
     return min(updates, key=_cost, default=None)
 
 
 def _cost(update: CubeUpdate) -> tuple[int, int]:
-    """Months to compute; of equal ones the nearest cube has the fewest that differ."""
+    """Count the months to compute; of equal counts the nearest cube has the fewest that differ."""
     return sum(stop - start for start, stop in update.runs), len(update.new) + len(update.recomputed)
 
 
 def compare(lineage: Lineage, path: str, before: Lineage) -> CubeUpdate | None:
-    """What ``lineage`` changes of ``before``; None where nothing of the cube at ``path`` can be taken over."""
+    """Compare ``lineage`` with ``before``: what changes; None where nothing of the cube at ``path`` can be reused."""
     if before.schema_ != lineage.schema_ or before.basis != lineage.basis:
         return None
     static = [role for role, digest in lineage.roles.items() if isinstance(digest, str)]
@@ -174,7 +174,7 @@ def compare(lineage: Lineage, path: str, before: Lineage) -> CubeUpdate | None:
 
 
 def _by_month(lineage: Lineage) -> dict[str, tuple[Any, ...]]:
-    """For each month what it is made from."""
+    """Return for each month what it is made from."""
     months = [str(month) for month in month_range(*lineage.period)]
     moving = [digests for _, digests in sorted(lineage.roles.items()) if not isinstance(digests, str)]
     marks = np.isin(months, list(lineage.provisional))

@@ -34,7 +34,7 @@ log = logging.getLogger("smcloud")
 
 
 class CubeRecord(CubeEntry):
-    """What became of the cube of a job; ``previous`` is the cube that it was refreshed from.
+    """Record of a job's finished cube; ``previous`` is the cube that it was refreshed from.
 
     ``new`` and ``recomputed`` name the months of a refreshed cube that were computed.
     """
@@ -51,7 +51,7 @@ def ingest(config: RunConfig, job: Job) -> CubeRecord:
 
     Where an earlier cube of the store was made in the same way, only the time chunks whose input is new or changed
     are computed, and the others are copied inside the store; the record names these months. The checks that need
-    values are computed together with the write, of what is read, and judged before the seal.
+    values are computed together with the write, from what is read, and evaluated before the seal.
     """
     sealed = found_cube(job)
     if sealed is not None:
@@ -82,7 +82,7 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
     slab = SlabWriter(config, job, prefix, refresh=update is not None, several=len(tiles) > 1)
     try:
         counted = add_counters([slab.write(start, stop) for start, stop in tiles])
-        if update is not None:  # all months are judged together, also those that are copied
+        if update is not None:  # all months are checked together, also those that are copied
             before = incremental.counters_of(earlier[update.previous].counters or {})
             counted = incremental.all_counters(before, counted, opened.months)
         _validate(job, counted)
@@ -90,7 +90,7 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
     except SmcloudError as err:
         with suppress(Exception):  # a cluster that is lost cannot be asked
             wait_until_idle()
-        # Where it does not work, what is left is unsealed, so nobody reads it, and the next run writes over it. What a
+        # Where this fails, what is left is unsealed, so nobody reads it, and the next run writes over it. What a
         # lost connection leaves of several tiles is whole tiles: the next run goes on from there.
         if len(tiles) == 1 or not isinstance(err, SourceReadError | UnreachableError):
             with suppress(UnreachableError):
@@ -112,7 +112,7 @@ class SlabWriter:
     several: bool
 
     def write(self, start: int, stop: int) -> dict[str, dict[str, Any]]:
-        """Write the months ``start`` to before ``stop`` and return their counters, from the marker where it is done."""
+        """Write the months ``start`` to before ``stop``; return their counters, from the marker where it is done."""
         name, opened = f"{start:05d}-{stop:05d}", self.job.opened
         done = self.prefix.tile_record(name)
         if done is not None:
@@ -128,7 +128,7 @@ class SlabWriter:
         return counted
 
     def _compute(self, writes: Any, counters: Any) -> Any:
-        """Writes name their store themselves; what else fails is a source."""
+        """Compute the months; failed writes name their store themselves, any other failure is a source's."""
         try:
             with reaching(NETWORK, ""), reaching(VALUES, ""):
                 return compute_by_time(writes, counters)
@@ -139,7 +139,7 @@ class SlabWriter:
 
 
 def _places(job: Job, said: str) -> str:
-    """The sources that an error is about: those that it names, or else whose hosts are silent, or else all."""
+    """Find the sources that an error is about: those that it names, else those with silent hosts, else all."""
     entries = {name: resolved(job.catalog, name) for name in job.opened.datasets}
     urls = {name: entry.args.urls for name, entry in entries.items()}
     sources = list(job.opened.sources.values())
@@ -160,7 +160,7 @@ def _validate(job: Job, counted: Mapping[str, Any]) -> None:
 def _require_same_sources(config: RunConfig, job: Job) -> None:
     """Raises :class:`SourceChangedError` where a source is not what it was when ``job`` was made."""
     now = identity.entry_parts(config, job.catalog)
-    changed = sorted({held.entry for held in job.inputs.values() if now[held.entry].state != held.state})
+    changed = sorted({source.entry for source in job.inputs.values() if now[source.entry].state != source.state})
     if changed:
         raise SourceChangedError(
             "a source changed while it was read",
@@ -172,13 +172,13 @@ def _require_same_sources(config: RunConfig, job: Job) -> None:
 
 
 def found_cube(job: Job) -> CubeRecord | None:
-    """The record of this job's cube where it is sealed already, else None."""
+    """Return the record of this job's cube where it is sealed already, else None."""
     prefix = Prefix(Store.open(job.store), cube_path(job.cube_id))
     return _cube_record(job, prefix, "already there") if prefix.is_sealed else None
 
 
 def require_cube(job: Job) -> CubeRecord:
-    """The record of this job's cube; raises :class:`NothingPublishedError` where it is not there yet."""
+    """Return the record of this job's cube; raises :class:`NothingPublishedError` where there is none yet."""
     sealed = found_cube(job)
     if sealed is None:
         raise NothingPublishedError(

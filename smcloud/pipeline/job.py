@@ -1,4 +1,4 @@
-"""The first stage: what a run is about, and whether it can and need be done."""
+"""The first stage: the ids, months and inputs of a run, and whether it can be done and has to be."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from smcloud.store import InputEntry, Lineage, Release, Store
 
 @dataclass(frozen=True)
 class Job:
-    """What one run is about: its ids, months and inputs, and what was opened to tell them.
+    """One run: its ids, months and inputs, and what was opened to find them.
 
-    ``catalog`` is pinned to what was looked at, ``opened`` holds the sources of its entries: plan and ingest use them
+    ``catalog`` is pinned to the states that were fingerprinted, ``opened`` holds its sources: plan and ingest use them
     again in the same process.
     """
 
@@ -38,7 +38,7 @@ class Job:
     opened: CubeInputs
 
     def record(self) -> dict[str, Any]:
-        """What identifies the job, as plain values."""
+        """Return what identifies the job, as plain values."""
         return {
             "store": self.store,
             "cube_id": self.cube_id,
@@ -53,15 +53,15 @@ class Job:
 def check(config: RunConfig, states: SourceStates | None = None) -> Job:
     """Open catalog, sources and store (metadata only) and derive the ids of the run.
 
-    ``states`` are those of the sources where they were looked at already. Raises the errors of configuration, catalog,
+    ``states`` are those of the sources where they are known already. Raises the errors of configuration, catalog,
     sources and store; nothing is written.
     """
     store = Store.open(config.store)
     stores.require_store(store)
     if states is None:
-        states = identity.look_at_sources(config)  # before anything is opened: what comes later is noticed
+        states = identity.look_at_sources(config)  # before anything is opened, so that later changes are noticed
     parts = states.parts
-    catalog = pinned(states.catalog, {entry: held.version.get("snapshot") for entry, held in parts.items()})
+    catalog = pinned(states.catalog, {entry: parts_of.version.get("snapshot") for entry, parts_of in parts.items()})
     opened = open_inputs(config, catalog)
     months = opened.months
     inputs = {
@@ -69,9 +69,9 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
         for role, source in opened.sources.items()
     }
     known = {}
-    if any(held.files for held in parts.values()):
+    if any(parts_of.files for parts_of in parts.values()):
         known = incremental.known_files(stores.cube_lineages(store).values())
-    spans = {entry: file_spans(catalog, entry, held, known) for entry, held in parts.items()}
+    spans = {entry: file_spans(catalog, entry, parts_of, known) for entry, parts_of in parts.items()}
     provisional = provisional_flags(opened.sources, months)
     lineage = incremental.lineage_of(config, opened.sources, parts, spans, months, provisional)
     cube_id = incremental.cube_id(lineage)
@@ -101,7 +101,7 @@ def _input(catalog: Catalog, entry: str, state: str, reach: dict[str, str]) -> I
 
 
 def require_years(config: RunConfig, job: Job) -> None:
-    """Raises :class:`TooFewYearsError` where the period of ``job`` is too short for a trend; a cube may be short."""
+    """Raise :class:`TooFewYearsError` where the period of ``job`` is too short for a trend; a cube may be short."""
     years = len(job.opened.months) // 12
     if years < config.years.min_years:
         raise TooFewYearsError(
@@ -114,7 +114,7 @@ def require_years(config: RunConfig, job: Job) -> None:
 
 
 def require_shared_store(job: Job) -> None:
-    """Raises :class:`UnreachableError` where a worker of the current client sees another store than this process.
+    """Raise :class:`UnreachableError` where a worker of the current client sees another store than this process.
 
     A worker without the endpoint or the credentials of the client would write to, and read from, somewhere else.
     """
@@ -134,5 +134,5 @@ def require_shared_store(job: Job) -> None:
 
 
 def released(job: Job) -> Release | None:
-    """The newest release that carries this job's products, if any."""
+    """Find the newest release that carries this job's products, if any."""
     return stores.find_release(Store.open(job.store), job.run_id)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PageRecord(Record):
-    """A rendered report: its full URL, its summary tables, and the scorecard where the truth is known."""
+    """A rendered report: its full URL, its summary tables, and the scorecard where the true values are known."""
 
     report: str
     tables: Mapping[str, Any]
@@ -31,9 +31,9 @@ class PageRecord(Record):
 
 
 class RunRecord(Record):
-    """How a run ended: ``published`` or ``already published``, the ids, full URLs, and time and tasks by stage.
+    """Result of a run: ``published`` or ``already published``, the ids, full URLs, and time and tasks by stage.
 
-    ``tables`` are those of the page, for who shows them elsewhere.
+    ``tables`` are those of the page, to be shown elsewhere.
     """
 
     status: str
@@ -56,7 +56,7 @@ def run_record(
     tasks: Mapping[str, int] | None = None,
     page: PageRecord | None = None,
 ) -> RunRecord:
-    """The record of a run that ended with ``release``; ``page`` where it was rendered now."""
+    """Make the record of a run that ended with ``release``; ``page`` where it was rendered now."""
     store = Store.open(store_url)
     return RunRecord(
         status=status,
@@ -73,7 +73,7 @@ def run_record(
 
 
 def publish(config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str, ProductEntry]) -> Release:
-    """Make all products visible together: the next release of the store, or the one a racing twin made."""
+    """Publish all products together as the next release, or return that of a concurrent run of the same work."""
     content = ReleaseContent(
         cube=CubeEntry(id=cube.id, url=cube.url, period=cube.period, provisional=cube.provisional),
         products=products,
@@ -90,7 +90,7 @@ def publish(config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str,
 
 
 def has_report(release: Release, store_url: str) -> bool:
-    """Whether the page of ``release`` is there: a run may have ended between publishing and reporting."""
+    """Return whether the page of ``release`` exists: a run may have ended between publishing and reporting."""
     store = Store.open(store_url)
     with reaching(NETWORK, store.url):
         return bool(store.fs.exists(store.join(release.report)))
@@ -99,7 +99,7 @@ def has_report(release: Release, store_url: str) -> bool:
 def report(
     release: Release, store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
 ) -> PageRecord:
-    """Render the report of ``release`` into its place; ``truth`` (a Zarr of the sample world) adds what is scored.
+    """Render the report of ``release`` into the store; ``truth`` (a Zarr of the sample world) adds what is scored.
 
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
@@ -148,7 +148,7 @@ def _context(
 
 
 def notes_on(config: RunConfig) -> list[str]:
-    """Sentences about what a run leaves out because a role has no input."""
+    """Write sentences about what a run leaves out because a role has no input."""
     notes = [f"The role {name} has no input: it is not among the drivers." for name in dropped_drivers(config)]
     consequences = {
         "aridity_index": "no DDWW classes and no aridity strata",

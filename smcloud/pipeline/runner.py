@@ -1,4 +1,4 @@
-"""The order of the stages, once: check, ingest, compute, publish, report.
+"""The order of the stages, in one place: check, ingest, compute, publish, report.
 
 The command line calls the stages as they are, the flows as tasks of Prefect: both hand in how (:class:`Hooks`).
 """
@@ -31,27 +31,27 @@ log = logging.getLogger("smcloud")
 
 
 class StageWrapper(Protocol):
-    """Gives a stage another way of being called, and leaves its arguments and result as they are."""
+    """Changes how a stage is called, but not its arguments and result."""
 
     def __call__[**P, R](self, stage: Callable[P, R], /) -> Callable[P, R]:
-        """The function to call in place of ``stage``."""
+        """Return the function to call in place of ``stage``."""
 
 
 def as_it_is[**P, R](stage: Callable[P, R], /) -> Callable[P, R]:
-    """The stage itself."""
+    """Return the stage itself."""
     return stage
 
 
 def unseen(client: Client, stage: str) -> AbstractContextManager[None]:
-    """Nobody watches."""
+    """Watch nothing."""
     return nullcontext()
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """How the stages are called.
+    """Functions that a caller puts around the stages.
 
-    ``wrap`` is put around each, ``watch`` is entered while one works on the cluster of a client, ``opened`` is told of
+    ``wrap`` is applied to each, ``watch`` is entered while one works on the cluster of a client, ``opened`` is told of
     the cluster. ``patient``: nobody waits at a terminal, so a gateway that does not answer is asked again for a while.
     """
 
@@ -70,14 +70,14 @@ class Runner:
         self.tasks: dict[str, int] = {}
 
     def job(self, states: SourceStates | None = None) -> Job:
-        """The job as it was checked before, or checked now."""
+        """Return the job as it was checked before, or check it now."""
         if self.checked is None:
             with self._timed("check"):
                 self.checked = self.hooks.wrap(check)(self.config, states)
         return self.checked
 
     def cube(self) -> CubeRecord:
-        """The cube alone, built or updated on a cluster where it is not there."""
+        """Return the record of the cube alone; build or update it on a cluster where there is none yet."""
         job = self.job()
         sealed = self.hooks.wrap(found_cube)(job)
         if sealed is not None:
@@ -87,7 +87,7 @@ class Runner:
         return cube
 
     def release(self, truth: str | None = None, with_cube: bool = True) -> RunRecord:
-        """All of it, to a release and its page; without ``with_cube`` the cube has to be there."""
+        """Run all stages, to a release and its page; without ``with_cube`` the cube must exist already."""
         wrap, job = self.hooks.wrap, self.job()
         require_years(self.config, job)
         release = wrap(released)(job)
@@ -106,12 +106,12 @@ class Runner:
         return run_record("published", release, job.store, self.seconds, self.tasks, page)
 
     def _on_cluster(self, job: Job, cube: CubeRecord | None = None, products: bool = True) -> tuple[CubeRecord, Any]:
-        """Cube and products; once more, on a fresh cluster, where scheduler or gateway was lost.
+        """Make cube and products; once more, on a new cluster, where scheduler or gateway was lost.
 
         What the first attempt has sealed is not computed again.
         """
         patience = self.config.cluster.wait_seconds
-        # Who started the run by hand hears at once that there is no gateway.
+        # A user who started the run by hand is told at once that there is no gateway.
         for attempt, wait in (("first", patience if self.hooks.patient else 0), ("last", patience)):
             try:
                 with open_cluster(self.config.cluster, wait) as client:
@@ -119,14 +119,14 @@ class Runner:
                     self.hooks.wrap(require_shared_store)(job)
                     made = cube or self._stage(client, "ingest", ingest, job)
                     return made, self._stage(client, "compute", compute_products, job) if products else None
-            except Exception as err:  # whatever a lost connection makes of itself on its way up
+            except Exception as err:  # a lost connection may surface as any error
                 if attempt == "last" or fault_of(err) != "lost":
                     raise
                 log.warning("the cluster was lost (%s): once more on a fresh one", type(err).__name__)
         raise AssertionError("the last attempt returns or raises")
 
     def _stage[R](self, client: Client, name: str, stage: Callable[[RunConfig, Job], R], job: Job) -> R:
-        """One stage on the cluster; puts down what it took."""
+        """Run one stage on the cluster; record its time and tasks."""
         before, _ = count_tasks(client)
         with self._timed(name), self.hooks.watch(client, name):
             made = self.hooks.wrap(stage)(self.config, job)
@@ -143,7 +143,7 @@ class Runner:
 
 
 def checked(config: RunConfig, states: SourceStates | None = None) -> Job:
-    """Check a whole run before anything heavy is started for it: sources, years, budget."""
+    """Check a whole run before anything heavy starts: sources, years, budget."""
     job = Runner(config, Hooks()).job(states)
     require_years(config, job)
     require_budget(config, job)
@@ -151,5 +151,5 @@ def checked(config: RunConfig, states: SourceStates | None = None) -> Job:
 
 
 def runner_of(path: str, hooks: Hooks, job: Job | None = None) -> Runner:
-    """The runner of a configuration file; ``job`` where it was checked in this process already."""
+    """Make the runner of a configuration file; ``job`` where it was checked in this process already."""
     return Runner(hooks.wrap(load_config)(path), hooks, job)

@@ -1,4 +1,4 @@
-"""How work is divided where one graph would be too large: slabs of time for the cube, blocks of cells for products."""
+"""Division of work where one graph would be too large: slabs of time for the cube, blocks of cells for products."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from smcloud.plan import Machine
 def slabs(
     config: RunConfig, opened: CubeInputs, runs: Sequence[tuple[int, int]] | None = None
 ) -> list[tuple[int, int]]:
-    """The parts of ``runs`` (positions of months; None: all) that are one graph each.
+    """Divide ``runs`` (positions of months; None: all) into parts that are one graph each.
 
-    They are whole time chunks, as many as ``cluster.graph_tasks`` allow. A time chunk is never divided, for a source's
+    They are whole time chunks, as many as ``cluster.graph_tasks`` allows. A time chunk is never divided, for a source's
     chunk often holds the whole globe.
     """
     months, step = opened.months, chunking.TIME_CHUNK
@@ -38,21 +38,21 @@ def slabs(
 
 
 def machine_of(cluster: Cluster) -> Machine:
-    """Workers and cores of each: a local cluster is one worker with all its threads."""
+    """Return the number of workers and the cores of each: a local cluster is one worker with all its threads."""
     if cluster.kind == "local":
         return Machine(1, threads_of(cluster))
     return Machine(cluster.workers or 1, cluster.worker_cores)
 
 
 def memory_of(cluster: Cluster) -> int | None:
-    """Bytes of a worker: as configured, or all that this process may take; None where a gateway decides."""
+    """Return the bytes of a worker: as configured, or all that this process may take; None where a gateway decides."""
     if cluster.worker_bytes is not None:
         return cluster.worker_bytes
     return None if cluster.kind == "gateway" else memory_here()
 
 
 def memory_here() -> int:
-    """Bytes that this process may take: those of the machine, or of the container that it runs in."""
+    """Return the bytes that this process may take: those of the machine, or of the container that it runs in."""
     load_distributed()
     from distributed.system import MEMORY_LIMIT
 
@@ -60,15 +60,15 @@ def memory_here() -> int:
 
 
 def tasks_of_year(config: RunConfig, moving: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
-    """Tasks of one time chunk of the cube's ``moving`` roles; a rougher count, never too low, will do ``at_most``."""
+    """Count the tasks of one time chunk of the ``moving`` roles; up to ``at_most`` roughly, but never too few."""
     start = chunking.TIME_CHUNK if len(months) >= 2 * chunking.TIME_CHUNK else 0
-    piece = build(config, moving, months[start : start + chunking.TIME_CHUNK])
-    rough = layers_of(stores.dry_run_writes(piece.dataset), piece.counters)
-    return rough if rough <= at_most else tasks_by_time(piece)
+    year = build(config, moving, months[start : start + chunking.TIME_CHUNK])
+    rough = layers_of(stores.dry_run_writes(year.dataset), year.counters)
+    return rough if rough <= at_most else tasks_by_time(year)
 
 
 def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
-    """The rectangles of blocks of cells that are one graph of at most ``limit`` tasks each; one where all of it is.
+    """Divide the grid into rectangles of blocks of cells, each a graph of at most ``limit`` tasks; one if all fits.
 
     ``datasets`` are maps, cell by cell, of one grid; anything else is one tile.
     """
@@ -82,7 +82,7 @@ def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
 
 
 def region(ds: xr.Dataset, tile: Tile) -> xr.Dataset:
-    """The cells of ``tile``."""
+    """Return the cells of ``tile``."""
     cells = {
         dim: slice(first * chunking.CHUNK, stop * chunking.CHUNK)
         for dim, (first, stop) in zip(("lat", "lon"), tile, strict=True)

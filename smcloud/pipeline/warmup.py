@@ -1,4 +1,4 @@
-"""The kernels that a run needs, compiled while it waits for servers and sources; or all of them, for an image.
+"""Compiles the kernels that a run needs while it waits for servers and sources; or all of them, for an image.
 
 ``python -m smcloud.pipeline.warmup`` compiles every kernel into the cache of this machine.
 """
@@ -11,9 +11,9 @@ from importlib import import_module
 
 
 def compiling_kernels() -> AbstractContextManager[None]:
-    """A context in which they are compiled in the background, in the order of their use.
+    """Compile the kernels in the background while the context lasts, in the order of their use.
 
-    It is worth a third of a small run's time: one core compiles, which needs nothing else, while the other reads.
+    It saves a third of a small run's time: one core compiles, which needs nothing else, while the other reads.
     """
     from smcloud.cube import month_kernels, regrid_kernels
     from smcloud.jit import compiling
@@ -38,7 +38,7 @@ def compiling_kernels() -> AbstractContextManager[None]:
 
 
 def compile_all() -> int:
-    """Compile every kernel there is; returns how many. Those that are in the cache are only loaded."""
+    """Compile every kernel and return their number. Those that are in the cache are only loaded."""
     import smcloud.stats.engine
     from smcloud.cube import month_kernels, regrid_kernels  # noqa: F401  # they mark their kernels
     from smcloud.jit import KERNELS

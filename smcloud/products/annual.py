@@ -21,7 +21,7 @@ ANOMALIES = (
 
 
 def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Annual values on (year, lat, lon) of every time-varying role, float64, and the static roles unchanged.
+    """Compute annual values (year, lat, lon) of every time-varying role, float64; static roles stay unchanged.
 
     ``annual.method`` = ``monthly_means``: soil moisture of a year is the mean of its valid months where at least
     ``annual.min_months`` are valid, else NaN. A driver is the sum of twelve months where its ``cell_methods`` is
@@ -66,23 +66,23 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 
 def land(ds: xr.Dataset) -> xr.DataArray:
-    """True (lat, lon) on land: where ``land_mask`` is above 0, or without one where any year has soil moisture."""
+    """Return the land (lat, lon): where ``land_mask`` is above 0, or without one where any year has soil moisture."""
     if "land_mask" in ds:
         return ds["land_mask"] > 0
     return ds["soil_moisture"].notnull().any("year")
 
 
 def cell_areas(ds: xr.Dataset) -> xr.DataArray:
-    """Area (lat, lon) of every cell in km2, from ``lat_bnds`` and ``lon_bnds`` where ``ds`` holds them; lazy as ``ds``.
+    """Compute each cell's area (lat, lon) in km2, by ``lat_bnds`` and ``lon_bnds`` if ``ds`` has them; lazy as ``ds``.
 
-    Raises :class:`GridError` where edges are needed and cannot be told from the centres.
+    Raises :class:`GridError` where edges are needed and cannot be found from the centres.
     """
     chunks = next((dict(da.chunksizes) for da in ds.values() if da.chunks and {"lat", "lon"} <= set(da.dims)), None)
     return cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"), chunks)
 
 
 def ordered_sum(da: xr.DataArray, dim: str) -> xr.DataArray:
-    """Sum of the valid values along ``dim``, always added in the order of ``dim``.
+    """Sum the valid values along ``dim``, always in the order of ``dim``.
 
     A plain sum adds in an order that numpy chooses by the memory layout of a block, so its last bit depends on
     how the array is chunked.
@@ -91,13 +91,13 @@ def ordered_sum(da: xr.DataArray, dim: str) -> xr.DataArray:
 
 
 def ordered_mean(da: xr.DataArray, dim: str) -> xr.DataArray:
-    """Mean of the valid values along ``dim`` in the order of ``dim``; NaN where there is none."""
+    """Average the valid values along ``dim`` in the order of ``dim``; NaN where there is none."""
     n = da.notnull().sum(dim)
     return ordered_sum(da, dim) / n.where(n > 0)
 
 
 def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[np.int64]]:
-    """Position of the first January and the whole years that follow it."""
+    """Find the position of the first January and the whole years that follow it."""
     index = cube.indexes["time"]
     if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
         raise CalendarError(
@@ -131,7 +131,7 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
 
 
 def one_chunk(da: xr.DataArray, name: str) -> xr.DataArray:
-    """``da`` as it is; raises :class:`ChunkError` where it has several chunks along time."""
+    """Return ``da`` as it is; raises :class:`ChunkError` where it has several chunks along time."""
     chunks = da.chunksizes.get("time", ())
     if len(chunks) > 1:
         raise ChunkError(

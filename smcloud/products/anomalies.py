@@ -1,4 +1,4 @@
-"""Annual values from the departures of each month from its own mean, over months that do not change.
+"""Annual values from the departures of each month from its own mean, over a fixed set of months.
 
 A month that is missing in some years shifts a plain annual mean by its place in the seasons; a mean of anomalies over
 a fixed set of months is not shifted. The mean of the set is added back, so that the series stays in its unit.
@@ -13,7 +13,7 @@ import xarray as xr
 from smcloud.config import Annual
 
 MONTHS = 12
-# Shares are compared with counts: 0.8 x 15 must be 12 whatever its last bit.
+# Shares are compared with counts: 0.8 x 15 must count as 12 despite rounding.
 ROUNDING = 1e-9
 
 Block = npt.NDArray[np.floating]
@@ -24,7 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 def soil_moisture_years(
     da: xr.DataArray, rule: Annual
 ) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray, xr.DataArray]:
-    """Annual soil moisture of monthly ``da`` (time: whole years from January, lat, lon), one chunk along time; lazy.
+    """Compute annual soil moisture of monthly ``da`` (time: whole years from January, lat, lon; one time chunk); lazy.
 
     A calendar month belongs to a cell's fixed set where it is valid in at least ``min_climatology_years`` years and in
     ``fixed_months_share`` of all. The value of a year is the mean, over the months of the set that are valid in it,
@@ -54,7 +54,7 @@ def soil_moisture_years(
 
 
 def driver_years(da: xr.DataArray, months: xr.DataArray, rule: Annual, summed: bool) -> xr.DataArray:
-    """Annual values (year, lat, lon) of monthly ``da`` over ``months`` of :func:`soil_moisture_years`; lazy.
+    """Compute annual values (year, lat, lon) of monthly ``da`` over ``months`` of :func:`soil_moisture_years`; lazy.
 
     The mean (where ``summed``: the sum) over these months of the departures from each month's own mean, plus the mean
     (the sum) of these means over the fixed set: a month that soil moisture lacks adds nothing to a sum, so it counts
@@ -76,7 +76,7 @@ def driver_years(da: xr.DataArray, months: xr.DataArray, rule: Annual, summed: b
 
 
 def deseasonalised(da: xr.DataArray, least: int) -> xr.DataArray:
-    """Departures of monthly ``da`` (time: whole years from January) from each calendar month's mean, float64; lazy.
+    """Subtract each calendar month's mean from monthly ``da`` (time: whole years from January), float64; lazy.
 
     NaN where the value is missing or its calendar month is valid in fewer than ``least`` years.
     """

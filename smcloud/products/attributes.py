@@ -208,7 +208,7 @@ TEXTS = {
 
 
 def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
-    """``ds`` with the attributes of ``product``, and no others but those of the series and static roles of annual."""
+    """Give ``ds`` the attributes of ``product``, and no others but those of the series and static roles of annual."""
     title, summary = TEXTS[product]
     attrs: dict[str, Any] = {"Conventions": "CF-1.11, ACDD-1.3", "title": title, "summary": summary}
     attrs |= {"preset": config.preset, "alpha": config.alpha}
@@ -232,6 +232,6 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
 
 
 def to_storage_dtype(ds: xr.Dataset) -> xr.Dataset:
-    """``ds`` as it is published: maps in m3 m-3 yr-1 as float32, lazily; p values, tables and all else as they are."""
+    """Convert ``ds`` to the types published: maps in m3 m-3 yr-1 to float32, lazily; all else stays as it is."""
     maps = {name: da for name, da in ds.data_vars.items() if {"lat", "lon"} <= {*da.dims}}
     return ds.assign({name: da.astype("float32") for name, da in maps.items() if da.attrs.get("units") == SLOPE})

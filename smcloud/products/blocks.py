@@ -1,4 +1,4 @@
-"""One dask task per block of cells for everything that a product says of a cell."""
+"""One dask task per block of cells for everything that a product computes cell by cell."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from smcloud.config import RunConfig
 
 
 def per_block(function: Callable[..., xr.Dataset], *datasets: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """``function(*datasets, config=config)``, which must treat each cell (lat, lon) on its own; lazy where these are.
+    """Call ``function(*datasets, config=config)``, which must treat each cell (lat, lon) alone; lazy where these are.
 
-    Called once as it is: that raises what there is to raise, and what it returns is the pattern of the result. Lazy
+    It is called once directly: that raises any error, and what it returns is the pattern of the result. Lazy
     datasets are then worked on block by block, so that each block is read once and is one task, whatever the number
     of steps inside.
     """

@@ -1,4 +1,4 @@
-"""Does dry get drier and wet get wetter: zones, classes of significant change, and what share of land they take."""
+"""Whether dry gets drier and wet gets wetter: zones, classes of significant change, and their share of the land."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ZONE_FLAGS = {name[0].upper(): flag for flag, name in ZONES.items() if flag > 0}
 
 
 def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
-    """Zone and class (lat, lon), area and shares by ``class``; None without the role ``aridity_index``.
+    """Make zone and class (lat, lon), area and shares by ``class``; None without the role ``aridity_index``.
 
     ``trend`` holds ``slope`` and ``significant``; ``annual`` the static roles. A zone needs land and an aridity
     index (P/PET): dry below the first limit of ``zones.limits``, wet from the second on. A class needs a zone and a
@@ -70,13 +70,13 @@ def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset
 
 
 def ddww_attributes(ddww: xr.Dataset) -> dict[str, float]:
-    """Shares of DD and WW together, of a computed :func:`ddww`: of the significant change, and of land."""
+    """Return the shares of DD and WW together, of a computed :func:`ddww`: of the significant change, and of land."""
     both = ddww.sel({"class": ["DD", "WW"]})
     return {f"ddww_{name}": float(both[name].sum(skipna=False)) for name in ("share_of_change", "share_of_land")}
 
 
 def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
-    """Interval of the two shares of :func:`ddww_attributes` by a block bootstrap of years; lazy.
+    """Compute the interval of the two shares of :func:`ddww_attributes` by a block bootstrap of years; lazy.
 
     None without the role ``aridity_index`` and where ``bootstrap.replicates`` is 0. By ``share`` (share_of_change,
     share_of_land): ``estimate``, ``stderr``, ``lower``, ``upper`` and ``replicates``, as
@@ -94,8 +94,8 @@ def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
         valid = trend["slope"].notnull() & (zone > 0)
         changed = valid & (trend_fields(trend, config)["significant"] == 1) & (trend["slope"] != 0)
         drier, wetter = trend["slope"] < 0, trend["slope"] > 0
-        held = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
-        masks = xr.concat([held, changed, valid], dim="mask").astype("float64")
+        ddww_cells = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
+        masks = xr.concat([ddww_cells, changed, valid], dim="mask").astype("float64")
         total = area_weighted_sums(masks, area, everywhere)["sum"].isel(group=0, drop=True)
         base = total.isel(mask=[1, 2]).rename(mask="share").assign_coords(share=["share_of_change", "share_of_land"])
         return total.isel(mask=0, drop=True) / base.where(base > 0)
@@ -109,7 +109,7 @@ def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
 
 
 def interval_attributes(interval: xr.Dataset) -> dict[str, float | int]:
-    """Limits of a computed :func:`ddww_interval` as attributes of the product, NaN where the share itself is."""
+    """Return the limits of a computed :func:`ddww_interval` as attributes of the product, NaN where the share is."""
     limits = {
         f"ddww_{name}_{limit}": float(interval[limit].where(interval["estimate"].notnull()).sel(share=name))
         for name in interval["share"].values

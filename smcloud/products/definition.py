@@ -1,4 +1,4 @@
-"""What the products are, what each is made of, and in which order: a run and its plan both walk this."""
+"""The products, what each is made of, and their order: a run and its plan both follow this definition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Compute = Callable[[xr.Dataset], xr.Dataset]
 
 
 class Writer(Protocol):
-    """Where products go: a store, or a plan that counts what a store would be asked for."""
+    """Where products are written: to a store, or to a plan that counts what a store would be asked for."""
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Write the lazy products of one phase, by name, in one go."""
@@ -31,10 +31,10 @@ class Writer(Protocol):
         """Load the written product ``name`` and add what ``finish`` makes of it."""
 
     def open(self, name: str) -> xr.Dataset:
-        """The written product, lazily: workers read it, no graph carries it."""
+        """Open the written product, lazily: workers read it, no graph carries it."""
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
-        """A small Dataset, computed."""
+        """Compute a small Dataset."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ PRODUCTS = tuple(product.name for phase in PHASES for product in phase)
 
 
 def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
-    """Make all products of ``cube`` phase by phase and hand them to ``writer``; nothing is computed but by it."""
+    """Make all products of ``cube`` phase by phase and hand them to ``writer``; only that computes anything."""
     made: dict[str, xr.Dataset] = {"cube": cube}
     for phase in PHASES:
         ready: dict[str, xr.Dataset] = {}

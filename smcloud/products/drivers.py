@@ -1,4 +1,4 @@
-"""What soil moisture goes with: partial and plain correlations per driver, then the dominant driver."""
+"""Correlations of soil moisture: partial and plain ones for each driver, then the dominant driver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smcloud.stats import fdr, partial_correlation, trend_contribution
 
 
 def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
-    """Correlations of annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
+    """Correlate annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
 
     A year counts where soil moisture and every driver are there (plain ``correlation``: that driver); at least
     ``years.min_years`` and number of drivers + 2 years are needed. A driver that is constant, or varies less than
@@ -74,14 +74,14 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
 
 
 def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """``p_adjusted`` (Benjamini-Hochberg over all drivers and cells), ``dominant_driver``, ``dominant_correlation``.
+    """Compute ``p_adjusted``, ``dominant_driver`` and ``dominant_correlation``.
 
-    The dominant driver has the largest absolute partial correlation among the significant ones, as 1.. in the order
-    of ``driver``; 0 where none is significant, 255 where nothing was tested. ``drivers.dominant`` = ``p_value``:
-    significant is p < alpha, and 254 (tie) stands for equal absolute values. ``p_adjusted``: significant is
-    p_adjusted <= alpha, and 254 stands where the interval of another significant driver overlaps that of the
-    strongest, signs aside. ``dominant_correlation`` is NaN without one dominant driver. ``monthly_p_adjusted`` is
-    there where ``monthly_p_value`` is.
+    ``p_adjusted`` is Benjamini-Hochberg over all drivers and cells. The dominant driver has the largest absolute
+    partial correlation among the significant ones, as 1.. in the order of ``driver``; 0 where none is significant, 255
+    where nothing was tested. ``drivers.dominant`` = ``p_value``: significant is p < alpha, and 254 (tie) stands for
+    equal absolute values. ``p_adjusted``: significant is p_adjusted <= alpha, and 254 stands where the interval of
+    another significant driver overlaps that of the strongest, signs aside. ``dominant_correlation`` is NaN without one
+    dominant driver. ``monthly_p_adjusted`` exists where ``monthly_p_value`` does.
     """
     r, p = maps["partial_correlation"], maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
@@ -97,9 +97,9 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
         upper = maps["r_upper"].where(r > 0, -maps["r_lower"])
         rivals = upper >= lower.where(position == first).max("driver")
     tie = (rivals & significant & (position != first)).any("driver")
-    found = significant.any("driver")
-    dominant = (first + 1).where(~tie, TIE).where(found, 0).where(p.notnull().any("driver"), NO_DATA)
-    strongest = r.where((position == first) & found & ~tie).max("driver")
+    any_significant = significant.any("driver")
+    dominant = (first + 1).where(~tie, TIE).where(any_significant, 0).where(p.notnull().any("driver"), NO_DATA)
+    strongest = r.where((position == first) & any_significant & ~tie).max("driver")
     fields = {"p_adjusted": adjusted, "dominant_driver": dominant.astype("uint8"), "dominant_correlation": strongest}
     if "monthly_p_value" in maps:
         fields["monthly_p_adjusted"] = fdr(maps["monthly_p_value"], alpha=config.alpha)["p_adjusted"]

@@ -1,4 +1,4 @@
-"""How often a run calls a trend significant where the truth has none."""
+"""How often a run calls a trend significant where there is none in truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smcloud.stats import area_weighted_series
 def false_alarms(
     trend: xr.Dataset, no_trend: xr.DataArray, kind: xr.DataArray, levels: Sequence[float], config: RunConfig
 ) -> xr.Dataset:
-    """False alarms of a trend product among the cells that are known to have no trend, by ``level`` of ``kind``; lazy.
+    """Measure the false alarms of a trend product in cells known to have no trend, by ``level`` of ``kind``; lazy.
 
     ``trend`` holds ``slope``, ``p_value`` and ``significant``; ``no_trend`` (true where the true slope is 0) and
     ``kind`` (for example the autocorrelation of the world) are on the same cells. Over the area of these cells that

@@ -33,10 +33,10 @@ CLASS_MEANING = {
 
 
 def flags(meanings: Mapping[int, str]) -> dict[str, Any]:
-    """``flag_values`` and ``flag_meanings`` of a uint8 variable; meanings hold no blanks."""
+    """Make ``flag_values`` and ``flag_meanings`` of a uint8 variable; meanings hold no blanks."""
     return {"flag_values": list(meanings), "flag_meanings": " ".join(meanings.values()), "units": "1"}
 
 
 def driver_flags(names: Sequence[str]) -> dict[str, Any]:
-    """Flags of ``dominant_driver``: 1.. in the order of ``names``."""
+    """Make the flags of ``dominant_driver``: 1.. in the order of ``names``."""
     return flags({0: "none"} | dict(enumerate(names, start=1)) | {TIE: "tie", NO_DATA: "no_data"})

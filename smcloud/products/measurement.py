@@ -1,4 +1,4 @@
-"""What the instruments leave uncertain in a trend: breaks where their set changes, and the errors of the months."""
+"""Uncertainty of a trend from the instruments: breaks where the sensors change, and the errors of the months."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Block = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 SENSOR_SETS = "soil_moisture_sensors"
-# Column of the slope's standard error, and the bound of the months' errors that it is made of.
+# Column of the slope's standard error, and the bound of the months' errors that it is computed from.
 STDERR = {
     "slope_stderr_measurement": "soil_moisture_uncertainty_decaying",
     "slope_stderr_measurement_lower": "soil_moisture_uncertainty_independent",
@@ -27,7 +27,7 @@ STDERR = {
 
 
 def measured_months(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Soil moisture of the cube's whole years with what it says of its sensors and errors; lazy.
+    """Select soil moisture of the cube's whole years, with its sensors and errors; lazy.
 
     Raises :class:`ChunkError` for several chunks along time.
     """
@@ -40,11 +40,11 @@ def measured_months(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
 def measurement_columns(
     series: xr.DataArray, ols: xr.Dataset, months: xr.Dataset, config: RunConfig
 ) -> dict[Hashable, xr.DataArray]:
-    """Columns (lat, lon) beside the least-squares trend ``ols`` of annual ``series`` (year, lat, lon).
+    """Compute columns (lat, lon) that accompany the least-squares trend ``ols`` of annual ``series`` (year, lat, lon).
 
     ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``p_value_with_breaks``,
     ``n_breaks`` and ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where
-    they cannot be told: nothing is known of the sensors, or the steps take all that time explains. With the errors of
+    they cannot be found: nothing is known of the sensors, or the steps take all that time explains. With the errors of
     the months: ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
     """
     used = _months_behind(months["soil_moisture"], config)
@@ -94,7 +94,7 @@ def _shares_behind(used: Block, position: Block) -> FloatArray:
     months = used[..., np.newaxis, :].reshape(*used.shape[:-1], 1, -1, MONTHS)
     count = months.sum(axis=-1)
     share = (months & behind.reshape(*behind.shape[:-1], -1, MONTHS)).sum(axis=-1) / np.maximum(count, 1)
-    # A year without months has no value to be explained, whatever stands here.
+    # A year without months has no value to explain, so this number does not matter.
     return np.where(position[..., np.newaxis] >= 0, share, np.nan)
 
 

@@ -16,7 +16,7 @@ TIME_CONTROL = "time_control"
 
 
 def monthly_series(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Soil moisture and the roles ``drivers.names`` of the whole years of ``cube``, as they are; lazy.
+    """Select soil moisture and the roles ``drivers.names`` of the whole years of ``cube``, unchanged; lazy.
 
     ``time`` becomes year + (month - 0.5)/12. Raises :class:`CalendarError`, :class:`TooFewYearsError` and, for several
     chunks along time, :class:`ChunkError`.
@@ -30,19 +30,20 @@ def monthly_series(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 
 def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) -> dict[str, xr.DataArray]:
-    """``monthly_partial_correlation``, ``monthly_p_value``, ``monthly_n_effective`` (driver, lat, lon), ``monthly_n``.
+    """Compute the columns of the monthly partial correlations.
 
-    ``months`` is what :func:`monthly_series` gives, ``partial`` the annual result (p_value and status by driver): a
-    cell without one has no monthly one, and a driver that the annual one leaves out is left out. Every series is the
-    departure from the mean of its calendar month, where that is there in ``annual.min_climatology_years``. A driver
-    leads by ``drivers.lags`` months; ``drivers.detrend`` makes time one more control; ``drivers.dof`` and
-    ``drivers.method`` are as for the annual values. Fewer than ``years.min_years`` complete months, and number of
-    series + 2: NaN.
+    These are ``monthly_partial_correlation``, ``monthly_p_value``, ``monthly_n_effective`` (driver, lat, lon) and
+    ``monthly_n``. ``months`` is what :func:`monthly_series` gives, ``partial`` the annual result (p_value and status by
+    driver): a cell without one has no monthly one, and a driver that the annual one leaves out is left out. Every
+    series is the departure from the mean of its calendar month, where that is there in
+    ``annual.min_climatology_years``. A driver leads by ``drivers.lags`` months; ``drivers.detrend`` makes time one more
+    control; ``drivers.dof`` and ``drivers.method`` are as for the annual values. Fewer than ``years.min_years``
+    complete months, and number of series + 2: NaN.
     """
     names, least = list(config.drivers.names), config.annual.min_climatology_years
     target = deseasonalised(months["soil_moisture"], least).where(partial["p_value"].notnull().any("driver"))
     left_out = partial["status"] == DROPPED
-    # A constant is what the correlation leaves out; in place of the driver its gaps cost the others no months.
+    # The correlation leaves out a constant; in place of the driver it keeps gaps from costing the others months.
     drivers = xr.Dataset(
         {name: deseasonalised(months[name], least).where(~left_out.sel(driver=name, drop=True), 0.0) for name in names}
     )
@@ -67,7 +68,7 @@ def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) 
 
 
 def lag_attributes(config: RunConfig) -> dict[str, object]:
-    """By how many months each driver leads, in the order of ``driver``, as numbers and as a sentence."""
+    """Return by how many months each driver leads, in the order of ``driver``, as numbers and as a sentence."""
     lags = {name: config.drivers.lags.get(name, 0) for name in config.drivers.names}
     text = ", ".join(f"{name} {lag}" for name, lag in lags.items())
     return {"lag_months": list(lags.values()), "comment": f"Months by which a driver leads, set in advance: {text}."}

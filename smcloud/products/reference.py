@@ -15,22 +15,22 @@ Block = npt.NDArray[Any]
 
 
 def agreement(series: xr.DataArray, reference: xr.DataArray, min_years: int) -> dict[str, xr.DataArray]:
-    """``reference_r``, ``reference_rmse`` and ``reference_bias`` (series less reference) of two annual series, lazy.
+    """Compute ``reference_r``, ``reference_rmse``, ``reference_bias`` (series less reference) of annual series; lazy.
 
     (year, lat, lon) to (lat, lon) float64, by xskillscore over the years that both have; NaN for fewer than
     ``min_years`` of them, r also where one of the two is constant.
     """
-    found = xr.apply_ufunc(
+    columns = xr.apply_ufunc(
         _agreement, series, reference, input_core_dims=[["year"], ["year"]], output_core_dims=[[], [], []],
         kwargs={"min_years": min_years}, dask="parallelized", output_dtypes=[np.float64] * 3,
     )  # fmt: skip
-    return dict(zip(("reference_r", "reference_rmse", "reference_bias"), found, strict=True))
+    return dict(zip(("reference_r", "reference_rmse", "reference_bias"), columns, strict=True))
 
 
 def same_sign_share(maps: xr.Dataset) -> float | None:
-    """Share of the area with both slopes where ``slope`` and ``reference_slope`` have the same sign.
+    """Compute the share of the area with both slopes where ``slope`` and ``reference_slope`` have the same sign.
 
-    Computes. None without such an area, or without a reference.
+    It is computed at once. None without such an area, or without a reference.
     """
     if "reference_slope" not in maps:
         return None

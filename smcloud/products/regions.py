@@ -1,4 +1,4 @@
-"""Groups of cells: regions by latitude, and strata by what the land is like."""
+"""Groups of cells: regions by latitude, and strata by properties of the land."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class _Group(NamedTuple):
 
 
 def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | None = None) -> Groups:
-    """Globe, hemispheres, tropics and 10-degree bands; a cell belongs by the latitude of its centre.
+    """Group cells into globe, hemispheres, tropics and 10-degree bands, by the latitude of the cell's centre.
 
     ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
     the tropics lie within 23.4378 degrees. Every region is there, also one without a cell. The mask is lazy with the
     chunks of ``everywhere``, true (lat, lon), where that is given.
     """
-    found = [
+    groups = [
         _Group("globe", "Globe", "globe", lat <= 90),
         _Group("north", "Northern hemisphere", "hemisphere", lat >= 0),
         _Group("south", "Southern hemisphere", "hemisphere", lat < 0),
@@ -57,46 +57,46 @@ def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | Non
         north = south + BAND
         upper = lat <= north if north == 90 else lat < north
         name = f"{_degrees(south)}-{_degrees(north)}"
-        found.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", (lat >= south) & upper))
+        groups.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", (lat >= south) & upper))
     if everywhere is None:
         everywhere = xr.ones_like(lat, dtype=bool) & xr.ones_like(lon, dtype=bool)
-    by_latitude = _gather(found, "region")
+    by_latitude = _gather(groups, "region")
     return by_latitude._replace(mask=(by_latitude.mask & everywhere).transpose("region", "lat", "lon").rename("groups"))
 
 
 def strata(annual: xr.Dataset, trend: xr.Dataset, ddww: xr.Dataset | None, config: RunConfig) -> Groups | None:
-    """Land cover, soil texture, elevation, leaf area, aridity and DDWW class of land cells; None without any.
+    """Group land cells by land cover, soil texture, elevation, leaf area, aridity and DDWW class; None without any.
 
     A role that ``annual`` lacks (land_cover, clay with sand, elevation, lai, aridity_index) drops
     its strata, and so does ``ddww`` = None. Limits belong to the class above them; ground below 0 m to the first one.
     Names are kind/class. Raises :class:`VariableError` for a land cover without a legend.
     """
-    found: list[_Group] = []
+    groups: list[_Group] = []
     if "land_cover" in annual:
         cover = annual["land_cover"]
         for code, meaning in _legend(cover):
-            found.append(_Group(f"land_cover/{meaning}", meaning.replace("_", " "), "land_cover", cover == code))
+            groups.append(_Group(f"land_cover/{meaning}", meaning.replace("_", " "), "land_cover", cover == code))
     if "clay" in annual and "sand" in annual:
         soil = texture(annual["clay"], annual["sand"])
         for number, name in enumerate(TEXTURES, start=1):
-            found.append(_Group(f"texture/{name.replace(' ', '_')}", name, "texture", soil == number))
+            groups.append(_Group(f"texture/{name.replace(' ', '_')}", name, "texture", soil == number))
     if "elevation" in annual:
-        found += _bands(annual["elevation"], ELEVATION, "elevation", " m")
+        groups += _bands(annual["elevation"], ELEVATION, "elevation", " m")
     if "lai" in annual:
-        found += _bands(ordered_mean(annual["lai"], "year"), LAI, "lai", "")
+        groups += _bands(ordered_mean(annual["lai"], "year"), LAI, "lai", "")
     if "aridity_index" in annual:
         lower = -math.inf
         for name, upper in ARIDITY.items():
             mask = (annual["aridity_index"] >= lower) & (annual["aridity_index"] < upper)
-            found.append(_Group(f"aridity/{name.replace(' ', '_')}", name, "aridity", mask))
+            groups.append(_Group(f"aridity/{name.replace(' ', '_')}", name, "aridity", mask))
             lower = upper
     if ddww is not None:
         for flag, name in CLASSES.items():
             if name in CLASS_MEANING:
                 mask = ddww["ddww_class"] == flag
-                found.append(_Group(f"ddww/{name}", f"{name} ({CLASS_MEANING[name]})", "ddww", mask))
+                groups.append(_Group(f"ddww/{name}", f"{name} ({CLASS_MEANING[name]})", "ddww", mask))
     on_land = land(annual)
-    return _gather((group._replace(mask=group.mask & on_land) for group in found), "stratum") if found else None
+    return _gather((group._replace(mask=group.mask & on_land) for group in groups), "stratum") if groups else None
 
 
 def _bands(da: xr.DataArray, limits: tuple[float, ...], kind: str, unit: str) -> list[_Group]:
@@ -124,8 +124,8 @@ def _legend(cover: xr.DataArray) -> list[tuple[int, str]]:
     return list(zip(codes, meanings, strict=True))
 
 
-def _gather(found: Iterable[_Group], dim: str) -> Groups:
-    groups = list(found)
+def _gather(members: Iterable[_Group], dim: str) -> Groups:
+    groups = list(members)
     masks = [group.mask.drop_attrs().transpose("lat", ...) for group in groups]
     mask = xr.concat(masks, dim=dim).assign_coords({dim: [group.name for group in groups]})
     return Groups(mask.rename("groups"), [group.label for group in groups], [group.kind for group in groups])

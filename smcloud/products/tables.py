@@ -1,4 +1,4 @@
-"""One table for any groups of cells: regional and strata alike."""
+"""The table of any groups of cells, regional or strata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def table(
     chosen: Groups,
     config: RunConfig,
 ) -> xr.Dataset:
-    """Trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
+    """Tabulate trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
 
     ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation`` and
     ``trend_contribution``; ``chosen`` is what :func:`~smcloud.products.regions.regions` or
@@ -77,6 +77,6 @@ def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.Da
 def _fixed_anomalies(series: xr.DataArray, config: RunConfig) -> xr.DataArray:
     """Anomalies from the cell's own mean, NaN outside the fixed set of cells."""
     valid = series.notnull().sum("year")
-    part, whole = FIXED_YEARS
-    fixed = (valid * whole >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
+    part, total = FIXED_YEARS
+    fixed = (valid * total >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
     return (series - ordered_mean(series, "year")).where(fixed)

@@ -26,7 +26,7 @@ EXCESS = 1.0
 
 
 def texture(clay: xr.DataArray, sand: xr.DataArray) -> xr.DataArray:
-    """Class number 1..12 in the order of :data:`CLASSES` (uint8) from percentages of clay and sand; else 0.
+    """Find the class 1..12 in the order of :data:`CLASSES` (uint8) from percentages of clay and sand; else 0.
 
     0 stands where either is NaN or negative, or where both add up to more than 101 %.
     """

@@ -20,7 +20,7 @@ Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
 
 
 def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
-    """Trend of ``soil_moisture`` (year, lat, lon) per land cell, on (lat, lon); lazy.
+    """Compute the trend of ``soil_moisture`` (year, lat, lon) of each land cell, on (lat, lon); lazy.
 
     Slopes are m3 m-3 yr-1. A cell off land, with fewer than ``years.min_years`` years or (where asked) with too few
     years at either end is NaN, and ``status`` says why; a constant cell has slope 0 and p 1. ``n_years``,
@@ -40,11 +40,11 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
     covered = ends_covered(observed, config.years.ends)
     series = observed.where(covered)
     n_years = observed.notnull().sum("year")
-    found = {name: STATISTICS[name](series, config) for name in ("ols", "sen", "mann_kendall", "3pw")}
-    ols, sen, mk = found["ols"], found["sen"], found["mann_kendall"]
+    statistics = {name: STATISTICS[name](series, config) for name in ("ols", "sen", "mann_kendall", "3pw")}
+    ols, sen, mk = statistics["ols"], statistics["sen"], statistics["mann_kendall"]
     sampling = linear_trend(annual["n_months"].where(n_years > 0), dim="year")
     status = ols["status"].where(covered | (n_years == 0), ENDS_NOT_COVERED)
-    columns = dict(preset_trend(series, config, found).data_vars) | {
+    columns = dict(preset_trend(series, config, statistics).data_vars) | {
         "ols_slope": ols["slope"],
         "ols_stderr": ols["stderr"],
         "ols_p_value": ols["p_value"],
@@ -53,7 +53,7 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
         "mk_z": mk["z"],
         "mk_tau": mk["tau"],
         "mk_p_value": mk["p_value"],
-        "vctfpw_slope": found["3pw"]["slope"],
+        "vctfpw_slope": statistics["3pw"]["slope"],
         "lag1_autocorrelation": _lag1_of_residuals(series, ols),
         "climatology": ordered_mean(observed, "year"),
         "n_years": n_years.astype("uint16"),
@@ -94,7 +94,7 @@ STATISTICS: dict[str, Statistic] = {
 
 
 def preset_trend(series: xr.DataArray, config: RunConfig, found: Mapping[str, xr.Dataset] | None = None) -> xr.Dataset:
-    """``slope``, ``slope_lower``, ``slope_upper`` and ``p_value`` by the estimator, interval and test of ``trend``.
+    """Compute ``slope``, ``slope_lower``, ``slope_upper``, ``p_value`` by estimator, interval and test of ``trend``.
 
     ``series`` (year and any other dimensions) in m3 m-3, one chunk along year; NaN rule of
     :func:`~smcloud.stats.linear_trend`. ``found`` holds those of :data:`STATISTICS` that are computed already.
@@ -111,7 +111,7 @@ def preset_trend(series: xr.DataArray, config: RunConfig, found: Mapping[str, xr
 
 
 def trend_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """``p_adjusted`` (Benjamini-Hochberg over the valid cells) and ``significant`` (uint8, 255 no data), (lat, lon).
+    """Compute ``p_adjusted`` (Benjamini-Hochberg, valid cells) and ``significant`` (uint8, 255 no data), (lat, lon).
 
     ``trend.significance`` decides: ``p_value`` < alpha, or ``p_adjusted`` <= alpha. A slope whose p value is NaN is not
     significant: no data is where there is no slope. A dask input is brought to one chunk: meant for the loaded fields
@@ -128,7 +128,7 @@ def trend_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
 
 
 def ends_covered(series: xr.DataArray, ends: Ends | None) -> xr.DataArray:
-    """True (lat, lon) where the first and the last ``ends.span`` years hold ``ends.min_years`` valid ones each.
+    """Return where (lat, lon) the first and the last ``ends.span`` years hold ``ends.min_years`` valid ones each.
 
     Without ``ends`` every cell is.
     """

@@ -1,4 +1,4 @@
-"""The report of a release: tables, figures and one HTML page. It reads no store and writes none."""
+"""The report of a release: tables, figures and one HTML page. It neither reads nor writes a store."""
 
 from smcloud.report.context import ReportContext
 from smcloud.report.page import render

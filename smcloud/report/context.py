@@ -1,4 +1,4 @@
-"""What the report says about a run besides its products."""
+"""Facts about a run that the report shows besides its products."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReportContext:
 
     @property
     def invented(self) -> bool:
-        """Whether this is about the sample world, whose catalog entries carry that version, and not about the Earth."""
+        """Whether the run is on the sample world, whose catalog entries carry that version, and not on the Earth."""
         versions = {str(entry.get("version", "")) for entry in self.inputs.values()}
         return self.scorecard is not None or "sample world" in versions
 
@@ -70,7 +70,7 @@ class ReportContext:
         return f"{self.resolution:g}° grid" if self.resolution else "native grid"
 
     def period(self, products: Mapping[str, xr.Dataset]) -> str:
-        """The years that were analysed, from the annual product, else from the configuration."""
+        """Return the years that were analysed, from the annual product, else from the configuration."""
         annual = products.get("annual")
         if annual is not None and annual.sizes.get("year", 0):
             years = annual["year"].values

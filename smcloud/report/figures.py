@@ -77,7 +77,7 @@ _PLANS = (
 
 
 def draw_all(products: Mapping[str, xr.Dataset], context: ReportContext) -> tuple[list[Picture], list[str]]:
-    """Every figure whose products are there, and one sentence for each that is left out."""
+    """Draw every figure whose products exist; return them, and one sentence for each that is left out."""
     pictures, absent = [], []
     for plan in _PLANS:
         why = _reason_to_skip(plan, products)
@@ -101,7 +101,7 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure as PNG, without dates or versions: the same figure gives the same bytes."""
+    """Render the figure as PNG, without dates or versions: the same figure gives the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -34,9 +34,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 def trend_limit(trend: xr.Dataset) -> float:
-    """The colour scale's end in 1e-3 m3 m-3 yr-1: the 95th percentile of |slope| where significant, rounded up.
+    """Find the end of the colour scale in 1e-3 m3 m-3 yr-1: the 95th percentile of significant |slope|, rounded up.
 
-    Where no cell is significant, of all cells; 1 where there is no value at all.
+    Where no cell is significant, it is that of all cells; 1 where there is no value at all.
     """
     slope = np.abs(trend["slope"].values.astype(float)) * 1e3
     chosen = slope[(trend["significant"].values == 1) & np.isfinite(slope)]
@@ -51,7 +51,7 @@ def trend_limit(trend: xr.Dataset) -> float:
 
 
 def trend_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
-    """Colours (lat, lon, RGBA) of the trend map, and which cells have no slope.
+    """Return the colours (lat, lon, RGBA) of the trend map, and which cells have no slope.
 
     A significant cell has the colour of its slope's step (four on each side of zero within the limit, one
     beyond it), any other cell with a slope is light grey.
@@ -65,7 +65,7 @@ def trend_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
 
 
 def driver_cells(drivers: xr.Dataset) -> tuple[Colours, Bools]:
-    """Colours (lat, lon, RGBA) of the driver map, and which cells have no data (code 255)."""
+    """Return the colours (lat, lon, RGBA) of the driver map, and which cells have no data (code 255)."""
     names = [str(name) for name in drivers["driver"].values]
     code = drivers["dominant_driver"].values.astype(int)
     negative = drivers["dominant_correlation"].values < 0
@@ -78,7 +78,7 @@ def driver_cells(drivers: xr.Dataset) -> tuple[Colours, Bools]:
 
 
 def ddww_cells(ddww: xr.Dataset) -> tuple[Colours, Bools]:
-    """Colours (lat, lon, RGBA) of the DDWW map, and which cells have no data (code 255)."""
+    """Return the colours (lat, lon, RGBA) of the DDWW map, and which cells have no data (code 255)."""
     code = ddww["ddww_class"].values.astype(int)
     table = np.zeros((256, 4), dtype=np.uint8)
     table[0] = _table([palette.NOT_SIGNIFICANT])[0]
@@ -87,7 +87,7 @@ def ddww_cells(ddww: xr.Dataset) -> tuple[Colours, Bools]:
 
 
 def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Map of the slope where it is significant."""
+    """Draw the map of the slope where it is significant."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -117,7 +117,7 @@ def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fig
 
 
 def driver_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Map of the driver with the strongest significant partial correlation, and its sign."""
+    """Draw the map of the driver with the strongest significant partial correlation, and its sign."""
     drivers = _on_map_grid(products["drivers"], ["dominant_driver", "dominant_correlation"])
     names = [str(name) for name in products["drivers"]["driver"].values]
     drivers = drivers.assign_coords(driver=names)
@@ -144,7 +144,7 @@ def driver_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fi
 
 
 def ddww_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Map of the six DDWW classes."""
+    """Draw the map of the six DDWW classes."""
     ddww = _on_map_grid(products["ddww"], ["ddww_class"])
     figure, axes = _frame(
         f"Dry gets drier, wet gets wetter? {context.period(products)} where {context.trend_test}",

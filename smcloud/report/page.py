@@ -37,10 +37,10 @@ _KINDS = {
 
 
 def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[str, bytes]:
-    """The report of a run: file name -> bytes, ``index.html`` and the PNG files that it links to.
+    """Render the report of a run: file name -> bytes, ``index.html`` and the PNG files that it links to.
 
     ``products`` holds the datasets annual, trend, drivers, ddww, regional and strata, as far as the run
-    has them; what is absent is said to be absent. Nothing is read or written, and the same input gives
+    has them; the page names what is absent. Nothing is read or written, and the same input gives
     the same bytes.
     """
     from jinja2 import Environment, StrictUndefined
@@ -73,20 +73,20 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
 
 
 def pieces(citation: str) -> list[tuple[str, str | None]]:
-    """A citation as (text, link) pieces: URLs and DOIs become links, the rest has None."""
-    found: list[tuple[str, str | None]] = []
+    """Split a citation into (text, link) pieces: URLs and DOIs become links, the rest has None."""
+    parts: list[tuple[str, str | None]] = []
     start = 0
     for match in _LINK.finditer(citation):
         text = match.group().rstrip(".,;)")
         if match.start() > start:
-            found.append((citation[start : match.start()], None))
-        found.append((text, text if text.startswith("http") else f"https://doi.org/{text}"))
+            parts.append((citation[start : match.start()], None))
+        parts.append((text, text if text.startswith("http") else f"https://doi.org/{text}"))
         start = match.start() + len(text)
-    return [*found, (citation[start:], None)] if start < len(citation) else found
+    return [*parts, (citation[start:], None)] if start < len(citation) else parts
 
 
 def unbroken(text: str) -> str:
-    """The text with a number held to its unit and a ``p`` to its limit at the end of a line."""
+    """Keep a number and its unit, and a ``p`` and its limit, on the same line of ``text``."""
     for pair in (" %", "p < ", "p = ", " million", " × "):
         text = text.replace(pair, pair.replace(" ", "\u00a0"))
     return text

@@ -38,7 +38,7 @@ _BY_ROLE = (("precip", _BLUE), ("temperature", _VERMILLION), ("lai", _GREEN))
 
 
 def driver_colours(drivers: Sequence[str]) -> list[tuple[str, str]]:
-    """A (positive, negative) pair of colours for each driver, in its order.
+    """Choose a (positive, negative) pair of colours for each driver, in its order.
 
     Precipitation is blue, temperature vermillion and leaf area green where they are present. The
     first six drivers have colours of their own; later ones share the last pair.
@@ -56,5 +56,5 @@ def driver_colours(drivers: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """``#rrggbb`` as three integers."""
+    """Convert ``#rrggbb`` to three integers."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

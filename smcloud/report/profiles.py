@@ -26,16 +26,16 @@ DRY, WET = palette.TREND_STEPS[2], palette.TREND_STEPS[7]
 
 
 def latitudes(record: Record) -> tuple[float, float] | None:
-    """South and north limit of a band from its label or key, such as ``60°S–50°S`` or ``-60..-50``."""
+    """Read the south and north limit of a band from its label or key, such as ``60°S–50°S`` or ``-60..-50``."""
     for text in (record["label"], record["key"]):
-        found = [-abs(float(value)) if side == "S" else float(value) for value, side in _LATITUDE.findall(str(text))]
-        if len(found) == 2:
-            return min(found), max(found)
+        limits = [-abs(float(value)) if side == "S" else float(value) for value, side in _LATITUDE.findall(str(text))]
+        if len(limits) == 2:
+            return min(limits), max(limits)
     return None
 
 
 def bands(products: Mapping[str, xr.Dataset]) -> Table:
-    """The 10-degree bands from south to north; in the table's own order where a label names no latitudes."""
+    """Sort the 10-degree bands from south to north; in the table's own order where a label names no latitudes."""
     rows = summary_tables({"regional": products["regional"]}).get("bands", [])
     limits = [latitudes(row) for row in rows]
     if any(limit is None for limit in limits):
@@ -44,7 +44,7 @@ def bands(products: Mapping[str, xr.Dataset]) -> Table:
 
 
 def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Shares of drying and wetting, slope with its interval, and coverage, by 10-degree band."""
+    """Draw the shares of drying and wetting, slope with its interval, and coverage, by 10-degree band."""
     rows = bands(products)
     place = np.arange(len(rows), dtype=float)
     labels = [str(row["label"]) for row in rows]
@@ -90,7 +90,7 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
 
 
 def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """The globe's series of the regional product with the line of its slope and the wedge of the slope's interval."""
+    """Draw the globe's series of the regional product with the line of its slope and the wedge of its interval."""
     from matplotlib.ticker import MaxNLocator
 
     regional = products["regional"]
@@ -121,7 +121,7 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
     else:
         axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
     if known.any():
-        # The wedge of a wide interval would flatten the series: it may run out of the picture.
+        # The wedge of a wide interval would flatten the series: it may extend beyond the picture.
         heights = np.concatenate([line.get_ydata() for line in axes.lines])
         room = 0.5 * (np.ptp(heights) or 0.01)
         axes.set_ylim(heights.min() - room, heights.max() + room)

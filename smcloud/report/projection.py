@@ -15,7 +15,7 @@ STRIPE = 9  # pixels from one no-data stripe to the next
 
 
 def sorted_grid(da: xr.DataArray) -> xr.DataArray:
-    """The field with latitudes ascending and longitudes ascending from -180."""
+    """Sort the field: latitudes ascending, longitudes ascending from -180."""
     lon = (da["lon"].values.astype(float) + 180) % 360 - 180
     return da.assign_coords(lon=lon).sortby(["lat", "lon"]).transpose("lat", "lon", ...)
 
@@ -34,7 +34,7 @@ class Projection:
     name: str
 
     def forward(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Plane coordinates x and y of points in degrees."""
+        """Compute the plane coordinates x and y of points in degrees."""
         at = np.asarray(lat, dtype=float)
         x = np.asarray(lon, dtype=float) * np.interp(at, self.lat, self.factor)
         return x, np.interp(at, self.lat, self.y)
@@ -47,7 +47,7 @@ class Projection:
 
 
 def choose_projection(lat_edges: Floats, lon_edges: Floats) -> Projection:
-    """Equal Earth for grids round the globe, else longitudes shortened by the cosine of the middle latitude.
+    """Choose Equal Earth for global grids, else longitudes shortened by the cosine of the middle latitude.
 
     Equal Earth: Savric, Patterson and Jenny (2018), Int. J. Geogr. Inf. Sci. 33, 454-465.
     """
@@ -76,7 +76,7 @@ def picture(
     view: Projection,
     width: int,
 ) -> npt.NDArray[np.uint8]:
-    """The cells' colours as seen through ``view``: (height, width, RGBA), first row at the top.
+    """Project the cells' colours by ``view``: (height, width, RGBA), first row at the top.
 
     ``colours`` is (lat, lon, RGBA) and ``no_data`` (lat, lon); ``lat`` and ``lon`` are cell edges. Each
     pixel takes the cell that holds its centre, so no colour is made that is not in ``colours``;
@@ -102,7 +102,7 @@ def picture(
 
 
 def outline(land: npt.NDArray[np.bool_], lat: Floats, lon: Floats, view: Projection) -> Floats:
-    """The cell edges where land meets water, as (segment, end, xy) in the view's plane."""
+    """Find the cell edges between land and water, as (segment, end, xy) in the view's plane."""
     rows, columns = np.nonzero(land[1:] != land[:-1])
     flat = [(lat[rows + 1], lon[columns]), (lat[rows + 1], lon[columns + 1])]
     rows, columns = np.nonzero(land[:, 1:] != land[:, :-1])

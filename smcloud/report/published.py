@@ -1,4 +1,4 @@
-"""The study's published results beside the run's own, each labelled as what it is.
+"""The study's published results beside the run's own, each labelled as such.
 
 Published numbers: Peng, Zeng et al. (2023), Remote Sensing of Environment 291, 113569; for the DDWW
 share also Greve et al. (2014), Feng and Zhang (2015) and Xiong et al. (2022), each with its denominator.
@@ -29,7 +29,7 @@ NOT_HERE = "This run does not hold what is needed."
 def comparison(
     products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
 ) -> list[dict[str, str]]:
-    """Rows ``id, subject, published, this_run, differs`` for the study's results R1 to R6."""
+    """Make rows ``id, subject, published, this_run, differs`` for the study's results R1 to R6."""
     globe = find(tables.get("regions", []), "globe")
     share = NOT_HERE
     if "ddww" in products:
@@ -61,7 +61,7 @@ def comparison(
 
 
 def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[dict[str, str]]:
-    """Published DDWW shares and their opposites with the denominator of each, the run's own first."""
+    """List published DDWW shares and their opposites with the denominator of each, the run's own first."""
     rows = []
     if "ddww" in products:
         got = ddww_shares(products["ddww"], tables.get("ddww", []))
@@ -81,7 +81,7 @@ def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]
 
 
 def differences(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[str]:
-    """What separates this run from the study as a whole."""
+    """List the differences between this run as a whole and the study."""
     if context.invented:
         return ["The inputs are an invented world, so the published numbers cannot be met."]
     lines = []
@@ -180,8 +180,10 @@ def _names_class(row: Record, name: str) -> bool:
 
 
 def _correlations(row: Record) -> str:
-    found = {key.split(": ")[1]: value for key, value in row.items() if key.startswith("partial_correlation: ")}
-    return ", ".join(f"{words(name)} {shown('correlation', value)}" for name, value in found.items()) or "no driver"
+    correlations = {key.split(": ")[1]: value for key, value in row.items() if key.startswith("partial_correlation: ")}
+    return (
+        ", ".join(f"{words(name)} {shown('correlation', value)}" for name, value in correlations.items()) or "no driver"
+    )
 
 
 def _strata(tables: Mapping[str, Table]) -> str:

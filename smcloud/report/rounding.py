@@ -1,4 +1,4 @@
-"""How numbers and tables are written for readers: rounding, units, dashes, Markdown."""
+"""Numbers and tables as readers see them: rounding, units, dashes, Markdown."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ _HEADERS = {
 
 
 def words(name: str) -> str:
-    """A role's name for readers."""
+    """Return a role's name for readers."""
     return "LAI" if name == "lai" else name.replace("_", " ")
 
 
 def percent(share: float | None) -> str:
-    """A share 0..1 as ``12.3 %``, a dash where it is missing."""
+    """Format a share 0..1 as ``12.3 %``, a dash where it is missing."""
     return DASH if share is None else f"{number(100 * share, 1)} %"
 
 
 def number(value: float, decimals: int) -> str:
-    """A rounded number with a true minus sign and no negative zero."""
+    """Format a rounded number with a true minus sign and no negative zero."""
     text = f"{abs(value):,.{decimals}f}"
     negative = value < 0 and any(digit not in "0.,-" for digit in text)
     return (MINUS if negative else "") + text
 
 
 def shown(key: str, value: Any) -> str:
-    """A value of a record as readers see it: slopes in 1e-3, shares in %, areas in 1000 km2, None as a dash."""
+    """Format a value of a record for readers: slopes in 1e-3, shares in %, areas in 1000 km2, None as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return DASH
     if isinstance(value, str):
@@ -90,7 +90,7 @@ def shown(key: str, value: Any) -> str:
 
 
 def layout(table: Sequence[Record]) -> tuple[list[str], list[bool], list[list[str]]]:
-    """Headers, which columns are text, and the rounded cells; an estimate and its limits share two columns.
+    """Return headers, which columns are text, and the rounded cells; an estimate and its limits share two columns.
 
     Columns without a single value are left out; ``key`` is for machines and is not shown.
     """
@@ -112,7 +112,7 @@ def layout(table: Sequence[Record]) -> tuple[list[str], list[bool], list[list[st
 
 
 def markdown(table: Sequence[Record]) -> str:
-    """The table in GitHub's Markdown, rounded as on the page; an empty table says so."""
+    """Write the table in GitHub's Markdown, rounded as on the page; an empty table says so."""
     if not table:
         return "(empty)"
     headers, text, rows = layout(table)
@@ -135,7 +135,7 @@ def _header(key: str) -> str:
 
 
 def interval(key: str, lower: Any, upper: Any) -> str:
-    """Two limits as readers see them; a dash where one is missing, ``no bound`` where they say nothing."""
+    """Format two limits for readers; a dash where one is missing, ``no bound`` where they say nothing."""
     if lower is None or upper is None:
         return DASH
     if "slope" in key and upper - lower > WIDEST:

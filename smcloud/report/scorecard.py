@@ -13,7 +13,7 @@ from smcloud.report.rounding import DASH, MINUS, Record, Table, number
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-# What a score is about, by the first part of its name.
+# Subject of a score, by the first part of its name.
 MEANINGS = {
     "detectable": "area with a strong true trend: right sign and p < 0.05",
     "driver": "area with one strong true driver: that one is named",
@@ -28,7 +28,7 @@ MEANINGS = {
 
 
 def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
-    """A nested scorecard as records of ``name, score, wanted, verdict, details``.
+    """Convert a nested scorecard to records of ``name, score, wanted, verdict, details``.
 
     A mapping with ``score`` is one row; ``wanted`` is its lower and ``wanted_at_most`` its upper limit,
     and only with one of them (not None) there is a verdict. Other numbers are rows without one.

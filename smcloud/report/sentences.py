@@ -13,7 +13,7 @@ from smcloud.report.tables import find, plain
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
-    """What the run found, in order: global trend, changed area, drivers, DDWW; absent parts are said to be absent."""
+    """Write what the run found, in order: global trend, changed area, drivers, DDWW; says which parts are absent."""
     globe = find(tables.get("regions", []), "globe")
     lines = ["This release holds no regional product."]
     if "regional" in products:
@@ -28,7 +28,7 @@ def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], con
 
 
 def global_trend(globe: Record | None, context: ReportContext) -> str:
-    """The trend of the global area-weighted mean, its interval and p."""
+    """Write the trend of the global area-weighted mean, its interval and p."""
     if globe is None or globe["slope"] is None:
         return "No global trend could be computed: there are not enough valid years."
     text = f"The global area-weighted mean changes by {slope(globe, context)}"
@@ -43,7 +43,7 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
 
 
 def reference(trend: xr.Dataset | None) -> str:
-    """How far the trend of the second record agrees with the first; empty without one."""
+    """Write how far the trend of the second record agrees with the first; empty without one."""
     share = None if trend is None else trend.attrs.get("reference_same_sign_share")
     if share is None:
         return ""
@@ -51,7 +51,7 @@ def reference(trend: xr.Dataset | None) -> str:
 
 
 def changed_area(globe: Record | None, context: ReportContext) -> str:
-    """Shares of the covered area that dry and become wetter."""
+    """Write the shares of the covered area that become drier and wetter."""
     if globe is None or globe.get("drying_share") is None:
         return "No cell has a valid trend."
     unchanged = 1 - globe["drying_share"] - globe["wetting_share"]
@@ -63,7 +63,7 @@ def changed_area(globe: Record | None, context: ReportContext) -> str:
 
 
 def drivers(table: Table, context: ReportContext) -> str:
-    """Which driver is strongest on which share of the area with a result."""
+    """Write which driver is strongest on which share of the area with a result."""
     named = [row for row in table if row["driver"] not in ("none", "tie")]
     if any(row["share"] is None for row in named):
         return "No cell has enough valid years for a test of the drivers."
@@ -81,7 +81,7 @@ def drivers(table: Table, context: ReportContext) -> str:
 
 
 def ddww(product: xr.Dataset, table: Table) -> list[str]:
-    """DDWW and its opposite with both denominators, and the expectation by chance."""
+    """Write DDWW and its opposite with both denominators, and the expectation by chance."""
     shares = ddww_shares(product, table)
     if not shares["changed"]:
         return ["No zone has a significant change, so there is no DDWW share."]
@@ -111,7 +111,7 @@ def _interval(product: xr.Dataset, base: str) -> str:
 
 
 def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
-    """DDWW shares 0..1 of the changed area and of land with a trend, its opposite's, chance's; and the changed km2."""
+    """Return DDWW shares 0..1 of the changed area and of land with a trend; its opposite's, chance's; changed km2."""
     rows = {row["class"]: row for row in table}
 
     def together(names: tuple[str, str], key: str) -> float | None:
@@ -133,7 +133,7 @@ def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
 
 
 def slope(row: Record, context: ReportContext, key: str = "slope", units: bool = True) -> str:
-    """``−0.103 × 10⁻³ … (95 % interval −0.150 to −0.056)`` from a record of the regional or strata table."""
+    """Format ``−0.103 × 10⁻³ … (95 % interval −0.150 to −0.056)`` from a record of the regional or strata table."""
     text = shown("slope", row[key]) + (f" × {SLOPE_UNITS}" if units else "")
     lower, upper = row.get(f"{key}_lower"), row.get(f"{key}_upper")
     if lower is None or upper is None:
@@ -142,20 +142,20 @@ def slope(row: Record, context: ReportContext, key: str = "slope", units: bool =
 
 
 def p_text(value: float) -> str:
-    """``p = 0.012`` or ``p < 0.001``."""
+    """Format ``p = 0.012`` or ``p < 0.001``."""
     text = shown("p_value", value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def area(value: float | None) -> str:
-    """An area in million km2."""
+    """Format an area in million km2."""
     if value is None:
         return "unknown area"
     return f"{number(value / 1e6, 1 if value >= 1e7 else 3)} million km²"
 
 
 def join(parts: list[str]) -> str:
-    """``a, b and c``."""
+    """Join words as ``a, b and c``."""
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 

@@ -1,4 +1,4 @@
-"""Tables as plain records from the products.
+"""Tables of the products as plain records.
 
 A table is a list of records with the same keys. Values are those of the datasets, in their units
 (slopes m3 m-3 yr-1, shares 0..1, areas km2); a missing value is None. Rounding and units for readers
@@ -39,7 +39,7 @@ COMPARATOR_COLUMNS = tuple(name for _, *names in _COMPARATORS for name in names 
 
 
 def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
-    """All tables of a run by name.
+    """Make all tables of a run, by name.
 
     These are ``regions``, ``bands``, ``coverage``, ``comparators``, ``drivers``, ``ddww`` and ``strata_<kind>``. A
     table whose product is absent is left out. Records hold str, float, int or None: they can be written as JSON as
@@ -61,13 +61,13 @@ def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
     if "strata" in products:
         tables |= {f"strata_{kind}": rows for kind, rows in _by_kind(products["strata"], "stratum").items()}
     for name, rows in tables.items():
-        if name != "strata_ddww":  # where the question is what a trend comes from
+        if name != "strata_ddww":  # only that table asks where a trend comes from
             tables[name] = [{k: v for k, v in row.items() if not k.startswith("trend_contribution")} for row in rows]
     return {name: rows for name, rows in tables.items() if rows}
 
 
 def driver_records(drivers: xr.Dataset) -> Table:
-    """Shares of the area with a result (code other than 255) by dominant driver, and none and tie.
+    """List the shares of the area with a result (code other than 255) by dominant driver, and none and tie.
 
     ``positive_share`` and ``negative_share`` follow the sign of ``dominant_correlation`` and add up to
     ``share``; all shares add up to 1. None where no cell has a result.
@@ -97,7 +97,7 @@ def driver_records(drivers: xr.Dataset) -> Table:
 
 
 def class_records(ddww: xr.Dataset) -> Table:
-    """The class table of the ddww product in the order DD, DW, WD, WW, TD, TW."""
+    """List the class table of the ddww product in the order DD, DW, WD, WW, TD, TW."""
     names = ("area_km2", "share_of_change", "share_of_land", "share_of_all_land", "expected_share")
     rows = {}
     for position, label in enumerate(ddww["class"].values):
@@ -108,7 +108,7 @@ def class_records(ddww: xr.Dataset) -> Table:
 
 
 def coverage_records(trend: xr.Dataset) -> Table:
-    """Area and share by the trend's ``status``, without water: why land has a trend or has none."""
+    """List area and share by the trend's ``status``, without water: why land has a trend or has none."""
     status = trend["status"].transpose("lat", "lon").values
     flags = trend["status"].attrs
     meanings = dict(zip(flags["flag_values"], str(flags["flag_meanings"]).split(), strict=True))
@@ -123,7 +123,7 @@ def coverage_records(trend: xr.Dataset) -> Table:
 
 
 def comparator_records(trend: xr.Dataset) -> Table:
-    """Area-weighted mean slope, and share of the area with a trend where p < alpha, by estimator and test.
+    """List area-weighted mean slope, and share of the area with a trend where p < alpha, by estimator and test.
 
     None where the product has no such column. The first row is the preset's own pair.
     """
@@ -148,12 +148,12 @@ def _weighted_mean(values: npt.NDArray[np.floating], weight: npt.NDArray[np.floa
 
 
 def find(table: Sequence[Record], key: str) -> Record | None:
-    """The record of a region or stratum by its key, None where the table lacks it."""
+    """Find the record of a region or stratum by its key, None where the table lacks it."""
     return next((row for row in table if row["key"] == key), None)
 
 
 def plain(value: Any) -> float | int | None:
-    """A numpy scalar as int or float, None where it is not finite."""
+    """Convert a numpy scalar to int or float, None where it is not finite."""
     if isinstance(value, np.integer | np.bool_ | int):
         return int(value)
     number = float(value)
@@ -179,7 +179,7 @@ def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
 
 
 def areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Area (lat, lon) of every cell in km2; a product without bounds has them half way between its centres."""
+    """Compute the area (lat, lon) of every cell in km2; without bounds, edges are half way between the centres."""
     if "lat_bnds" not in ds or "lon_bnds" not in ds:
         edges = dict(zip(("lat", "lon"), cell_edges(ds["lat"].values, ds["lon"].values), strict=True))
         ds = ds.assign_coords(

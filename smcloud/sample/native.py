@@ -91,7 +91,7 @@ def _write_soil_moisture(path: str, world: SampleWorld, months: Months) -> np.nd
     }
     used = np.zeros((geo.lat.size, len(YEARS), 12), np.int64)
     start = 0
-    pieces: dict[str, list[np.ndarray]] = {name: [] for name in out}
+    blocks: dict[str, list[np.ndarray]] = {name: [] for name in out}
     for year in _years():
         sm, flag, seen = _one_year(world, months, year)
         these = dates_of(year)
@@ -100,11 +100,11 @@ def _write_soil_moisture(path: str, world: SampleWorld, months: Months) -> np.nd
             first = np.flatnonzero(np.diff(months_of(these), prepend=-1))
             used[:, year - FIRST_YEAR] = np.add.reduceat(good, first, axis=1, dtype=np.int64)
         sigma = np.where(seen, months.uncertainty[:, None].astype("f4"), np.float32(FILL))
-        pieces["sm"].append(world.grid(np.where(seen, sm, FILL), FILL, np.float32))
-        pieces["sm_uncertainty"].append(world.grid(sigma, FILL, np.float32))
-        pieces["flag"].append(world.grid(flag, 127, np.int8))
-        pieces["sensor"].append(world.grid(np.where(seen, months.sensors(these), 0), 0, np.int32))
-        start = flush(out, pieces, start, last=year == TAIL_YEAR)
+        blocks["sm"].append(world.grid(np.where(seen, sm, FILL), FILL, np.float32))
+        blocks["sm_uncertainty"].append(world.grid(sigma, FILL, np.float32))
+        blocks["flag"].append(world.grid(flag, 127, np.int8))
+        blocks["sensor"].append(world.grid(np.where(seen, months.sensors(these), 0), 0, np.int32))
+        start = flush(out, blocks, start, last=year == TAIL_YEAR)
     zarr.consolidate_metadata(path, zarr_format=2)
     return used
 
@@ -146,7 +146,7 @@ def _write_era5(path: str, world: SampleWorld, months: Months) -> None:
     heat_attrs = {"units": "K", "long_name": "Soil temperature level 1", "short_name": "stl1"}
     attrs = {"total_precipitation": rain_attrs, "soil_temperature_level_1": heat_attrs}
     out = {name: new_array(group, name, dims, shape, "<f4", np.nan, attrs=about) for name, about in attrs.items()}
-    pieces: dict[str, list[np.ndarray]] = {name: [] for name in out}
+    blocks: dict[str, list[np.ndarray]] = {name: [] for name in out}
     start = 0
     for year in range(FIRST_YEAR - 1, TAIL_YEAR + 1):
         these = dates_of(year)
@@ -154,9 +154,9 @@ def _write_era5(path: str, world: SampleWorld, months: Months) -> None:
         if year == TAIL_YEAR:
             _poison(world, rain, heat, these)
         first = these.size - 1 if year < FIRST_YEAR else 0
-        pieces["total_precipitation"].append((rain[first:] / 1000).astype("f4").reshape(-1, *shape2))
-        pieces["soil_temperature_level_1"].append(heat[first:].astype("f4").reshape(-1, *shape2))
-        start = flush(out, pieces, start, last=year == TAIL_YEAR)
+        blocks["total_precipitation"].append((rain[first:] / 1000).astype("f4").reshape(-1, *shape2))
+        blocks["soil_temperature_level_1"].append(heat[first:].astype("f4").reshape(-1, *shape2))
+        start = flush(out, blocks, start, last=year == TAIL_YEAR)
     zarr.consolidate_metadata(path, zarr_format=2)
 
 

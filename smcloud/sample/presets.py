@@ -33,10 +33,10 @@ def preset_records(truth: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> li
         right = np.sign(trend["slope"]) == np.sign(truth["beta"])
         hits = {"p_value": trend["p_value"].where(right, 1.0), "significant": trend["significant"].where(right, 0)}
         alarms = products.false_alarms(trend, null, truth["phi"], levels, chosen)
-        found = products.false_alarms(trend.assign(hits), strong, truth["phi"], levels, chosen)
+        detections = products.false_alarms(trend.assign(hits), strong, truth["phi"], levels, chosen)
         for level in levels:
             alarm, hit = (
-                {str(name): _plain(ds[name].sel(level=level)) for name in ds.data_vars} for ds in (alarms, found)
+                {str(name): _plain(ds[name].sel(level=level)) for name in ds.data_vars} for ds in (alarms, detections)
             )
             detected = {"detected_share": hit["rejected_share"], "called_share": hit["significant_share"]}
             records.append({"preset": preset, "phi": level} | alarm | detected)

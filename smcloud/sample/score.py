@@ -27,7 +27,7 @@ def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: x
     """
     truth = truth.sortby("lat")
     slope, p_value = (_on(truth, trend[name]) for name in ("slope", "p_value"))
-    found, dominant = _on(truth, ddww["ddww_class"]), _names(_on(truth, drivers["dominant_driver"]), drivers)
+    mapped_class, dominant = _on(truth, ddww["ddww_class"]), _names(_on(truth, drivers["dominant_driver"]), drivers)
     area = np.broadcast_to(cell_area(truth["lat"], truth["lon"]).transpose("lat", ...).values, slope.shape)
     beta, delta, wanted_class = (truth[name].values for name in ("beta", "delta", "ddww_class"))
     land = truth["land_mask"].values == 1
@@ -48,7 +48,7 @@ def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: x
         "driver": {"score": share(dominant == truth["driver"].values, named & scored), "wanted": 0.92},
         "driver_named_without": {"score": share(dominant > 0, without), "wanted_at_most": 0.20},
         "recall": {
-            name: {"score": share(found == code, scored & (wanted_class == code)), "wanted": 0.90}
+            name: {"score": share(mapped_class == code, scored & (wanted_class == code)), "wanted": 0.90}
             for code, name in enumerate(CLASSES, 1)
         },
         "not_significant": {},
@@ -57,7 +57,7 @@ def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: x
     for phi in np.unique(truth["phi"].values[land]):
         here = null & ~step & (truth["phi"].values == phi)
         expected = 1 - NULL_REJECTION[float(phi)] if float(phi) in NULL_REJECTION else None
-        card["not_significant"][f"phi {phi:g}"] = {"score": share(found == 0, here), "expected": expected}
+        card["not_significant"][f"phi {phi:g}"] = {"score": share(mapped_class == 0, here), "expected": expected}
     card["sensor_step_called_significant"] = {"score": share(p_value < SIGNIFICANT, land & step)}
     if "p_value_with_breaks" in trend:
         p_value = _on(truth, trend["p_value_with_breaks"])

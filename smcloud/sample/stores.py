@@ -41,14 +41,14 @@ def write_lat_lon(group: zarr.Group, names: tuple[str, str], lat: Array, lon: Ar
     write_axis(group, names[1], lon.astype(dtype), {"units": "degrees_east", "standard_name": "longitude"})
 
 
-def flush(out: Mapping[str, zarr.Array[Any]], pieces: dict[str, list[np.ndarray]], start: int, *, last: bool) -> int:
+def flush(out: Mapping[str, zarr.Array[Any]], blocks: dict[str, list[np.ndarray]], start: int, *, last: bool) -> int:
     """Write whole chunks of what has gathered, keep the rest; returns where the next write begins."""
     end = start
     for name, array in out.items():
-        block = np.concatenate(pieces[name])
-        whole = block.shape[0] if last else block.shape[0] // array.chunks[0] * array.chunks[0]
-        if whole:
-            array[start : start + whole] = block[:whole]
-        pieces[name] = [block[whole:]]
-        end = start + whole
+        block = np.concatenate(blocks[name])
+        steps = block.shape[0] if last else block.shape[0] // array.chunks[0] * array.chunks[0]
+        if steps:
+            array[start : start + steps] = block[:steps]
+        blocks[name] = [block[steps:]]
+        end = start + steps
     return end

@@ -181,11 +181,11 @@ def _replicates(array: xr.DataArray, t: FloatArray, dim: str, positions: npt.NDA
 
 def _spread(values: xr.DataArray, alpha: float) -> dict[str, xr.DataArray]:
     """Standard error, limits and number of the replicates of a statistic."""
-    whole = values.chunk(replicate=-1) if values.chunks else values
+    one_chunk = values.chunk(replicate=-1) if values.chunks else values
     names = ("stderr", "lower", "upper", "replicates")
     columns = xr.apply_ufunc(
         _limits,
-        whole,
+        one_chunk,
         kwargs={"alpha": alpha},
         input_core_dims=[["replicate"]],
         output_core_dims=[[]] * len(names),

@@ -81,10 +81,10 @@ def fdr(
             expected=missing[0],
             next="name the dimensions of the field with dims=...",
         )
-    whole = p_value.chunk({dim: -1 for dim in family}) if p_value.chunks else p_value
+    one_chunk = p_value.chunk({dim: -1 for dim in family}) if p_value.chunks else p_value
     adjusted = xr.apply_ufunc(
         _adjust,
-        whole,
+        one_chunk,
         kwargs={"axes": len(family), "dependent": method == "by"},
         input_core_dims=[family],
         output_core_dims=[family],

@@ -109,12 +109,12 @@ def seasonal_mann_kendall(
     if dependent or isinstance(season, int):
         require_complete(index)
     labels = _season_labels(season, da, array, dim, t)
-    codes, found = pd.factorize(labels)
+    codes, seasons = pd.factorize(labels)
     cycle = pd.Series(codes).groupby(codes).cumcount().to_numpy(np.int64)
-    if np.any(codes < 0) or (dependent and not np.array_equal(codes, np.arange(t.size) % max(1, len(found)))):
+    if np.any(codes < 0) or (dependent and not np.array_equal(codes, np.arange(t.size) % max(1, len(seasons)))):
         raise CalendarError(
             "the seasons are missing or do not recur in the same order", where=f"season along {dim}",
-            found=", ".join(map(str, labels[: len(found) + 2])), expected="one step per season and cycle",
+            found=", ".join(map(str, labels[: len(seasons) + 2])), expected="one step per season and cycle",
             next="dependent=False, or labels that recur",
         )  # fmt: skip
     outputs = columns_of(dict.fromkeys(COLUMNS, ()))

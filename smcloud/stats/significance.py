@@ -147,8 +147,8 @@ def mann_kendall(
 def _lag_number(method: str, lags: int | str | None) -> int:
     if lags is None:
         return DEFAULT_LAGS.get(method, 0)
-    whole = isinstance(lags, int | np.integer) and not isinstance(lags, bool)
-    if method not in DEFAULT_LAGS or not (lags == "all" or (whole and int(lags) >= 1)):
+    is_integer = isinstance(lags, int | np.integer) and not isinstance(lags, bool)
+    if method not in DEFAULT_LAGS or not (lags == "all" or (is_integer and int(lags) >= 1)):
         raise ConfigurationError(
             "this number of lags makes no sense", where="lags", found=f"{lags} with {method}",
             expected='1 or more, or "all", with hamed_rao or yue_wang', next="leave lags out",

@@ -1,4 +1,4 @@
-"""The run's store: staged, sealed and published prefixes of Zarr, and the only writers into it."""
+"""The store of a run: staged, sealed and published Zarr prefixes, and the only code that writes into it."""
 
 from smcloud.store.copying import cube_lineages, lineage_object
 from smcloud.store.encoding import encoding, stored_chunks

@@ -1,4 +1,4 @@
-"""The stored objects of a Zarr array, told from its metadata: their keys, positions and shape."""
+"""The stored objects of a Zarr array, known from its metadata: their keys, positions and shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ZARR_JSON = "zarr.json"
 
 
 def in_memory(metadata: bytes) -> tuple[Any, dict[str, Any]]:
-    """An array without chunks on a store in memory, and that store's dict."""
+    """Make an array without chunks on a store in memory; return it and that store's dict."""
     import zarr
     from zarr.storage import MemoryStore
 
@@ -20,23 +20,23 @@ def in_memory(metadata: bytes) -> tuple[Any, dict[str, Any]]:
 
 
 def buffer_of(raw: bytes) -> Any:
-    """Bytes as zarr hands them to a store."""
+    """Wrap bytes as zarr hands them to a store."""
     from zarr.core.buffer import default_buffer_prototype
 
     return default_buffer_prototype().buffer.from_bytes(raw)
 
 
 def steps_of(array: Any) -> tuple[int, ...]:
-    """Shape of one stored object: the shard where there are shards, else the chunk."""
+    """Return the shape of one stored object: the shard where there are shards, else the chunk."""
     return tuple(array.shards or array.chunks)
 
 
 def chunk_key(name: str, array: Any, position: tuple[int, ...]) -> str:
-    """Path inside the prefix of one stored object of the array ``name``."""
+    """Return the path inside the prefix of one stored object of the array ``name``."""
     return f"{name}/{array.metadata.encode_chunk_key(position)}"
 
 
 def positions(array: Any) -> Iterator[tuple[int, ...]]:
-    """Position of every stored object of an array."""
+    """Iterate over the positions of all stored objects of an array."""
     counts = (math.ceil(size / step) for size, step in zip(array.shape, steps_of(array), strict=True))
     return itertools.product(*(range(count) for count in counts))

@@ -25,21 +25,21 @@ RECORD = "made-from.json"
 
 
 def cube_lineages(store: Store) -> dict[str, Lineage]:
-    """What each sealed cube of the store was made from, by its path; cubes without a readable record are left out."""
+    """Read what each sealed cube of the store was made from, by path; cubes without a readable record are left out."""
     root = store.join("cube")
     with reaching(STORE, store.url_of("cube")):
-        found = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
-        names = sorted(key.rstrip("/").rpartition("/")[2] for key in found)
+        keys = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
+        names = sorted(key.rstrip("/").rpartition("/")[2] for key in keys)
         sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
     records = {}
     for path in sealed:
-        with suppress(ValueError):  # a damaged one is verify's to report; here it is no base to build upon
+        with suppress(ValueError):  # verify reports a damaged one; here it is only not used
             records[path] = Lineage.model_validate_json(Place(store, path).read(RECORD) or b"")
     return records
 
 
 def lineage_object(lineage: Lineage) -> dict[str, bytes]:
-    """What :func:`seal` is to put beside a cube so that :func:`cube_lineages` finds it."""
+    """Make the object that :func:`seal` is to write beside a cube, so that :func:`cube_lineages` finds it."""
     return {RECORD: json.dumps(lineage.as_json(), sort_keys=True, separators=(",", ":")).encode()}
 
 
@@ -70,8 +70,8 @@ def copy_unchanged_chunks(
                 if key not in sealed:
                     return None
                 kept[key] = sealed[key]
-    there = previous.sizes()
-    if not _same_layout(previous, ds, template, sealed) or any(there.get(k) != f.size for k, f in kept.items()):
+    sizes = previous.sizes()
+    if not _same_layout(previous, ds, template, sealed) or any(sizes.get(k) != f.size for k, f in kept.items()):
         return None
     write_template(place, template)
     copy(place.store, {f"{previous.path}/{key}": f"{place.path}/{key}" for key in kept})
@@ -79,15 +79,15 @@ def copy_unchanged_chunks(
 
 
 def _same_layout(previous: Place, ds: xr.Dataset, template: Mapping[str, bytes], sealed: Mapping[str, Finding]) -> bool:
-    """The same arrays, those that are copied in the same encoding, and the same axes but for time."""
+    """Return whether the arrays, the encoding of those that are copied, and the axes other than time are the same."""
     names = {str(name) for name in ds.variables}
     if names != {key.removesuffix(f"/{ZARR_JSON}") for key in sealed if key.endswith(f"/{ZARR_JSON}")}:
         return False
     for name, variable in ds.variables.items():
         if variable.chunks is not None:
-            there = previous.read(f"{name}/{ZARR_JSON}")
+            theirs = previous.read(f"{name}/{ZARR_JSON}")
             ours = template[f"{name}/{ZARR_JSON}"]
-            if there is None or _but_time(there, variable.dims) != _but_time(ours, variable.dims):
+            if theirs is None or _but_time(theirs, variable.dims) != _but_time(ours, variable.dims):
                 return False
         elif "time" not in variable.dims:
             content = {key: raw for key, raw in template.items() if key.startswith(f"{name}/")}

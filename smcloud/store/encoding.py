@@ -1,4 +1,4 @@
-"""How arrays are encoded in a store: the shape of chunks, the codec, no fill value where nothing is missing."""
+"""The encoding of arrays in a store: the shape of chunks, the codec, no fill value where nothing is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
-    """Chunk shape on the store: 12 along time, 180 along lat and lon, whole along other dims; indexes whole.
+    """Return the chunk shape on the store: 12 along time, 180 along lat and lon, whole along other dims; indexes whole.
 
     One size per dim, so that a plain ``xr.open_zarr`` has consistent chunks.
     """
@@ -23,9 +23,9 @@ def stored_chunks(variable: xr.Variable) -> tuple[int, ...]:
 
 
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Explicit encoding of every variable and coordinate: chunks, and zstd with checksum.
+    """Return the explicit encoding of every variable and coordinate: chunks, and zstd with checksum.
 
-    It depends on names, shapes and types only, never on what a source was encoded with.
+    It depends on names, shapes and types only, never on how a source was encoded.
     """
     from zarr.codecs import ZstdCodec
 

@@ -1,4 +1,4 @@
-"""Sealing a prefix: every chunk there, decoded and hashed, then the inventory that says so."""
+"""Sealing of a prefix: check that every chunk exists, decode and hash it, then write the inventory."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Finding:
 
 
 def is_sealed(place: Place) -> bool:
-    """Whether the prefix ``path`` carries an inventory."""
+    """Return whether the prefix ``path`` carries an inventory."""
     return place.read(INVENTORY) is not None
 
 
 def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
-    """The inventory of a sealed prefix and its sha256; raises :class:`IntegrityError` where there is none."""
+    """Read the inventory of a sealed prefix, and its sha256; raises :class:`IntegrityError` where there is none."""
     raw = place.read(INVENTORY)
     try:
         if raw is None:
@@ -56,7 +56,7 @@ def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
 
 
 class SealRecord(NamedTuple):
-    """What a seal holds: sha256 of the inventory, bytes and number of the objects."""
+    """Result of a seal: sha256 of the inventory, bytes and number of the objects."""
 
     inventory_sha256: str
     bytes: int
@@ -107,10 +107,10 @@ def seal(
 
 
 def _checked(place: Place, names: list[str], copied: Mapping[str, Finding]) -> list[Finding]:
-    """Every chunk of the arrays ``names`` as it was read; raises :class:`IntegrityError`."""
-    there = _array_names(place)
-    findings = [Finding(name, 0, "", "array missing") for name in names if name not in there]
-    findings += examine(place, [name for name in names if name in there], copied)
+    """Read and check every chunk of the arrays ``names``; raises :class:`IntegrityError`."""
+    existing = _array_names(place)
+    findings = [Finding(name, 0, "", "array missing") for name in names if name not in existing]
+    findings += examine(place, [name for name in names if name in existing], copied)
     findings += _copied(place, copied)
     bad = [finding for finding in findings if finding.problem]
     if bad or not findings:
@@ -125,7 +125,7 @@ def _checked(place: Place, names: list[str], copied: Mapping[str, Finding]) -> l
 
 
 def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Finding]:
-    """Read and decode every chunk that the shapes of the arrays ``names`` under ``path`` call for, ``but`` these."""
+    """Read and decode every chunk that the shapes of the arrays ``names`` under ``path`` call for, except ``but``."""
     from dask.base import compute
     from dask.delayed import delayed
 
@@ -143,19 +143,19 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
 
 
 def _copied(place: Place, copied: Mapping[str, Finding]) -> list[Finding]:
-    there = place.sizes() if copied else {}
+    sizes = place.sizes() if copied else {}
     findings = []
     for key, finding in copied.items():
-        if key not in there:
+        if key not in sizes:
             finding = Finding(key, 0, "", "missing")
-        elif there[key] != finding.size:
-            finding = Finding(key, there[key], "", f"{there[key]} bytes for {finding.size}")
+        elif sizes[key] != finding.size:
+            finding = Finding(key, sizes[key], "", f"{sizes[key]} bytes for {finding.size}")
         findings.append(finding)
     return findings
 
 
 def inspect(place: Place, key: str) -> Finding:
-    """Size and sha256 of one object, without decoding it."""
+    """Read size and sha256 of one object, without decoding it."""
     raw = place.read(key)
     if raw is None:
         return Finding(key, 0, "", "missing")
@@ -163,13 +163,13 @@ def inspect(place: Place, key: str) -> Finding:
 
 
 def describe(bad: list[Finding]) -> str:
-    """The first five findings in words."""
+    """Describe the first five findings in words."""
     text = "; ".join(f"{finding.path} ({finding.problem})" for finding in bad[:5])
     return text + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
 
 
 def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ...]) -> list[Finding]:
-    """Each object is fetched once; the bytes that are hashed are the bytes that are decoded."""
+    """Examine objects; each is fetched once, so the bytes that are hashed are the bytes that are decoded."""
     import zarr
 
     array, memory = _open_metadata(place, name)

@@ -1,4 +1,4 @@
-"""Where things lie in a run's store, and content ids.
+"""The paths in a run's store, and content ids.
 
 A store is a directory of a local disk or a prefix of a bucket that holds nothing but
 ``cube/``, ``products/``, ``reports/``, ``releases/`` and ``catalog.yaml``.
@@ -21,7 +21,7 @@ from smcloud.io_errors import STORE, reaching
 FOLDERS = ("cube", "products", "reports", "releases")
 CATALOG = "catalog.yaml"
 TEMPORARY = ".smcloud-"
-REQUEST_SECONDS = 300  # by itself gcsfs waits for ever for a server that keeps silent
+REQUEST_SECONDS = 300  # by default gcsfs waits for ever for a silent server
 WRITABLE = ("file", "gs", "s3", "memory")
 
 
@@ -78,32 +78,32 @@ class Store:
             return fsspec.filesystem(self.protocol, **self.options)
 
     def join(self, *parts: str) -> str:
-        """The key of ``parts`` inside :attr:`fs`."""
+        """Join ``parts`` to a key inside :attr:`fs`."""
         root = str(fsspec.get_filesystem_class(self.protocol)._strip_protocol(self.url)).rstrip("/")
         return "/".join((root, *(part.strip("/") for part in parts)))
 
     def url_of(self, relative: str) -> str:
-        """The full URL, or absolute local path, that a plain ``xr.open_zarr`` opens."""
+        """Return the full URL, or absolute local path, that a plain ``xr.open_zarr`` opens."""
         return f"{self.url.rstrip('/')}/{relative.strip('/')}"
 
 
 def cube_path(cube_id: str) -> str:
-    """``cube/<cube id>.zarr``."""
+    """Return ``cube/<cube id>.zarr``."""
     return f"cube/{cube_id}.zarr"
 
 
 def product_path(product: str, run_id: str) -> str:
-    """``products/<product>/<run id>.zarr``."""
+    """Return ``products/<product>/<run id>.zarr``."""
     return f"products/{product}/{run_id}.zarr"
 
 
 def report_path(run_id: str) -> str:
-    """``reports/<run id>/index.html``."""
+    """Return ``reports/<run id>/index.html``."""
     return f"reports/{run_id}/index.html"
 
 
 def release_path(number: int) -> str:
-    """``releases/00000001.json`` for 1."""
+    """Return ``releases/00000001.json`` for 1."""
     return f"releases/{number:08d}.json"
 
 
@@ -161,13 +161,13 @@ def _local_entries(root: str) -> dict[str, str]:
 
 def _remote_entries(store: Store, root: str) -> dict[str, str]:
     try:
-        found = store.fs.ls(root, detail=True)
+        listing = store.fs.ls(root, detail=True)
     except FileNotFoundError:
         if store.protocol != "memory":
             # An absent prefix is an empty store, an absent bucket is not.
             store.fs.ls(root.partition("/")[0])
         return {}
-    entries = {entry["name"].rstrip("/"): entry["type"] for entry in found}
+    entries = {entry["name"].rstrip("/"): entry["type"] for entry in listing}
     if list(entries) == [root] and entries[root] == "file":
         raise NotAStoreError(
             "an object is in the place of the store's prefix",
@@ -180,6 +180,6 @@ def _remote_entries(store: Store, root: str) -> dict[str, str]:
 
 
 def content_id(*parts: Any) -> str:
-    """First 16 hex digits of the sha256 of ``parts`` as canonical JSON; raises TypeError for what is not JSON."""
+    """Return 16 hex digits of the sha256 of ``parts`` as canonical JSON; raises TypeError for what is not JSON."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Single small objects of a store: read whole, put, or created once and never overwritten."""
+"""Single small objects of a store: read, put, or created once and never overwritten."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from smcloud.errors import ConfigurationError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.layout import CATALOG, TEMPORARY, Store
 
-# What S3 answers to If-None-Match when the object exists, or is just being written by somebody else.
+# Error codes of S3 for If-None-Match when the object exists, or is being written by somebody else.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
-# What a disk answers that has no hard links, or no more of them for this file.
+# Errors of a disk that has no hard links, or no more of them for this file.
 UNLINKABLE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _memory_lock = threading.Lock()
 
@@ -35,11 +35,11 @@ class Place:
         return self.store.url_of(self.path)
 
     def key(self, *names: str) -> str:
-        """The key of an object inside the store's file system."""
+        """Return the key of an object inside the store's file system."""
         return self.store.join(self.path, *names)
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of one object, None where there is none."""
+        """Read the bytes of one object, None where there is none."""
         return read(self.store, f"{self.path}/{name}")
 
     def write(self, name: str, content: bytes) -> None:
@@ -47,17 +47,17 @@ class Place:
         write_whole(self.store, f"{self.path}/{name}", content)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Create one object unless something has its name: True if this call created it."""
+        """Create one object unless one of its name exists: True if this call created it."""
         return create_only(self.store, f"{self.path}/{name}", content)
 
     def sizes(self) -> dict[str, int]:
-        """Size of every object, by a listing."""
+        """List the size of every object."""
         root = self.key()
         with reaching(STORE, self.url):
             return {key[len(root) + 1 :]: info["size"] for key, info in self.store.fs.find(root, detail=True).items()}
 
     def remove(self, *names: str) -> None:
-        """Remove all that lies below ``names``, or all of it; what is not there is not missed."""
+        """Remove all objects below ``names``, or all of the place; a missing object is no error."""
         key = self.key(*names)
         with reaching(STORE, self.url), suppress(FileNotFoundError):  # another process may be removing it too
             if self.store.fs.exists(key):
@@ -65,7 +65,7 @@ class Place:
 
 
 def read(store: Store, path: str) -> bytes | None:
-    """The object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures."""
+    """Read the object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures."""
     with reaching(STORE, store.url_of(path)):
         try:
             return bytes(store.fs.cat_file(store.join(path)))
@@ -74,9 +74,9 @@ def read(store: Store, path: str) -> bytes | None:
 
 
 def create_only(store: Store, path: str, content: bytes) -> bool:
-    """Create the object unless something has its name: True if this call created it, False if it was there.
+    """Create the object unless one of its name exists: True if this call created it, False if it existed.
 
-    Of any number of racing callers at most one gets True, and nobody ever sees half an object. After an
+    Of any number of concurrent callers at most one gets True, and nobody ever sees half an object. After an
     :class:`UnreachableError` it is unknown whether the object was created: read it again.
     """
     key = store.join(path)
@@ -161,7 +161,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _link(target: Path, content: bytes) -> bool:
-    """A hard link to a complete file is the one atomic "create unless there" that local disks share."""
+    """Hard-link a complete file: the one atomic "create unless it exists" that all local disks support."""
     temporary = _temporary(target, content)
     try:
         _sync(temporary)

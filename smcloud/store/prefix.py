@@ -24,7 +24,7 @@ class Prefix(Place):
         return integrity.is_sealed(self)
 
     def open(self, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
-        """Open what is there, sealed or not, lazily in ``chunks``; dims that a variable lacks are passed over."""
+        """Open what exists, sealed or not, lazily in ``chunks``; dims that a variable lacks are ignored."""
         return read.open_staged(self, chunks)
 
     def stage(self, ds: xr.Dataset) -> tuple[Any, ...]:
@@ -34,7 +34,7 @@ class Prefix(Place):
     def begin(self, ds: xr.Dataset) -> xr.Dataset:
         """Write metadata and in-memory variables of ``ds`` and return it aligned, to be written region by region.
 
-        Tiles of an interrupted run stay where its arrays were laid out in the same way.
+        Tiles of an interrupted run are kept where its arrays have the same layout.
         """
         ds = write.align(ds.drop_encoding())
         write.write_template(self, write.template_of(ds))
@@ -47,7 +47,7 @@ class Prefix(Place):
         return copying.copy_unchanged_chunks(ds, runs, self, previous)
 
     def region_writes(self, ds: xr.Dataset, start: Mapping[str, int]) -> tuple[Any, ...]:
-        """The lazy writes of the aligned ``ds`` into arrays that are there, from positions ``start`` of its dims on."""
+        """Return lazy writes of the aligned ``ds`` into existing arrays, from positions ``start`` of its dims on."""
         return write.region_writes(ds, start, self)
 
     def append(self, ds: xr.Dataset) -> None:
@@ -55,11 +55,11 @@ class Prefix(Place):
         write.append(ds, self)
 
     def tile_record(self, name: str) -> dict[str, Any] | None:
-        """What :meth:`mark_tile` has put down for the tile ``name``, None where it is not done."""
+        """Return what :meth:`mark_tile` recorded for the tile ``name``, None where it is not done."""
         return tiles.tile_record(self, name)
 
     def mark_tile(self, name: str, record: dict[str, Any]) -> None:
-        """Say that every chunk of the tile is written, and what a later run needs to know of it."""
+        """Record that every chunk of the tile is written, and what a later run needs to know about it."""
         tiles.mark_tile(self, name, record)
 
     def clear_tiles(self) -> None:
@@ -74,7 +74,7 @@ class Prefix(Place):
     ) -> SealRecord:
         """Check every chunk, then write the inventory, once (:func:`.integrity.seal`).
 
-        Markers of tiles go with it; they go too where a chunk is damaged, so that the next run writes all of it anew.
+        This removes the markers of tiles, also where a chunk is damaged, so that the next run writes all of it again.
         """
         try:
             record = integrity.seal(self, expected, beside, copied)
@@ -85,10 +85,10 @@ class Prefix(Place):
         return record
 
     def inventory(self) -> tuple[dict[str, Any], str]:
-        """The inventory and its sha256; raises :class:`IntegrityError` where there is none."""
+        """Read the inventory and its sha256; raises :class:`IntegrityError` where there is none."""
         return integrity.read_inventory(self)
 
     def discard(self) -> None:
-        """Remove what a failed run left; what is sealed is never touched."""
+        """Remove what a failed run left; a sealed prefix is never changed."""
         if not self.is_sealed:
             self.remove()

@@ -1,4 +1,4 @@
-"""Whether another process sees this very store: one object is put there, looked for, and taken away."""
+"""Whether another process sees this very store: an object is put there, looked for, and removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smcloud.store.layout import TEMPORARY, Store
 
 @contextmanager
 def probe(store: Store) -> Iterator[str]:
-    """An object in the store while the context lasts: its path. Readers and checks take no notice of it."""
+    """Put an object in the store while the context lasts, and give its path. Readers and checks ignore it."""
     path = f"{TEMPORARY}probe-{uuid.uuid4().hex}"
     with reaching(STORE, store.url):
         if store.protocol == "file":
@@ -26,7 +26,7 @@ def probe(store: Store) -> Iterator[str]:
 
 
 def can_read(store: Store, path: str) -> str:
-    """Empty where this process finds the object, else what it found instead."""
+    """Look for the object: empty where this process finds it, else what it found instead."""
     try:
         return "" if store.fs.exists(store.join(path)) else "another store, without the client's object"
     except Exception as err:  # whatever a client library raises on a worker is the answer, not a failure

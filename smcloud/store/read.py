@@ -1,4 +1,4 @@
-"""Opening what a release names, and what a run has staged; a lost chunk is an error, never NaN."""
+"""Opening of what a release names, and of what a run has staged; a lost chunk is an error, never NaN."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def open_product(store: str, name: str, version: int | str | None = None) -> xr.
 
 
 def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
-    """A prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are passed over."""
-    # What an array does about a missing chunk is bound when it is opened and travels with it to the workers.
-    # The setting is one for the process: the lock keeps a second thread from restoring it too early.
+    """Open a prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are ignored."""
+    # How an array treats a missing chunk is fixed when it is opened, and goes with it to the workers.
+    # The setting is global to the process: the lock keeps a second thread from restoring it too early.
     import xarray as xr
     import zarr
 

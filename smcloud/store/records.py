@@ -1,4 +1,4 @@
-"""What a store says of itself, as models: a release, the cube and the products that it names, a cube's lineage."""
+"""The records of a store, as models: a release, the cube and the products that it names, a cube's lineage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, under the names that are stored."""
+        """Return plain values, under the names that are stored."""
         return self.model_dump(mode="json", by_alias=True)
 
 
@@ -40,7 +40,7 @@ class ProductEntry(Record):
 
 
 class InputEntry(Record):
-    """What a role was read from: entry of the catalog, state of the source, and how far it reached (``source``)."""
+    """Source of a role: entry of the catalog, state of the source, and where it ended (``source``)."""
 
     entry: str
     version: str
@@ -62,7 +62,7 @@ class ReleaseContent(Record):
 
     @property
     def prefixes(self) -> list[CubeEntry | ProductEntry]:
-        """All that the release names: the cube, then the products."""
+        """All prefixes that the release names: the cube, then the products."""
         return [self.cube, *self.products.values()]
 
 
@@ -83,10 +83,10 @@ class Release(ReleaseContent):
         return next(iter(self.products.values())).run_id
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values: who and when first, then what, then the release before."""
-        held = super().as_json()
+        """Return plain values: who and when first, then what, then the release before."""
+        values = super().as_json()
         first = ("schema", "number", "write_id", "created")
-        return {key: held.pop(key) for key in first} | {**held, "supersedes": held.pop("supersedes")}
+        return {key: values.pop(key) for key in first} | {**values, "supersedes": values.pop("supersedes")}
 
 
 class Lineage(Record):
@@ -108,5 +108,5 @@ class Lineage(Record):
     counters: Mapping[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
 
     def identity(self) -> dict[str, Any]:
-        """What makes it another cube."""
+        """Return the values that identify the cube: where one differs, it is another cube."""
         return self.model_dump(mode="json", by_alias=True, exclude={"sources", "files", "counters"})

@@ -23,8 +23,8 @@ ATTEMPTS = 100
 
 
 def latest_release(store: Store) -> int:
-    """Number of the newest release, 0 where there is none; probes numbers and needs no listing."""
-    # Numbers are contiguous, so the last one is found by doubling and then halving.
+    """Find the number of the newest release, 0 where there is none; probes numbers and needs no listing."""
+    # Numbers are contiguous, so the last one is found by doubling, then bisection.
     low, high = 0, 1
     while _exists(store, high):
         low, high = high, 2 * high
@@ -35,7 +35,7 @@ def latest_release(store: Store) -> int:
 
 
 def read_release(store: Store, number: int) -> Release:
-    """The record of one release; raises :class:`NothingPublishedError` with the numbers that exist."""
+    """Read the record of one release; raises :class:`NothingPublishedError` with the numbers that exist."""
     record = _read(store, number) if number > 0 else None
     if record is None:
         latest = latest_release(store)
@@ -50,17 +50,17 @@ def read_release(store: Store, number: int) -> Release:
 
 
 def newest_release(store: Store) -> Release:
-    """The record of the newest release; raises :class:`NothingPublishedError` where there is none."""
+    """Read the record of the newest release; raises :class:`NothingPublishedError` where there is none."""
     return read_release(store, latest_release(store) or 1)
 
 
 def list_releases(store: Store) -> list[Release]:
-    """All records, newest first; empty where nothing is published."""
+    """Read all records, newest first; empty where nothing is published."""
     return [read_release(store, number) for number in range(latest_release(store), 0, -1)]
 
 
 def find_release(store: Store, run_id: str) -> Release | None:
-    """The newest release one of whose products carries ``run_id``, or None."""
+    """Find the newest release with a product of ``run_id``, or None."""
     for number in range(latest_release(store), 0, -1):
         record = read_release(store, number)
         if any(product.run_id == run_id for product in record.products.values()):
@@ -133,8 +133,8 @@ def _create(store: Store, candidate: Release) -> bool:
         return create_only(store, release_path(candidate.number), body)
     except UnreachableError:
         # The answer may have been lost after the object was created.
-        there = _read(store, candidate.number)
-        if there is not None and there.write_id == candidate.write_id:
+        existing = _read(store, candidate.number)
+        if existing is not None and existing.write_id == candidate.write_id:
             return True
         raise
 

@@ -1,4 +1,4 @@
-"""A prefix written tile by tile: regions of whole chunks, and a marker for each that is there to the last chunk.
+"""A prefix written tile by tile: regions of whole chunks, and a marker for each tile whose chunks are all written.
 
 A run that was killed goes on with the tiles that have no marker. Markers are no part of what is sealed.
 """
@@ -10,21 +10,21 @@ from typing import Any
 
 from smcloud.store.objects import Place
 
-# Below an array, which every grid has: in the group's own listing readers would stumble over it.
+# Below an array, which every grid has: in the listing of the group itself it would confuse readers.
 MARKERS = "lat/.tiles"
 
 
 def tile_record(place: Place, name: str) -> dict[str, Any] | None:
-    """What :func:`mark_tile` has put down for the tile ``name``, None where it is not done."""
+    """Return what :func:`mark_tile` recorded for the tile ``name``, None where it is not done."""
     raw = place.read(f"{MARKERS}/{name}.json")
     return None if raw is None else json.loads(raw)
 
 
 def mark_tile(place: Place, name: str, record: dict[str, Any]) -> None:
-    """Say that every chunk of the tile is written, and what a later run needs to know of it (JSON, infinities too)."""
+    """Record that every chunk of the tile is written, and what a later run needs of it (JSON, infinities too)."""
     place.write(f"{MARKERS}/{name}.json", json.dumps(record).encode())
 
 
 def clear_tiles(place: Place) -> None:
-    """Remove the markers: the prefix is sealed, or its chunks are not to be trusted."""
+    """Remove the markers: the prefix is sealed, or its chunks cannot be trusted."""
     place.remove(MARKERS)

@@ -1,4 +1,4 @@
-"""Comparing what a release names, byte for byte, with what was sealed."""
+"""Comparison of what a release names, byte for byte, with what was sealed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _check_prefix(store: Store, named: CubeEntry | ProductEntry) -> list[Finding
         return [Finding(f"{path}/{INVENTORY}", own.size, digest, "not the inventory that was released")]
     sealed = {entry["path"]: (entry["size"], entry["sha256"]) for entry in inventory["objects"]}
     read = [inspect(place, key) for key in sealed if key.rpartition("/")[2] == ZARR_JSON]
-    # Shapes are believed, and chunks looked for, only where the metadata is what was sealed.
+    # Shapes are trusted, and chunks looked for, only where the metadata is what was sealed.
     intact = [f.path for f in read if f.path != ZARR_JSON and (f.size, f.sha256) == sealed[f.path]]
     read += examine(place, [key.removesuffix(f"/{ZARR_JSON}") for key in intact])
     read += [inspect(place, key) for key in sealed.keys() - {finding.path for finding in read}]

@@ -1,4 +1,4 @@
-"""Writing a new prefix: metadata and small arrays at once, large arrays as one lazy write.
+"""Writing of a new prefix: metadata and small arrays at once, large arrays as one lazy write.
 
 Paths carry content ids, so two runs that write one prefix write the same bytes. They may do so side by side:
 every object is put whole, nothing is removed between them, and whoever seals first seals for both.
@@ -36,7 +36,7 @@ def stage(ds: xr.Dataset, place: Place) -> tuple[Any, ...]:
 
 
 def write_template(place: Place, template: dict[str, bytes]) -> None:
-    """Write all metadata and in-memory variables, over or in place of what an interrupted run left."""
+    """Write all metadata and in-memory variables, over what an interrupted run left or in its place."""
     if is_sealed(place):
         raise _sealed(place.url, "inventory.json")
     root = template.pop(ZARR_JSON)
@@ -48,7 +48,7 @@ def write_template(place: Place, template: dict[str, bytes]) -> None:
 
 
 def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> tuple[Any, ...]:
-    """The lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
+    """Return lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
     import zarr
 
     targets, regions = {}, {}
@@ -65,7 +65,7 @@ def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> tup
 
 
 def dry_run_writes(ds: xr.Dataset) -> tuple[Any, ...]:
-    """The lazy writes that :func:`stage` would return, to be counted: they lead nowhere."""
+    """Return the lazy writes that :func:`stage` would return, to be counted: they write nothing."""
     ds = align(ds.drop_encoding())
     targets = {name: _Nowhere(variable.shape, variable.dtype) for name, variable in _lazy(ds).items()}
     regions = {name: tuple(slice(0, size) for size in target.shape) for name, target in targets.items()}
@@ -123,7 +123,7 @@ def _writes(
 def append(ds: xr.Dataset, place: Place) -> None:
     """Add variables, small ones, to the unsealed prefix ``path`` and merge attributes; computes at once.
 
-    Coordinates that are there already must be equal (:class:`GridError`). A sealed prefix that holds anything
+    Coordinates that exist already must be equal (:class:`GridError`). A sealed prefix that holds anything
     else than ``ds`` raises :class:`ReleaseConflictError`; one that holds just that is left as it is.
     """
     import xarray as xr
@@ -131,10 +131,10 @@ def append(ds: xr.Dataset, place: Place) -> None:
 
     url, options = place.url, place.store.options or None
     with reaching(STORE, url):
-        there = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
-        shared = [name for name in ds.coords if name in there.coords]
+        existing = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
+        shared = [name for name in ds.coords if name in existing.coords]
         for name in shared:
-            ours, theirs = ds[name].reset_coords(drop=True), there[name].reset_coords(drop=True)
+            ours, theirs = ds[name].reset_coords(drop=True), existing[name].reset_coords(drop=True)
             if not ours.equals(theirs):
                 raise GridError(
                     f"the coordinate {name} differs from the one that is there",
@@ -157,7 +157,7 @@ def append(ds: xr.Dataset, place: Place) -> None:
 
 
 def align(ds: xr.Dataset) -> xr.Dataset:
-    """``ds`` with every dask chunk, the last along a dim apart, a multiple of the stored chunk; lazy.
+    """Rechunk ``ds`` so that every dask chunk, except the last along a dim, is a multiple of the stored chunk; lazy.
 
     Only dims that need it are rechunked. Lazy dates and texts are computed.
     """
@@ -201,7 +201,7 @@ def _multiple(chunks: tuple[int, ...], stored: int) -> int:
 
 
 def template_of(ds: xr.Dataset) -> dict[str, bytes]:
-    """Every object that xarray writes for ``ds`` at once: all metadata, and the chunks of what is in memory."""
+    """Collect every object that xarray writes for ``ds`` at once: all metadata, and the chunks of what is in memory."""
     from zarr.storage import MemoryStore
 
     memory: dict[str, Any] = {}
@@ -219,9 +219,9 @@ def template_of(ds: xr.Dataset) -> dict[str, bytes]:
 
 def _fits(place: Place, template: dict[str, bytes], root: bytes) -> bool:
     """Whether what is at ``path``, if anything, has the same arrays and attributes as ``template``."""
-    there = place.read(ZARR_JSON)
-    if there is not None:
-        ours, theirs = json.loads(root)["attributes"], json.loads(there)["attributes"]
+    existing = place.read(ZARR_JSON)
+    if existing is not None:
+        ours, theirs = json.loads(root)["attributes"], json.loads(existing)["attributes"]
         if theirs | ours != theirs:
             return False
     metadata = [key for key in template if key.endswith(ZARR_JSON)]

@@ -1,4 +1,4 @@
-"""What a source holds now, as digests of its parts: equal where nothing changed, wherever the source lies.
+"""The current content of a source as digests of its parts: equal where nothing changed, wherever the source is stored.
 
 A part is what months can be traced to: the chunks of a variable that share a time chunk, or one file. Only metadata,
 listings and, of small local sources, contents are read here; no array library is imported but for Icechunk.

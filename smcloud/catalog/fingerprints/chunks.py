@@ -1,4 +1,4 @@
-"""The time chunks of the variables of a Zarr group, in whatever form its chunks are listed."""
+"""The time chunks of the variables of a Zarr group, however its chunks are listed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIME = ("time", "valid_time")
 
 @dataclass(frozen=True)
 class Chunks:
-    """Digest of each time chunk of a variable, ``steps`` steps long; a single one, and 0, without a time axis."""
+    """Digest of each time chunk of a variable, ``steps`` steps long; without a time axis one digest, and 0 steps."""
 
     steps: int
     digests: tuple[str, ...]
@@ -24,7 +24,7 @@ class Chunks:
 
 @dataclass(frozen=True)
 class Layout:
-    """Names of the axes, and along time: its place, the length of the axis and of a chunk; how many objects in all."""
+    """Layout of an array: names of the axes; position, length and chunk length of time; number of all objects."""
 
     dims: tuple[str, ...]
     time: int | None
@@ -35,33 +35,33 @@ class Layout:
 
     @property
     def count(self) -> int:
-        """How many time chunks."""
+        """Number of time chunks."""
         return 1 if self.time is None else math.ceil(self.length / self.steps)
 
     def chunk_of(self, position: tuple[int, ...] | list[int]) -> int:
-        """The time chunk of a chunk at ``position``."""
+        """Return the number of the time chunk that holds the chunk at ``position``."""
         return 0 if self.time is None else position[self.time]
 
     def chunks(self, marks: Mapping[str, str] | None) -> Chunks:
-        """The digests by what stands for each object of the variable, by key; None: nothing is known of them."""
-        held: dict[int, list[str]] = {}
+        """Digest each time chunk by the ``marks`` of the variable's objects, by key; None: nothing is known of them."""
+        marks_of_chunk: dict[int, list[str]] = {}
         for key, mark in (marks or {}).items():
             position = [int(number) for number in re.findall(r"\d+", key.partition("/")[2])]
             if len(position) == len(self.dims) and key.rpartition("/")[2] not in DOCUMENTS:
-                held.setdefault(self.chunk_of(position), []).append(mark)
-        digests = ("" if marks is None else digest_of(held.get(i, [])) for i in range(self.count))
+                marks_of_chunk.setdefault(self.chunk_of(position), []).append(mark)
+        digests = ("" if marks is None else digest_of(marks_of_chunk.get(i, [])) for i in range(self.count))
         return Chunks(0 if self.time is None else self.steps, tuple(digests))
 
 
 def layout(metadata: Mapping[str, str]) -> Layout | None:
-    """The layout of the array that the documents describe; None where they describe none with names for its axes."""
-    held = {name: json.loads(text) for name, text in metadata.items()}
-    if held.get("zarr.json", {}).get("node_type") == "array":
-        array = held["zarr.json"]
+    """Read the layout of an array from its metadata documents; None where these describe no array with named axes."""
+    documents = {name: json.loads(text) for name, text in metadata.items()}
+    if documents.get("zarr.json", {}).get("node_type") == "array":
+        array = documents["zarr.json"]
         dims, sizes = array.get("dimension_names"), array["chunk_grid"]["configuration"]["chunk_shape"]
-    elif ".zarray" in held:
-        array = held[".zarray"]
-        dims, sizes = held.get(".zattrs", {}).get("_ARRAY_DIMENSIONS"), array["chunks"]
+    elif ".zarray" in documents:
+        array = documents[".zarray"]
+        dims, sizes = documents.get(".zattrs", {}).get("_ARRAY_DIMENSIONS"), array["chunks"]
     else:
         return None
     shape = array["shape"]
@@ -70,12 +70,12 @@ def layout(metadata: Mapping[str, str]) -> Layout | None:
     time = next((i for i, dim in enumerate(dims) if dim in TIME), None)
     still = [size for i, size in enumerate(shape) if i != time]
     rest = {key: value for key, value in array.items() if key not in ("shape", "consolidated_metadata")}
-    digest = digest_of([json.dumps([still, rest, held.get(".zattrs")], sort_keys=True)])
+    digest = digest_of([json.dumps([still, rest, documents.get(".zattrs")], sort_keys=True)])
     length, steps = (0, 0) if time is None else (shape[time], sizes[time])
     objects = math.prod(math.ceil(n / size) for n, size in zip(shape, sizes, strict=True))
     return Layout(tuple(map(str, dims)), time, length, steps, objects, digest)
 
 
 def digest_of(lines: Iterable[str]) -> str:
-    """First 16 hex digits of the sha256 of ``lines``."""
+    """Return the first 16 hex digits of the sha256 of ``lines``."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

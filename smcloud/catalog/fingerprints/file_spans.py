@@ -1,4 +1,4 @@
-"""Which time stamps each file of a source holds, so that months can be traced to files."""
+"""The time stamps that each file of a source holds, so that months can be traced to files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
 from smcloud.io_errors import SOURCE, reaching
 
-# Readers that date a file by its name: nothing is opened, and a stamp inside that is rounded is of no account.
+# Readers that date a file by its name: nothing is opened, and a rounded time stamp inside does not matter.
 DATED = {"esa_cci": (daily_images.DATE, daily_images.FORM), "hdf4": (hdf4.DATE, hdf4.FORM)}
 
 
 def file_spans(
     catalog: Catalog, name: str, parts: SourceFingerprint, known: Mapping[str, list[str]]
 ) -> dict[str, list[str]]:
-    """First and last time stamp of each file of ``parts``, by its digest; empty for a file without a time axis.
+    """Find the first and last time stamp of each file of ``parts``, by its digest; empty without a time axis.
 
     Files that ``known`` holds, and those that are dated by their names, are not opened.
     """

@@ -18,7 +18,7 @@ AXIS_BYTES = 2**26
 
 
 def pinned(catalog: Catalog, snapshots: Mapping[str, str | None]) -> Catalog:
-    """``catalog`` with entries pinned to ``snapshots``, where they have one: what was looked at is what is read."""
+    """Pin those entries of ``catalog`` that have one to their ``snapshots``: what was fingerprinted is what is read."""
     entries = dict(catalog.sources)
     for name, snapshot in snapshots.items():
         if snapshot is None:
@@ -29,7 +29,7 @@ def pinned(catalog: Catalog, snapshots: Mapping[str, str | None]) -> Catalog:
 
 
 def snapshot_parts(entry: Entry, names: list[str], where: str) -> tuple[str, list[str], dict[str, Chunks]]:
-    """The snapshot, what shapes the variables ``names`` but for their growth, and their time chunks."""
+    """Return the snapshot, what defines the variables ``names`` apart from their growth, and their time chunks."""
     import zarr
     from zarr.core.buffer import default_buffer_prototype
 
@@ -40,21 +40,21 @@ def snapshot_parts(entry: Entry, names: list[str], where: str) -> tuple[str, lis
     layouts, shape = {}, []
     for name in names:
         document = group[name].metadata.to_buffer_dict(default_buffer_prototype())["zarr.json"]
-        found = layout({"zarr.json": document.to_bytes().decode()})
-        if found is None:
+        array_layout = layout({"zarr.json": document.to_bytes().decode()})
+        if array_layout is None:
             return at.snapshot_id, [at.snapshot_id], {}
-        layouts[name] = found
-        shape.append(found.digest)
-    for axis in sorted({dim for held in layouts.values() for dim in held.dims} - set(TIME)):
+        layouts[name] = array_layout
+        shape.append(array_layout.digest)
+    for axis in sorted({dim for array_layout in layouts.values() for dim in array_layout.dims} - set(TIME)):
         if axis in group:
-            read = group[axis].nbytes <= AXIS_BYTES  # what declares more is refused when it is opened
+            read = group[axis].nbytes <= AXIS_BYTES  # a larger axis is refused when it is opened
             content = group[axis][:].tobytes() if read else at.snapshot_id.encode()
             shape.append(f"{axis} {hashlib.sha256(content).hexdigest()}")
-    written = _last_written(opened, at.snapshot_id, {f"/{place}/{name}".replace("//", "/"): held
-                                                     for name, held in layouts.items()})  # fmt: skip
+    written = _last_written(opened, at.snapshot_id, {f"/{place}/{name}".replace("//", "/"): array_layout
+                                                     for name, array_layout in layouts.items()})  # fmt: skip
     chunks = {
-        name: Chunks(0 if held.time is None else held.steps, digests)
-        for (name, held), digests in zip(layouts.items(), written, strict=True)
+        name: Chunks(0 if array_layout.time is None else array_layout.steps, digests)
+        for (name, array_layout), digests in zip(layouts.items(), written, strict=True)
     }
     return at.snapshot_id, shape, chunks
 
@@ -64,18 +64,23 @@ def _last_written(opened: Any, snapshot: str, layouts: Mapping[str, Layout]) -> 
 
     Behind the oldest commit that is known (history expires), or a move of arrays, all chunks are of that commit.
     """
-    found: dict[str, dict[int, str]] = {path: {} for path in layouts}
+    commits: dict[str, dict[int, str]] = {path: {} for path in layouts}
     oldest = snapshot
     for commit in opened.ancestry(snapshot_id=snapshot):
-        if commit.parent_id is None or all(len(found[path]) >= held.count for path, held in layouts.items()):
+        if commit.parent_id is None or all(
+            len(commits[path]) >= array_layout.count for path, array_layout in layouts.items()
+        ):
             break
         oldest = commit.id
         change = opened.diff(from_snapshot_id=commit.parent_id, to_snapshot_id=commit.id)
-        for path, held in layouts.items():
+        for path, array_layout in layouts.items():
             for position in change.updated_chunks.get(path, ()):
-                found[path].setdefault(held.chunk_of(position), commit.id)
+                commits[path].setdefault(array_layout.chunk_of(position), commit.id)
             if path in change.new_arrays:
-                found[path] |= {i: found[path].get(i, commit.id) for i in range(held.count)}
+                commits[path] |= {i: commits[path].get(i, commit.id) for i in range(array_layout.count)}
         if change.moved_nodes:
             break
-    return [tuple(found[path].get(i, f"to {oldest}") for i in range(held.count)) for path, held in layouts.items()]
+    return [
+        tuple(commits[path].get(i, f"to {oldest}") for i in range(array_layout.count))
+        for path, array_layout in layouts.items()
+    ]

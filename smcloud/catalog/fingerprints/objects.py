@@ -1,4 +1,4 @@
-"""The objects of a source and what stands for each: its content, or what its store says of it."""
+"""The objects of a source and a mark for each: from its content, or from what its store says about it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ FULL_DIGEST_BYTES = 2**30
 LISTED_OBJECTS = 200_000
 DOCUMENTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray", ".zattrs")
 ETAGS = ("md5Hash", "ETag", "etag")
-Objects = dict[str, tuple[str, dict[str, Any]]]  # address -> name inside the source, and what its store says of it
+Objects = dict[str, tuple[str, dict[str, Any]]]  # address -> name inside the source, and its metadata from the store
 
 
 def found(fs: Any, path: str) -> Objects:
-    """The object at ``path``, or on a local disk all that lies below it; FileNotFoundError where there is none."""
+    """List the object at ``path``, or on a local disk all objects below it; FileNotFoundError where there is none."""
     if not local(fs):
         return {path: ("", fs.info(path))}
     below = fs.find(path, detail=True)
@@ -23,7 +23,7 @@ def found(fs: Any, path: str) -> Objects:
 
 
 def listed(fs: Any, group: str, name: str, expected: int) -> Objects | None:
-    """All objects of the array ``name``; None where more are ``expected`` than can be listed, or none can be."""
+    """List all objects of the array ``name``; None where more are ``expected`` than can be listed, or none can be."""
     if {"http", "https"} & protocols(fs) or (expected > LISTED_OBJECTS and not local(fs)):
         return None
     try:
@@ -34,14 +34,14 @@ def listed(fs: Any, group: str, name: str, expected: int) -> Objects | None:
 
 
 def marks(fs: Any, objects: Objects) -> dict[str, str]:
-    """What stands for each object: name inside the source, size, and content, checksum or time of change."""
+    """Return a mark for each object: its name inside the source, size, and content, checksum or time of change."""
     if not local(fs):
         said = {key: etag(info) or str(info.get("size") or "") for key, (_, info) in objects.items()}
         return {key: f"{name}\0{info.get('size')}\0{said[key]}" for key, (name, info) in objects.items()}
-    whole = sum(info["size"] for _, info in objects.values()) <= FULL_DIGEST_BYTES
+    by_content = sum(info["size"] for _, info in objects.values()) <= FULL_DIGEST_BYTES
     marked = {}
     for key, (name, info) in objects.items():
-        if whole:
+        if by_content:
             content = hashlib.sha256(fs.cat_file(key)).hexdigest()
         else:
             content = f"{key.rpartition('/')[2]} {info.get('mtime', info.get('created'))}"
@@ -50,21 +50,21 @@ def marks(fs: Any, objects: Objects) -> dict[str, str]:
 
 
 def etag(info: dict[str, Any]) -> str:
-    """Checksum or ETag of a remote object, empty where its store gives none."""
+    """Return the checksum or ETag of a remote object, empty where its store gives none."""
     return str(next(filter(None, map(info.get, ETAGS)), ""))
 
 
 def metadata(fs: Any, place: str) -> dict[str, str]:
-    """The metadata documents of a Zarr node, of either format, by name."""
-    held = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
-    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(held.items())}
+    """Read the metadata documents of a Zarr node, of either format, by name."""
+    contents = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
+    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(contents.items())}
 
 
 def protocols(fs: Any) -> set[str]:
-    """The names of a file system."""
+    """Return the protocol names of a file system."""
     return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
 
 
 def local(fs: Any) -> bool:
-    """Whether reading everything costs little."""
+    """Return whether the files are local, so that reading all of them costs little."""
     return bool({"file", "memory"} & protocols(fs))

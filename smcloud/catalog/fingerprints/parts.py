@@ -1,4 +1,4 @@
-"""The parts of a source: how it is read, how far it reaches, and its time chunks or files."""
+"""The parts of a source: how it is read, where it ends, and its time chunks or files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from smcloud.catalog.loading import resolved
 from smcloud.catalog.schema import Catalog, Entry
 from smcloud.io_errors import SOURCE, reaching
 
-# Readers whose steps lie as the variable's time chunks or the files' time stamps do.
+# Readers whose steps follow the variable's time chunks, or the time stamps of the files.
 TRACED = ("default", "esa_cci", "hdf4")
 
 
 @dataclass(frozen=True)
 class SourceFingerprint:
-    """A source in parts.
+    """Fingerprint of a source, in parts.
 
     ``reading``: how it is read and laid out, the growth of the time axis apart; of a source without parts, all it
     holds. ``extent``: its attributes and time axis, which say how far it reaches. ``chunks``: variable -> time chunks
@@ -38,24 +38,26 @@ class SourceFingerprint:
 
     @property
     def state(self) -> str:
-        """One fingerprint of everything, never of the source's address."""
-        chunks = [f"{name} {held.steps} {' '.join(held.digests)}" for name, held in sorted(self.chunks.items())]
+        """One fingerprint of all parts; it does not depend on the source's address."""
+        chunks = [
+            f"{name} {chunks_of.steps} {' '.join(chunks_of.digests)}" for name, chunks_of in sorted(self.chunks.items())
+        ]
         return digest_of([self.reading, self.extent, *chunks, *self.files])
 
 
 def source_state(catalog: Catalog, name: str) -> str:
-    """The fingerprint of all parts of a source."""
+    """Return one fingerprint of all parts of a source."""
     return source_parts(catalog, name).state
 
 
 def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
-    """What the source holds now and how it is read, by its parts.
+    """Fingerprint what the source holds now and how it is read, part by part.
 
     Objects on a local disk count by name, size and content, beyond 1 GiB in all by their time of change instead of
     the content; on an object store by name, size and checksum or ETag. Of a Zarr group behind HTTP, or of more than
     200,000 remote objects in a variable, only the metadata is known: its time chunks count as unchanged. Of kerchunk
     references the address, offset and length of each chunk count, of an Icechunk repository the commit that last wrote
-    it. A layout that a reader of its own takes apart is one part. Raises :class:`UnreachableError`.
+    it. A layout that has its own reader is one part. Raises :class:`UnreachableError`.
     """
     import fsspec
 
@@ -73,10 +75,10 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
         with reaching(SOURCE, f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
             fs, key = fsspec.core.url_to_fs(url, **options)
             fs.invalidate_cache()
-            found = sorted(fs.glob(key)) if "*" in key else [key]
-            if not found:
+            matches = sorted(fs.glob(key)) if "*" in key else [key]
+            if not matches:
                 raise FileNotFoundError(url)
-            paths += found
+            paths += matches
     with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
         return _parts(fs, paths, entry)
 
@@ -91,17 +93,17 @@ def _parts(fs: Any, paths: list[str], entry: Entry) -> SourceFingerprint:
         parts = _zarr_parts(fs, group, entry, reading)
         if parts is not None:
             return parts
-    held: Objects = {}
+    listing: Objects = {}
     for path in paths:
         if entry.driver == "zarr" and not objects.local(fs):
-            top = objects.metadata(fs, path.rstrip("/"))  # of a remote directory a store says nothing by itself
+            top = objects.metadata(fs, path.rstrip("/"))  # a store has no metadata of a remote directory itself
             reading += top.values()
             if not top:
                 raise FileNotFoundError(f"{path}/zarr.json or .zmetadata")
         else:
-            held |= objects.found(fs, path)
-    marks = objects.marks(fs, held)
-    version = _etag([info for _, info in held.values()])
+            listing |= objects.found(fs, path)
+    marks = objects.marks(fs, listing)
+    version = _etag([info for _, info in listing.values()])
     if traced and entry.driver == "netcdf":
         files = {digest_of([mark]): file for file, mark in marks.items()}
         return SourceFingerprint(digest_of(reading), files=files, version=version)
@@ -123,8 +125,8 @@ def _names(entry: Entry) -> list[str]:
 
 
 def _etag(infos: list[dict[str, Any]]) -> dict[str, str]:
-    """The ETag of a remote object; of several, a digest of theirs."""
-    etags = [found for info in infos if (found := objects.etag(info))]
+    """Return the ETag of a remote object; of several objects a digest of their ETags."""
+    etags = [etag for info in infos if (etag := objects.etag(info))]
     return {"etag": etags[0] if len(etags) == 1 else digest_of(etags)} if etags else {}
 
 
@@ -134,19 +136,19 @@ def _icechunk_parts(entry: Entry, where: str) -> SourceFingerprint:
 
 
 def _reference_parts(fs: Any, path: str, entry: Entry, reading: list[str]) -> SourceFingerprint:
-    """The parts of a reference file; one part where its form is another than that of one JSON document."""
-    held = objects.found(fs, path)
-    version = _etag([info for _, info in held.values()])
-    whole = SourceFingerprint(digest_of([*reading, *objects.marks(fs, held).values()]), version=version)
-    if list(held) != [path]:
-        return whole
-    found = references(fs.cat_file(path), str(entry.args.xarray_kwargs.get("group") or ""))
-    if found is None:
-        return whole
-    shared, documents, chunks = found
+    """Fingerprint the parts of a reference file; a single part where it is not one JSON document."""
+    listing = objects.found(fs, path)
+    version = _etag([info for _, info in listing.values()])
+    one_part = SourceFingerprint(digest_of([*reading, *objects.marks(fs, listing).values()]), version=version)
+    if list(listing) != [path]:
+        return one_part
+    contents = references(fs.cat_file(path), str(entry.args.xarray_kwargs.get("group") or ""))
+    if contents is None:
+        return one_part
+    shared, documents, chunks = contents
     layouts = {name: of for name in _names(entry) if (of := layout(documents.get(name, {}))) is not None}
     if len(layouts) < len(_names(entry)):
-        return whole
+        return one_part
     axes = {dim for layout in layouts.values() for dim in layout.dims}
     of_axes = {axis: digest_of(chunks.get(axis, {}).values()) for axis in sorted(axes)}
     shape = [shared, *(layout.digest for layout in layouts.values())]
@@ -163,21 +165,30 @@ def _zarr_parts(fs: Any, group: str, entry: Entry, reading: list[str]) -> Source
     """The parts of a Zarr group of either format; None where its arrays have no metadata of their own."""
     names = _names(entry)
     metadata = {name: objects.metadata(fs, f"{group}/{name}") for name in names}
-    layouts = {name: held for name, documents in metadata.items() if (held := layout(documents)) is not None}
+    layouts = {
+        name: array_layout for name, documents in metadata.items() if (array_layout := layout(documents)) is not None
+    }
     if len(layouts) < len(names):
         return None
     axes = sorted({dim for layout in layouts.values() for dim in layout.dims})
     count = {name: layout.objects for name, layout in layouts.items()}
     listed = {name: objects.listed(fs, group, name, count.get(name, 0)) for name in [*names, *axes]}
-    data, small = ({key: held for name in some for key, held in (listed[name] or {}).items()} for some in (names, axes))
+    data, small = (
+        {key: name_and_info for name in some for key, name_and_info in (listed[name] or {}).items()}
+        for some in (names, axes)
+    )
     marks = objects.marks(fs, data) | objects.marks(fs, small)  # axes are read whole, however large the data
-    of = {name: {held[key][0]: marks[key] for key in held} for name, held in listed.items() if held is not None}
+    of = {
+        name: {objects_of[key][0]: marks[key] for key in objects_of}
+        for name, objects_of in listed.items()
+        if objects_of is not None
+    }
     top = objects.metadata(fs, group)
     reading = reading + [layout.digest for layout in layouts.values()]
     reading += [mark for axis in axes if axis not in TIME for mark in of.get(axis, {}).values()]
     extent = list(top.values())
     extent += [mark for axis in axes if axis in TIME for mark in of.get(axis, {}).values()]
-    # Metadata counts as an object too: who rewrites it has touched the source.
+    # Metadata counts as an object too: rewriting it changes the source.
     extent += [mark for name in names for key, mark in of.get(name, {}).items() if key.rpartition("/")[2] in DOCUMENTS]
     extent += [text for name in names if name not in of for text in metadata[name].values()]
     version = {} if objects.local(fs) else _etag([info for _, info in (data | small).values()])

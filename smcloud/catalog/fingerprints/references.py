@@ -1,4 +1,4 @@
-"""Kerchunk references: one file that says of every chunk at which address, offset and length it lies."""
+"""Kerchunk references: one file with the address, offset and length of every chunk."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from smcloud.catalog.fingerprints.objects import DOCUMENTS
 
-Listing = dict[str, dict[str, str]]  # variable -> key inside the group -> what the references say of it
+Listing = dict[str, dict[str, str]]  # variable -> key inside the group -> its text in the references
 
 
 def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | None:
-    """What all references share, and by variable the metadata documents and the references of ``group``.
+    """Return what all references share, and by variable the metadata documents and the references of ``group``.
 
     None where the file is of another form: a folder of Parquet files, or references that are still to be generated.
-    What a reference points to is not looked at.
+    What a reference points to is not read.
     """
     try:
-        held = json.loads(content)
+        document = json.loads(content)
     except ValueError:
         return None
-    if not isinstance(held, dict) or "gen" in held:
+    if not isinstance(document, dict) or "gen" in document:
         return None
-    refs: Mapping[str, Any] = held.get("refs", held)
+    refs: Mapping[str, Any] = document.get("refs", document)
     prefix = f"{group.strip('/')}/" if group.strip("/") else ""
     documents: Listing = {}
     chunks: Listing = {}
@@ -36,4 +36,4 @@ def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | Non
             documents.setdefault(name, {})[rest] = text
         else:
             chunks.setdefault(name, {})[f"{name}/{rest}"] = f"{rest} {text}"
-    return json.dumps(held.get("templates", {}), sort_keys=True), documents, chunks
+    return json.dumps(document.get("templates", {}), sort_keys=True), documents, chunks

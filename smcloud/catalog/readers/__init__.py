@@ -1,4 +1,4 @@
-"""The readers that a catalog entry may name: one callable for each form in which a source comes."""
+"""The readers that a catalog entry may name: one callable for each form of source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Reader(Protocol):
-    """Opens one source of a certain form."""
+    """Opens sources of one form."""
 
     def __call__(self, entry: Entry, where: str) -> xr.Dataset:
         """Open the source of a checked entry, its environment filled in; ``where`` names it in errors.
@@ -23,7 +23,7 @@ class Reader(Protocol):
 
 
 def reader_of(name: str) -> Reader:
-    """The reader of a special layout; each is imported, with the libraries it needs, when it is asked for."""
+    """Return the reader of a special layout; each is imported, with the libraries it needs, when it is first used."""
     match name:
         case "esa_cci":
             from smcloud.catalog.readers.daily_images import read_daily_images

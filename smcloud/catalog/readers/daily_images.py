@@ -22,7 +22,7 @@ AXES = ("time", "lat", "lon")
 
 
 def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
-    """The images of an entry as one Dataset (time, lat, lon), float32, a block for each file and variable.
+    """Open the images of an entry as one Dataset (time, lat, lon), float32, one block for each file and variable.
 
     Packed integers are unpacked by each file's own attributes, and sensor codes become bits by them.
     ``valid_range`` hides nothing: v02.2 states it for the unpacked values. Variables that are times (``t0``) are left
@@ -80,16 +80,16 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
         if shapes != {"time": (1,), "lat": lat.shape, "lon": lon.shape} or file[name].shape != (1, lat.size, lon.size):
             raise ValueError(f"{path} holds {name} {file[name].shape}, another shape than the first file")
         time = xr.Variable("time", file["time"][:], {"units": _text(file["time"].attrs["units"])})
-        # v02.2 states the first of January 2000 as 10956.999999999534 days: the nearest hour is meant.
+        # v02.2 states 1 January 2000 as 10956.999999999534 days: the nearest hour is meant.
         stamp = xr.DataArray(xr.conventions.decode_cf_variable("time", time)).dt.round("h").values
         if stamp[0].astype("datetime64[D]") != date_in(path, DATE, FORM):
             raise ValueError(f"{path} holds {stamp}, another day than its name")
         if not (np.array_equal(file["lat"][:], lat) and np.array_equal(file["lon"][:], lon)):
             raise ValueError(f"{path} is on another grid than the first file")
         attrs = file[name].attrs
-        found = _text(attrs["units"]) if "units" in attrs else None
-        if found != units:
-            raise ValueError(f"{path} states {name} in {found}, the first file in {units}")
+        stated = _text(attrs["units"]) if "units" in attrs else None
+        if stated != units:
+            raise ValueError(f"{path} states {name} in {stated}, the first file in {units}")
         raw = file[name][0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:

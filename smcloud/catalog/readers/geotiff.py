@@ -18,7 +18,7 @@ BLOCK_CELLS = 2**24  # 64 MiB of float32
 
 
 def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
-    """The layers (lat, lon) of an entry, float32, in blocks of whole rows; nodata is NaN, scale and offset are applied.
+    """Open the layers (lat, lon) of an entry: float32, blocks of whole rows; nodata is NaN, scale and offset applied.
 
     In one file the bands are called ``band_1``, ``band_2`` ...; of several files each is a variable, whose name
     begins the file's. Raises :class:`GridError` for another reference system than WGS84 (EPSG:4326), for a rotated
@@ -30,8 +30,8 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
     grid: dict[str, npt.NDArray[np.float64]] = {}
     for name in dict.fromkeys(names):
         path, band = _place(files, name, where)
-        variables[name], found = _layer(path, band, f"{where}: {name}")
-        if grid and not all(np.array_equal(grid[axis], found[axis]) for axis in found):
+        variables[name], axes = _layer(path, band, f"{where}: {name}")
+        if grid and not all(np.array_equal(grid[axis], axes[axis]) for axis in axes):
             raise GridError(
                 "the layers of an entry are on different grids",
                 where=f"{where}: {name}",
@@ -39,7 +39,7 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
                 expected=f"the grid of {names[0]}",
                 next="make one entry for each grid",
             )
-        grid = found
+        grid = axes
     return xr.Dataset(variables, grid)
 
 
@@ -49,20 +49,20 @@ def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
 
     if len(files) > 1:
         stems = {PurePath(file).stem: file for file in files}
-        found = [file for stem, file in stems.items() if stem == name or stem.startswith(f"{name}_")]
-        if len(found) == 1:
-            return found[0], 1
-        held = list(stems)
+        matches = [file for stem, file in stems.items() if stem == name or stem.startswith(f"{name}_")]
+        if len(matches) == 1:
+            return matches[0], 1
+        layers = list(stems)
     else:
         with rasterio.open(files[0]) as file:
-            held = [f"band_{number}" for number in file.indexes]
-        if name in held:
-            return files[0], held.index(name) + 1
-        found = []
+            layers = [f"band_{number}" for number in file.indexes]
+        if name in layers:
+            return files[0], layers.index(name) + 1
+        matches = []
     raise VariableError(
-        "a source lacks a variable" if not found else "several files begin with the name of a variable",
+        "a source lacks a variable" if not matches else "several files begin with the name of a variable",
         where=where,
-        found=", ".join(found or held),
+        found=", ".join(matches or layers),
         expected=name,
         next="correct metadata.variables of the catalog entry",
     )

@@ -25,7 +25,7 @@ GEOGRAPHIC = ("GCTP_GEO", "HE5_GCTP_GEO")
 
 
 def read_hdf4(entry: Entry, where: str) -> xr.Dataset:
-    """The files of an entry as (time, lat, lon), or one file as (lat, lon) where the period is static; float32.
+    """Open the files of an entry as (time, lat, lon), or one file as (lat, lon) where the period is static; float32.
 
     Sinusoidal tiles become means on 0.05 degrees, and each variable has ``NAME_valid_share`` beside it. Raises
     :class:`GridError` for any other projection than these two and for a static layer in tiles,

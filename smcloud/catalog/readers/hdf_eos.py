@@ -1,4 +1,4 @@
-"""HDF-EOS2 (HDF4) files: one array of a file, what the file says of it, and the grid that it lies on."""
+"""HDF-EOS2 (HDF4) files: one array of a file, its metadata, and the grid that it lies on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import GridError, RangeError, UnitError, VariableError
 
-_library = threading.Lock()  # the HDF4 library knows no threads
+_library = threading.Lock()  # the HDF4 library is not thread-safe
 
 
 class Field(NamedTuple):
-    """What a file says of one of its arrays: attributes, shape, and the structure of the file."""
+    """Metadata of one array of a file: attributes, shape, and the structure of the file."""
 
     attrs: dict[str, Any]
     shape: tuple[int, ...]
@@ -26,7 +26,7 @@ class Field(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """The grid of an array: its projection and the outer corners (x, y), as they are written."""
+    """The grid of an array: its projection and the outer corners (x, y), as written in the file."""
 
     projection: str
     upper_left: tuple[float, float]
@@ -34,7 +34,7 @@ class Extent(NamedTuple):
 
 
 def read_values(path: str, spec: VariableSpec) -> Image:
-    """The values (y, x) of one array of one file, in the catalog's unit, missing ones NaN.
+    """Read the values (y, x) of one array of one file, in the catalog's unit, missing ones NaN.
 
     The scale is that of the file (the catalog's where it states none); missing are the file's fill value and the
     catalog's ``fill``, both as they are stored. Where a code does not fit a signed byte, the bytes are unsigned: GLASS
@@ -65,7 +65,7 @@ def read_values(path: str, spec: VariableSpec) -> Image:
 
 
 def packing_of(attrs: dict[str, Any], spec: VariableSpec, where: str) -> dict[str, float]:
-    """Scale and offset of an array; HDF4's offset is taken from the stored value, CF's is added to the scaled one."""
+    """Return scale and offset: HDF4's offset is subtracted from the stored value, CF's is added to the scaled one."""
     scale = float(attrs.get("scale_factor", 1.0 if spec.scale is None else spec.scale))
     if spec.scale is not None and not np.isclose(scale, spec.scale, rtol=1e-6, atol=0.0):
         raise UnitError(
@@ -80,7 +80,7 @@ def packing_of(attrs: dict[str, Any], spec: VariableSpec, where: str) -> dict[st
 
 @contextmanager
 def opened(path: str) -> Iterator[Any]:
-    """The file, for one thread at a time."""
+    """Open the file, for one thread at a time."""
     from pyhdf.SD import SD, SDC
 
     with _library:
@@ -92,32 +92,32 @@ def opened(path: str) -> Iterator[Any]:
 
 
 def read_field(path: str, name: str, where: str) -> Field:
-    """Attributes, shape and structure of one array; raises :class:`VariableError` where the file lacks it."""
+    """Read attributes, shape and structure of one array; raises :class:`VariableError` where the file lacks it."""
     with opened(path) as file:
-        held = file.datasets()
-        if name not in held:
+        arrays = file.datasets()
+        if name not in arrays:
             raise VariableError(
                 "a source lacks a variable",
                 where=where,
-                found=", ".join(held) or "no variable",
+                found=", ".join(arrays) or "no variable",
                 expected=name,
                 next="correct metadata.variables of the catalog entry",
             )
         structure = str(file.attributes().get("StructMetadata.0", ""))
-        return Field(file.select(name).attributes(), tuple(held[name][1]), structure)
+        return Field(file.select(name).attributes(), tuple(arrays[name][1]), structure)
 
 
 def extent_of(field: Field, name: str, where: str) -> Extent:
-    """The grid that holds the array ``name``; raises :class:`GridError` where the file states none that fits."""
+    """Read the grid of the array ``name``; raises :class:`GridError` where the file states none that fits."""
     groups = re.findall(r"GROUP=(GRID_\d+)\b(.*?)END_GROUP=\1\b", field.structure, re.DOTALL)
     grid = next((text for _, text in groups if f'DataFieldName="{name}"' in text), "")
     projection = re.search(r"\bProjection=(\w+)", grid)
     corners = [
-        tuple(float(value) for value in re.findall(r"[-+.\deE]+", found[1]))
+        tuple(float(value) for value in re.findall(r"[-+.\deE]+", match[1]))
         for key in ("UpperLeftPointMtrs", "LowerRightMtrs")
-        if (found := re.search(rf"{key}=\(([^)]*)\)", grid))
+        if (match := re.search(rf"{key}=\(([^)]*)\)", grid))
     ]
-    size = [int(found[1]) for key in ("YDim", "XDim") if (found := re.search(rf"\b{key}=(\d+)", grid))]
+    size = [int(match[1]) for key in ("YDim", "XDim") if (match := re.search(rf"\b{key}=(\d+)", grid))]
     if projection is None or [len(corner) for corner in corners] != [2, 2] or tuple(size) != field.shape:
         raise GridError(
             "the extent of an HDF4 grid does not fit its array",

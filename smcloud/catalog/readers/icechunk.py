@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
-    """The group (``xarray_kwargs.group``) of a repository, in its stored chunks unless ``chunks`` says otherwise.
+    """Open the group (``xarray_kwargs.group``) of a repository, in its stored chunks unless ``chunks`` says otherwise.
 
     Read-only, on local disk, ``s3://`` or ``gs://``: anonymously where the entry says so, else with the
     environment's credentials. A missing chunk is an error where the entry vouches for completeness.
@@ -29,13 +29,13 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
         opened.store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
     )
     check_axes(raw, where)
-    # What an array does about a missing chunk is bound when it is opened.
+    # How an array treats a missing chunk is fixed when it is opened.
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
         return xr.open_zarr(opened.store, chunks=dict(args.chunks), **kwargs)
 
 
 def repository(args: Args, where: str) -> Any:
-    """The opened repository: on local disk, ``s3://`` or ``gs://``.
+    """Open a repository on local disk, ``s3://`` or ``gs://``.
 
     Anonymously where the entry says so, else with the environment's credentials.
     """
@@ -46,7 +46,7 @@ def repository(args: Args, where: str) -> Any:
 
 
 def session(opened: Any, args: Args) -> Any:
-    """A read-only session at the pinned snapshot, or else at the tip of the branch."""
+    """Open a read-only session at the pinned snapshot, or else at the tip of the branch."""
     if args.snapshot:
         return opened.readonly_session(snapshot_id=args.snapshot)
     return opened.readonly_session(branch=args.branch)

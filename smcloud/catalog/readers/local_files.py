@@ -1,4 +1,4 @@
-"""Files in a folder of this machine that are one source: their names, the dates in them, a lazy stack of them."""
+"""Local files that together are one source: their names, the dates in the names, a lazy stack of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Image = npt.NDArray[np.float32]
 
 
 def local_files(entry: Entry, where: str) -> list[str]:
-    """The files of an entry, sorted by name within each of its addresses.
+    """List the files of an entry, sorted by name within each of its addresses.
 
     Raises :class:`CatalogError` for a remote address, FileNotFoundError where an address has no file.
     """
@@ -34,15 +34,15 @@ def local_files(entry: Entry, where: str) -> list[str]:
                 expected="a local path",
                 next="download the files and name their folder in urlpath",
             )
-        found = sorted(fs.glob(key)) if "*" in key else [key] if fs.isfile(key) else []
-        if not found:
+        matches = sorted(fs.glob(key)) if "*" in key else [key] if fs.isfile(key) else []
+        if not matches:
             raise FileNotFoundError(f"no file at {url}")
-        files += found
+        files += matches
     return files
 
 
 def date_in(file: str, pattern: str, form: str) -> np.datetime64 | None:
-    """The date in a file's name: what ``pattern`` finds there, read as ``form`` says."""
+    """Read the date in a file's name: the match of ``pattern``, in the format ``form``."""
     match = re.search(pattern, file.rsplit("/", 1)[-1])
     try:
         return np.datetime64(datetime.strptime(match[1], form), "ns") if match else None
@@ -51,7 +51,7 @@ def date_in(file: str, pattern: str, form: str) -> np.datetime64 | None:
 
 
 def dated(files: Sequence[str], pattern: str, form: str, where: str) -> tuple[list[str], npt.NDArray[np.datetime64]]:
-    """``files`` in the order of the dates in their names, and these dates.
+    """Sort ``files`` by the dates in their names; return them and these dates.
 
     Raises :class:`CalendarError` for a name without a date and for two files of one date.
     """
@@ -81,7 +81,7 @@ def dated(files: Sequence[str], pattern: str, form: str, where: str) -> tuple[li
 
 
 def stacked(files: Sequence[str], shape: tuple[int, int], read: Callable[[str], Image]) -> Any:
-    """A lazy float32 array (file, y, x), one block for each file; ``read`` gives one file's values of ``shape``."""
+    """Stack files as a lazy float32 array (file, y, x), one block each; ``read`` gives a file's values of ``shape``."""
     import dask.array
 
     names = dask.array.from_array(np.array(files, dtype=object), chunks=1)

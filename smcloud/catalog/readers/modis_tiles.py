@@ -61,14 +61,14 @@ class Tiles(NamedTuple):
 
 
 def tile_in(file: str) -> Tile | None:
-    """The tile that a file's name states."""
-    found = re.search(r"\.h(\d\d)v(\d\d)\.", file.rsplit("/", 1)[-1])
-    tile = Tile(int(found[1]), int(found[2])) if found else None
+    """Read the tile from a file's name; None where it states none of the grid."""
+    match = re.search(r"\.h(\d\d)v(\d\d)\.", file.rsplit("/", 1)[-1])
+    tile = Tile(int(match[1]), int(match[2])) if match else None
     return tile if tile and tile.h < 36 and tile.v < 18 else None
 
 
 def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -> Tiles:
-    """``files`` in the order of their dates and tiles; raises :class:`CalendarError` as :func:`dated` does, also for
+    """Sort ``files`` by date and tile; raises :class:`CalendarError` as :func:`dated` does, also for
     two files of one date and tile, and :class:`CatalogError` for a name without a tile."""
     of: dict[Tile, list[str]] = {}
     for file in files:
@@ -82,31 +82,33 @@ def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -
                 next="correct urlpath so that it matches the tiles of the product only",
             )
         of.setdefault(tile, []).append(file)
-    series = {tile: dated(held, pattern, form, f"{where}: h{tile.h:02}v{tile.v:02}") for tile, held in of.items()}
-    dates = np.unique(np.concatenate([held for _, held in series.values()]))
+    series = {
+        tile: dated(tile_files, pattern, form, f"{where}: h{tile.h:02}v{tile.v:02}") for tile, tile_files in of.items()
+    }
+    dates = np.unique(np.concatenate([tile_dates for _, tile_dates in series.values()]))
     rows = range(min(tile.v for tile in of), max(tile.v for tile in of) + 1)
     west, east = min(tile.longitudes[0] for tile in of), max(tile.longitudes[1] for tile in of)
     columns = range(int(np.floor((west + 180) / STEP + 1e-9)), int(np.ceil((east + 180) / STEP - 1e-9)))
-    held: dict[tuple[int, int], tuple[str, ...]] = {}
+    files_at: dict[tuple[int, int], tuple[str, ...]] = {}
     for tile in sorted(series):
         for file, position in zip(series[tile][0], np.searchsorted(dates, series[tile][1]), strict=True):
             key = int(position), tile.v - rows.start
-            held[key] = (*held.get(key, ()), file)
+            files_at[key] = (*files_at.get(key, ()), file)
     table = np.empty((len(dates), len(rows)), object)
     for key in np.ndindex(table.shape):
-        table[key] = held.get(key, ())
+        table[key] = files_at.get(key, ())
     return Tiles(dates, rows, columns, table)
 
 
 def target_axes(tiles: Tiles) -> dict[str, Field]:
-    """Cell centres lat (north to south) and lon of the means."""
+    """Return the cell centres lat (north to south) and lon of the means."""
     rows = np.arange(tiles.rows.start * CELLS, tiles.rows.stop * CELLS, dtype=np.float64)
     columns = np.arange(tiles.columns.start, tiles.columns.stop, dtype=np.float64)
     return {"lat": 90 - STEP * (rows + 0.5), "lon": -180 + STEP * (columns + 0.5)}
 
 
 def mosaic(tiles: Tiles, spec: VariableSpec, share: bool = False) -> Any:
-    """The area-weighted mean of the valid pixels of each cell, or their share of its area: lazy float32 (time, y, x).
+    """Compute the area-weighted mean of a cell's valid pixels, or their share of its area: lazy float32 (time, y, x).
 
     NaN where less than half of the cell is valid. A block holds one date and row of tiles. Raises :class:`GridError`
     there for a file that does not lie where its name says.
@@ -176,7 +178,7 @@ def _lies_at(upper_left: Sequence[float], lower_right: Sequence[float], tile: Ti
 
 
 def bin_pixels(values: Image, tile: Tile, meridians: Field) -> tuple[Field, Field, Field]:
-    """Sums over the pixels of each cell between ``meridians`` (radians, ascending): of the valid values, of the valid
+    """Sum over the pixels of each cell between ``meridians`` (radians, ascending): the valid values, the valid
     area, and the cell's area; all in pixels, (``CELLS``, cell)."""
     n = len(values)
     height = n // CELLS
@@ -198,6 +200,6 @@ def _between(rows: npt.NDArray[Any], position: Field) -> Field:
     """Sums of ``rows`` (y, x) between each ``position`` (y, edge), in pixels, and the next: parts of pixels count."""
     sums = np.zeros((rows.shape[0], rows.shape[1] + 1))
     np.cumsum(rows, axis=1, out=sums[:, 1:])
-    whole = np.minimum(position.astype(np.intp), rows.shape[1] - 1)
-    at = np.take_along_axis(sums, whole, 1) + (position - whole) * np.take_along_axis(rows, whole, 1)
+    pixel = np.minimum(position.astype(np.intp), rows.shape[1] - 1)
+    at = np.take_along_axis(sums, pixel, 1) + (position - pixel) * np.take_along_axis(rows, pixel, 1)
     return np.diff(at, axis=1).sum(axis=0)

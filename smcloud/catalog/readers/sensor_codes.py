@@ -26,7 +26,7 @@ OLD_NAMES = {"ASCAT": BITS["ASCATA"], "NAN": 0}
 
 
 def bits_of_codes(attrs: Mapping[str, Any], where: str) -> dict[int, int] | None:
-    """Code -> bits of ``SENSORS``; None where the codes are these bits already, or the source does not explain them.
+    """Map codes to bits of ``SENSORS``; None where they are these bits already, or the source does not explain them.
 
     Raises :class:`VariableError` for a sensor that is not known and for lists that do not belong together.
     """
@@ -46,10 +46,10 @@ def _bits(meaning: str, where: str) -> int:
     bits = 0
     for name in meaning.split("+"):
         plain = re.sub("[^A-Z0-9]", "", name.upper())
-        found = BITS.get(plain, OLD_NAMES.get(plain))
-        if found is None:
+        bit = BITS.get(plain, OLD_NAMES.get(plain))
+        if bit is None:
             raise _refused(name, f"one of {', '.join(SENSORS)}", where)
-        bits |= found
+        bits |= bit
     return bits
 
 
@@ -64,7 +64,7 @@ def _refused(found: str, expected: str, where: str) -> VariableError:
 
 
 def recoded(codes: npt.NDArray[Any], table: Mapping[int, int], where: str) -> npt.NDArray[np.float32]:
-    """The bits of each of ``codes`` (numbers, NaN where missing), NaN where missing.
+    """Translate ``codes`` (numbers, NaN where missing) to bits, NaN where missing.
 
     Raises :class:`VariableError` for a code that ``table`` lacks.
     """
@@ -77,7 +77,7 @@ def recoded(codes: npt.NDArray[Any], table: Mapping[int, int], where: str) -> np
 
 
 def as_bits(da: xr.DataArray, where: str) -> xr.DataArray:
-    """``da`` as bits, lazily; itself where it holds bits already."""
+    """Translate ``da`` to bits, lazily; return it as it is where it holds bits already."""
     table = bits_of_codes(da.attrs, where)
     if table is None:
         return da
@@ -88,6 +88,6 @@ def as_bits(da: xr.DataArray, where: str) -> xr.DataArray:
 
 
 def bit_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """``attrs`` for values that are bits now."""
+    """Adapt ``attrs`` to values that are bits now."""
     kept = {key: value for key, value in attrs.items() if key not in ("flag_values", "flag_meanings", "valid_range")}
     return kept | {"flag_masks": [1 << k for k in range(len(SENSORS))], "flag_meanings": " ".join(SENSORS)}

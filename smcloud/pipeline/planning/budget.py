@@ -1,4 +1,4 @@
-"""Whether a plan keeps to the budget and to the memory there is."""
+"""Checks that a plan keeps to the budget and to the available memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from smcloud.plan import Plan, size
 
 
 def require_within(plan: Plan, budget: Budget, worker_memory: int | None, client_memory: int | None = None) -> None:
-    """Raise :class:`BudgetError` where ``plan`` exceeds ``budget``, or memory of a worker or here (None: not known)."""
+    """Raise :class:`BudgetError` where ``plan`` exceeds ``budget``, or memory of a worker or here (None: unknown)."""
     for stage in plan.stages:
         if client_memory is not None and stage.client_memory > client_memory:
             raise BudgetError(

@@ -1,4 +1,4 @@
-"""What the stage compute costs: its products of some blocks of cells, built lazily on templates and counted."""
+"""The cost of the stage compute: the products of some blocks of cells, built lazily on templates and counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smcloud.products import make_products, to_storage_dtype
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
-# Graphs of products grow by the block: beyond so many blocks they are counted on two smaller grids.
+# Graphs of products grow with the number of blocks: above this number they are counted on two smaller grids.
 EXACT_BLOCKS = 8
 
 
@@ -32,21 +32,21 @@ class _Counts(NamedTuple):
     tables: int
 
 
-def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
-    """The stage for the products of ``months`` on a grid of the sizes ``grid``; ``piece`` is the cube of a year."""
+def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
+    """Plan the products of ``months`` on a grid of the sizes ``grid``; ``first_year`` is the first year of the cube."""
     rows, columns = -(-grid["lat"] // chunking.CHUNK), -(-grid["lon"] // chunking.CHUNK)
-    whole = rows * columns
-    if whole <= EXACT_BLOCKS:
-        dry = _dry_run(config, piece, months, grid, (rows, columns))
+    blocks = rows * columns
+    if blocks <= EXACT_BLOCKS:
+        dry = _dry_run(config, first_year, months, grid, (rows, columns))
         counts = dry.counts
-    else:  # two grids of a row and two: the step from one to the other is what a block costs
+    else:  # grids of one row and of two: their difference is what a row of blocks costs
         wide = min(columns, EXACT_BLOCKS // 2)
-        dry = _dry_run(config, piece, months, grid, (1, wide))
-        many = _dry_run(config, piece, months, grid, (2, wide)).counts
-        counts = _Counts(*(a + (b - a) * (whole - wide) // wide for a, b in zip(dry.counts, many, strict=True)))
+        dry = _dry_run(config, first_year, months, grid, (1, wide))
+        many = _dry_run(config, first_year, months, grid, (2, wide)).counts
+        counts = _Counts(*(a + (b - a) * (blocks - wide) // wide for a, b in zip(dry.counts, many, strict=True)))
     limit = config.cluster.graph_tasks
     graphs = 1 + sum(
-        len(chunking.block_tiles(rows, columns, -(-count // whole), limit)) if count > limit else 1
+        len(chunking.block_tiles(rows, columns, -(-count // blocks), limit)) if count > limit else 1
         for count in counts[:2]
     )
     work = plans.ComputeWork(
@@ -58,7 +58,7 @@ def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Map
         fields=dry.fields,
         cells=grid["lat"] * grid["lon"],
         years=grid["year"],
-        replicates=config.bootstrap.replicates if "aridity_index" in piece else 0,
+        replicates=config.bootstrap.replicates if "aridity_index" in first_year else 0,
         preset=config.preset,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
     )
@@ -66,14 +66,14 @@ def compute_stage(config: RunConfig, piece: xr.Dataset, months: Times, grid: Map
 
 
 def _dry_run(
-    config: RunConfig, piece: xr.Dataset, months: Times, grid: Mapping[str, int], blocks: tuple[int, int]
+    config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int], blocks: tuple[int, int]
 ) -> DryWriter:
-    """The products of the first blocks (rows, columns) of cells, made of templates and counted."""
+    """Make the products of the first blocks (rows, columns) of cells from templates, and count them."""
     part = {"time": grid["time"], "year": grid["year"]}
     part |= {dim: min(grid[dim], count * chunking.CHUNK) for dim, count in zip(("lat", "lon"), blocks, strict=True)}
-    corner = {name: piece[name].isel({dim: slice(part[dim]) for dim in piece[name].dims if dim in part})
+    corner = {name: first_year[name].isel({dim: slice(part[dim]) for dim in first_year[name].dims if dim in part})
               for name in ("lat", "lon", "lat_bnds", "lon_bnds")}  # fmt: skip
-    cube = template(piece, "cube", part, chunking.TILES)
+    cube = template(first_year, "cube", part, chunking.TILES)
     cube = cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")})
     dry = DryWriter(config, cube, part, grid)
     make_products(cube, config, dry)
@@ -81,9 +81,9 @@ def _dry_run(
 
 
 class DryWriter:
-    """Writes nothing: counts tasks, and the arrays of the whole ``grid`` that are read and written.
+    """A writer that writes nothing: it counts tasks, and the arrays of the whole ``grid`` that are read and written.
 
-    What is opened is a template of lazy zeros of the sizes ``part``, what is computed is zeros.
+    It opens templates of lazy zeros of the sizes ``part``, and computes zeros.
     """
 
     def __init__(self, config: RunConfig, cube: xr.Dataset, part: Mapping[str, int], grid: Mapping[str, int]) -> None:
@@ -99,7 +99,7 @@ class DryWriter:
 
     @property
     def counts(self) -> _Counts:
-        """Tasks of the phases; what is loaded and computed in between belongs to the tables."""
+        """Tasks of the phases; what is loaded and computed in between counts with the tables."""
         annual, maps, tables = self.phases
         return _Counts(annual, maps, tables + self.loaded)
 
@@ -109,7 +109,7 @@ class DryWriter:
         writes = [dry_run_writes(ds) for ds in staged.values()]
         self.phases.append(tasks_of(writes))
         used = self._read(writes)
-        # A task of the annual values takes in a single variable of a block, one of the maps all that they read of it.
+        # A task of the annual values reads one variable of a block; a task of the maps reads all that it needs of it.
         if "annual" in products:
             self.block = max(_block_bytes(self.opened["cube"], [name]) for name in self.opened["cube"])
         elif "trend" in products:
@@ -129,7 +129,7 @@ class DryWriter:
         self.staged[name] = _zeros(maps).assign(more.data_vars)
 
     def open(self, name: str) -> xr.Dataset:
-        """A template of the product as it is opened from a store."""
+        """Return a template of the product as it is opened from a store."""
         staged = self.staged[name]
         self.opened[name] = template(staged, name, self.part, chunking.TILES).assign_coords(staged.coords)
         return self.opened[name]
@@ -152,7 +152,7 @@ class DryWriter:
 
 
 def _zeros(ds: xr.Dataset) -> xr.Dataset:
-    """``ds`` computed, but for its values."""
+    """Return ``ds`` as if computed, with zeros for its values."""
     values = {key: (da.dims, np.zeros(da.shape, da.dtype), da.attrs) for key, da in ds.data_vars.items()}
     return xr.Dataset(values, ds.coords, ds.attrs)
 

@@ -54,7 +54,7 @@ SIZES = {
 
 
 def plan_size(name: str, preset: str = "peng2023", cluster: Cluster | None = None) -> Plan:
-    """The plan of one of :data:`SIZES`: its roles over the whole globe on one grid, an aridity index, a land mask."""
+    """Plan one of :data:`SIZES`: its roles over the whole globe on one grid, an aridity index, a land mask."""
     size = SIZES[name]
     config, catalog, datasets = sources_of(size, preset, cluster or size.cluster)
     months = month_range(config.period.start, config.period.end)
@@ -63,7 +63,7 @@ def plan_size(name: str, preset: str = "peng2023", cluster: Cluster | None = Non
 
 
 def sources_of(size: Size, preset: str, cluster: Cluster) -> tuple[RunConfig, Catalog, dict[str, xr.Dataset]]:
-    """Configuration, catalog and lazy zeros of one size: an entry for each step, and ``static``."""
+    """Make configuration, catalog and lazy zeros of one size: an entry for each step, and ``static``."""
     first, last = 2024 - size.years, 2023
     lat, lon = global_grid(size.resolution)
     cells = {"lat": lat, "lon": lon}

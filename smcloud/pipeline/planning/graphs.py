@@ -1,4 +1,4 @@
-"""How many tasks a lazy computation is, and which stored arrays it reads: told from its graph, computing nothing."""
+"""The number of tasks of a lazy computation, and the stored arrays it reads, from its graph: nothing is computed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from smcloud.plan import Array
 
 
 def tasks_by_time(cube: Cube) -> int:
-    """Tasks that :func:`~smcloud.cluster.ordering.compute_by_time` would run for ``cube``, but for one a collection."""
+    """Count the tasks of :func:`~smcloud.cluster.ordering.compute_by_time` for ``cube``, but for one a collection."""
     return len(merged(optimised(stores.dry_run_writes(cube.dataset), cube.counters))[0])
 
 
 def layers_of(*collections: Any) -> int:
-    """Tasks before any optimisation, mostly several times as many as are run."""
+    """Count tasks before any optimisation, mostly several times as many as are run."""
     return sum(layer_sizes(*collections).values())
 
 
 def template(ds: xr.Dataset, name: str, sizes: Mapping[str, int], chunks: Mapping[str, int]) -> xr.Dataset:
-    """``ds`` with lazy zeros, in blocks as it is opened from a store, in place of its arrays.
+    """Replace the arrays of ``ds`` by lazy zeros, in blocks as it is opened from a store.
 
     ``sizes`` lengthens dims; the caller gives coordinates anew. Each variable is a layer ``name/variable``.
     """
@@ -43,17 +43,17 @@ def template(ds: xr.Dataset, name: str, sizes: Mapping[str, int], chunks: Mappin
 
 
 def read_of(collections: Any, ds: xr.Dataset, name: str) -> set[Hashable]:
-    """Those variables of :func:`template` ``ds`` that ``collections`` read."""
+    """List those variables of :func:`template` ``ds`` that ``collections`` read."""
     layers = layer_sizes(collections)
     return {key for key in ds.data_vars if f"{name}/{key}" in layers}
 
 
 def arrays(ds: xr.Dataset, names: Iterable[Hashable], sizes: Mapping[str, int]) -> list[Array]:
-    """The stored arrays of some variables of ``ds`` at the ``sizes`` of the whole grid."""
-    found = []
+    """Describe the stored arrays of some variables of ``ds`` at the ``sizes`` of the whole grid."""
+    stored = []
     for name in names:
         variable = ds.variables[name]
         shape = tuple(sizes.get(str(dim), length) for dim, length in zip(variable.dims, variable.shape, strict=True))
-        whole = xr.Variable(variable.dims, np.broadcast_to(np.zeros((), variable.dtype), shape))  # takes no memory
-        found.append(Array(shape, stores.stored_chunks(whole), variable.dtype.itemsize))
-    return found
+        full = xr.Variable(variable.dims, np.broadcast_to(np.zeros((), variable.dtype), shape))  # takes no memory
+        stored.append(Array(shape, stores.stored_chunks(full), variable.dtype.itemsize))
+    return stored

@@ -1,4 +1,4 @@
-"""What the stage ingest costs: the cube of a time chunk, built lazily and counted."""
+"""The cost of the stage ingest: the cube of a time chunk, built lazily and counted."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def ingest_stage(
     config: RunConfig,
     opened: CubeInputs,
     runs: Sequence[tuple[int, int]] | None,
-    piece: xr.Dataset,
+    first_year: xr.Dataset,
     grid: Mapping[str, int],
 ) -> Stage:
-    """The stage for the cube, or for its ``runs``; ``grid``: all sizes, ``piece``: the cube's first year."""
+    """Plan the stage for the cube, or for its ``runs``; ``grid``: all sizes, ``first_year``: the cube's first year."""
     tiles = slabs(config, opened, runs)
     share = sum(stop - start for start, stop in tiles) / len(opened.months) if runs is not None else 1.0
     written = [
         array if share == 1.0 else Array((round(array.shape[0] * share), *array.shape[1:]), array.chunk, array.itemsize)
-        for array in arrays(piece, piece.data_vars, grid)
+        for array in arrays(first_year, first_year.data_vars, grid)
     ]
-    held, kept = _held_bytes(opened.sources, piece)
+    held_bytes, kept = _held_bytes(opened.sources, first_year)
     work = plans.IngestWork(
         read=[amount for source in opened.sources.values() for amount in _read(source, opened, tiles)],
         cube=written,
         tasks=_ingest_tasks(config, opened, tiles, runs is None),
         graphs=len(tiles),
-        held=held,
+        held=held_bytes,
         kept=kept,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in written),
     )
@@ -58,22 +58,22 @@ def _read(source: Source, opened: CubeInputs, tiles: Sequence[tuple[int, int]]) 
         yield count, int(np.prod(list(chunk.values()))) * np.dtype(raw.encoding.get("dtype", raw.dtype)).itemsize
 
 
-def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[int, int]], whole: bool) -> int:
-    """Counted for one time chunk and for what has no time axis; all of it where source chunks span several of them."""
+def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[int, int]], everything: bool) -> int:
+    """Count tasks for one time chunk and for what has no time axis; all tasks where source chunks span several."""
     moving, months, step = opened.moving, opened.months, chunking.TIME_CHUNK
     chunks = sum(-(-(stop - start) // step) for start, stop in tiles)
     spans = any(_months_of_chunk(source) > step for source in moving.values())
     if len(tiles) == 1 and (spans or chunks == 1):
-        return tasks_by_time(build(config, opened.sources if whole else moving, months[slice(*tiles[0])]))
+        return tasks_by_time(build(config, opened.sources if everything else moving, months[slice(*tiles[0])]))
     tasks = tasks_of_year(config, moving, months) * chunks
-    if whole and len(moving) < len(opened.sources):
+    if everything and len(moving) < len(opened.sources):
         first = tasks_by_time(build(config, opened.sources, months[:step]))
         tasks += first - tasks_of_year(config, moving, months[:step])
     return tasks
 
 
-def _held_bytes(sources: Mapping[str, Source], piece: xr.Dataset) -> tuple[int, int]:
-    """What a thread holds at most of a source while it brings a run of months into the cube; what is kept of a year.
+def _held_bytes(sources: Mapping[str, Source], first_year: xr.Dataset) -> tuple[int, int]:
+    """Return the most bytes of a source that a thread holds for a run of months, and the bytes kept for a year.
 
     A run has the cells of a chunk, or where it is regridded all of them. Months that are compared with those of the
     year before are kept until then: all their blocks, where a run is not already the whole grid.
@@ -87,12 +87,12 @@ def _held_bytes(sources: Mapping[str, Source], piece: xr.Dataset) -> tuple[int, 
         month = plans.MONTH_BYTES + sum(size for array, size in beside if array is not None)
         together = [values, *(array for array, _ in beside if array is not None)]
         chunk = {dim: values.chunksizes[dim][0] if values.chunks else values.sizes[dim] for dim in values.dims}
-        cells, whole = chunk["lat"] * chunk["lon"], values.sizes["lat"] * values.sizes["lon"]
+        cells, grid_cells = chunk["lat"] * chunk["lon"], values.sizes["lat"] * values.sizes["lon"]
         read = plans.HELD_CHUNKS * cells * chunk["time"] * sum(array.dtype.itemsize for array in together)
-        if role in COMPARED and cells < whole:
-            kept += whole * chunking.TIME_CHUNK * np.dtype("f8").itemsize
-        if set(piece[role].data.numblocks[1:]) == {1}:
-            cells = max(whole, piece.sizes["lat"] * piece.sizes["lon"])
+        if role in COMPARED and cells < grid_cells:
+            kept += grid_cells * chunking.TIME_CHUNK * np.dtype("f8").itemsize
+        if set(first_year[role].data.numblocks[1:]) == {1}:
+            cells = max(grid_cells, first_year.sizes["lat"] * first_year.sizes["lon"])
         run = cells * max(chunking.TIME_CHUNK, _months_of_chunk(source)) * month
         most = max(most, read + run * plans.HELD_PERCENT // 100)
     return most, kept

@@ -21,7 +21,7 @@ from smcloud.store import Store
 
 
 def plan(config: RunConfig, job: Job, products: bool = True) -> Plan:
-    """What ``job`` would cost, or its cube alone; opens metadata only. A cube that is sealed already costs nothing."""
+    """Plan what ``job`` would cost, or its cube alone, from metadata. A cube that is sealed already costs nothing."""
     what, machine = f"{job.period[0]} to {job.period[1]}, run {job.run_id}", machine_of(config.cluster)
     if released(job) is not None:
         return Plan(what, (Stage("ingest"), Stage("compute")), machine, "already published: nothing to do")
@@ -36,7 +36,7 @@ def plan(config: RunConfig, job: Job, products: bool = True) -> Plan:
 
 
 def require_budget(config: RunConfig, job: Job, products: bool = True) -> None:
-    """Raises :class:`BudgetError` where the plan of ``job``, or of its cube alone, exceeds budget or memory.
+    """Raise :class:`BudgetError` where the plan of ``job``, or of its cube alone, exceeds budget or memory.
 
     Where the configuration limits neither, nothing is planned.
     """
@@ -48,16 +48,16 @@ def require_budget(config: RunConfig, job: Job, products: bool = True) -> None:
 def stages_of(
     config: RunConfig, opened: CubeInputs, runs: Sequence[tuple[int, int]] | None = None, products: bool = True
 ) -> tuple[Stage, ...]:
-    """The stages for the whole cube, or its ``runs`` where these are given, and all products where asked for."""
+    """Plan the stages for the whole cube, or its ``runs`` where given, and for all products where asked for."""
     months = opened.months
-    piece = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
-    grid = {"time": len(months), "year": _years(months)} | {dim: piece.sizes[dim] for dim in ("lat", "lon")}
+    first_year = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
+    grid = {"time": len(months), "year": _years(months)} | {dim: first_year.sizes[dim] for dim in ("lat", "lon")}
     ingest = Stage("ingest")
     if runs is None or runs:
-        ingest = ingest_stage(config, opened, runs, piece, grid)
+        ingest = ingest_stage(config, opened, runs, first_year, grid)
     if not products:
         return (ingest,)
-    return ingest, compute_stage(config, piece, months, grid), *plans.FIXED
+    return ingest, compute_stage(config, first_year, months, grid), *plans.FIXED
 
 
 def _years(months: Times) -> int:
