@@ -192,12 +192,7 @@ def _frame(title: str, subtitle: str) -> tuple[Figure, Axes]:
 
 
 def _draw(
-    figure: Figure,
-    axes: Axes,
-    grid: xr.Dataset,
-    cells: tuple[Colours, Bools],
-    context: ReportContext,
-    note: str = NOTE,
+    figure: Figure, axes: Axes, grid: xr.Dataset, cells: tuple[Colours, Bools], context: ReportContext, note: str = NOTE
 ) -> None:
     from matplotlib.collections import LineCollection
 
