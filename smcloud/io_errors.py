@@ -15,6 +15,7 @@ CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "r
 LOST = ("CancelledError", "CommClosedError", "FutureCancelledError", "NoValidWorkerError", "NoWorkerError")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 LONGEST = 160
+REQUEST_SECONDS = 300
 
 Fault = Literal["transient", "lost", "lasting"]
 
@@ -77,6 +78,11 @@ GATEWAY = Contact(
 )
 
 
+def time_limit(url: str) -> dict[str, int]:
+    """Options of a client that end its request to a server which keeps silent: by itself gcsfs waits for ever."""
+    return {"requests_timeout": REQUEST_SECONDS} if url.partition(":")[0] in ("gs", "gcs") else {}
+
+
 @contextmanager
 def reaching(contact: Contact, where: str, next: str = "") -> Iterator[None]:
     """Turn what ``contact`` covers into its error about ``where``; errors of ours and all others pass.
@@ -116,9 +122,12 @@ def fault_of(error: BaseException) -> Fault:
     """
     cause: BaseException | None = error
     while cause is not None:
+        behind = cause.__cause__ or cause.__context__
         if type(cause).__name__ in LOST:
             return "lost"
-        cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, TimeoutError) and type(behind).__name__ == "CancelledError":
+            break  # so asyncio ends what takes too long: nobody has cancelled it
+        cause = behind
     if isinstance(error, SmcloudError):
         stays = isinstance(error.__cause__, FileNotFoundError | PermissionError | NotADirectoryError)
         stays = stays or (isinstance(error.__cause__, OSError) and error.__cause__.errno in NO_ROOM)

@@ -1,13 +1,14 @@
 """Which errors come from a store and its client, which from data; how long they last; whose they are."""
 
 import errno
+from asyncio import CancelledError
 
 import pytest
 from botocore.exceptions import ClientError
 from s3fs.errors import translate_boto_error
 
 from smcloud.errors import SourceReadError, UnitError, UnreachableError
-from smcloud.io_errors import GATEWAY, NETWORK, SOURCE, STORE, VALUES, brief, fault_of, is_network, reaching
+from smcloud.io_errors import GATEWAY, NETWORK, SOURCE, STORE, VALUES, brief, fault_of, is_network, reaching, time_limit
 
 
 def answer(code):
@@ -52,6 +53,9 @@ def lost():
         (lambda: caused(SourceReadError("a source cannot be read"), lost()), "lost"),
         (lambda: caused(UnreachableError("x"), lost()), "lost"),
         (lost, "lost"),
+        (lambda: caused(UnreachableError("x"), caused(TimeoutError(), CancelledError())), "transient"),
+        (lambda: caused(UnreachableError("x"), caused(TimeoutError(), lost())), "lost"),
+        (lambda: caused(SourceReadError("x"), CancelledError()), "lost"),
     ],
 )
 def test_how_long_a_fault_lasts(error, fault):
@@ -59,8 +63,6 @@ def test_how_long_a_fault_lasts(error, fault):
 
 
 def test_the_names_of_what_a_lost_cluster_raises_are_those_of_distributed():
-    from asyncio import CancelledError
-
     from distributed.client import FutureCancelledError
     from distributed.comm import CommClosedError
     from distributed.scheduler import NoValidWorkerError, NoWorkerError
@@ -105,3 +107,8 @@ def test_an_error_is_one_line():
     assert brief(ValueError("a\n  b")) == "ValueError: a b" and brief(ValueError()) == "ValueError"
     assert brief(ConnectionError("the host does not answer")) == "the host does not answer"
     assert len(brief(ValueError("x" * 1000))) == 160
+
+
+def test_only_clients_of_google_need_to_be_told_how_long_to_wait():
+    assert time_limit("gs://soil/store") == time_limit("gcs") == {"requests_timeout": 300}
+    assert time_limit("s3://soil") == time_limit("/soil/store") == time_limit("memory://x") == {}

@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from smcloud.catalog.schema import Args, Entry
-
-GOOGLE, REQUEST_SECONDS = ("gs", "gcs"), 300
+from smcloud.io_errors import time_limit
 
 
 def client_options(args: Args) -> dict[str, Any]:
-    """Return ``storage_options`` with a time limit: gcsfs by default waits for ever for a silent server."""
-    limit = {"requests_timeout": REQUEST_SECONDS}
+    """Return ``storage_options`` as clients get them, with a limit for servers that keep silent."""
     options = dict(args.storage_options)
     for protocol, below in (("remote_protocol", "remote_options"), ("target_protocol", "target_options")):
-        if options.get(protocol) in GOOGLE:
+        limit = time_limit(str(options.get(protocol, "")))
+        if limit:
             options[below] = limit | dict(options.get(below, {}))
-    return (limit if args.urls[0].split("://")[0] in GOOGLE else {}) | options
+    return time_limit(args.urls[0]) | options
 
 
 def require_hosts(args: Args) -> None:

@@ -14,7 +14,7 @@ from smcloud.catalog.schema import Args, Catalog, Entry
 from smcloud.catalog.security import TEMPLATE, forbidden_template
 from smcloud.config.strict_yaml import first_problem, read_yaml
 from smcloud.errors import CatalogError, UnreachableError
-from smcloud.io_errors import SOURCE, reaching
+from smcloud.io_errors import SOURCE, reaching, time_limit
 
 
 def load_catalog(path: str | Path) -> Catalog:
@@ -47,7 +47,7 @@ def _read_text(path: str) -> tuple[bytes, str]:
     import fsspec
 
     with reaching(SOURCE, path, "check the path of the catalog"):
-        fs, key = fsspec.core.url_to_fs(path)
+        fs, key = fsspec.core.url_to_fs(path, **time_limit(path))
         try:
             text: bytes = fs.cat_file(key)
         except (FileNotFoundError, IsADirectoryError) as err:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from smcloud.config.run import RunConfig, load_preset
 from smcloud.config.strict_yaml import first_problem, read_yaml
 from smcloud.errors import ConfigurationError
-from smcloud.io_errors import NETWORK, reaching
+from smcloud.io_errors import NETWORK, reaching, time_limit
 
 
 def load_config(path: str | Path, **overrides: Any) -> RunConfig:
@@ -39,7 +39,7 @@ def _bytes_of(path: str) -> bytes:
         return Path(path).read_bytes()
     import fsspec
 
-    with fsspec.open(path, "rb") as file:
+    with fsspec.open(path, "rb", **time_limit(path)) as file:
         content: bytes = file.read()
     return content
 

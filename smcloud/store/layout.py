@@ -16,12 +16,11 @@ from typing import Any
 import fsspec
 
 from smcloud.errors import ConfigurationError, NotAStoreError
-from smcloud.io_errors import STORE, reaching
+from smcloud.io_errors import STORE, reaching, time_limit
 
 FOLDERS = ("cube", "products", "reports", "releases")
 CATALOG = "catalog.yaml"
 TEMPORARY = ".smcloud-"
-REQUEST_SECONDS = 300  # by default gcsfs waits for ever for a silent server
 WRITABLE = ("file", "gs", "s3", "memory")
 
 
@@ -69,7 +68,7 @@ class Store:
         """fsspec options: a cached listing would hide what another process has just written."""
         if self.protocol in ("file", "memory"):
             return {}
-        return {"use_listings_cache": False} | ({"requests_timeout": REQUEST_SECONDS} if self.protocol == "gs" else {})
+        return {"use_listings_cache": False} | time_limit(self.url)
 
     @property
     def fs(self) -> fsspec.AbstractFileSystem:
