@@ -84,8 +84,11 @@ def load_distributed() -> None:
 
 @contextmanager
 def _gateway(config: Cluster, patience: float) -> Iterator[Client]:
-    cluster = _new_cluster(config, time.monotonic() + patience)
-    with _ended(cluster), _client_of(cluster, config) as client:
+    with (
+        gateway_server() as server,
+        _ended(_new_cluster(server, config, time.monotonic() + patience)) as cluster,
+        _client_of(cluster, config) as client,
+    ):
         _wait_for_workers(client, 1 if config.adaptive else config.workers or 1, config.wait_seconds)
         require_same_versions(client)
         yield client
@@ -110,11 +113,13 @@ def gateway_server() -> Gateway:
     return Gateway()
 
 
-def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
+def _new_cluster(server: Gateway, config: Cluster, deadline: float) -> GatewayCluster:
     while True:
         try:
             with _reaching():
-                return gateway_server().new_cluster(**_options(config))
+                # Not `new_cluster`: where that fails it leaves a second client, which the collector ends in any thread,
+                # also in the one that it then waits for.
+                return server.connect(server.submit(**_options(config)), shutdown_on_close=True)
         except UnreachableError as err:
             if time.monotonic() >= deadline:
                 raise
@@ -123,10 +128,10 @@ def _new_cluster(config: Cluster, deadline: float) -> GatewayCluster:
 
 
 @contextmanager
-def _ended(cluster: GatewayCluster) -> Iterator[None]:
+def _ended(cluster: GatewayCluster) -> Iterator[GatewayCluster]:
     """End the cluster with the context; where the gateway cannot be told, the idle timeout ends it."""
     try:
-        yield
+        yield cluster
     finally:
         try:
             with _reaching():

@@ -1,5 +1,6 @@
 """A cluster's life: what is still running after a failure is waited for."""
 
+import gc
 import threading
 import time
 from types import SimpleNamespace
@@ -61,6 +62,19 @@ def test_the_gateway_is_the_one_that_the_environment_names_now(monkeypatch):
             monkeypatch.setenv("DASK_GATEWAY__ADDRESS", address)
             with gateway_server() as server:
                 assert server.address == address
+
+
+def test_a_gateway_that_does_not_answer_leaves_no_client_behind(monkeypatch):
+    """A client left to the collector is closed in any thread, also in the one that it waits for."""
+    monkeypatch.setenv("DASK_GATEWAY__ADDRESS", "http://127.0.0.1:1")
+    before = {thread for thread in threading.enumerate() if thread.name == "IO loop"}
+    gc.disable()
+    try:
+        with pytest.raises(UnreachableError), open_cluster(Cluster(kind="gateway", workers=1), patience=3):
+            pass
+        assert {thread for thread in threading.enumerate() if thread.name == "IO loop"} <= before
+    finally:
+        gc.enable()
 
 
 def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch):
