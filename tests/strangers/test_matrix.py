@@ -1,0 +1,45 @@
+"""Every trait in every form that can hold it: the value that plain numpy gives, or the error and its words."""
+
+import importlib
+
+import pytest
+
+from tests.strangers.forms import FORMS
+from tests.strangers.matrix import all_switches, all_traits
+
+TRAITS, SWITCHES = all_traits(), all_switches()
+CELLS = [(trait, form) for trait in TRAITS for form in trait.forms]
+IDS = [f"{trait.line}: {trait.name} [{form}]" for trait, form in CELLS]
+
+
+@pytest.mark.parametrize(
+    ("trait", "form"), CELLS, ids=[f"{trait.line}: {trait.name} [{form}]" for trait, form in CELLS]
+)
+def test_cell(trait, form, tmp_path):
+    trait.hold(form, tmp_path)
+
+
+def test_forms_that_cannot_hold_a_trait_are_explained():
+    silent = [trait.name for trait in TRAITS if set(trait.forms) != set(FORMS) and not trait.cannot]
+    assert not silent
+
+
+@pytest.mark.parametrize("switch", SWITCHES, ids=[f"{switch.line}: {switch.target}" for switch in SWITCHES])
+def test_a_line_without_its_check_turns_red(switch, tmp_path, monkeypatch):
+    for target, replacement in {switch.target: switch.replacement, **switch.also}.items():
+        owner, _, name = target.rpartition(".")
+        monkeypatch.setattr(importlib.import_module(owner), name, replacement)
+    red = 0
+    cells = [trait for trait in TRAITS if trait.line == switch.line and switch.form in trait.forms]
+    for number, trait in enumerate(cells):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        try:
+            trait.hold(switch.form, folder)
+        except Exception:  # whatever goes wrong without the check is red
+            red += 1
+    assert red, f"{len(cells)} cells of {switch.line} stay green without {switch.target}"
+
+
+def test_every_line_has_a_switch():
+    assert {switch.line for switch in SWITCHES} == {trait.line for trait in TRAITS} - {"plain"}

@@ -1,0 +1,1 @@
+"""The traits, a module for each kind: ``TRAITS`` and ``SWITCHES``."""
