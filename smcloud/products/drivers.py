@@ -20,8 +20,9 @@ def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None =
     """Correlate annual soil moisture with the roles ``drivers.names``, on (driver, lat, lon); lazy.
 
     A year counts where soil moisture and every driver are there (plain ``correlation``: that driver); at least
-    ``years.min_years`` and number of drivers + 2 years are needed. A driver that is constant, or varies less than
-    its floor in ``drivers.floors``, is NaN in that cell, and the others keep a lower order (``df``, ``status``).
+    ``years.min_years`` and number of drivers + 2 years are needed. A driver without a value, that is constant, or that
+    varies less than its floor in ``drivers.floors``, is NaN in that cell: its gaps do not count, and the others keep a
+    lower order (``df``, ``status``).
     ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) is always of the values
     as they are. NaN off land and where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly
     ``cube`` that ``annual`` was made of is given, the same of its deseasonalised months, with the lags in their

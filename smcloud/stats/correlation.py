@@ -78,8 +78,8 @@ def partial_correlation(
         - ``df``: degrees of freedom
         - ``n_effective``: the size above; n for "n"
         - ``status``: uint8. 1, no case, and 2, fewer than ``min_valid``: NaN. 3, constant target: r and its limits NaN,
-          p 1. 5, the driver is constant or varies less than its floor: it is dropped in that cell, NaN, and k and df of
-          the others say so. 6, the driver is a linear combination of others to 1e-10 of their spread, or the others
+          p 1. 5, the driver has no value beside one of the target, is constant or varies less than its floor: it is dropped
+          in that cell, NaN, its gaps cost no case, and k and df of the others say so. 6, the driver is a linear combination of others to 1e-10 of their spread, or the others
           explain the target entirely: NaN; for the rest k counts the independent drivers.
 
         and ``n`` (int32), the number of cases, without ``driver``.
@@ -146,7 +146,7 @@ def _partial_correlation(
     out, n, status = np.empty((cells, size, 6)), np.empty(cells), np.empty((cells, size), np.uint8)
     z = -float(ndtri(alpha / 2))
     least = np.zeros_like(floors) if ranked else floors  # ranks have no unit: rank_cases has judged the values
-    for inside, tile in case_kernels.case_tiles(blocks, lags):
+    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid, lags):
         if ranked:
             rank_cases.rank_cases(tile, floors, min_valid)
         driver_kernels.partial_correlation(

@@ -116,7 +116,7 @@ def _standardised_regression(
     shape, cells, size = cells_of(blocks)
     out, status = np.empty((cells, size, 2)), np.empty((cells, size), np.uint8)
     r2, n = np.empty(cells), np.empty(cells)
-    for inside, tile in case_kernels.case_tiles(blocks, lags):
+    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid, lags):
         columns = (out[inside], r2[inside], n[inside], status[inside])
         regression_kernels.standardised_regression(tile, floors, min_valid, *columns)
     coefficient, lmg = np.moveaxis(out, -1, 0)
@@ -202,7 +202,7 @@ def _trend_contribution(*blocks: Block, t: FloatArray, floors: FloatArray, min_v
     shape, cells, size = cells_of(blocks)
     contribution, status = np.empty((cells, size)), np.empty((cells, size), np.uint8)
     residual, n = np.empty(cells), np.empty(cells)
-    for inside, tile in case_kernels.case_tiles(blocks):
+    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid):
         columns = (contribution[inside], residual[inside], n[inside], status[inside])
         regression_kernels.trend_contribution(tile, t, floors, min_valid, *columns)
     return in_shape(shape, contribution, residual, n.astype(np.int32), status)

@@ -216,7 +216,7 @@ def what_bounds_it(every: dict[str, xr.DataArray]) -> str:
     out, n, status = np.zeros((cells, size, 6)), np.zeros(cells), np.zeros((cells, size), np.uint8)
 
     def tiles(work: bool) -> None:
-        for inside, tile in case_tiles(blocks):
+        for inside, tile in case_tiles(blocks, np.zeros(size), 6):
             if work:
                 partial_correlation(
                     tile, np.zeros(size), 6, effective=False, z=1.96, out=out[inside], count=n[inside],

@@ -55,8 +55,7 @@ def cases(cube: xr.Dataset, i: int, j: int, lags: dict[str, int]) -> pd.DataFram
     for name, lag in lags.items():
         frame[name] = frame[name].shift(lag)
     if (i, j) == DESERT:
-        frame = frame.drop(columns="lai")
-        frame.iloc[: max(lags.values(), default=0)] = np.nan
+        frame = frame.drop(columns="lai")  # with the steps that its lag would cost
     stamps = frame.index
     return frame.reset_index(drop=True).assign(when=stamps.year + (stamps.month - 0.5) / 12)
 

@@ -142,9 +142,10 @@ def test_degenerate_cells_have_a_reason(method: str, rng: np.random.Generator) -
     drivers["d0"][4] = 7.0
     with np.errstate(all="raise"):
         out = partial_correlation(target, drivers, method=method, lags={"d0": 1})
-    assert out.status.values.T.tolist() == [[1, 1], [2, 2], [3, 3], [1, 1], [5, 0], [0, 0]]
-    assert out.n.values.tolist() == [0, 3, 21, 0, 21, 21]
-    assert out.r.isel(cell=[0, 1, 2, 3]).isnull().all() and (out.p_value.isel(cell=2) == 1).all()
+    assert out.status.values.T.tolist() == [[1, 1], [2, 2], [3, 3], [5, 0], [5, 0], [0, 0]]
+    # Without the driver the first step counts; constant over the steps that its lag leaves, it has no gap elsewhere.
+    assert out.n.values.tolist() == [0, 3, 21, 22, 22, 21]
+    assert out.r.isel(cell=[0, 1, 2]).isnull().all() and (out.p_value.isel(cell=2) == 1).all()
 
 
 def test_effective_degrees_of_freedom_are_definition_10_on_ranks(rng: np.random.Generator, ar1: Callable) -> None:
