@@ -78,9 +78,10 @@ def partial_correlation(
         - ``df``: degrees of freedom
         - ``n_effective``: the size above; n for "n"
         - ``status``: uint8. 1, no case, and 2, fewer than ``min_valid``: NaN. 3, constant target: r and its limits NaN,
-          p 1. 5, the driver has no value beside one of the target, is constant or varies less than its floor: it is dropped
-          in that cell, NaN, its gaps cost no case, and k and df of the others say so. 6, the driver is a linear combination of others to 1e-10 of their spread, or the others
-          explain the target entirely: NaN; for the rest k counts the independent drivers.
+          p 1. 5, the driver has no value beside one of the target, is constant or varies less than its floor: it is
+          dropped in that cell, NaN, its gaps cost no case, and k and df of the others say so. 6, the driver is a linear
+          combination of others to 1e-10 of their spread, or the others explain the target entirely: NaN; for the rest k
+          counts the independent drivers.
 
         and ``n`` (int32), the number of cases, without ``driver``.
 
