@@ -7,18 +7,19 @@ import xarray as xr
 
 from smcloud.errors import GridError
 
-NAMES = {"latitude": "lat", "longitude": "lon", "valid_time": "time", "LAT": "lat", "LON": "lon"}
-# Coordinates stored as float32 or with a printed precision differ from the true ones by this much of a step.
+# Coordinates with a printed precision differ from the true ones by this much of a step.
 TOLERANCE = 1e-3
 
 
 def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
     """Bring ``da`` to dims (time,) lat, lon: latitude ascending, longitude ascending within -180..180.
 
-    Coordinates are snapped to the even grid they lie on. Raises :class:`GridError` where an axis is
-    missing, repeats, or is uneven (two values or fewer are always even).
+    Coordinates are snapped to the even grid that they lie on, within the precision in which they are stored. Where a
+    window reaches over 180 degrees, the longitudes between its two parts hold no values. Raises :class:`GridError`
+    where an axis is missing, repeats, or is uneven (two values or fewer are always even).
     """
-    da = da.rename({old: new for old, new in NAMES.items() if old in da.dims or old in da.coords})
+    if "valid_time" in da.dims:
+        da = da.drop_vars("time", errors="ignore").rename(valid_time="time")
     for axis in ("lat", "lon"):
         if axis not in da.dims:
             raise GridError(
@@ -26,7 +27,8 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
                 where=where,
                 found=", ".join(map(str, da.dims)),
                 expected="latitude and longitude as one-dimensional axes",
-                next="bring the source to a regular latitude-longitude grid first, or correct the names of its axes",
+                next=f"bring the source to a regular latitude-longitude grid first, or give its axes CF's attributes: "
+                f"standard_name {'latitude' if axis == 'lat' else 'longitude'}",
             )
     if extra := sorted({str(dim) for dim in da.dims} - {"time", "lat", "lon"}):
         raise GridError(
@@ -36,9 +38,15 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
             expected="time, lat, lon",
             next="choose one level or member in the source",
         )
-    wrapped = (np.asarray(da["lon"].values, np.float64) + 180.0) % 360.0 - 180.0
-    da = da.assign_coords(lon=wrapped, lat=np.asarray(da["lat"].values, np.float64)).sortby(["lat", "lon"])
-    da = da.assign_coords({axis: snap(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")})
+    precision = {axis: _precision(da[axis].values) for axis in ("lat", "lon")}
+    stored = np.asarray(da["lon"].values, np.float64)
+    da = da.assign_coords(lon=(stored + 180.0) % 360.0 - 180.0, lat=np.asarray(da["lat"].values, np.float64)).sortby(
+        ["lat", "lon"]
+    )
+    if len(stored) > 1:
+        da = _round_the_globe(da, float(np.median(np.abs(np.diff(stored)))), precision["lon"])
+    even = {axis: snap(da[axis].values, f"{where}: {axis}", precision[axis]) for axis in ("lat", "lon")}
+    da = da.assign_coords(even)
     if da["lat"].values[0] < -90 or da["lat"].values[-1] > 90:
         raise GridError(
             "latitudes lie beyond the poles",
@@ -53,8 +61,31 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
     return da.drop_vars(scalars).transpose(..., "lat", "lon")
 
 
-def snap(values: np.ndarray, where: str) -> np.ndarray:
-    """Find the even axis that ``values`` (degrees, ascending) lie on within 0.1 % of a step."""
+def _precision(values: np.ndarray) -> float:
+    """Distance of the numbers that the axis could hold at its largest value: 1.5e-5 degrees in float32 at 180."""
+    return float(np.spacing(np.abs(values).max())) if values.size and values.dtype.kind == "f" else 0.0
+
+
+def _tolerance(step: float, precision: float) -> float:
+    """How far a value may lie from the even axis; never as far as it would be another one's."""
+    return min(max(TOLERANCE * step, precision), step / 4)
+
+
+def _round_the_globe(da: xr.DataArray, step: float, precision: float) -> xr.DataArray:
+    """Fill the longitudes between the two parts of a window over 180 degrees, which hold no values; else ``da``."""
+    lon = da["lon"].values
+    wide = int(np.argmax(np.diff(lon)))
+    missing = round(float(lon[wide + 1] - lon[wide]) / step) - 1 if step else 0
+    meets = abs(360.0 - (lon[-1] - lon[0]) - step) <= _tolerance(step, 2 * precision)
+    if missing < 1 or not meets or len(lon) + missing != round(360.0 / step):
+        return da
+    west, east = lon[: wide + 1], lon[wide + 1 :]
+    between = west[-1] + (east[0] - west[-1]) / (missing + 1) * np.arange(1, missing + 1)
+    return da.reindex(lon=np.concatenate([west, between, east]))
+
+
+def snap(values: np.ndarray, where: str, precision: float = 0.0) -> np.ndarray:
+    """Find the even axis that ``values`` (degrees, ascending) lie on, within 0.1 % of a step or their ``precision``."""
     repeats = values[1:][np.diff(values) == 0]
     if repeats.size:
         raise GridError(
@@ -62,18 +93,19 @@ def snap(values: np.ndarray, where: str) -> np.ndarray:
             where=where,
             found=repeats[0],
             expected="distinct values",
-            next="correct the source's coordinates",
+            next="drop the repeated row or column (a cyclic point, or 180 beside -180) from the source",
         )
     if len(values) < 3:
         return values
     step = (values[-1] - values[0]) / (len(values) - 1)
+    tolerance = _tolerance(step, precision)
     # A step such as 0.25 or 1/12 degree, free of the noise of float32 coordinates.
     nice = 1 / round(1 / step) if step < 1 else round(step, 6)
-    step = nice if abs(nice - step) * len(values) < TOLERANCE * step else step
+    step = nice if abs(nice - step) * len(values) < max(tolerance, 2 * precision) else step
     first = round(values[0] / (step / 2)) * (step / 2)
-    even = (first if abs(first - values[0]) < TOLERANCE * step else values[0]) + step * np.arange(len(values))
+    even = (first if abs(first - values[0]) < tolerance else values[0]) + step * np.arange(len(values))
     worst = int(np.argmax(np.abs(even - values)))
-    if abs(even[worst] - values[worst]) > TOLERANCE * step:
+    if abs(even[worst] - values[worst]) > max(tolerance, 2 * precision):
         raise GridError(
             "an axis is not evenly spaced",
             where=where,

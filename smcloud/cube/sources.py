@@ -13,6 +13,7 @@ from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
+from smcloud.cube.axis_names import name_axes
 from smcloud.cube.calendar import (
     MONTH,
     YEAR,
@@ -92,13 +93,13 @@ def open_sources(
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    values, provisional = prefer_final(ds[spec.name], where)
+    values, provisional = prefer_final(name_axes(ds, spec.name), where)
     values = _masked(values, spec)
     if spec.flag:
-        values = flags.where_usable(values, ds[spec.flag], config.flags.drop_barren)
+        values = flags.where_usable(values, name_axes(ds, spec.flag), config.flags.drop_barren)
     # A day without a value has no uncertainty either; the two are packed alike.
-    uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
-    sensors = sensor_mask(as_bits(ds[spec.sensor], where), values) if spec.sensor else None
+    uncertainty = _masked(name_axes(ds, spec.uncertainty), spec).where(values.notnull()) if spec.uncertainty else None
+    sensors = sensor_mask(as_bits(name_axes(ds, spec.sensor), where), values) if spec.sensor else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
     sensors = axes.normalise(sensors, where) if sensors is not None else None

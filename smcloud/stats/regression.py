@@ -55,9 +55,10 @@ def standardised_regression(
         - ``lmg``: mean gain in R2 when the driver enters, over all orders of entry; the shares add up to R2
         - ``status``: uint8. 1, no case, and 2, fewer cases than number of drivers + 2: all NaN. 3, constant target:
           NaN. 5, the driver has no value beside one of the target, is constant or varies less than its floor: it is
-          left out, NaN, its gaps cost no case, and ``r2`` is that of the others, 0 where none is left. 6, the driver is a linear combination of others to 1e-10 of their spread: it
-          stays in the regression and in the orders of entry, for ``r2`` and for the others, but its part cannot be told
-          from theirs: NaN, and the other shares add up to less than ``r2``
+          left out, NaN, its gaps cost no case, and ``r2`` is that of the others, 0 where none is left. 6, the driver is
+          a linear combination of others to 1e-10 of their spread: it stays in the regression and in the orders of
+          entry, for ``r2`` and for the others, but its part cannot be told from theirs: NaN, and the other shares add
+          up to less than ``r2``
 
         and without ``driver``: ``r2``, the share of the variance of the target that all drivers explain, and ``n``
         (int32), the number of cases.

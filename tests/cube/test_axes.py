@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smcloud.cube import axes
+from smcloud.cube.axis_names import name_axes
 from smcloud.errors import GridError
 from tests.examples import examples
 
@@ -15,7 +16,8 @@ def field(lat, lon, names=("lat", "lon")):
 
 
 def test_descending_latitude_and_0_to_360_turn_with_their_values():
-    da = axes.normalise(field(np.arange(87.5, -90, -5), np.arange(0, 360, 5.0), ("latitude", "longitude")), "x")
+    stored = field(np.arange(87.5, -90, -5), np.arange(0, 360, 5.0), ("latitude", "longitude"))
+    da = axes.normalise(name_axes(stored.to_dataset(name="v"), "v"), "x")
     assert da.dims == ("lat", "lon")
     np.testing.assert_array_equal(da["lat"], np.arange(-87.5, 90, 5))
     np.testing.assert_array_equal(da["lon"], np.arange(-180, 180, 5.0))
