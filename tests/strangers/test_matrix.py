@@ -6,6 +6,7 @@ import pytest
 
 from tests.strangers.forms import FORMS
 from tests.strangers.matrix import all_switches, all_traits
+from tests.strangers.table import PAGE, page
 
 TRAITS, SWITCHES = all_traits(), all_switches()
 CELLS = [(trait, form) for trait in TRAITS for form in trait.forms]
@@ -43,3 +44,7 @@ def test_a_line_without_its_check_turns_red(switch, tmp_path, monkeypatch):
 
 def test_every_line_has_a_switch():
     assert {switch.line for switch in SWITCHES} == {trait.line for trait in TRAITS} - {"plain"}
+
+
+def test_the_page_shows_the_matrix():
+    assert PAGE.read_text() == page(), "python -m tests.strangers.table --write"
