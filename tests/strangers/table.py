@@ -16,12 +16,15 @@ NAMES = {
 }  # fmt: skip
 HEAD = """# What files are like, and what becomes of them
 
-Every line is a trait of files that are met in practice, tried in every form of source that can hold it. `value`: the monthly cube holds the
-right values, those that plain numpy gives. A word such as `grid` is the code of the error that ends the command before anything is published;
-its text names the variable, what was found, and what to do. `-`: the form cannot hold the trait, for the reason below the table.
+Every line is a trait of files that are met in practice, tried in every form of source that can hold it.
 
-`make test` tries every cell, and shows that without the check of a kind at least one of its cells fails. This page is printed by
-`python -m tests.strangers.table`.
+- `value`: the monthly cube holds the right values, those that plain numpy gives.
+- A word such as `grid` is the code of the error that ends the command before anything is published; its text names the
+  variable or the file, what was found, and what to do.
+- `-`: the form cannot hold the trait, for the reason below the table.
+
+`make test` tries every cell, and shows that without the check of a kind at least one of its cells fails. This page is
+printed by `python -m tests.strangers.table`.
 """
 
 
