@@ -6,7 +6,8 @@ type next. The command line prints these five parts, or the same as JSON with ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 
@@ -72,6 +73,15 @@ def _rebuild(cls: type[SmcloudError], record: dict[str, str], others: tuple[Smcl
         expected=record["expected"],
         next=record["next"],
     ).with_others(others)
+
+
+@contextmanager
+def noting(problems: list[SmcloudError]) -> Iterator[None]:
+    """Add an error of ours, and the others that it names, to ``problems`` instead of raising it."""
+    try:
+        yield
+    except SmcloudError as err:
+        problems += [err, *err.others]
 
 
 def all_at_once(problems: Iterable[SmcloudError]) -> None:

@@ -82,7 +82,7 @@ MISSING = Contact(
     "a file of a source is not there",
     "files at the address of the entry",
     "correct urlpath of the catalog entry, or put the files there",
-    lambda error: isinstance(error, FileNotFoundError),
+    lambda error: type(error) is FileNotFoundError,  # zarr's say more, of what is there
     FileFormError,
 )
 VALUES = Contact(

@@ -100,7 +100,9 @@ def _places_of(entry: Entry) -> tuple[Any, dict[str, Any]]:
         return entry.args.urlpath if isinstance(entry.args.urlpath, str) else list(entry.args.urls), given
     _, folders = files_of(entry.args, {})
     stores = [local_store(folder, str(given.get("group") or "")) for folder in folders]
-    return [store for store, _ in stores], given | ({"group": stores[0][1]} if stores[0][1] else {})
+    if stores[0][1] != given.get("group", ""):  # a folder in a ZIP archive: consolidated metadata lies at the top only
+        given |= {"group": stores[0][1], "consolidated": False}
+    return [store for store, _ in stores], given
 
 
 def _require_small_axes(args: Args, places: Any, given: dict[str, Any], where: str) -> None:

@@ -33,7 +33,7 @@ def local_store(path: str, group: str) -> tuple[Any, str]:
 
 
 def _require_metadata(path: str, group: str) -> None:
-    folder = os.path.join(path, group.strip("/"))
+    folder = os.path.join(path, group.strip("/")).rstrip("/")
     if not any(os.path.isfile(os.path.join(folder, name)) for name in DOCUMENTS):
         there = sorted(os.listdir(folder))[:4] if os.path.isdir(folder) else []
         raise FileFormError(

@@ -15,6 +15,7 @@ from smcloud.catalog.fingerprints import SourceFingerprint, source_parts
 from smcloud.catalog.schema import Catalog
 from smcloud.config import RunConfig
 from smcloud.config.code import code_digest
+from smcloud.errors import SmcloudError, all_at_once, noting
 from smcloud.store import Release, Store
 
 # All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
@@ -68,7 +69,12 @@ def find(config: RunConfig) -> tuple[Release | None, SourceStates | None]:
 
 def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerprint]:
     """Fingerprint what every catalog entry that ``inputs`` names holds now, in parts."""
-    entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
+    entries: dict[str, None] = {}
+    problems: list[SmcloudError] = []
+    for role, reference in config.inputs.items():
+        with noting(problems):
+            entries[catalog.spec(role, reference)[0]] = None
+    all_at_once(problems)
     return {entry: source_parts(catalog, entry) for entry in entries}
 
 

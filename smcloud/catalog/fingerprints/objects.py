@@ -58,6 +58,9 @@ def etag(info: dict[str, Any]) -> str:
 
 def metadata(fs: Any, place: str) -> dict[str, str]:
     """Read the metadata documents of a Zarr node, of either format, by name."""
+    if local(fs):  # one by one: of several, fsspec takes a bracket in a folder's name for a pattern
+        there = [name for name in DOCUMENTS if fs.isfile(f"{place}/{name}")]
+        return {name: fs.cat_file(f"{place}/{name}").decode() for name in sorted(there)}
     contents = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
     return {key.rpartition("/")[2]: text.decode() for key, text in sorted(contents.items())}
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from smcloud.catalog.file_form import TIFF, damaged, require_local_form
+from smcloud.catalog.readers.tiff_length import promised_bytes
 from smcloud.errors import FileFormError
 from smcloud.io_errors import brief
 
@@ -27,12 +28,25 @@ def opened_image(path: str) -> Iterator[Any]:
     from rasterio.errors import RasterioError
 
     require_local_form(path, TIFF)
+    _require_length(path)
     alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
     try:
         with rasterio.Env(**alone), rasterio.open(os.path.abspath(path), driver="GTiff") as file:
             yield file
     except RasterioError as err:
         raise damaged(path, brief(err.__cause__ or err)) from err
+
+
+def _require_length(path: str) -> None:
+    """What a cut file has lost, its scale or its last rows, the library does not always miss."""
+    size = os.path.getsize(path)
+    try:
+        with open(path, "rb") as file:
+            promised = promised_bytes(file)
+    except ValueError as err:
+        raise damaged(path, brief(err)) from err
+    if size < promised:
+        raise damaged(path, f"{size} bytes, where its directory speaks of {promised}")
 
 
 def require_no_sidecar(path: str) -> None:
