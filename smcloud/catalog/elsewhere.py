@@ -26,7 +26,7 @@ def points_elsewhere(name: str, found: str) -> FileFormError:
         where=name,
         found=found,
         expected="a file that holds all its values itself",
-        next="make a copy that holds them (nccopy, h5repack, or cp -rL for a folder), and name that",
+        next="ask who made it for a whole one; if you made it, copy the values themselves (nccopy, cp -rL)",
     )
 
 

@@ -33,8 +33,10 @@ def found(fs: Any, key: str) -> list[str]:
         if os.path.lexists(key):
             return [key]
         matches = _matches(Path(key)) if MAGIC & set(key) else []
+    elif "*" in key:
+        matches = fs.glob(key)
     else:
-        matches = fs.glob(key) if "*" in key else [key]
+        return [key]
     kept = sorted(match for match in matches if not _is_litter(match.rpartition("/")[2]))
     if not kept:
         raise FileNotFoundError(f"no file at {key}")

@@ -397,6 +397,16 @@ def test_a_good_file_of_another_reader_is_sent_there(tmp_path: Path, form: str, 
     assert ("driver" in error.next) or ("reader" in error.next), error
 
 
+@pytest.mark.parametrize("form", ["CDF-1", "CDF-5", "NetCDF-4", "Zarr 2", "Zarr 3", "zipped Zarr 2"])
+def test_a_group_that_a_file_does_not_have_is_no_damage(tmp_path: Path, form: str) -> None:
+    _, entry = written(tmp_path, form)
+    kwargs = entry["args__xarray_kwargs"] | {"group": "nowhere"}
+    with pytest.raises(FileFormError) as caught:
+        read(tmp_path, entry | {"args__xarray_kwargs": kwargs})
+    said = str(caught.value)
+    assert "damaged" not in said and "download" not in said and "group" in said, said
+
+
 def test_a_folder_without_a_store(tmp_path: Path) -> None:
     netcdf(tmp_path / "a.nc", "NETCDF4")
     error = refused(tmp_path, STORE | {"args__urlpath": str(tmp_path)}, tmp_path)

@@ -54,7 +54,7 @@ class NetcdfFiles(BackendEntrypoint):
         name = place if isinstance(place, str) else str(getattr(place, "path", "") or getattr(place, "url", place))
         with _naming(name):
             form = _require_whole(place, name)
-            store = _NamedStore(_store_of(place, name, form, group, library), name)
+            store = _NamedStore(_group_of(place, name, form, group, library), name)
         ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoding)
         return ds
 
@@ -92,6 +92,21 @@ def _require_length(file: Any, name: str) -> str:
         if size < promised:
             raise damaged(name, f"{size} bytes, where its header speaks of {promised}")
     return form
+
+
+def _group_of(place: Any, name: str, form: str, group: str | None, library: str | None) -> Any:
+    try:
+        return _store_of(place, name, form, group, library)
+    except (OSError, ValueError) as err:
+        if not group or "group" not in str(err):
+            raise
+        raise FileFormError(
+            f"{name.rpartition('/')[2]} has no group {group}",
+            where=name,
+            found=f"{form}: {brief(err)}",
+            expected=f"the group {group}",
+            next="correct xarray_kwargs.group of the catalog entry, or leave it out",
+        ) from err
 
 
 def _store_of(place: Any, name: str, form: str, group: str | None, library: str | None) -> Any:
