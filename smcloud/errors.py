@@ -6,7 +6,9 @@ type next. The command line prints these five parts, or the same as JSON with ``
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
 
 
 class SmcloudError(Exception):
@@ -27,10 +29,20 @@ class SmcloudError(Exception):
         self.found = str(found)
         self.expected = str(expected)
         self.next = next
+        self.others: tuple[SmcloudError, ...] = ()
         super().__init__(what)
 
-    def record(self) -> dict[str, str]:
-        """The error as a flat record, for ``--json``."""
+    def with_others(self, others: Iterable[SmcloudError]) -> Self:
+        """Name the ``others`` that were found together with this one, so that all can be mended at once."""
+        self.others = tuple(others)
+        return self
+
+    def record(self) -> dict[str, Any]:
+        """The error as a flat record, for ``--json``; of several, ``problems`` lists the records of all."""
+        own = self._own()
+        return own | {"problems": [own, *(other._own() for other in self.others)]} if self.others else own
+
+    def _own(self) -> dict[str, str]:
         return {
             "code": self.code,
             "what": self.what,
@@ -46,21 +58,37 @@ class SmcloudError(Exception):
             value = getattr(self, label)
             if value:
                 parts.append(f"  {label + ':':<10}{value}")
-        return "\n".join(parts)
+        return "\n".join([*parts, *(f"also: {other}" for other in self.others)])
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders from dask workers; keyword-only arguments need this.
-        return (_rebuild, (type(self), self.record()))
+        return (_rebuild, (type(self), self._own(), self.others))
 
 
-def _rebuild(cls: type[SmcloudError], record: dict[str, str]) -> SmcloudError:
+def _rebuild(cls: type[SmcloudError], record: dict[str, str], others: tuple[SmcloudError, ...]) -> SmcloudError:
     return cls(
         record["what"],
         where=record["where"],
         found=record["found"],
         expected=record["expected"],
         next=record["next"],
-    )
+    ).with_others(others)
+
+
+@contextmanager
+def noting(problems: list[SmcloudError]) -> Iterator[None]:
+    """Add an error of ours, and the others that it names, to ``problems`` instead of raising it."""
+    try:
+        yield
+    except SmcloudError as err:
+        problems += [err, *err.others]
+
+
+def all_at_once(problems: Iterable[SmcloudError]) -> None:
+    """Raise the first of ``problems``, where there is one, and let it name the others."""
+    found = list(problems)
+    if found:
+        raise found[0].with_others(found[1:])
 
 
 class ConfigurationError(SmcloudError):
@@ -153,10 +181,16 @@ class UnreachableError(SmcloudError):
     code, exit_code = "unreachable", 4
 
 
+class FileFormError(SmcloudError):
+    """A file is missing, cut, damaged or of another form than its entry says, or points to what lies elsewhere."""
+
+    code, exit_code = "file-form", 3
+
+
 class SourceReadError(SmcloudError):
     """A source opened, but its values could not be read: a chunk is broken or went away."""
 
-    code, exit_code = "source-read", 4
+    code, exit_code = "source-read", 3
 
 
 class IntegrityError(SmcloudError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Literal, NamedTuple
 
-from smcloud.errors import SmcloudError, SourceReadError, UnreachableError
+from smcloud.errors import FileFormError, SmcloudError, SourceReadError, UnreachableError
 
 # Client libraries of object stores and gateways; each raises errors of its own beside OSError.
 CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3")
@@ -41,6 +41,25 @@ def is_network(error: BaseException) -> bool:
     return isinstance(error, OSError) and translated
 
 
+def is_lost(error: BaseException) -> bool:
+    """True where ``error`` says that scheduler, gateway or all workers went."""
+    return type(error).__name__ in LOST
+
+
+def is_content(error: BaseException, remote: bool) -> bool:
+    """True where ``error`` is about what a source holds: neither a network nor a permission is to blame.
+
+    A local file that is not there is what the source holds. Of a remote one that is not known: a host may answer so
+    where it wants credentials.
+    """
+    if is_network(error) or isinstance(error, PermissionError):
+        return False
+    # Icechunk's errors do not tell a network from data, and system calls that fail have numbers.
+    return not remote or not (
+        isinstance(error, FileNotFoundError) or _of(("icechunk",), error) or getattr(error, "errno", None)
+    )
+
+
 def _of(packages: tuple[str, ...], error: BaseException | None) -> bool:
     return type(error).__module__.partition(".")[0] in packages
 
@@ -51,12 +70,42 @@ SOURCE = Contact(  # intake, xarray, zarr, fsspec and the clients share no base 
     "smcloud catalog check FILE",
     lambda error: True,
 )
+CONTENT = Contact(
+    "a source is not what its entry says",
+    "whole files of the form that driver and reader name",
+    "fetch the source again, or correct driver, reader and args of the catalog entry",
+    lambda error: is_content(error, remote=False),
+    FileFormError,
+)
+REMOTE_CONTENT = CONTENT._replace(covers=lambda error: is_content(error, remote=True))
+MISSING = Contact(
+    "a file of a source is not there",
+    "files at the address of the entry",
+    "correct urlpath of the catalog entry, or put the files there",
+    lambda error: type(error) is FileNotFoundError,  # zarr's say more, of what is there
+    FileFormError,
+)
 VALUES = Contact(
     "a source cannot be read to its end",
     "chunks that are there and decode",
     "smcloud run CONFIG --debug names the chunk; fetch the source again, then run again",
-    lambda error: isinstance(error, OSError | RuntimeError | ValueError),
+    lambda error: (
+        isinstance(error, OSError | RuntimeError | ValueError)
+        and not (is_network(error) or is_lost(error) or isinstance(error, PermissionError))
+    ),
     SourceReadError,
+)
+REFUSED = Contact(
+    "a source may not be read",
+    "files and folders that may be read",
+    "correct the permissions, or name a copy of your own",
+    lambda error: isinstance(error, PermissionError),
+)
+CLUSTER = Contact(
+    "the cluster went away while it computed",
+    "a scheduler and workers that stay to the end",
+    "run the same command again: what is sealed is kept",
+    lambda error: is_lost(error),
 )
 STORE = Contact(
     "the store cannot be reached or refuses",
@@ -107,6 +156,18 @@ def reaching(contact: Contact, where: str, next: str = "") -> Iterator[None]:
         ) from err
 
 
+@contextmanager
+def reaching_source(remote: bool, where: str, next: str = "") -> Iterator[None]:
+    """Turn whatever ends the opening of a source into one error about ``where``, as :func:`reaching` does.
+
+    :class:`FileFormError` for what the source holds, :class:`UnreachableError` for a network or a permission.
+    """
+    content = reaching(REMOTE_CONTENT if remote else CONTENT, where)
+    missing = nullcontext() if remote else reaching(MISSING, where)
+    with reaching(SOURCE, where, next), content, missing:
+        yield
+
+
 def brief(error: BaseException) -> str:
     """One line: the kind of ``error`` and what it says."""
     text = " ".join(str(error).split())
@@ -123,7 +184,7 @@ def fault_of(error: BaseException) -> Fault:
     cause: BaseException | None = error
     while cause is not None:
         behind = cause.__cause__ or cause.__context__
-        if type(cause).__name__ in LOST:
+        if is_lost(cause):
             return "lost"
         if isinstance(cause, TimeoutError) and type(behind).__name__ == "CancelledError":
             break  # so asyncio ends what takes too long: nobody has cancelled it

@@ -7,8 +7,21 @@ import pytest
 from botocore.exceptions import ClientError
 from s3fs.errors import translate_boto_error
 
-from smcloud.errors import SourceReadError, UnitError, UnreachableError
-from smcloud.io_errors import GATEWAY, NETWORK, SOURCE, STORE, VALUES, brief, fault_of, is_network, reaching, time_limit
+from smcloud.errors import FileFormError, SourceReadError, UnitError, UnreachableError
+from smcloud.io_errors import (
+    CONTENT,
+    GATEWAY,
+    NETWORK,
+    REFUSED,
+    SOURCE,
+    STORE,
+    VALUES,
+    brief,
+    fault_of,
+    is_network,
+    reaching,
+    time_limit,
+)
 
 
 def answer(code):
@@ -80,6 +93,11 @@ def test_the_names_of_what_a_lost_cluster_raises_are_those_of_distributed():
         (STORE, PermissionError("no"), UnreachableError),
         (STORE, ValueError("a defect"), ValueError),
         (SOURCE, ValueError("not a Zarr group"), UnreachableError),
+        (CONTENT, ValueError("not a Zarr group"), FileFormError),
+        (CONTENT, PermissionError("no"), PermissionError),
+        (VALUES, ConnectionError("away"), ConnectionError),
+        (VALUES, PermissionError("no"), PermissionError),
+        (REFUSED, PermissionError("no"), UnreachableError),
         (VALUES, RuntimeError("zstd"), SourceReadError),
         (VALUES, ZeroDivisionError(), ZeroDivisionError),
         (NETWORK, ConnectionError("away"), UnreachableError),

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from smcloud.catalog.schema import Args, Catalog, Entry
 from smcloud.catalog.security import TEMPLATE, forbidden_template
-from smcloud.config.strict_yaml import first_problem, read_yaml
-from smcloud.errors import CatalogError, UnreachableError
+from smcloud.config.strict_yaml import problems_of, read_yaml
+from smcloud.errors import CatalogError, SmcloudError, UnreachableError, all_at_once, noting
 from smcloud.io_errors import SOURCE, reaching, time_limit
 
 
@@ -22,7 +22,7 @@ def load_catalog(path: str | Path) -> Catalog:
 
     ``{{ CATALOG_DIR }}`` is filled at once, ``{{ env(SMCLOUD_...) }}`` when an entry is opened, so that a
     variable that is not set spoils only the entries that need it; any other template is refused here.
-    Raises :class:`CatalogError` that names the entry and the key.
+    Raises :class:`CatalogError` that names all entries and keys that are wrong.
     """
     text, directory = _read_text(str(path))
     data = read_yaml(text, str(path), CatalogError)
@@ -34,12 +34,17 @@ def load_catalog(path: str | Path) -> Catalog:
             expected="sources, and below it the entries by name",
             next=f"edit {path}",
         )
-    _refuse_templates(data["sources"], str(path))
+    problems: list[SmcloudError] = []
+    with noting(problems):
+        _refuse_templates(data["sources"], str(path))
     sources = _fill(data["sources"], {"CATALOG_DIR": directory})
-    try:
-        return Catalog.model_validate({"path": str(path), "sources": sources})
-    except ValidationError as err:
-        raise _broken(err, str(path), Catalog) from err
+    with noting(problems):
+        try:
+            catalog = Catalog.model_validate({"path": str(path), "sources": sources})
+        except ValidationError as err:
+            raise _broken(err, str(path), Catalog) from err
+    all_at_once(problems)
+    return catalog
 
 
 def _read_text(path: str) -> tuple[bytes, str]:
@@ -63,16 +68,17 @@ def _read_text(path: str) -> tuple[bytes, str]:
 
 
 def _refuse_templates(sources: Mapping[str, Any], path: str) -> None:
-    for name, entry in sources.items():
-        bad = forbidden_template(entry)
-        if bad is not None:
-            raise CatalogError(
-                "a template that a catalog may not use",
-                where=f"{path}: sources.{name}",
-                found=bad,
-                expected="{{ CATALOG_DIR }} or {{ env(SMCLOUD_...) }}",
-                next=f"edit {path}",
-            )
+    bad = {name: text for name, entry in sources.items() if (text := forbidden_template(entry)) is not None}
+    all_at_once(
+        CatalogError(
+            "a template that a catalog may not use",
+            where=f"{path}: sources.{name}",
+            found=text,
+            expected="{{ CATALOG_DIR }} or {{ env(SMCLOUD_...) }}",
+            next=f"edit {path}",
+        )
+        for name, text in bad.items()
+    )
 
 
 def _fill(node: Any, values: Mapping[str, str]) -> Any:
@@ -87,8 +93,11 @@ def _fill(node: Any, values: Mapping[str, str]) -> Any:
 
 
 def _broken(err: ValidationError, where: str, model: type[Catalog] | type[Args]) -> CatalogError:
-    what, key, found, expected = first_problem(err, model)
-    return CatalogError(what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}")
+    first, *others = (
+        CatalogError(what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}")
+        for what, key, found, expected in problems_of(err, model)
+    )
+    return first.with_others(others)
 
 
 def resolved(catalog: Catalog, name: str) -> Entry:
@@ -99,7 +108,8 @@ def resolved(catalog: Catalog, name: str) -> Entry:
     entry = catalog.entry(name)
     where = f"{catalog.path}: sources.{name}.args"
     raw = entry.args.model_dump(mode="json")
-    for variable in sorted({match[1] for match in re.finditer(r"env\((\w+)\)", str(raw))}):
+    needed = sorted({match[1] for match in re.finditer(r"env\((\w+)\)", str(raw))})
+    for variable in needed:
         if variable not in os.environ:
             raise UnreachableError(
                 "an entry needs a setting of the environment",
@@ -108,8 +118,9 @@ def resolved(catalog: Catalog, name: str) -> Entry:
                 expected="the place of the files",
                 next=f"export {variable}=...",
             )
+    # Braces in the name of the catalog's own folder are letters; what the environment gives is no template either.
+    _refuse_templates({name: [os.environ[variable] for variable in needed]}, catalog.path)
     filled = _fill(raw, os.environ)
-    _refuse_templates({name: filled}, catalog.path)
     try:
         return entry.model_copy(update={"args": Args.model_validate(filled)})
     except ValidationError as err:

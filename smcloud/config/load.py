@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from smcloud.config.run import RunConfig, load_preset
-from smcloud.config.strict_yaml import first_problem, read_yaml
-from smcloud.errors import ConfigurationError
+from smcloud.config.strict_yaml import problems_of, read_yaml
+from smcloud.errors import ConfigurationError, SmcloudError, noting
 from smcloud.io_errors import NETWORK, reaching, time_limit
 
 
@@ -45,20 +45,18 @@ def _bytes_of(path: str) -> bytes:
 
 
 def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunConfig:
-    """Lay ``data`` over its preset and check it; raises :class:`ConfigurationError` that names the dotted key.
+    """Lay ``data`` over its preset and check it; raises :class:`ConfigurationError` that names all dotted keys.
 
     The preset's drivers are those of its list that ``inputs`` holds (see :func:`dropped_drivers`); a list
     in ``data`` is taken as it stands.
     """
-    if "preset" not in data:
-        raise ConfigurationError(
-            "a key is missing",
-            where=f"{where}: preset",
-            found="nothing",
-            expected="peng2023 or rigorous",
-            next="add the line preset: peng2023",
-        )
-    preset = load_preset(str(data["preset"]), where)
+    try:
+        preset = _preset_of(data, where)
+    except ConfigurationError as err:
+        others: list[SmcloudError] = []
+        with noting(others):  # what else is wrong does not depend on which preset was meant
+            parse_config({**data, "preset": "peng2023"}, where)
+        raise err.with_others(others) from None
     inputs, own = data.get("inputs"), data.get("drivers", {})
     if isinstance(inputs, Mapping) and isinstance(own, Mapping):
         names = own.get("names", [name for name in preset["drivers"]["names"] if name in inputs])
@@ -77,10 +75,25 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
     try:
         return RunConfig.model_validate(_overlay(preset, data))
     except ValidationError as err:
-        what, key, found, expected = first_problem(err, RunConfig)
+        problems = [
+            ConfigurationError(
+                what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}"
+            )
+            for what, key, found, expected in problems_of(err, RunConfig)
+        ]
+        raise problems[0].with_others(problems[1:]) from err
+
+
+def _preset_of(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if "preset" not in data:
         raise ConfigurationError(
-            what, where=f"{where}: {key}", found=found, expected=expected, next=f"edit {key} in {where}"
-        ) from err
+            "a key is missing",
+            where=f"{where}: preset",
+            found="nothing",
+            expected="peng2023 or rigorous",
+            next="add the line preset: peng2023",
+        )
+    return load_preset(str(data["preset"]), where)
 
 
 def dropped_drivers(config: RunConfig) -> list[str]:

@@ -63,10 +63,20 @@ def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[
     return data
 
 
-def first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[str, str, str, str]:
-    """Describe the first error of a model: what is wrong, the dotted key, the value found and the one expected."""
-    errors = err.errors()
-    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])  # a typo is also missing
+def problems_of(err: ValidationError, model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
+    """Describe all errors of a model: what is wrong, the dotted key, the value found and the one expected.
+
+    Unknown keys come first, as a typo is also a key that is missing; a key that fits none of several forms comes once.
+    """
+    errors = sorted(err.errors(), key=lambda error: error["type"] != "extra_forbidden")
+    by_key: dict[str, tuple[str, str, str, str]] = {}
+    for error in errors:
+        described = _describe(error, model)
+        by_key.setdefault(described[1], described)
+    return list(by_key.values())
+
+
+def _describe(first: Any, model: type[BaseModel]) -> tuple[str, str, str, str]:
     parts = [str(part) for part in first["loc"] if part != "Grid" and not str(part).startswith("literal[")]
     key, found = ".".join(parts), str(first["input"]) or "an empty text"
     if first["type"] == "refusal":

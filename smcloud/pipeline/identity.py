@@ -15,14 +15,16 @@ from smcloud.catalog.fingerprints import SourceFingerprint, source_parts
 from smcloud.catalog.schema import Catalog
 from smcloud.config import RunConfig
 from smcloud.config.code import code_digest
+from smcloud.errors import SmcloudError, all_at_once, noting
 from smcloud.store import Release, Store
 
 # All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to other code.
 CUBE_CODE = (
-    "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.validation", "smcloud.chunking",
-    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding",
-    "smcloud.store.prefix", "smcloud.store.write",
+    "smcloud.catalog.file_form", "smcloud.catalog.opening", "smcloud.catalog.places", "smcloud.catalog.readers",
+    "smcloud.catalog.validation", "smcloud.catalog.zarr_places", "smcloud.chunking", "smcloud.cube",
+    "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding", "smcloud.store.prefix",
+    "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products", "smcloud.stats",
@@ -30,8 +32,8 @@ PRODUCT_CODE = (
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (
-    "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "numba", "numcodecs",
-    "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
+    "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "netCDF4", "numba",
+    "numcodecs", "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
 )  # fmt: skip
 PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr")
 
@@ -67,7 +69,12 @@ def find(config: RunConfig) -> tuple[Release | None, SourceStates | None]:
 
 def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerprint]:
     """Fingerprint what every catalog entry that ``inputs`` names holds now, in parts."""
-    entries = dict.fromkeys(catalog.spec(role, reference)[0] for role, reference in config.inputs.items())
+    entries: dict[str, None] = {}
+    problems: list[SmcloudError] = []
+    for role, reference in config.inputs.items():
+        with noting(problems):
+            entries[catalog.spec(role, reference)[0]] = None
+    all_at_once(problems)
     return {entry: source_parts(catalog, entry) for entry in entries}
 
 

@@ -16,6 +16,7 @@ from smcloud.cluster.ordering import compute_by_time
 from smcloud.config import RunConfig
 from smcloud.cube import add_counters, build, make_template, validate_counters
 from smcloud.errors import (
+    FileFormError,
     NothingPublishedError,
     ReleaseConflictError,
     SmcloudError,
@@ -23,7 +24,7 @@ from smcloud.errors import (
     SourceReadError,
     UnreachableError,
 )
-from smcloud.io_errors import NETWORK, VALUES, reaching
+from smcloud.io_errors import CLUSTER, NETWORK, REFUSED, VALUES, reaching
 from smcloud.pipeline import identity, incremental
 from smcloud.pipeline.incremental import CubeUpdate
 from smcloud.pipeline.job import Job
@@ -92,7 +93,7 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
             wait_until_idle()
         # Where this fails, what is left is unsealed, so nobody reads it, and the next run writes over it. What a
         # lost connection leaves of several tiles is whole tiles: the next run goes on from there.
-        if len(tiles) == 1 or not isinstance(err, SourceReadError | UnreachableError):
+        if len(tiles) == 1 or not isinstance(err, FileFormError | SourceReadError | UnreachableError):
             with suppress(UnreachableError):
                 prefix.discard()
         raise
@@ -130,7 +131,8 @@ class SlabWriter:
     def _compute(self, writes: Any, counters: Any) -> Any:
         """Compute the months; failed writes name their store themselves, any other failure is a source's."""
         try:
-            with reaching(NETWORK, ""), reaching(VALUES, ""):
+            refused, lost = reaching(REFUSED, ""), reaching(CLUSTER, "the cluster of this run")
+            with reaching(NETWORK, ""), refused, lost, reaching(VALUES, ""):
                 return compute_by_time(writes, counters)
         except (SourceReadError, UnreachableError) as err:
             if not err.where:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,17 +162,60 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _link(target: Path, content: bytes) -> bool:
-    """Hard-link a complete file: the one atomic "create unless it exists" that all local disks support."""
+    """Hard-link a complete file: "create unless it exists" in one step, which lasts where the process does not.
+
+    A disk without hard links (FAT, exFAT, some network and cloud drives) has the complete file renamed instead.
+    """
     temporary = _temporary(target, content)
     try:
         _sync(temporary)
         os.link(temporary, target)
     except FileExistsError:
         return False
+    except OSError as err:
+        if err.errno not in UNLINKABLE:
+            raise
+        return _rename(temporary, target)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     _sync(target.parent)
     return True
+
+
+def _rename(temporary: Path, target: Path) -> bool:
+    """Rename a complete file unless ``target`` exists; one creator of a folder at a time looks and renames.
+
+    The system frees the lock of a process that dies, so nobody waits for one that is left.
+    """
+    with _locked(target.parent / f"{TEMPORARY}create.lock"):
+        if os.path.lexists(target):
+            return False
+        os.rename(temporary, target)
+        _sync(target.parent)
+        return True
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is there only as long as somebody wants it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    while not _is_at(descriptor, path):  # who held it before has removed the file: those who come later lock another
+        os.close(descriptor)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        path.unlink()
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _temporary(target: Path, content: bytes) -> Path:

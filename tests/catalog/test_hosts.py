@@ -14,6 +14,7 @@ from smcloud.catalog import check_entries, load_catalog, open_entry
 from smcloud.catalog.fingerprints import source_state
 from smcloud.errors import (
     CatalogError,
+    FileFormError,
     UnreachableError,
 )
 from tests.catalog.entries import ENTRY, REFERENCE, catalog_of, changed, small, write_store
@@ -35,18 +36,19 @@ def test_a_variable_that_is_not_set_spoils_its_entry_only(tmp_path: Path, monkey
     assert check_entries(catalog) == {"here": "ok", "there": "ok"}
 
 
-def test_a_missing_file_is_unreachable_with_a_short_text(tmp_path: Path) -> None:
+def test_missing_files_are_all_named_at_once_and_nobody_calls_them_unreachable(tmp_path: Path) -> None:
     catalog = catalog_of(
         tmp_path, ENTRY, changed(driver="netcdf", args__urlpath="/nowhere/*.nc", args__xarray_kwargs={})
     )
-    for text in check_entries(catalog).values():
-        assert text.startswith("unreachable: ")
-        assert len(text) < 200
-        assert "\n" not in text
+    with pytest.raises(FileFormError) as both:
+        check_entries(catalog)
+    assert both.value.exit_code == 3
+    for error, name in zip((both.value, *both.value.others), ("a.zarr", "/nowhere/*.nc"), strict=True):
+        assert name in error.found and len(error.found) < 200 and "\n" not in error.found
     for name in catalog.sources:
-        with pytest.raises(UnreachableError) as caught:
+        with pytest.raises(FileFormError) as caught:
             source_state(catalog, name)
-        assert caught.value.exit_code == 4
+        assert caught.value.exit_code == 3
 
 
 @pytest.mark.slow

@@ -32,9 +32,9 @@ BAD = {
     "missing key": ({}, {"catalog": None}, 2, "configuration", ["catalog"]),
     "too few years": ({}, {"period": {"start": "2000-01", "end": "2009-12"}}, 3, "too-few-years", ["10", "15"]),
     "value out of range": ({"change": poisoned}, {}, 3, "valid-range", ["lai", "25.5", "0 to 10"]),
-    "unreachable source": (
+    "missing source": (
         {"entry": lambda e: e["args"].update(urlpath="{{ CATALOG_DIR }}/gone.zarr")},
-        {}, 4, "unreachable", ["gone.zarr"],
+        {}, 3, "file-form", ["gone.zarr"],
     ),
 }  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_compute_without_a_cube_names_the_next_command(small_world, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("complete", "expected"), [(True, (4, "source-read")), (False, (3, "no-data"))])
+@pytest.mark.parametrize(("complete", "expected"), [(True, (3, "source-read")), (False, (3, "no-data"))])
 def test_a_lost_chunk_of_a_complete_source_is_not_taken_for_missing_values(
     small_world, capsys, tmp_path, complete, expected
 ):

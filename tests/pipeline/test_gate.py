@@ -183,8 +183,8 @@ BAD = {
         None, spec("lai", aggregate="class", legend={1: "forest"}), {}, None, "catalog", ["averaged", "static"],
     ),
     # what a source is
-    "the source is not there": (None, args(urlpath="{{ CATALOG_DIR }}/no.zarr"), {}, None, "unreachable", ["no.zarr"]),
-    "the source lost its metadata": (None, None, {}, gone, "unreachable", ["world"]),
+    "the source is not there": (None, args(urlpath="{{ CATALOG_DIR }}/no.zarr"), {}, None, "file-form", ["no.zarr"]),
+    "the source lost its metadata": (None, None, {}, gone, "file-form", ["world"]),
     "a chunk is lost": (None, metadata(complete=True), {}, lost, "source-read", ["lai"]),
     "a chunk is garbled": (None, None, {}, garbled, "source-read", ["precipitation"]),
     "the axis would not fit in memory": (

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from smcloud.catalog.fingerprints import SourceFingerprint
 from smcloud.catalog.fingerprints.chunks import TIME
-from smcloud.catalog.fingerprints.objects import protocols
 from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
+from smcloud.catalog.places import is_remote, protocols
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
-from smcloud.io_errors import SOURCE, reaching
+from smcloud.io_errors import reaching_source
 
 # Readers that date a file by its name: nothing is opened, and a rounded time stamp inside does not matter.
 DATED = {"esa_cci": (daily_images.DATE, daily_images.FORM), "hdf4": (hdf4.DATE, hdf4.FORM)}
@@ -37,13 +37,14 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
     import fsspec
     import xarray as xr
 
+    from smcloud.catalog.readers.netcdf_files import NetcdfFiles
+
     args = resolved(catalog, name).args
-    kwargs = {"engine": "h5netcdf"} | {
-        key: args.xarray_kwargs[key] for key in ("engine", "group", "drop_variables") if key in args.xarray_kwargs
-    }
-    with reaching(SOURCE, f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
+    kwargs = {key: args.xarray_kwargs[key] for key in ("group", "drop_variables") if key in args.xarray_kwargs}
+    where = f"{catalog.path}: {name} ({path})"
+    with reaching_source(is_remote(args), where, f"smcloud catalog check {catalog.path}"):
         fs, _ = fsspec.core.url_to_fs(args.urls[0], **client_options(args))
         file = path if "file" in protocols(fs) else fs.open(path)
-        with xr.open_dataset(file, **kwargs) as ds:
+        with xr.open_dataset(file, engine=NetcdfFiles, library=args.xarray_kwargs.get("engine"), **kwargs) as ds:
             times = next((ds[axis].values for axis in TIME if axis in ds), None)
     return [] if times is None else [str(times.min()), str(times.max())]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from smcloud.catalog.places import protocols
+
 FULL_DIGEST_BYTES = 2**30
 LISTED_OBJECTS = 200_000
 DOCUMENTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray", ".zattrs")
@@ -56,13 +58,11 @@ def etag(info: dict[str, Any]) -> str:
 
 def metadata(fs: Any, place: str) -> dict[str, str]:
     """Read the metadata documents of a Zarr node, of either format, by name."""
+    if local(fs):  # one by one: of several, fsspec takes a bracket in a folder's name for a pattern
+        there = [name for name in DOCUMENTS if fs.isfile(f"{place}/{name}")]
+        return {name: fs.cat_file(f"{place}/{name}").decode() for name in sorted(there)}
     contents = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
     return {key.rpartition("/")[2]: text.decode() for key, text in sorted(contents.items())}
-
-
-def protocols(fs: Any) -> set[str]:
-    """Return the protocol names of a file system."""
-    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
 
 
 def local(fs: Any) -> bool:

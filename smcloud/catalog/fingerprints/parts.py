@@ -13,8 +13,9 @@ from smcloud.catalog.fingerprints.objects import DOCUMENTS, Objects
 from smcloud.catalog.fingerprints.references import references
 from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
+from smcloud.catalog.places import found, is_remote
 from smcloud.catalog.schema import Catalog, Entry
-from smcloud.io_errors import SOURCE, reaching
+from smcloud.io_errors import reaching_source
 
 # Readers whose steps follow the variable's time chunks, or the time stamps of the files.
 TRACED = ("default", "esa_cci", "hdf4")
@@ -57,7 +58,8 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
     the content; on an object store by name, size and checksum or ETag. Of a Zarr group behind HTTP, or of more than
     200,000 remote objects in a variable, only the metadata is known: its time chunks count as unchanged. Of kerchunk
     references the address, offset and length of each chunk count, of an Icechunk repository the commit that last wrote
-    it. A layout that has its own reader is one part. Raises :class:`UnreachableError`.
+    it. A layout that has its own reader is one part. Raises :class:`UnreachableError`, and :class:`FileFormError` for
+    local files that are not there.
     """
     import fsspec
 
@@ -65,21 +67,19 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
     options = client_options(entry.args)
     urls: tuple[str, ...] = entry.args.urls
     where = f"{catalog.path}: {name} ({urls[0]}{', ...' if len(urls) > 1 else ''})"
+    remedy = f"smcloud catalog check {catalog.path}"
     if entry.metadata.reader == "icechunk":
-        with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
+        with reaching_source(is_remote(entry.args), where, remedy):
             return _icechunk_parts(entry, where)
     if "fo" in options:
         urls, options = (options["fo"],), options.get("target_options", {})
     paths: list[str] = []
     for url in urls:
-        with reaching(SOURCE, f"{catalog.path}: {name} ({url})", f"smcloud catalog check {catalog.path}"):
+        with reaching_source(is_remote(entry.args), f"{catalog.path}: {name} ({url})", remedy):
             fs, key = fsspec.core.url_to_fs(url, **options)
             fs.invalidate_cache()
-            matches = sorted(fs.glob(key)) if "*" in key else [key]
-            if not matches:
-                raise FileNotFoundError(url)
-            paths += matches
-    with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
+            paths += found(fs, key)
+    with reaching_source(is_remote(entry.args), where, remedy):
         return _parts(fs, paths, entry)
 
 

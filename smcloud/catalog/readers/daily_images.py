@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from smcloud.catalog.file_form import HDF5
 from smcloud.catalog.readers.local_files import Image, date_in, dated, local_files, stacked
+from smcloud.catalog.readers.netcdf_files import NetcdfFiles, opened_hdf5
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
 from smcloud.catalog.schema import FINAL, PROVISIONAL, Entry
 from smcloud.catalog.validation import check_axes
@@ -32,11 +34,11 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
     :class:`ChunkError` for axes too large to read; a block raises ValueError where its file is of another day, grid or
     unit.
     """
-    files, dates = dated(_final_first(local_files(entry, where)), DATE, FORM, where)
+    files, dates = dated(_final_first(local_files(entry, where, HDF5)), DATE, FORM, where)
     sensors = {spec.sensor for spec in entry.metadata.variables.values() if spec.sensor}
     dropped = entry.args.xarray_kwargs.get("drop_variables", [])
     with xr.open_dataset(
-        files[0], engine="h5netcdf", decode_times=False, drop_variables=dropped, create_default_indexes=False
+        files[0], engine=NetcdfFiles, decode_times=False, drop_variables=dropped, create_default_indexes=False
     ) as first:
         check_axes(first, where)
         first = first.drop_vars([name for name, da in first.data_vars.items() if _is_time(da) or da.dims != AXES])
@@ -73,9 +75,7 @@ def _is_time(da: xr.DataArray) -> bool:
 
 def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.ndarray, sensor: bool = False) -> Image:
     """One variable of one file, unpacked, missing values NaN."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with opened_hdf5(path) as file:
         shapes = {axis: file[axis].shape for axis in AXES}
         if shapes != {"time": (1,), "lat": lat.shape, "lon": lon.shape} or file[name].shape != (1, lat.size, lon.size):
             raise ValueError(f"{path} holds {name} {file[name].shape}, another shape than the first file")

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.catalog.file_form import TIFF
+from smcloud.catalog.readers.images import opened_image, require_no_sidecar
 from smcloud.catalog.readers.local_files import local_files
 from smcloud.catalog.schema import Entry
 from smcloud.errors import GridError, VariableError
@@ -22,9 +24,10 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
 
     In one file the bands are called ``band_1``, ``band_2`` ...; of several files each is a variable, whose name
     begins the file's. Raises :class:`GridError` for another reference system than WGS84 (EPSG:4326), for a rotated
-    image and for files on different grids, :class:`VariableError` for a name that no band or file has.
+    image and for files on different grids, :class:`VariableError` for a name that no band or file has,
+    :class:`FileFormError` for what is no TIFF, is damaged, or has values described in a file beside it.
     """
-    files = local_files(entry, where)
+    files = local_files(entry, where, TIFF)
     names = [spec.name for spec in entry.metadata.variables.values()]
     variables: dict[str, xr.Variable] = {}
     grid: dict[str, npt.NDArray[np.float64]] = {}
@@ -45,8 +48,6 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
 
 def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
     """File and number of the band that is called ``name``."""
-    import rasterio
-
     if len(files) > 1:
         stems = {PurePath(file).stem: file for file in files}
         matches = [file for stem, file in stems.items() if stem == name or stem.startswith(f"{name}_")]
@@ -54,7 +55,7 @@ def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
             return matches[0], 1
         layers = list(stems)
     else:
-        with rasterio.open(files[0]) as file:
+        with opened_image(files[0]) as file:
             layers = [f"band_{number}" for number in file.indexes]
         if name in layers:
             return files[0], layers.index(name) + 1
@@ -70,9 +71,9 @@ def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
 
 def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt.NDArray[np.float64]]]:
     import dask.array
-    import rasterio
 
-    with rasterio.open(path) as file:
+    require_no_sidecar(path)
+    with opened_image(path) as file:
         _require_wgs84(file, where)
         height, width = file.shape
         rows = max(1, BLOCK_CELLS // width)
@@ -105,6 +106,14 @@ def _require_wgs84(file: Any, where: str) -> None:
             expected="EPSG:4326",
             next=f"gdalwarp -t_srs EPSG:4326 {PurePath(file.name).name} wgs84.tif, and name that file",
         )
+    if file.transform.is_identity:
+        raise GridError(
+            "an image does not say where it lies",
+            where=where,
+            found="no position of its corner (a world file beside it is not read)",
+            expected="a GeoTIFF that holds its position itself",
+            next=f"gdal_translate {PurePath(file.name).name} placed.tif, and name that file",
+        )
     if file.transform.b or file.transform.d:
         raise GridError(
             "an image is rotated",
@@ -118,11 +127,10 @@ def _require_wgs84(file: Any, where: str) -> None:
 def _rows(
     start: npt.NDArray[np.int64], path: str, band: int, rows: int, height: int, width: int
 ) -> npt.NDArray[np.float32]:
-    import rasterio
     from rasterio.windows import Window
 
     first = int(start[0])
-    with rasterio.open(path) as file:
+    with opened_image(path) as file:
         raw = file.read(band, window=Window(0, first, width, min(rows, height - first)), masked=True)
         scale, offset = file.scales[band - 1], file.offsets[band - 1]
     values: npt.NDArray[np.float32] = raw.astype(np.float32).filled(np.nan)

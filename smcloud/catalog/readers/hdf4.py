@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.catalog.file_form import HDF4
 from smcloud.catalog.readers.hdf_eos import Extent, Field, extent_of, packing_of, read_field, read_values
 from smcloud.catalog.readers.local_files import dated, local_files, stacked
 from smcloud.catalog.readers.modis_tiles import SINUSOIDAL, by_date_and_row, mosaic, target_axes
@@ -33,7 +34,7 @@ def read_hdf4(entry: Entry, where: str) -> xr.Dataset:
     :class:`CalendarError` for names without dates. A block raises :class:`RangeError` where its file holds
     what the catalog's ``valid_range`` rules out.
     """
-    files = local_files(entry, where)
+    files = local_files(entry, where, HDF4)
     variables: dict[str, xr.Variable] = {}
     coords: dict[str, Any] = {}
     static = all(spec.period == "static" for spec in entry.metadata.variables.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from smcloud.catalog.elsewhere import require_hdf4_alone
+from smcloud.catalog.file_form import HDF4, damaged, require_local_form
 from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import GridError, RangeError, UnitError, VariableError
+from smcloud.io_errors import brief
 
 _library = threading.Lock()  # the HDF4 library is not thread-safe
 
@@ -80,15 +84,25 @@ def packing_of(attrs: dict[str, Any], spec: VariableSpec, where: str) -> dict[st
 
 @contextmanager
 def opened(path: str) -> Iterator[Any]:
-    """Open the file, for one thread at a time."""
+    """Open the file, for one thread at a time.
+
+    Raises :class:`FileFormError` with the file's name where it is no HDF4, points elsewhere or cannot be read.
+    """
+    from pyhdf.error import HDF4Error
     from pyhdf.SD import SD, SDC
 
+    require_local_form(path, HDF4)
+    with open(path, "rb") as raw:
+        require_hdf4_alone(raw, os.path.getsize(path), path)
     with _library:
-        file = SD(path, SDC.READ)
         try:
-            yield file
-        finally:
-            file.end()
+            file = SD(path, SDC.READ)
+            try:
+                yield file
+            finally:
+                file.end()
+        except HDF4Error as err:
+            raise damaged(path, brief(err)) from err
 
 
 def read_field(path: str, name: str, where: str) -> Field:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from smcloud.catalog.elsewhere import require_folder_alone
 from smcloud.catalog.schema import Args, Entry
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
@@ -66,6 +68,8 @@ def _storage(args: Args, where: str) -> Any:
             next="correct urlpath of the entry",
         )
     if scheme in ("", "file"):
+        if os.path.isdir(rest):
+            require_folder_alone(rest)
         return icechunk.local_filesystem_storage(rest)
     bucket, _, prefix = rest.partition("/")
     anonymous = bool(options.get("anon")) or options.get("token") == "anon"

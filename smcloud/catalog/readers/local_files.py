@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from smcloud.catalog.file_form import require_local_form
+from smcloud.catalog.places import found
 from smcloud.catalog.schema import Entry
 from smcloud.errors import CalendarError, CatalogError
 
 Image = npt.NDArray[np.float32]
 
 
-def local_files(entry: Entry, where: str) -> list[str]:
+def local_files(entry: Entry, where: str, form: str) -> list[str]:
     """List the files of an entry, sorted by name within each of its addresses.
 
-    Raises :class:`CatalogError` for a remote address, FileNotFoundError where an address has no file.
+    Raises :class:`CatalogError` for a remote address, FileNotFoundError where an address has no file,
+    :class:`FileFormError` for the first file that is not of the ``form`` that the reader reads.
     """
     import fsspec
 
@@ -34,10 +37,9 @@ def local_files(entry: Entry, where: str) -> list[str]:
                 expected="a local path",
                 next="download the files and name their folder in urlpath",
             )
-        matches = sorted(fs.glob(key)) if "*" in key else [key] if fs.isfile(key) else []
-        if not matches:
-            raise FileNotFoundError(f"no file at {url}")
-        files += matches
+        files += found(fs, key)
+    for file in files:
+        require_local_form(file, form)
     return files
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from smcloud.errors import CalendarError, CatalogError, SourceReadError, UnitError, UnreachableError, VariableError
+from smcloud.errors import CalendarError, CatalogError, FileFormError, UnitError, VariableError
 from smcloud.io_errors import VALUES, reaching
 
 CCI = "ESACCI-SOILMOISTURE-L3S-SSMV-"
@@ -141,16 +141,17 @@ def copies(test_data, tmp_path):
 def test_only_the_first_file_is_opened_for_the_metadata(copies, opened, entry):
     folder = copies("2010-07-01", "2010-07-02")
     (folder / IMAGES["v04.5"][0].replace("20100701", "20100630")).write_bytes(b"")
-    (folder / IMAGES["v04.5"][0].replace("20100701", "20100703")).write_bytes(b"no HDF5 at all")
-    with pytest.raises(UnreachableError):
+    cut = folder / IMAGES["v04.5"][0].replace("20100701", "20100703")
+    cut.write_bytes(next(folder.glob("*20100701*")).read_bytes()[:-4000])
+    with pytest.raises(FileFormError, match=r"20100630.* is an empty file"):
         opened(entry(f"{folder}/*.nc", {"soil_moisture": SM}, reader="esa_cci"))
     (folder / IMAGES["v04.5"][0].replace("20100701", "20100630")).unlink()
     ds = opened(entry(f"{folder}/*.nc", {"soil_moisture": SM}, reader="esa_cci"))
     np.testing.assert_array_equal(ds["time"], pd.date_range("2010-07-01", periods=3))
     assert ds["sm"][:2].notnull().any()
-    with pytest.raises(SourceReadError) as caught, reaching(VALUES, "here"):
+    with pytest.raises(FileFormError) as caught, reaching(VALUES, "here"):
         ds["sm"][2].compute()
-    assert caught.value.exit_code == 4
+    assert (caught.value.exit_code, caught.value.where) == (3, str(cut))
 
 
 def test_files_that_are_not_what_their_names_promise(copies, opened, entry):
@@ -215,9 +216,9 @@ def test_remote_and_absent_files_are_refused(opened, entry):
     with pytest.raises(CatalogError) as caught:
         opened(entry("memory://images/*.nc", {"soil_moisture": SM}, reader="esa_cci"))
     assert all(caught.value.record().values())
-    with pytest.raises(UnreachableError) as caught:
+    with pytest.raises(FileFormError) as caught:
         opened(entry("/nowhere/*.nc", {"soil_moisture": SM}, reader="esa_cci"))
-    assert caught.value.exit_code == 4
+    assert caught.value.exit_code == 3
 
 
 # ------------------------------------------------------------------------------ percent of saturation

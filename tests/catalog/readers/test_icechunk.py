@@ -10,7 +10,7 @@ import xarray as xr
 
 from smcloud.catalog import load_catalog
 from smcloud.catalog.fingerprints import source_state
-from smcloud.errors import CatalogError, ChunkError, UnreachableError
+from smcloud.errors import CatalogError, ChunkError, FileFormError, UnreachableError
 
 TP = {"name": "tp", "units": "m", "period": "hour", "stamp": "end", "aggregate": "sum", "valid_range": [-0.0001, 1]}
 STL1 = {"name": "stl1", "units": "K", "period": "hour", "stamp": "end", "valid_range": [180, 350]}
@@ -96,18 +96,18 @@ def test_another_branch_and_another_group(repository, opened, hourly):
     xr.testing.assert_identical(opened(hourly(group="single/spatial")).load(), era5(seed=3, hours=24))
 
 
-def test_what_is_not_there_is_unreachable(repository, opened, hourly, tmp_path):
+def test_what_is_not_there_is_bad_data_on_this_machine(repository, opened, hourly, tmp_path):
     for source in (
         hourly(str(tmp_path / "none")),
         hourly(branch="none"),
         hourly(snapshot="0" * 20),
         hourly(group="no"),
     ):
-        with pytest.raises(UnreachableError) as caught:
+        with pytest.raises(FileFormError) as caught:
             opened(source)
         assert len(caught.value.found) < 200
     for url in (["a", "b"], "https://host/repository"):
-        with pytest.raises((CatalogError, UnreachableError)) as error:
+        with pytest.raises((CatalogError, FileFormError, UnreachableError)) as error:
             opened(hourly(url))
         assert all(error.value.record().values())
 

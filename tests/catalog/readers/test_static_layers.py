@@ -14,7 +14,7 @@ from rasterio.transform import Affine, from_origin
 from smcloud.catalog import Metadata, load_catalog
 from smcloud.catalog.readers import geotiff, reader_of
 from smcloud.cube import validate_counters
-from smcloud.errors import CatalogError, GridError, RangeError, UnreachableError, VariableError
+from smcloud.errors import CatalogError, FileFormError, GridError, RangeError, VariableError
 
 ARIDITY = {"name": "band_1", "units": "1", "period": "static", "valid_range": [0, 10], "scale": 0.0001}
 MONTH, STATIC = ("2000-01", "2000-01"), ("soil_moisture", "aridity_index")
@@ -133,7 +133,7 @@ def test_images_elsewhere_absent_or_broken(tmp_path, opened, entry):
         opened(entry("memory://a.tif", {"x": PLAIN}, reader="geotiff"))
     (tmp_path / "b.tif").write_bytes(b"II*\0 and no more")
     for path in (tmp_path / "none.tif", tmp_path / "b.tif"):
-        with pytest.raises(UnreachableError):
+        with pytest.raises(FileFormError):
             opened(entry(str(path), {"x": PLAIN}, reader="geotiff"))
 
 
