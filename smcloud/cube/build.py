@@ -11,7 +11,7 @@ import xarray as xr
 from smcloud import chunking
 from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
-from smcloud.cube import axes, quality
+from smcloud.cube import axes, quality, ranges
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
 from smcloud.cube.measurement import ErrorBounds, SensorSets
@@ -52,6 +52,8 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
         if source.steps is None:
             variables[role] = _static(source, lat, lon)
             counters[role] = quality.count(source.values, source.spec.valid_range)
+            if source.spec.aggregate != "class":
+                counters[role] |= ranges.count_cube(role, variables[role])
             continue
         made, counted = _months(source, source.steps, months, config)
         counters[role] = counted | quality.count_months(role, made[role])
@@ -133,7 +135,9 @@ def _months(
         kept = da.where(enough)
         return convert(kept, source.role, spec.units, spec.aggregate, length, source.where, period=spec.period)
 
-    variables = {source.role: converted(value)}
+    made, set_to_zero = ranges.without_drizzle_below_zero(source.role, converted(value))
+    counters |= set_to_zero
+    variables = {source.role: made}
     if companions:
         variables["soil_moisture_days"] = hours / 24.0
     if companions and source.uncertainty is not None:
