@@ -7,6 +7,7 @@ powers of words from a closed list; whatever holds another word is not known, an
 from __future__ import annotations
 
 import logging
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -96,8 +97,8 @@ def unit_of(text: str) -> Unit:
     if scaled:
         factor = 10.0 ** int(scaled["ten"]) if scaled["ten"] else float(scaled["number"])
         plain = plain[scaled.end() :]
-    if not factor > 0:
-        raise ValueError("its factor is not positive")
+    if not 0 < factor < math.inf:
+        raise ValueError("its factor is not positive and finite")
     if not plain and scaled:
         return Unit(factor, ())
     unit = _one(PHRASES[plain.casefold()]) if plain.casefold() in PHRASES else _unscaled(plain)

@@ -27,6 +27,7 @@ CUBE_UNITS = {
     "land_mask": "1",
 }
 WATER_DENSITY = "1000 kg m-3"
+OF_WATER = ("precipitation", "potential_evaporation", "soil_moisture", "soil_moisture_reference")
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,19 @@ def conversion(role: str, units: str, aggregate: str, period: str, where: str) -
                 f"{role} is a mean, not a sum", where=where, found=units, expected="aggregate: mean",
                 next="set aggregate: mean in the catalog entry",
             )  # fmt: skip
-        return Conversion(*_linear(source, wanted, units, target, where))
+        return Conversion(*_linear(source, wanted, units, role, where))
+    return _to_depth(role, units, aggregate, period, where)
+
+
+def _to_depth(role: str, units: str, aggregate: str, period: str, where: str) -> Conversion:
+    """Conversion to a depth per month."""
+    target, source = CUBE_UNITS[role], unit_of(units)
     if period == "static":
         raise UnitError(
             "a static layer cannot be a rate", where=where, found=units, expected=target,
             next="set the period of the source's steps in the catalog entry",
         )  # fmt: skip
-    depth = wanted.without("month")
+    depth = unit_of(target).without("month")
     if source.per == "year":
         raise UnitError(
             "a depth per year does not say how it is shared among the months", where=where, found=units,
@@ -116,13 +123,13 @@ def conversion(role: str, units: str, aggregate: str, period: str, where: str) -
     if source.per == "month":
         if aggregate == "sum" and period != "month":
             raise _summed_rate(units, where)
-        return Conversion(*_linear(source.without("month"), depth, units, target, where))
+        return Conversion(*_linear(source.without("month"), depth, units, role, where))
     if source.per:
         if aggregate == "sum":
             raise _summed_rate(units, where)
-        factor, _ = _linear(source, Unit(1.0, (*depth.powers, ("day", -1))), units, target, where)
+        factor, _ = _linear(source, Unit(1.0, (*depth.powers, ("day", -1))), units, role, where)
         return Conversion(factor, by_days=True)
-    factor, _ = _linear(source, depth, units, target, where)
+    factor, _ = _linear(source, depth, units, role, where)
     if aggregate != "sum" and period != "month":
         raise UnitError(
             f"the mean of the amounts of each {period} cannot be converted to a month's", where=where, found=units,
@@ -149,24 +156,24 @@ def _known(units: str) -> Unit | None:
         return None
 
 
-def _linear(source: Unit, wanted: Unit, units: str, target: str, where: str) -> tuple[float, float]:
+def _linear(source: Unit, wanted: Unit, units: str, role: str, where: str) -> tuple[float, float]:
     """Factor and offset of ``wanted = factor * source + offset``."""
     import pint
 
     if any(word in ANGLES for word, _ in source.powers):
-        raise _impossible(units, target, where, "it holds an angle")
+        raise _impossible(units, CUBE_UNITS[role], where, "it holds an angle")
     if not alike(source, wanted):
-        raise _impossible(units, target, where, "it is a ratio of other things")
+        raise _impossible(units, CUBE_UNITS[role], where, "it is a ratio of other things")
     registry = unit_registry()
     quantity = registry.Quantity
     try:
         unit, goal = (registry.parse_units(str(Unit(1.0, one.powers))) for one in (source, wanted))
-        if quantity(1.0, unit).check(quantity(1.0, goal) * quantity(WATER_DENSITY)):
+        if role in OF_WATER and quantity(1.0, unit).check(quantity(1.0, goal) * quantity(WATER_DENSITY)):
             per = quantity(1.0, unit) / quantity(WATER_DENSITY)
             return float(per.to(goal).magnitude) * source.factor, 0.0
         zero, one = (float(quantity(value, unit).to(goal).magnitude) for value in (0.0, 1.0))
     except (pint.errors.PintError, AssertionError, AttributeError, ValueError, TypeError) as err:
-        raise _impossible(units, target, where, "it is of another kind") from err
+        raise _impossible(units, CUBE_UNITS[role], where, "it is of another kind") from err
     return (one - zero) * source.factor, zero
 
 
