@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.units import is_scaled, same_units
 from smcloud.errors import ChunkError, UnitError, VariableError
 
 if TYPE_CHECKING:
@@ -51,13 +50,23 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
 def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
     stated = spec.attr_units or spec.units
     unit = str(da.attrs.get("units", stated))
-    if not same_units(unit, stated):
+    codes = spec.aggregate == "class" and same_units(unit, "class")
+    if not codes and not same_units(unit, stated):
         raise UnitError(
             "a source's unit is not the catalog's",
             where=where,
-            found=unit,
+            found=unit or "no unit",
             expected=stated,
             next="correct units (or attr_units) in the catalog entry if the source is right",
+        )
+    scale = da.encoding.get("scale_factor", 1.0)
+    if scale != 1 and spec.attr_units is None and is_scaled(unit):
+        raise UnitError(
+            "a source's unit is scaled, and its values are scaled too: they may have been meant as one",
+            where=where,
+            found=f"{unit}, scale_factor {scale:g}",
+            expected="a unit without a number",
+            next=f"set attr_units: {unit} and units to that of the values as they are read",
         )
     # Half of saturation is not half of the soil's volume, though both are percent: porosity lies between them.
     if "saturation" in str(da.attrs.get("long_name", "")).lower() and (spec.scale is None or spec.attr_units is None):
@@ -113,25 +122,3 @@ def _check_chunks(da: xr.DataArray, where: str) -> None:
             expected=f"at most {MAX_CHUNKS} chunks of {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
             next="set args.chunks of the entry, or check the source's metadata",
         )
-
-
-@cache
-def unit_registry() -> Any:
-    """Load pint with the unit words of CF, when a unit is not a plain match for the first time."""
-    logging.getLogger("pint.util").setLevel(logging.ERROR)  # it warns of every word that CF redefines
-    import cf_xarray.units
-
-    return cf_xarray.units.units
-
-
-def same_units(left: str, right: str) -> bool:
-    """Return whether two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
-    if left == right:
-        return True
-    registry = unit_registry()
-    import pint
-
-    try:
-        return bool(registry.parse_units(left) == registry.parse_units(right))
-    except (ValueError, TypeError, AttributeError, AssertionError, pint.errors.PintError):
-        return False

@@ -186,8 +186,11 @@ def catalog_check(
 ) -> None:
     """Check a catalog against its schema without running anything from it, and list what could not be reached."""
     from smcloud.catalog import check_entries, load_catalog
+    from smcloud.cube import require_convertible
 
-    entries = check_entries(load_catalog(file))
+    catalog = load_catalog(file)
+    require_convertible(catalog)
+    entries = check_entries(catalog)
     if json_:
         print(json.dumps({"status": "valid", "entries": entries}, indent=1))
         return

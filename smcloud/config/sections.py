@@ -58,6 +58,8 @@ class Flags(Model):
 class Monthly(Model):
     """Valid data that a month needs: ``min_days`` days for soil moisture, ``min_share`` of the month for other means.
 
+    A sum, and whatever is an amount per month in the cube (precipitation, also from a rate), needs all of the month.
+
     ``error_tau_days``: time in which the correlation of the daily errors falls to 1/e, for one of the three bounds of
     the uncertainty of a monthly mean (the others: correlation 0 and 1). Its value is an assumption.
     """

@@ -5,6 +5,7 @@ from smcloud.cube.calendar import Times, month_range
 from smcloud.cube.provenance import month_inputs
 from smcloud.cube.quality import add_counters, validate_counters
 from smcloud.cube.sources import CubeInputs, Source, open_inputs, open_sources, resolve_months
+from smcloud.cube.units import require_convertible
 
 __all__ = [
     "Cube",
@@ -19,6 +20,7 @@ __all__ = [
     "open_inputs",
     "open_sources",
     "provisional_flags",
+    "require_convertible",
     "resolve_months",
     "validate_counters",
 ]

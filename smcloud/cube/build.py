@@ -11,7 +11,7 @@ import xarray as xr
 from smcloud import chunking
 from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
-from smcloud.cube import axes, quality
+from smcloud.cube import axes, quality, ranges
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
 from smcloud.cube.measurement import ErrorBounds, SensorSets
@@ -20,7 +20,7 @@ from smcloud.cube.provisional import provisional_months
 from smcloud.cube.reduction import Reduction, reduce_months
 from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
 from smcloud.cube.sources import Source
-from smcloud.cube.units import convert
+from smcloud.cube.units import convert, cube_units, is_per_month
 
 # A static cell, and a cell of a driver, needs half of its area under valid source cells.
 MIN_VALID_AREA = 0.5
@@ -41,9 +41,9 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
 
     Dims (time, lat, lon), float32 (sensors: int32 bits); one chunk of 12 months over the whole grid for each year. A
     soil-moisture month (of the reference too) needs ``monthly.min_days`` valid days, a mean of another role
-    ``monthly.min_share`` of the month, a sum all of it; otherwise the month is NaN. Where ``months`` continue a longer
-    cube, counters that compare a month with one before see as many as ``earlier`` before the first. Nothing is read
-    until it is computed.
+    ``monthly.min_share`` of the month, a sum and whatever is an amount per month all of it; otherwise the month is
+    NaN. Where ``months`` continue a longer cube, counters that compare a month with one before see as many as
+    ``earlier`` before the first. Nothing is read until it is computed.
     """
     lat, lon = target_grid(config, sources["soil_moisture"])
     variables: dict[str, xr.DataArray] = {}
@@ -52,6 +52,8 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
         if source.steps is None:
             variables[role] = _static(source, lat, lon)
             counters[role] = quality.count(source.values, source.spec.valid_range)
+            if source.spec.aggregate != "class":
+                counters[role] |= ranges.count_cube(role, variables[role])
             continue
         made, counted = _months(source, source.steps, months, config)
         counters[role] = counted | quality.count_months(role, made[role])
@@ -125,13 +127,17 @@ def _months(
     if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = hours >= 24.0 * config.monthly.min_days
     else:
-        # A month with missing hours is NaN, never a smaller sum.
-        enough = hours >= 24.0 * length * (1.0 if total else config.monthly.min_share)
+        # A month with missing hours is NaN, never a smaller amount, whether its source is summed or a rate.
+        whole = total or is_per_month(cube_units(source.role, spec.units, spec.aggregate))
+        enough = hours >= 24.0 * length * (1.0 if whole else config.monthly.min_share)
 
     def converted(da: xr.DataArray) -> xr.DataArray:
-        return convert(da.where(enough), source.role, spec.units, spec.aggregate, length, source.where)
+        kept = da.where(enough)
+        return convert(kept, source.role, spec.units, spec.aggregate, length, source.where, period=spec.period)
 
-    variables = {source.role: converted(value)}
+    made, set_to_zero = ranges.without_drizzle_below_zero(source.role, converted(value))
+    counters |= set_to_zero
+    variables = {source.role: made}
     if companions:
         variables["soil_moisture_days"] = hours / 24.0
     if companions and source.uncertainty is not None:

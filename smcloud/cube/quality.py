@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
+from smcloud.cube import ranges
 from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
@@ -85,11 +86,11 @@ def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
 def count_months(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
     """Make lazy counters (time) of the months (time, lat, lon) of a role as they are written, on the source's grid:
 
-    ``coverage``: cells with a value. Of :data:`COMPARED` roles ``yearly`` and ``monthly``: the sums of the squared
-    differences from the same month a year before, and from the month before; ``pairs``: how many there are of the
-    first.
+    those of :func:`smcloud.cube.ranges.count_cube`. Of :data:`COMPARED` roles ``yearly`` and ``monthly``: the sums of
+    the squared differences from the same month a year before, and from the month before; ``pairs``: how many there are
+    of the first.
     """
-    counters = {"coverage": value.notnull().sum(["lat", "lon"])}
+    counters = ranges.count_cube(role, value)
     if role in COMPARED:
         for name, months in (("yearly", MONTHS), ("monthly", 1)):
             later = value.isel(time=slice(months, None))
@@ -145,12 +146,16 @@ def validate_counters(
 ) -> None:
     """Raise where the computed counters of ``role`` say that it must not be published.
 
-    :class:`RangeError` names how many values lie outside and the extremes; :class:`NoDataError` says that nothing is
-    valid, or which months are empty; :class:`CoverageError` which month differs from the one before;
-    :class:`ClimatologyError` that every year is the same.
+    :class:`RangeError` names how many values lie outside and the extremes, in the source's ``units`` or, where they
+    cannot be true only there, in the cube's; :class:`NoDataError` says that nothing is valid, or which months are
+    empty; :class:`CoverageError` which month differs from the one before; :class:`ClimatologyError` that every year is
+    the same.
     """
     number = {key: _plain(value) for key, value in counted.items()}
     _judge_range(role, number, valid_range, units, where)
+    if "cube_outside" in number:
+        extremes = (_whole("smallest", number["smallest"]), _whole("largest", number["largest"]))
+        ranges.judge(role, number, extremes, units, where)
     if "uncertainty_valid" in number:
         of_days = {key: number[f"uncertainty_{key}"] for key in NUMBERS}
         _judge_range(f"the uncertainty of {role}", of_days, (0.0, valid_range[1] - valid_range[0]), units, where)

@@ -157,6 +157,9 @@ def _validate(job: Job, counted: Mapping[str, Any]) -> None:
         source = job.opened.sources[role]
         spec = source.spec
         validate_counters(role, counters, spec.valid_range, spec.units, source.where, spec.coverage_change)
+        zeroed = sum(counters.get("zeroed", {}).values())
+        if zeroed:
+            log.info("%s: %.0f values a little below 0 became 0 (at most 0.01 mm month-1)", role, zeroed)
 
 
 def _require_same_sources(config: RunConfig, job: Job) -> None:

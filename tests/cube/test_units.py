@@ -49,7 +49,7 @@ def test_conversions(role, units, aggregate, expected, target):
         ("soil_temperature", "m", "mean"),
         ("soil_moisture", "kg m-2", "mean"),
         ("soil_moisture", "furlongs of soil", "mean"),
-        ("lai", "(0 - 1)", "mean"),
+        ("lai", "(0 - 2)", "mean"),
     ],
 )
 def test_what_cannot_be_converted_names_both_units(role, units, aggregate):

@@ -190,7 +190,7 @@ def copied_code(tmp_path):
         ("smcloud/cube/units.py", "1000 kg m-3", "1025 kg m-3", (True, False)),
         ("smcloud/catalog/readers/daily_images.py", "FORM = ", "FORM = 'x' or ", (True, False)),
         ("smcloud/catalog/opening.py", '.dt.floor("D")', '.dt.floor("h")', (True, False)),
-        ("smcloud/catalog/validation.py", "cf_xarray.units.units", "pint.UnitRegistry()", (True, False)),
+        ("smcloud/catalog/units.py", "cf_xarray.units.units", "pint.UnitRegistry()", (True, False)),
         ("smcloud/chunking.py", "CHUNK = 180", "CHUNK = 90", (True, True)),
         ("smcloud/jit/__init__.py", "nogil=True", "nogil=True, fastmath=True", (True, True)),
         ("smcloud/report/page.py", "def ", "def _", (False, False)),
