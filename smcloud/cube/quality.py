@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
+from smcloud.cube.accumulation import judge_falls, judge_pattern
 from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
@@ -147,9 +148,14 @@ def validate_counters(
 
     :class:`RangeError` names how many values lie outside and the extremes; :class:`NoDataError` says that nothing is
     valid, or which months are empty; :class:`CoverageError` which month differs from the one before;
-    :class:`ClimatologyError` that every year is the same.
+    :class:`ClimatologyError` that every year is the same; :class:`AccumulationError` that amounts are running totals,
+    or that totals fall.
     """
     number = {key: _plain(value) for key, value in counted.items()}
+    if "largest_fall" in number:
+        judge_falls(role, min(number["largest_fall"].values()), units, where)
+    if "reset_falls" in number:
+        judge_pattern(role, number, where)
     _judge_range(role, number, valid_range, units, where)
     if "uncertainty_valid" in number:
         of_days = {key: number[f"uncertainty_{key}"] for key in NUMBERS}
