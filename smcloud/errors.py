@@ -169,6 +169,12 @@ class ClimatologyError(SmcloudError):
     code, exit_code = "climatology", 3
 
 
+class AccumulationError(SmcloudError):
+    """Running totals are said to be plain amounts, or do not grow as totals must."""
+
+    code, exit_code = "accumulation", 3
+
+
 class ChunkError(SmcloudError):
     """An array's shape or chunks cannot be worked on as they are."""
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, require_options, require_scheme
+from smcloud.catalog.time_keys import Accumulation, Versions
 from smcloud.config.strict_yaml import Model, invalid_value
 from smcloud.errors import CatalogError
 
@@ -33,7 +34,8 @@ class VariableSpec(Model):
 
     ``units`` is that of the values after ``scale``; ``attr_units`` is what the source's own attribute says
     where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
-    of a step its time coordinate marks; ``fill`` lists raw values that mean missing where the source has no
+    of a step its time coordinate marks: left out, time bounds do, else a stamp on its period's edge is a start (of a
+    running total, ``accumulation``, an end); ``fill`` lists raw values that mean missing where the source has no
     attribute for it; ``scale`` multiplies raw values where the source has no attribute for it (or converts what it
     holds; one that the source states as well is applied once); ``flag``, ``sensor`` and ``uncertainty`` name companion
     variables; ``legend`` maps class codes to names. ``coverage_change`` is the largest share by which the number of
@@ -44,8 +46,9 @@ class VariableSpec(Model):
     units: str
     attr_units: str | None = None
     period: Literal["hour", "3hour", "6hour", "day", "8day", "month", "static"]
-    stamp: Literal["start", "mid", "end"] = "start"
+    stamp: Literal["start", "mid", "end"] | None = None
     aggregate: Literal["mean", "sum", "class"] = "mean"
+    accumulation: Accumulation | None = None
     valid_range: tuple[float, float]
     fill: tuple[float, ...] = ()
     scale: float | None = None
@@ -72,7 +75,9 @@ class VariableSpec(Model):
         return value
 
     @model_validator(mode="after")
-    def _classes_are_named(self) -> VariableSpec:
+    def _keys_fit_each_other(self) -> VariableSpec:
+        if self.accumulation:
+            self.accumulation.require(self.period, self.aggregate)
         if self.aggregate == "class" and not self.legend:
             raise invalid_value("class codes and their names, because aggregate is class", "nothing", "legend")
         return self
@@ -110,6 +115,7 @@ class Metadata(Model):
     citation: str
     valid_end: ValidEnd | None = None
     complete: bool = False
+    versions: Versions | None = None
     variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
 
     @field_validator("variables")

@@ -11,7 +11,7 @@ import xarray as xr
 from smcloud import chunking
 from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
-from smcloud.cube import axes, quality, ranges
+from smcloud.cube import accumulation, axes, quality, ranges
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
 from smcloud.cube.measurement import ErrorBounds, SensorSets
@@ -121,8 +121,14 @@ def _months(
     if companions and source.sensors is not None:
         wanted.append(SensorSets(len(arrays)))
         arrays.append(source.sensors)
+    pattern = accumulation.pattern_of(spec, source.rounding)
+    wanted += [pattern] if pattern else []
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
     counters = quality.by_name(numbers)
+    if pattern:
+        counters |= accumulation.by_reset(others.pop()[0])
+    if spec.accumulation and accumulation.never_negative(spec):
+        counters["largest_fall"] = counters["smallest"]
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
     if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = hours >= 24.0 * config.monthly.min_days

@@ -44,7 +44,7 @@ class Steps:
 
 
 def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
-    """Find the intervals that the stamps of ``time`` stand for, by the catalog's ``period`` and ``stamp``.
+    """Find the intervals that the stamps of ``time`` stand for, by ``period`` and ``stamp`` (left out: start).
 
     Stamps are rounded to the second (a day count in float64 may decode to a microsecond before midnight).
     Raises :class:`CalendarError` for another calendar, unsorted, repeated or overlapping stamps.
@@ -57,7 +57,7 @@ def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
             expected="dates of the Gregorian calendar",
             next="convert the source to the standard calendar",
         )
-    stamp = (time.values.astype("datetime64[ms]") + np.timedelta64(500, "ms")).astype("datetime64[s]")
+    stamp = to_seconds(time)
     disorder = np.flatnonzero(np.diff(stamp) <= np.timedelta64(0, "s"))
     if disorder.size:
         i = int(disorder[0])
@@ -82,6 +82,12 @@ def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
     return Steps(start, end)
 
 
+def to_seconds(time: xr.DataArray) -> Times:
+    """Round stamps to the second."""
+    seconds: Times = (time.values.astype("datetime64[ms]") + np.timedelta64(500, "ms")).astype("datetime64[s]")
+    return seconds
+
+
 def _month_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
     shifted = stamp - np.timedelta64(1, "s") if spec.stamp == "end" else stamp
     month = shifted.astype("datetime64[M]")
@@ -90,7 +96,7 @@ def _month_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
 
 def _fixed_steps(stamp: Times, spec: VariableSpec) -> tuple[Times, Times]:
     length = HOURS[spec.period] * HOUR
-    back = {"start": 0 * length, "mid": length // 2, "end": length}[spec.stamp]
+    back = {"start": 0 * length, "mid": length // 2, "end": length}[spec.stamp or "start"]
     start = stamp - back
     end = start + length
     if spec.period == "8day":  # composites start anew on 1 January: the last of a year is shorter

@@ -39,6 +39,8 @@ def month_inputs(
     digests = []
     for month in range(len(months)):
         window = source.steps.within(months[month : month + 1])
+        if spec.accumulation:  # the first amount is the difference from the total before
+            window = slice(max(window.start - 1, 0), window.stop)
         lines = [role, parts.reading, _text(source.steps.select(window))]
         for name, chunks in chunks_of.items():
             part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)

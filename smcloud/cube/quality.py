@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.cube import ranges
+from smcloud.cube.accumulation import judge_falls, judge_pattern
 from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
@@ -149,9 +150,13 @@ def validate_counters(
     :class:`RangeError` names how many values lie outside and the extremes, in the source's ``units`` or, where they
     cannot be true only there, in the cube's; :class:`NoDataError` says that nothing is valid, or which months are
     empty; :class:`CoverageError` which month differs from the one before; :class:`ClimatologyError` that every year is
-    the same.
+    the same; :class:`AccumulationError` that amounts are running totals, or that totals fall.
     """
     number = {key: _plain(value) for key, value in counted.items()}
+    if "largest_fall" in number:
+        judge_falls(role, min(number["largest_fall"].values()), units, where)
+    if "reset_falls" in number:
+        judge_pattern(role, number, where)
     _judge_range(role, number, valid_range, units, where)
     if "cube_outside" in number:
         extremes = (_whole("smallest", number["smallest"]), _whole("largest", number["largest"]))

@@ -13,6 +13,7 @@ from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
+from smcloud.cube.accumulation import amounts, rounding_of
 from smcloud.cube.axis_names import name_axes
 from smcloud.cube.calendar import (
     MONTH,
@@ -23,11 +24,11 @@ from smcloud.cube.calendar import (
     month_range,
     require_months,
     require_within,
-    steps_of,
     until_valid_end,
 )
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import ValidLimits, prefer_final, valid_limits
+from smcloud.cube.stamps import dated_steps
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
@@ -38,6 +39,7 @@ class Source:
     ``uncertainty`` and ``sensors`` (int32 bits, 0 unknown) are those of the days that have a value.
     ``limits`` are the ends of the final and the provisional record where the source states them; ``provisional``
     says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
+    ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
     """
 
     role: str
@@ -50,6 +52,7 @@ class Source:
     steps: Steps | None = None
     limits: ValidLimits | None = None
     provisional: Any = None
+    rounding: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,16 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
             expected="a time axis with steps",
             next="complete the source, or set period: static in the catalog entry",
         )
-    steps = steps_of(values["time"], spec, where)
+    steps, spec = dated_steps(ds, values["time"], spec, where)
+    rounding = rounding_of(ds[spec.name], spec)
+    if spec.accumulation:
+        values = amounts(values, steps, spec, rounding)
     marks = provisional.data if provisional is not None else None
     end = catalog.sources[entry].metadata.valid_end
     if end is None:
-        return Source(role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks)
+        return Source(
+            role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks, rounding=rounding
+        )
     limits = valid_limits(ds, end, steps, where)
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
@@ -138,7 +146,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     uncertainty = uncertainty.isel(time=keep) if uncertainty is not None else None
     sensors = sensors.isel(time=keep) if sensors is not None else None
     marks = marks[keep] if marks is not None else None
-    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks)
+    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks, rounding)
 
 
 def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
