@@ -38,11 +38,13 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
     import xarray as xr
 
     args = resolved(catalog, name).args
-    kwargs = {"engine": "h5netcdf"} | {
-        key: args.xarray_kwargs[key] for key in ("engine", "group", "drop_variables") if key in args.xarray_kwargs
-    }
+    given = ("engine", "group", "drop_variables")
+    kwargs = {key: args.xarray_kwargs[key] for key in given if key in args.xarray_kwargs}
     with reaching(SOURCE, f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
         fs, _ = fsspec.core.url_to_fs(args.urls[0], **client_options(args))
+        with fs.open(path) as head:
+            engine = "scipy" if head.read(3) == b"CDF" else "h5netcdf"  # old files are classic NetCDF
+        kwargs = {"engine": engine} | kwargs
         file = path if "file" in protocols(fs) else fs.open(path)
         with xr.open_dataset(file, **kwargs) as ds:
             times = next((ds[axis].values for axis in TIME if axis in ds), None)
