@@ -32,10 +32,11 @@ ERA5_LAI = ("lai_hv", "lai_lv", "leaf_area_index_high_vegetation", "leaf_area_in
 class VariableSpec(Model):
     """Name of one role in the source, and how its steps become months.
 
-    ``units`` is that of the values after ``scale``; ``attr_units`` is what the source's own attribute says
-    where that is something else (ERA5's monthly ``tp`` says m and means m per day). ``stamp`` says which end
-    of a step its time coordinate marks: left out, time bounds do, else a stamp on its period's edge is a start (of a
-    running total, ``accumulation``, an end); ``fill`` lists raw values that mean missing where the source has no
+    ``units`` is that of the values after ``scale``, in any spelling of :func:`smcloud.catalog.units.unit_of`;
+    ``attr_units`` is what the source's own attribute says where that is something else (ERA5's monthly ``tp`` says m
+    and means m per day). Amounts of steps (mm) have ``aggregate: sum``, rates (mm day-1) ``mean``. ``stamp`` says which
+    end of a step its time coordinate marks: left out, time bounds do, else a stamp on its period's edge is a start (of
+    a running total, ``accumulation``, an end); ``fill`` lists raw values that mean missing where the source has no
     attribute for it; ``scale`` multiplies raw values where the source has no attribute for it (or converts what it
     holds; one that the source states as well is applied once); ``flag``, ``sensor`` and ``uncertainty`` name companion
     variables; ``legend`` maps class codes to names. ``coverage_change`` is the largest share by which the number of

@@ -21,6 +21,8 @@ def compute_by_time(writes: Any, counters: Any) -> Any:
     A dask client takes the tasks in the order of the blocks that they are needed for. Dask's own schedulers know no
     such order: the result is the same, the memory it takes is not.
     """
+    import distributed  # noqa: F401 - imported inside ``set`` below, its defaults would go with the setting
+
     writes, counters = optimised(writes, counters)
     # What no write needs has the first priority. A scheduler can unpickle this without our code.
     priority = defaultdict(int, {key: -place for key, place in places(writes).items()})

@@ -100,7 +100,7 @@ def judge(role: str, number: Mapping[str, Any], source: Range, units: str, where
     else:
         cause = "; below 0 it may be a fill value, an offset or a flux upwards" if smallest < low == -0.01 else ""
     raise RangeError(
-        f"{role} is beyond what it can be, after conversion from {own} to {unit}",
+        f"{role} is beyond what it can be in {unit}, made of values in {own}",
         where=where,
         found=f"{total:.0f} values, from {smallest:.6g} to {largest:.6g} {unit}{first}",
         expected=f"{low:g} to {high:g} {unit}",

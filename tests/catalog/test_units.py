@@ -125,6 +125,23 @@ def test_units_of_one_row_are_the_same_and_of_two_rows_are_not():
                 assert same_units(spellings[-1], others[0]) is (unit == other), (unit, other)
 
 
+def test_the_units_of_real_files_are_known(test_data):
+    """All of them but what holds no unit: sentences and the forms of dates."""
+    import netCDF4
+
+    known, unknown = set(), set()
+    for path in [*test_data.rglob("*.nc"), *test_data.rglob("*.nc4")]:
+        with netCDF4.Dataset(path) as file:
+            units = {str(array.units) for array in file.variables.values() if "units" in array.ncattrs()}
+        for text in {unit for unit in units if " since " not in unit and not unit.startswith("degrees_")}:
+            try:
+                known.add(str(unit_of(text)))
+            except ValueError:
+                unknown.add(text)
+    assert {"K", "m", "m3 m-3", "1", "degF", "inch", "degC"} <= known
+    assert unknown <= {"m^2/m^2 after x0.1", "0 = water; 1 = land", "yyyy", "YYYYMM"}
+
+
 @pytest.mark.parametrize(("left", "right"), [("m3 m-3", "kg kg-1"), ("m3 m-3", "m2 m-2"), ("kg/kg", "m2/m2")])
 def test_shares_of_different_things_are_not_the_same(left, right):
     assert not same_units(left, right)

@@ -44,6 +44,38 @@ def test_a_unit_must_be_the_catalogs_unless_the_catalog_says_the_source_errs(tmp
     assert "sm" in open_entry(catalog_of(tmp_path, known), "source0")
 
 
+def test_a_number_in_the_unit_of_values_that_are_scaled_must_be_meant(tmp_path: Path) -> None:
+    key = "metadata__variables__soil_moisture__"
+    for scale, said, fine in ((0.1, {}, False), (None, {}, True), (0.1, {key + "attr_units": "0.1 %"}, True)):
+        ds = small()
+        ds["sm"].attrs["units"] = "0.1 %"
+        shutil.rmtree(tmp_path / "a.zarr", ignore_errors=True)
+        ds["sm"].encoding = {} if scale is None else {"scale_factor": scale, "dtype": "int16", "_FillValue": -1}
+        write_store(tmp_path / "a.zarr", ds)
+        catalog = catalog_of(tmp_path, changed(**{key + "units": "%" if said else "0.1 %"}, **said))
+        if fine:
+            assert "sm" in open_entry(catalog, "source0")
+            continue
+        with pytest.raises(UnitError, match="scaled too") as caught:
+            open_entry(catalog, "source0")
+        assert "0.1 %" in caught.value.found and "attr_units: 0.1 %" in caught.value.next
+
+
+def test_codes_may_call_themselves_a_class(tmp_path: Path) -> None:
+    key = "metadata__variables__soil_moisture__"
+    codes = {key + "aggregate": "class", key + "legend": {0: "water"}, key + "units": "1"}
+    for unit, fine in (("class number", True), ("concept", True), ("K", False)):
+        ds = small()
+        ds["sm"].attrs["units"] = unit
+        shutil.rmtree(tmp_path / "a.zarr", ignore_errors=True)
+        write_store(tmp_path / "a.zarr", ds)
+        if fine:
+            assert "sm" in open_entry(catalog_of(tmp_path, changed(**codes)), "source0")
+        else:
+            with pytest.raises(UnitError):
+                open_entry(catalog_of(tmp_path, changed(**codes)), "source0")
+
+
 @pytest.mark.parametrize(
     ("left", "right", "same"),
     [

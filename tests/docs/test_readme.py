@@ -107,7 +107,7 @@ def test_the_catalog_of_the_page_is_valid(tmp_path):
 
     (text,) = blocks((ROOT / "docs/your-data.md").read_text(), "yaml")
     (tmp_path / "mine.yaml").write_text(text)
-    assert list(load_catalog(tmp_path / "mine.yaml").sources) == ["my_rain"]
+    assert list(load_catalog(tmp_path / "mine.yaml").sources) == ["my_rain", "cru_temperature"]
 
 
 @pytest.mark.slow
