@@ -10,14 +10,17 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from smcloud.catalog.hosts import client_options, require_hosts
+from smcloud.catalog.joining import COMBINATION, join, names_of
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Args, Catalog, Entry
+from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.validation import check_axes, check_variables
 from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
 from smcloud.io_errors import SOURCE, reaching
@@ -32,10 +35,9 @@ _opening = threading.Lock()
 def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     """Open Zarr stores, NetCDF files (classic or NetCDF-4), and kerchunk references.
 
-    Intake gets a copy that holds only what was checked, with imports and start-up hooks off. Where every variable is
-    monthly the stamps of NetCDF files are those of their days: the Climate Data Store stamps accumulations of a month
-    at 06:00 and its means at 00:00. Raises :class:`ChunkError` for an axis too large to read, :class:`CalendarError`
-    and :class:`GridError` for files whose axes do not fit together.
+    Intake gets a copy that holds only what was checked, with imports and start-up hooks off; several files or stores
+    are joined along time. Times are left as they are stored. Raises :class:`ChunkError` for an axis too large to read,
+    :class:`CalendarError` and :class:`GridError` for files whose axes do not fit together.
     """
     import fsspec
     import intake
@@ -45,16 +47,16 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
     args = entry.args.model_dump(mode="json", exclude={"branch", "snapshot"})
     args["storage_options"] = client_options(entry.args)
-    kwargs = args.pop("xarray_kwargs")
-    several = entry.driver == "netcdf" and (len(entry.args.urls) > 1 or "*" in entry.args.urls[0])
+    given = args.pop("xarray_kwargs")
+    kwargs = {key: value for key, value in given.items() if key not in COMBINATION} | {"decode_times": False}
+    engine = "zarr" if entry.driver == "zarr" else str(kwargs.get("engine") or _netcdf_engine(entry.args))
+    _require_small_axes(entry.args, engine, where)
+    if len(entry.args.urls) > 1 or "*" in entry.args.urls[0]:
+        return _joined(entry, engine, kwargs, where)
     if entry.driver == "zarr":
-        engine = "zarr"
         args |= kwargs
     else:
-        combine = {"combine": "by_coords", "join": "exact", "compat": "no_conflicts"} if several else {}
-        engine = str(kwargs.get("engine") or _netcdf_engine(entry.args))
-        args["xarray_kwargs"] = combine | kwargs | {"engine": engine}
-    _require_small_axes(entry.args, engine, where)
+        args["xarray_kwargs"] = kwargs | {"engine": engine}
     checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
     fs, key = fsspec.core.url_to_fs(url)
@@ -62,16 +64,44 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
     try:
         with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-            source = intake.open_catalog(url)["source"]
-            if several and all(spec.period == "month" for spec in entry.metadata.variables.values()):
-                source.reader.kwargs["preprocess"] = at_midnight
-            ds = source.to_dask()
-    except xr.AlignmentError as err:
-        raise _misaligned(err, where) from err
+            ds = intake.open_catalog(url)["source"].to_dask()
     finally:
         fs.rm_file(key)
     if not isinstance(ds, xr.Dataset):
         raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
+    return ds
+
+
+def _joined(entry: Entry, engine: str, kwargs: dict[str, Any], where: str) -> xr.Dataset:
+    """Open each file or store of an entry by itself, and join them."""
+    import fsspec
+    import xarray as xr
+    import zarr
+
+    options = client_options(entry.args)
+    files: dict[str, Any] = {}
+    for url in entry.args.urls:
+        fs, key = fsspec.core.url_to_fs(url, **options)
+        files |= dict.fromkeys(sorted(fs.glob(key)) if "*" in key else [key], fs)
+
+    opened = ExitStack()
+
+    def open_one(path: str) -> xr.Dataset:
+        fs, given = files[path], {"engine": engine, "chunks": dict(entry.args.chunks)} | kwargs
+        if "file" not in fs.protocol and engine == "zarr":
+            given["storage_options"] = options
+        place = path if "file" in fs.protocol else fs.unstrip_protocol(path) if engine == "zarr" else fs.open(path)
+        return opened.enter_context(xr.open_dataset(place, **given))
+
+    try:
+        with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
+            ds = join(entry, list(files), open_one, where)
+    except BaseException as err:
+        opened.close()
+        if isinstance(err, xr.AlignmentError):
+            raise _misaligned(err, where) from err
+        raise
+    ds.set_close(opened.close)
     return ds
 
 
@@ -104,12 +134,6 @@ def _netcdf_engine(args: Args) -> str:
         return "scipy" if file.read(3) == b"CDF" else "h5netcdf"
 
 
-def at_midnight(ds: xr.Dataset) -> xr.Dataset:
-    """Move each time stamp of ``ds`` to the beginning of its day."""
-    axes = [axis for axis in ("time", "valid_time") if axis in ds.dims and ds[axis].dtype.kind == "M"]
-    return ds.assign_coords({axis: ds[axis].dt.floor("D").assign_attrs(ds[axis].attrs) for axis in axes})
-
-
 def _misaligned(err: Exception, where: str) -> SmcloudError:
     axis = next((axis for axis in ("valid_time", "time") if f"'{axis}'" in str(err)), None)
     return (CalendarError if axis else GridError)(
@@ -133,6 +157,9 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
         require_hosts(entry.args)
         ds = read(entry, where)
+    moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
+    close, ds = ds.close, with_time(ds, names_of(moving), where)
+    ds.set_close(close)
     check_variables(ds, entry.metadata.variables.values(), where)
     return ds
 

@@ -19,7 +19,7 @@ from smcloud.cube.monthly import MonthlyMean
 from smcloud.cube.provisional import provisional_months
 from smcloud.cube.reduction import Reduction, reduce_months
 from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
-from smcloud.cube.sources import Source
+from smcloud.cube.sources import Source, enough_hours
 from smcloud.cube.units import convert
 
 # A static cell, and a cell of a driver, needs half of its area under valid source cells.
@@ -128,11 +128,7 @@ def _months(
     if spec.accumulation and accumulation.never_negative(spec):
         counters["largest_fall"] = counters["smallest"]
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
-    if source.role in ("soil_moisture", "soil_moisture_reference"):
-        enough = hours >= 24.0 * config.monthly.min_days
-    else:
-        # A month with missing hours is NaN, never a smaller sum.
-        enough = hours >= 24.0 * length * (1.0 if total else config.monthly.min_share)
+    enough = hours >= enough_hours(config, source.role, total, length)
 
     def converted(da: xr.DataArray) -> xr.DataArray:
         return convert(da.where(enough), source.role, spec.units, spec.aggregate, length, source.where)

@@ -12,6 +12,7 @@ from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
+from smcloud.catalog.time_axis import with_time
 from smcloud.io_errors import SOURCE, reaching
 
 # Readers that date a file by its name: nothing is opened, and a rounded time stamp inside does not matter.
@@ -38,12 +39,16 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
     import xarray as xr
 
     args = resolved(catalog, name).args
-    kwargs = {"engine": "h5netcdf"} | {
-        key: args.xarray_kwargs[key] for key in ("engine", "group", "drop_variables") if key in args.xarray_kwargs
-    }
+    kept = ("engine", "group", "drop_variables")
+    kwargs = {key: value for key, value in args.xarray_kwargs.items() if key in kept}
+    specs = [spec for spec in catalog.entry(name).metadata.variables.values() if spec.period != "static"]
     with reaching(SOURCE, f"{catalog.path}: {name} ({path})", f"smcloud catalog check {catalog.path}"):
         fs, _ = fsspec.core.url_to_fs(args.urls[0], **client_options(args))
+        with fs.open(path) as start:
+            classic = start.read(3) == b"CDF"
         file = path if "file" in protocols(fs) else fs.open(path)
-        with xr.open_dataset(file, **kwargs) as ds:
-            times = next((ds[axis].values for axis in TIME if axis in ds), None)
+        kwargs = {"engine": "scipy" if classic else "h5netcdf"} | kwargs
+        with xr.open_dataset(file, decode_times=False, **kwargs) as raw:
+            ds = with_time(raw, [spec.name for spec in specs], path)
+            times = next((ds[axis].values for axis in TIME if axis in ds.dims), None)
     return [] if times is None else [str(times.min()), str(times.max())]
