@@ -10,121 +10,128 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from smcloud.catalog.hosts import client_options, require_hosts
+from smcloud.catalog.joining import COMBINATION, join, names_of
 from smcloud.catalog.loading import resolved
-from smcloud.catalog.places import files_of, is_remote
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Args, Catalog, Entry
+from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.validation import check_axes, check_variables
-from smcloud.catalog.zarr_places import local_store
-from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError, all_at_once
-from smcloud.io_errors import reaching_source
+from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
+from smcloud.io_errors import SOURCE, reaching
 
 if TYPE_CHECKING:
     import xarray as xr
 
 ANSWER_SECONDS = 15.0
-JOINING = ("combine", "concat_dim", "join", "compat", "coords", "data_vars", "combine_attrs")
 _opening = threading.Lock()
 
 
 def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     """Open Zarr stores, NetCDF files (classic or NetCDF-4), and kerchunk references.
 
-    Intake gets a copy that holds only what was checked, with imports and start-up hooks off. Where every variable is
-    monthly the stamps of NetCDF files are those of their days: the Climate Data Store stamps accumulations of a month
-    at 06:00 and its means at 00:00. Raises :class:`ChunkError` for an axis too large to read, :class:`CalendarError`
-    and :class:`GridError` for files whose axes do not fit together.
+    Intake gets a copy that holds only what was checked, with imports and start-up hooks off; several files or stores
+    are joined along time. Times are left as they are stored. Raises :class:`ChunkError` for an axis too large to read,
+    :class:`CalendarError` and :class:`GridError` for files whose axes do not fit together.
     """
+    import fsspec
+    import intake
     import xarray as xr
     import zarr
 
-    places, given = _places_of(entry)
-    several = isinstance(places, list) and len(places) > 1
-    _require_small_axes(entry.args, places, given, where)
-    if several and entry.driver == "netcdf":
-        given = {"combine": "by_coords", "join": "exact", "compat": "no_conflicts"} | given
-    elif entry.driver == "netcdf":
-        given = {key: value for key, value in given.items() if key not in JOINING}
-    monthly = all(spec.period == "month" for spec in entry.metadata.variables.values())
-    floored = monthly and entry.driver == "netcdf" and (several or "*" in entry.args.urls[0])
-    # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
-    try:
-        with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-            source = _intake_source(entry)
-            source.reader.kwargs["args"][0].url = places
-            source.reader.kwargs |= given | ({"preprocess": at_midnight} if several and floored else {})
-            ds = source.to_dask()
-    except xr.AlignmentError as err:
-        raise _misaligned(err, where) from err
-    if not isinstance(ds, xr.Dataset):
-        raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
-    return at_midnight(ds) if floored and not several else ds
-
-
-def _intake_source(entry: Entry) -> Any:
-    """A source of intake from a copy of ``entry`` without its address, which is data and never text of a catalog."""
-    import fsspec
-    import intake
-
     intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
-    args = {"urlpath": "places", "chunks": dict(entry.args.chunks), "storage_options": client_options(entry.args)}
+    args = entry.args.model_dump(mode="json", exclude={"branch", "snapshot"})
+    args["storage_options"] = client_options(entry.args)
+    given = args.pop("xarray_kwargs")
+    kwargs = {key: value for key, value in given.items() if key not in COMBINATION} | {"decode_times": False}
+    engine = "zarr" if entry.driver == "zarr" else str(kwargs.get("engine") or _netcdf_engine(entry.args))
+    _require_small_axes(entry.args, engine, where)
+    if len(entry.args.urls) > 1 or "*" in entry.args.urls[0]:
+        return _joined(entry, engine, kwargs, where)
+    if entry.driver == "zarr":
+        args |= kwargs
+    else:
+        args["xarray_kwargs"] = kwargs | {"engine": engine}
     checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
     fs, key = fsspec.core.url_to_fs(url)
     fs.pipe_file(key, yaml.safe_dump(checked).encode())
+    # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
     try:
-        return intake.open_catalog(url)["source"]
+        with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
+            ds = intake.open_catalog(url)["source"].to_dask()
     finally:
         fs.rm_file(key)
+    if not isinstance(ds, xr.Dataset):
+        raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
+    return ds
 
 
-def _places_of(entry: Entry) -> tuple[Any, dict[str, Any]]:
-    """What xarray is to open, and its arguments: the entry's and what the form of the source asks for.
+def _joined(entry: Entry, engine: str, kwargs: dict[str, Any], where: str) -> xr.Dataset:
+    """Open each file or store of an entry by itself, and join them."""
+    import fsspec
+    import xarray as xr
+    import zarr
 
-    Local files by their paths, in a list; a local Zarr store as a store of zarr; what is remote by its address.
-    """
-    options, given = client_options(entry.args), dict(entry.args.xarray_kwargs)
-    if entry.driver == "netcdf":
-        from smcloud.catalog.readers.netcdf_files import NetcdfFiles
+    options = client_options(entry.args)
+    files: dict[str, Any] = {}
+    for url in entry.args.urls:
+        fs, key = fsspec.core.url_to_fs(url, **options)
+        files |= dict.fromkeys(sorted(fs.glob(key)) if "*" in key else [key], fs)
 
-        on_disk, files = files_of(entry.args, options)
-        given |= {"engine": NetcdfFiles, "library": given.get("engine")}
-        return files if on_disk or len(files) > 1 else files[0], given
-    given["engine"] = "zarr"
-    if "fo" in options or any("://" in url and not url.startswith("file:") for url in entry.args.urls):
-        return entry.args.urlpath if isinstance(entry.args.urlpath, str) else list(entry.args.urls), given
-    _, folders = files_of(entry.args, {})
-    stores = [local_store(folder, str(given.get("group") or "")) for folder in folders]
-    if stores[0][1] != given.get("group", ""):  # a folder in a ZIP archive: consolidated metadata lies at the top only
-        given |= {"group": stores[0][1], "consolidated": False}
-    return [store for store, _ in stores], given
+    opened = ExitStack()
+
+    def open_one(path: str) -> xr.Dataset:
+        fs, given = files[path], {"engine": engine, "chunks": dict(entry.args.chunks)} | kwargs
+        if "file" not in fs.protocol and engine == "zarr":
+            given["storage_options"] = options
+        place = path if "file" in fs.protocol else fs.unstrip_protocol(path) if engine == "zarr" else fs.open(path)
+        return opened.enter_context(xr.open_dataset(place, **given))
+
+    try:
+        with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
+            ds = join(entry, list(files), open_one, where)
+    except BaseException as err:
+        opened.close()
+        if isinstance(err, xr.AlignmentError):
+            raise _misaligned(err, where) from err
+        raise
+    ds.set_close(opened.close)
+    return ds
 
 
-def _require_small_axes(args: Args, places: Any, given: dict[str, Any], where: str) -> None:
+def _require_small_axes(args: Args, engine: str, where: str) -> None:
     import fsspec
     import xarray as xr
 
-    given = {key: given[key] for key in ("engine", "library", "group", "consolidated") if key in given}
-    opened: Iterable[Any] = places if isinstance(places, list) else [places]
-    if isinstance(places, str) or "://" in str(places[0]):
-        if given["engine"] == "zarr":
-            given["storage_options"] = client_options(args) or None
-        else:  # a remote file is passed opened: the NetCDF engines cannot open URLs
-            opened = (file.open() for file in fsspec.open_files(list(opened), "rb", **client_options(args)))
-    for place in opened:
-        with xr.open_dataset(place, chunks=None, decode_cf=False, create_default_indexes=False, **given) as raw:
+    keys = ("group", "consolidated") if engine == "zarr" else ("group",)
+    given: dict[str, Any] = {key: args.xarray_kwargs[key] for key in keys if key in args.xarray_kwargs}
+    places: Iterable[Any] = args.urls
+    if engine != "zarr":
+        # A remote file is passed opened: the NetCDF engines cannot open URLs.
+        files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
+        places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
+    elif args.storage_options:
+        given["storage_options"] = client_options(args)
+    for place in places:
+        with xr.open_dataset(
+            place, engine=engine, chunks=None, decode_cf=False, create_default_indexes=False, **given
+        ) as raw:
             check_axes(raw, where)
 
 
-def at_midnight(ds: xr.Dataset) -> xr.Dataset:
-    """Move each time stamp of ``ds`` to the beginning of its day."""
-    axes = [axis for axis in ("time", "valid_time") if axis in ds.dims and ds[axis].dtype.kind == "M"]
-    return ds.assign_coords({axis: ds[axis].dt.floor("D").assign_attrs(ds[axis].attrs) for axis in axes})
+def _netcdf_engine(args: Args) -> str:
+    """Choose the engine by the first bytes of the first file: downloads of ERA5 were classic NetCDF for years."""
+    import fsspec
+
+    files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
+    with files[0] as file:
+        return "scipy" if file.read(3) == b"CDF" else "h5netcdf"
 
 
 def _misaligned(err: Exception, where: str) -> SmcloudError:
@@ -141,15 +148,18 @@ def _misaligned(err: Exception, where: str) -> SmcloudError:
 def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     """Open one entry lazily with the reader that it names, and check that it holds what its metadata names.
 
-    Nothing but metadata and coordinates is read. Raises :class:`UnreachableError`, :class:`FileFormError`,
-    :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`, and what the reader raises.
+    Nothing but metadata and coordinates is read. Raises :class:`UnreachableError`, :class:`VariableError`,
+    :class:`UnitError`, :class:`ChunkError`, and what the reader raises.
     """
     entry = resolved(catalog, name)
     where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"
     read = open_with_intake if entry.metadata.reader == "default" else reader_of(entry.metadata.reader)
-    with reaching_source(is_remote(entry.args), where, f"smcloud catalog check {catalog.path}"):
+    with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
         require_hosts(entry.args)
         ds = read(entry, where)
+    moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
+    close, ds = ds.close, with_time(ds, names_of(moving), where)
+    ds.set_close(close)
     check_variables(ds, entry.metadata.variables.values(), where)
     return ds
 
@@ -158,8 +168,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     """Try to open every entry; return entry name -> ``"ok"`` or ``"unreachable: ..."``.
 
     All entries are tried side by side; one that has not answered after ``seconds`` counts as unreachable.
-    Where sources answer but break their schema, or local files are not there or damaged, the first such error is
-    raised and names the others; see :func:`open_entry`.
+    A source that answers but breaks its schema raises; see :func:`open_entry`.
     """
     outcome: dict[str, str | SmcloudError] = {}
 
@@ -178,7 +187,10 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     deadline = time.monotonic() + seconds
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = f"unreachable: no answer within {seconds:g} s"
-    answers = {name: outcome.get(name, late) for name in catalog.sources}
-    all_at_once(answer for answer in answers.values() if isinstance(answer, SmcloudError))
-    return {name: str(answer) for name, answer in answers.items()}
+    result = {}
+    for name in catalog.sources:
+        answer = outcome.get(name, f"unreachable: no answer within {seconds:g} s")
+        if isinstance(answer, SmcloudError):
+            raise answer
+        result[name] = answer
+    return result

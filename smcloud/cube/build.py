@@ -19,8 +19,8 @@ from smcloud.cube.monthly import MonthlyMean
 from smcloud.cube.provisional import provisional_months
 from smcloud.cube.reduction import Reduction, reduce_months
 from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
-from smcloud.cube.sources import Source
-from smcloud.cube.units import convert, cube_units, is_per_month
+from smcloud.cube.sources import Source, enough_hours
+from smcloud.cube.units import convert
 
 # A static cell, and a cell of a driver, needs half of its area under valid source cells.
 MIN_VALID_AREA = 0.5
@@ -130,12 +130,7 @@ def _months(
     if spec.accumulation and accumulation.never_negative(spec):
         counters["largest_fall"] = counters["smallest"]
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
-    if source.role in ("soil_moisture", "soil_moisture_reference"):
-        enough = hours >= 24.0 * config.monthly.min_days
-    else:
-        # A month with missing hours is NaN, never a smaller amount, whether its source is summed or a rate.
-        whole = total or is_per_month(cube_units(source.role, spec.units, spec.aggregate))
-        enough = hours >= 24.0 * length * (1.0 if whole else config.monthly.min_share)
+    enough = hours >= enough_hours(config, source.role, spec, length)
 
     def converted(da: xr.DataArray) -> xr.DataArray:
         kept = da.where(enough)

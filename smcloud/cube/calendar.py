@@ -7,6 +7,7 @@ the time spent in each.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +116,22 @@ def complete_months(steps: Steps) -> tuple[np.datetime64, np.datetime64]:
     return first, last
 
 
+def months_with(steps: Steps, hours: Callable[[int], float]) -> tuple[np.datetime64, np.datetime64]:
+    """Return the first and last calendar month of which the record holds enough; gaps inside it do not count here.
+
+    ``hours`` says how many of a month of so many days are enough.
+    """
+    first = steps.start[0].astype("datetime64[M]")
+    last = (steps.end[-1] - np.timedelta64(1, "s")).astype("datetime64[M]")
+    begin = (first + MONTH).astype("datetime64[s]") - steps.start[0]
+    end = steps.end[-1] - last.astype("datetime64[s]")
+    if begin / HOUR < hours(int(days_in(np.array([first]))[0])):
+        first = first + MONTH
+    if end / HOUR < hours(int(days_in(np.array([last]))[0])):
+        last = last - MONTH
+    return first, last
+
+
 def until_valid_end(steps: Steps, spec: VariableSpec, value: object, where: str) -> int:
     """Count the leading steps that a source vouches for, by its attribute ``value``.
 
@@ -167,7 +184,8 @@ def require_within(months: Times, first: np.datetime64, last: np.datetime64, whe
             where=where,
             found=f"{months[0]} to {months[-1]}",
             expected=f"within {first} to {last}",
-            next="correct period in the configuration",
+            next="correct period in the configuration; a month that the record holds in part counts where that is "
+            "enough for monthly.min_days (of other means min_share, of a sum all days)",
         )
 
 

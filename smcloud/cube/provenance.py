@@ -43,7 +43,9 @@ def month_inputs(
             window = slice(max(window.start - 1, 0), window.stop)
         lines = [role, parts.reading, _text(source.steps.select(window))]
         for name, chunks in chunks_of.items():
-            part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if chunks.steps else slice(None)
+            # Positions tell the chunks where the source has its steps in order; else any of them may hold the month.
+            traced = chunks.steps and source.in_order
+            part = slice(window.start // chunks.steps, -(-window.stop // chunks.steps)) if traced else slice(None)
             lines += [name, *chunks.digests[part]]
         lines += [digest for digest, (first, stop) in files if first < window.stop and stop > window.start]
         if provisional[month]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,15 @@ from smcloud.cube.calendar import (
     Times,
     complete_months,
     month_range,
+    months_with,
     require_months,
     require_within,
     until_valid_end,
 )
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import ValidLimits, prefer_final, valid_limits
-from smcloud.cube.stamps import dated_steps
+from smcloud.cube.stamps import ascending, dated_steps
+from smcloud.cube.units import cube_units, is_per_month
 from smcloud.errors import CatalogError, NoDataError, PeriodError
 
 
@@ -40,6 +43,7 @@ class Source:
     ``limits`` are the ends of the final and the provisional record where the source states them; ``provisional``
     says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
     ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
+    ``in_order`` says whether the source itself has its steps in the order of time.
     """
 
     role: str
@@ -53,6 +57,7 @@ class Source:
     limits: ValidLimits | None = None
     provisional: Any = None
     rounding: float = 0.0
+    in_order: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ def open_sources(
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
+    ds, in_order = ascending(ds)
     values, provisional = prefer_final(name_axes(ds, spec.name), where)
     values = _masked(values, spec)
     if spec.flag:
@@ -133,8 +139,9 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     end = catalog.sources[entry].metadata.valid_end
     if end is None:
         return Source(
-            role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks, rounding=rounding
-        )
+            role, entry, spec, where, values, uncertainty, sensors, steps,
+            provisional=marks, rounding=rounding, in_order=in_order,
+        )  # fmt: skip
     limits = valid_limits(ds, end, steps, where)
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
@@ -146,7 +153,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     uncertainty = uncertainty.isel(time=keep) if uncertainty is not None else None
     sensors = sensors.isel(time=keep) if sensors is not None else None
     marks = marks[keep] if marks is not None else None
-    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks, rounding)
+    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks, rounding, in_order)
 
 
 def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
@@ -160,8 +167,23 @@ def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
     return da * np.float32(spec.scale) if spec.scale not in (None, scale) else da
 
 
+def enough_hours(config: RunConfig, role: str, spec: VariableSpec, days: Any) -> Any:
+    """Return the valid hours that a month of ``days`` needs for a value of ``role``.
+
+    Soil moisture needs ``monthly.min_days`` days, a mean of another role ``monthly.min_share`` of the month. What is an
+    amount of the month needs all of it, whether its source is summed or a rate: a smaller one would look like a dry
+    month.
+    """
+    if role in ("soil_moisture", "soil_moisture_reference"):
+        return 24.0 * config.monthly.min_days
+    whole = spec.aggregate == "sum" or is_per_month(cube_units(role, spec.units, spec.aggregate))
+    return 24.0 * days * (1.0 if whole else config.monthly.min_share)
+
+
 def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:
-    """Find the months of the run; ``latest-complete-year`` ends with the last year that every source holds.
+    """Find the months of the run; ``latest-complete-year`` ends with the last year that every source holds to its end.
+
+    A period may begin or end with a month that a record holds in part, if that is enough for a value.
 
     Raises :class:`PeriodError` where the period goes beyond the record of a source.
     """
@@ -180,9 +202,9 @@ def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:
             )
         end = f"{year}-12"
     months = month_range(config.period.start, end)
-    for role, (first, last) in records.items():
-        source = sources[role]
-        require_within(months, first, last, f"{role} ({source.where})")
+    for role, source in sources.items():
         if source.steps is not None:
+            first, last = months_with(source.steps, partial(enough_hours, config, role, source.spec))
+            require_within(months, first, last, f"{role} ({source.where})")
             require_months(source.steps, months, source.spec, f"{role} ({source.where})")
     return months

@@ -56,6 +56,14 @@ def dated_steps(ds: xr.Dataset, time: xr.DataArray, spec: VariableSpec, where: s
     return steps, spec
 
 
+def ascending(ds: xr.Dataset) -> tuple[xr.Dataset, bool]:
+    """Return ``ds`` in the order of its times, and whether it was so already."""
+    axis = next((axis for axis in ("time", "valid_time") if axis in ds.indexes), None)
+    if axis is None or ds[axis].dtype.kind != "M" or ds.indexes[axis].is_monotonic_increasing:
+        return ds, True
+    return ds.sortby(axis), False
+
+
 def time_bounds(ds: xr.Dataset) -> tuple[str, Times, Times] | None:
     """Return name, begin and end of the bounds that the time axis of ``ds`` names; None where it has none."""
     axis = next((axis for axis in ("time", "valid_time") if axis in ds.coords), None)

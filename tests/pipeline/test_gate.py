@@ -254,7 +254,6 @@ BAD = {
     "the calendar has no leap days": (
         lambda ds: ds.convert_calendar("noleap"), None, {}, None, "calendar", ["noleap", "Gregorian"],
     ),
-    "time runs backwards": (steps(lambda i: i[::-1]), None, {}, None, "calendar", ["backwards"]),
     "a month comes twice": (steps(lambda i: np.sort(np.append(i, 30))), None, {}, None, "calendar", ["2002-07"]),
     "a month is missing": (steps(lambda i: np.delete(i, 30)), None, {}, None, "calendar", ["2002-07"]),
     "steps overlap": (

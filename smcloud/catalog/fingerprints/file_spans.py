@@ -12,6 +12,7 @@ from smcloud.catalog.places import is_remote, protocols
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
+from smcloud.catalog.time_axis import with_time
 from smcloud.io_errors import reaching_source
 
 # Readers that date a file by its name: nothing is opened, and a rounded time stamp inside does not matter.
@@ -41,10 +42,13 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
 
     args = resolved(catalog, name).args
     kwargs = {key: args.xarray_kwargs[key] for key in ("group", "drop_variables") if key in args.xarray_kwargs}
+    specs = [spec for spec in catalog.entry(name).metadata.variables.values() if spec.period != "static"]
     where = f"{catalog.path}: {name} ({path})"
     with reaching_source(is_remote(args), where, f"smcloud catalog check {catalog.path}"):
         fs, _ = fsspec.core.url_to_fs(args.urls[0], **client_options(args))
         file = path if "file" in protocols(fs) else fs.open(path)
-        with xr.open_dataset(file, engine=NetcdfFiles, library=args.xarray_kwargs.get("engine"), **kwargs) as ds:
-            times = next((ds[axis].values for axis in TIME if axis in ds), None)
+        library = args.xarray_kwargs.get("engine")
+        with xr.open_dataset(file, engine=NetcdfFiles, library=library, decode_times=False, **kwargs) as raw:
+            ds = with_time(raw, [spec.name for spec in specs], path)
+            times = next((ds[axis].values for axis in TIME if axis in ds.dims), None)
     return [] if times is None else [str(times.min()), str(times.max())]

@@ -18,6 +18,7 @@ from smcloud.catalog.readers.netcdf_files import NetcdfFiles, opened_hdf5
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
 from smcloud.catalog.schema import FINAL, PROVISIONAL, Entry
 from smcloud.catalog.validation import check_axes
+from smcloud.catalog.versions import require_one_version
 
 DATE, FORM = r"-(\d{8})\d{6}-", "%Y%m%d"
 AXES = ("time", "lat", "lon")
@@ -34,7 +35,12 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
     :class:`ChunkError` for axes too large to read; a block raises ValueError where its file is of another day, grid or
     unit.
     """
-    files, dates = dated(_final_first(local_files(entry, where, HDF5)), DATE, FORM, where)
+    files = local_files(entry, where, HDF5)
+    newest = entry.metadata.versions is not None
+    if not newest:  # the interim record goes on under the version that it began with
+        for kind in (False, True):
+            require_one_version([file for file in files if _is_interim(file) == kind], where)
+    files, dates = dated(_final_first(files), DATE, FORM, where, newest=True)
     sensors = {spec.sensor for spec in entry.metadata.variables.values() if spec.sensor}
     dropped = entry.args.xarray_kwargs.get("drop_variables", [])
     with xr.open_dataset(

@@ -37,6 +37,7 @@ def read_hdf4(entry: Entry, where: str) -> xr.Dataset:
     files = local_files(entry, where, HDF4)
     variables: dict[str, xr.Variable] = {}
     coords: dict[str, Any] = {}
+    newest = entry.metadata.versions is not None
     static = all(spec.period == "static" for spec in entry.metadata.variables.values())
     if static and len(files) > 1:
         raise CatalogError(
@@ -53,7 +54,7 @@ def read_hdf4(entry: Entry, where: str) -> xr.Dataset:
         attrs = {key: str(field.attrs[key]) for key in ("long_name", "units") if key in field.attrs}
         packing = packing_of(field.attrs, spec, here)
         if extent.projection == SINUSOIDAL and not static:
-            tiles = by_date_and_row(files, DATE, FORM, where)
+            tiles = by_date_and_row(files, DATE, FORM, where, newest)
             coords = {"time": tiles.dates} | target_axes(tiles)
             axes = ("time", "lat", "lon")
             variables[spec.name] = xr.Variable(axes, mosaic(tiles, spec), attrs, packing)
@@ -63,7 +64,7 @@ def read_hdf4(entry: Entry, where: str) -> xr.Dataset:
         coords |= _grid(field, extent, here)
         ordered = files
         if not static:
-            ordered, coords["time"] = dated(files, DATE, FORM, where)
+            ordered, coords["time"] = dated(files, DATE, FORM, where, newest)
         data = stacked(ordered, (field.shape[0], field.shape[1]), partial(read_values, spec=spec))
         dims = ("lat", "lon") if static else ("time", "lat", "lon")
         variables[spec.name] = xr.Variable(dims, data[0] if static else data, attrs, packing)

@@ -25,7 +25,7 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
 
     args = entry.args
     opened = session(repository(args, where), args)
-    kwargs = {"consolidated": False, **args.xarray_kwargs}
+    kwargs = {"consolidated": False, **args.xarray_kwargs, "decode_times": False}
     group = kwargs.get("group")
     raw = xr.open_zarr(
         opened.store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from smcloud.catalog.file_form import require_local_form
 from smcloud.catalog.places import found
 from smcloud.catalog.schema import Entry
+from smcloud.catalog.versions import require_one_version, version_in
 from smcloud.errors import CalendarError, CatalogError
 
 Image = npt.NDArray[np.float32]
@@ -52,11 +53,18 @@ def date_in(file: str, pattern: str, form: str) -> np.datetime64 | None:
         return None
 
 
-def dated(files: Sequence[str], pattern: str, form: str, where: str) -> tuple[list[str], npt.NDArray[np.datetime64]]:
+def dated(
+    files: Sequence[str], pattern: str, form: str, where: str, newest: bool = False
+) -> tuple[list[str], npt.NDArray[np.datetime64]]:
     """Sort ``files`` by the dates in their names; return them and these dates.
 
-    Raises :class:`CalendarError` for a name without a date and for two files of one date.
+    Raises :class:`CalendarError` for a name without a date, for two files of one date, and for names that state several
+    versions; with ``newest`` a date's file of the highest version is taken instead.
     """
+    if newest:
+        files = sorted(files, key=lambda file: version_in(file) or ())
+    else:
+        require_one_version(files, where)
     by_date: dict[np.datetime64, str] = {}
     for file in files:
         date = date_in(file, pattern, form)
@@ -69,7 +77,7 @@ def dated(files: Sequence[str], pattern: str, form: str, where: str) -> tuple[li
                 expected=f"a date as in {pattern}",
                 next="correct urlpath so that it matches the files of the product only",
             )
-        if date in by_date:
+        if date in by_date and not (newest and version_in(by_date[date]) != version_in(file)):
             raise CalendarError(
                 "two files are of one date",
                 where=where,

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from smcloud.catalog.readers.hdf_eos import extent_of, read_field, read_values
 from smcloud.catalog.readers.local_files import Image, dated
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.versions import require_one_version
 from smcloud.errors import CatalogError, GridError
 
 SINUSOIDAL = "GCTP_SNSOID"
@@ -67,9 +68,11 @@ def tile_in(file: str) -> Tile | None:
     return tile if tile and tile.h < 36 and tile.v < 18 else None
 
 
-def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -> Tiles:
+def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str, newest: bool = False) -> Tiles:
     """Sort ``files`` by date and tile; raises :class:`CalendarError` as :func:`dated` does, also for
     two files of one date and tile, and :class:`CatalogError` for a name without a tile."""
+    if not newest:
+        require_one_version(files, where)
     of: dict[Tile, list[str]] = {}
     for file in files:
         tile = tile_in(file)
@@ -83,7 +86,8 @@ def by_date_and_row(files: Sequence[str], pattern: str, form: str, where: str) -
             )
         of.setdefault(tile, []).append(file)
     series = {
-        tile: dated(tile_files, pattern, form, f"{where}: h{tile.h:02}v{tile.v:02}") for tile, tile_files in of.items()
+        tile: dated(tile_files, pattern, form, f"{where}: h{tile.h:02}v{tile.v:02}", newest)
+        for tile, tile_files in of.items()
     }
     dates = np.unique(np.concatenate([tile_dates for _, tile_dates in series.values()]))
     rows = range(min(tile.v for tile in of), max(tile.v for tile in of) + 1)

@@ -42,7 +42,7 @@ def test_every_entry_is_valid_and_listed_as_unreached(offline, capsys):
 @pytest.mark.parametrize(
     ("name", "variable", "pattern"),
     [
-        ("esa_cci_sm_files", "SMCLOUD_ESA_CCI_SM", "cci_images/ESACCI*COMBINED*.nc"),
+        ("esa_cci_sm_files", "SMCLOUD_ESA_CCI_SM", "cci_images/ESACCI*COMBINED*fv04.5.nc"),
         ("c3s", "SMCLOUD_C3S_SOIL_MOISTURE", "cci_images/C3S*DAILY*.nc"),
         ("modis_lai", "SMCLOUD_MODIS_LAI", "lai/*.hdf"),
     ],
