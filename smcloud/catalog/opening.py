@@ -43,8 +43,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     import zarr
 
     intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
-    args = entry.args.model_dump(mode="json", exclude={"branch", "snapshot"})
-    args["storage_options"] = client_options(entry.args)
+    args = entry.args.model_dump(mode="json", include={"urlpath", "chunks", "xarray_kwargs"})
     kwargs = args.pop("xarray_kwargs")
     several = entry.driver == "netcdf" and (len(entry.args.urls) > 1 or "*" in entry.args.urls[0])
     if entry.driver == "zarr":
@@ -54,7 +53,8 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         combine = {"combine": "by_coords", "join": "exact", "compat": "no_conflicts"} if several else {}
         engine = str(kwargs.get("engine") or _netcdf_engine(entry.args))
         args["xarray_kwargs"] = combine | kwargs | {"engine": engine}
-    _require_small_axes(entry.args, engine, where)
+    stores = _stores(entry) if engine == "zarr" else []
+    _require_small_axes(entry.args, engine, stores, where)
     checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
     fs, key = fsspec.core.url_to_fs(url)
@@ -63,6 +63,10 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     try:
         with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
             source = intake.open_catalog(url)["source"]
+            # What is no plain text of YAML: the store, or the client that is held to its host.
+            data = source.reader.kwargs["args"][0]
+            data.storage_options = None if stores else client_options(entry.args)
+            data.url = stores or data.url
             if several and all(spec.period == "month" for spec in entry.metadata.variables.values()):
                 source.reader.kwargs["preprocess"] = at_midnight
             ds = source.to_dask()
@@ -75,19 +79,23 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     return ds
 
 
-def _require_small_axes(args: Args, engine: str, where: str) -> None:
+def _stores(entry: Entry) -> list[Any]:
+    from smcloud.catalog.stores.guarded import open_stores
+
+    return open_stores(entry.args, [name for spec in entry.metadata.variables.values() for name in spec.names])
+
+
+def _require_small_axes(args: Args, engine: str, stores: list[Any], where: str) -> None:
     import fsspec
     import xarray as xr
 
     keys = ("group", "consolidated") if engine == "zarr" else ("group",)
     given: dict[str, Any] = {key: args.xarray_kwargs[key] for key in keys if key in args.xarray_kwargs}
-    places: Iterable[Any] = args.urls
+    places: Iterable[Any] = stores
     if engine != "zarr":
         # A remote file is passed opened: the NetCDF engines cannot open URLs.
         files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
         places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
-    elif args.storage_options:
-        given["storage_options"] = client_options(args)
     for place in places:
         with xr.open_dataset(
             place, engine=engine, chunks=None, decode_cf=False, create_default_indexes=False, **given

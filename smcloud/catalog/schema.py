@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, require_options, require_scheme
+from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, TARGET_SCHEMES, require_options, require_scheme
 from smcloud.config.strict_yaml import Model, invalid_value
 from smcloud.errors import CatalogError
 
@@ -54,6 +54,11 @@ class VariableSpec(Model):
     uncertainty: str | None = None
     legend: Mapping[int, str] = Field(default_factory=dict)
     coverage_change: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables of the source that are read for the role."""
+        return tuple(filter(None, (self.name, self.flag, self.sensor, self.uncertainty)))
 
     @field_validator("name")
     @classmethod
@@ -124,7 +129,9 @@ class Metadata(Model):
 class Args(Model):
     """Arguments of intake's zarr and netcdf drivers that a catalog may set; ``branch`` and ``snapshot`` of Icechunk.
 
-    A snapshot pins an Icechunk repository: it is read as it was then, whatever the branch has become.
+    A snapshot pins an Icechunk repository: it is read as it was then, whatever the branch has become. Kerchunk
+    references may lead to the host, bucket or folder of their own file; ``points_to`` names other places that are
+    trusted.
     """
 
     urlpath: str | tuple[str, ...]
@@ -133,6 +140,7 @@ class Args(Model):
     xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
     branch: str = "main"
     snapshot: str | None = None
+    points_to: tuple[str, ...] = ()
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -147,6 +155,13 @@ class Args(Model):
             raise invalid_value("an address or a list of addresses", value)
         for url in urls:
             require_scheme(url, SCHEMES)
+        return value
+
+    @field_validator("points_to")
+    @classmethod
+    def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            require_scheme(url, TARGET_SCHEMES)
         return value
 
     @field_validator("storage_options")
@@ -174,7 +189,7 @@ class Args(Model):
                 raise invalid_value(
                     "urlpath reference:// and storage_options.fo, the address of the references", self.urlpath
                 )
-        elif set(REFERENCE_OPTIONS) & set(self.storage_options):
+        elif set(REFERENCE_OPTIONS) & set(self.storage_options) or self.points_to:
             raise invalid_value(
                 "urlpath reference://, as storage_options are those of references", self.urlpath, "urlpath"
             )

@@ -20,9 +20,9 @@ from smcloud.store import Release, Store
 # All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to other code.
 CUBE_CODE = (
-    "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.validation", "smcloud.chunking",
-    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding",
-    "smcloud.store.prefix", "smcloud.store.write",
+    "smcloud.catalog.opening", "smcloud.catalog.readers", "smcloud.catalog.stores", "smcloud.catalog.validation",
+    "smcloud.chunking", "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying",
+    "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products", "smcloud.stats",

@@ -85,6 +85,7 @@ EXEMPT_CODE = {
     "smcloud.store.verify": "compares hashes",
 }
 EXEMPT_LIBRARIES = {
+    "aiohttp": "hands over bytes",
     "fsspec": "hands over bytes, which codecs with checksums and digests watch over",
     "pydantic": "what it reads is hashed by its values",
     "yaml": "what it reads is hashed by its values",

@@ -1,0 +1,177 @@
+"""The store of a source as Zarr gets it: its documents checked, its chunks bounded, what is absent remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from fsspec.implementations.reference import ReferenceFileSystem
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import LocalStore, WrapperStore
+from zarr.storage._common import make_store
+
+from smcloud.catalog.hosts import client_options
+from smcloud.catalog.schema import Args
+from smcloud.catalog.stores import documents
+from smcloud.catalog.stores.codecs import remember
+from smcloud.catalog.stores.destinations import Bounds, guard_of
+from smcloud.catalog.stores.references import checked, read_document
+from smcloud.errors import SourceChangedError
+
+log = logging.getLogger("smcloud")
+
+REMEMBERED = 100_000
+_present: OrderedDict[tuple[str, str], bool] = OrderedDict()
+
+
+class GuardedStore(WrapperStore[Any]):
+    """A store of Zarr that is only read.
+
+    Documents are of limited size, and name codecs that decode to what the array declares. Consolidated metadata that
+    says less than the documents of ``names`` and of their axes themselves is corrected by these, with a warning. Which
+    chunks were there when they were last read is remembered in this process.
+    """
+
+    def __init__(self, store: Any, names: Sequence[str] = (), opening: str = "") -> None:
+        super().__init__(store)
+        self.names = tuple(names)
+        self.opening = opening or uuid.uuid4().hex
+
+    def _with_store(self, store: Any) -> GuardedStore:
+        return type(self)(store, self.names, self.opening)
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return type(self).__name__, self.opening
+
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """Read an object; None where it is absent."""
+        if documents.is_document(key):
+            return await self._document(key, prototype)
+        return self._noted(key, await self._store.get(key, prototype, byte_range))
+
+    def get_sync(self, key: str, *, prototype: Any = None, byte_range: Any = None) -> Any:
+        """Read an object; None where it is absent."""
+        if documents.is_document(key):
+            return sync(self._document(key, prototype or default_buffer_prototype()))
+        return self._noted(key, super().get_sync(key, prototype=prototype, byte_range=byte_range))
+
+    def _noted(self, key: str, value: Any) -> Any:
+        _present[self.opening, key] = value is not None
+        while len(_present) > REMEMBERED:
+            _present.popitem(last=False)
+        if value is not None:
+            remember(key, value.as_array_like())
+        return value
+
+    def is_absent(self, key: str) -> bool:
+        """Return whether a chunk is absent: as it was when it was last read, else by asking the store."""
+        known = _present.get((self.opening, key))
+        return not (sync(self._store.exists(key)) if known is None else known)
+
+    async def _document(self, key: str, prototype: Any) -> Any:
+        if isinstance(self._store, LocalStore) and (self._store.root / key).is_file():
+            documents.require_size(os.path.getsize(self._store.root / key), key)
+        value = await self._store.get(key, prototype)
+        if value is None or key.rpartition("/")[2] not in (*documents.ARRAYS, *documents.CONSOLIDATED):
+            if value is not None:
+                documents.require_size(len(value), key)
+            return value
+        document = documents.load(key, value.to_bytes())
+        await self._refresh(key, document, prototype)
+        for path, _, array in documents.arrays_of(key, document):
+            documents.bound(path, array)
+        return prototype.buffer.from_bytes(json.dumps(document).encode())
+
+    async def _refresh(self, key: str, document: dict[str, Any], prototype: Any) -> None:
+        """Correct consolidated metadata by the documents of the arrays themselves, where these are longer."""
+        arrays = {own: (path, array) for path, own, array in documents.arrays_of(key, document) if own != key}
+        for own in documents.needed(key, document, self.names) & set(arrays):
+            path, array = arrays[own]
+            value = await self._store.get(own, prototype)
+            newest = documents.load(own, value.to_bytes()) if value is not None else array
+            if any(new > old for new, old in zip(newest["shape"], array["shape"], strict=False)):
+                log.warning(
+                    "the consolidated metadata of %s is older than its arrays: of %s it says %s, the array itself %s, "
+                    "which is used", self._store, path, array["shape"], newest["shape"],
+                )  # fmt: skip
+                array.clear()
+                array.update(newest)
+
+
+class CheckedReferences(ReferenceFileSystem):  # type: ignore[misc]
+    """Kerchunk references that were parsed and checked by us; in another process they are read and checked again."""
+
+    def __init__(self, args: str, digest: str, **options: Any) -> None:
+        from fsspec import filesystem
+        from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+        entry_args = Args.model_validate_json(args)
+        found = _references(entry_args, digest)
+        below = client_options(entry_args).get("remote_options", {})
+        files: dict[Any, Any] = {None: AsyncFileSystemWrapper(filesystem("file"), asynchronous=True)}
+        addresses = {value[0].partition("://")[0]: value[0] for value in found.values() if isinstance(value, list)}
+        for scheme, address in addresses.items():
+            if "/" not in scheme:
+                fs = filesystem(scheme, **{**guard_of(address), **below, "asynchronous": True})
+                files[scheme] = fs if fs.async_impl else AsyncFileSystemWrapper(fs, asynchronous=True)
+        super().__init__(fo={}, fs=files, **options)
+        self.references = found
+
+
+_parsed: dict[str, dict[str, Any]] = {}
+
+
+def _references(args: Args, digest: str, content: bytes | None = None) -> dict[str, Any]:
+    """The checked references of the file that ``digest`` is of; read again where this process does not hold it."""
+    import fsspec
+
+    address, key = str(args.storage_options["fo"]), digest + args.model_dump_json()
+    if key not in _parsed:
+        if content is None:
+            fs, path = fsspec.core.url_to_fs(address, **client_options(args).get("target_options", {}))
+            content = read_document(fs, path, address)
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise SourceChangedError(
+                "a reference file changed while it was used",
+                where=address,
+                found="another content than at the beginning",
+                expected="one state from the first byte to the last",
+                next="run the same command again: it begins with what the source holds now",
+            )
+        while len(_parsed) > 3:
+            _parsed.pop(next(iter(_parsed)), None)
+        _parsed[key] = checked(content, Bounds(address, args.points_to), address)
+    return _parsed[key]
+
+
+def open_stores(args: Args, names: Sequence[str]) -> list[GuardedStore]:
+    """Open the Zarr stores, or the kerchunk references, of an entry whose variables are ``names``."""
+    import fsspec
+    from zarr.storage import FsspecStore
+
+    options = client_options(args)
+    if "fo" in options:
+        fs, path = fsspec.core.url_to_fs(options["fo"], **options["target_options"])
+        fs.invalidate_cache()
+        content = read_document(fs, path, options["fo"])
+        digest = hashlib.sha256(content).hexdigest()
+        _references(args, digest, content)
+        references = CheckedReferences(args.model_dump_json(), digest, asynchronous=True)
+        return [GuardedStore(FsspecStore(references, read_only=True, path=""), names)]
+    stores = []
+    for url in args.urls:
+        fs, path = fsspec.core.url_to_fs(url, **options)
+        for found in sorted(fs.glob(path)) if "*" in path else [url]:
+            address = fs.unstrip_protocol(found) if "*" in path else url
+            remote = options if "file" not in fs.protocol else {}
+            stores.append(GuardedStore(sync(make_store(address, mode="r", storage_options=remote or None)), names))
+    if not stores:
+        raise FileNotFoundError(args.urls[0])
+    return stores
