@@ -18,6 +18,7 @@ from smcloud.catalog.hosts import client_options, require_hosts
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Args, Catalog, Entry
+from smcloud.catalog.stores.absent import required_names, with_marks, zarr_chunks
 from smcloud.catalog.validation import check_axes, check_variables
 from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
 from smcloud.io_errors import SOURCE, reaching
@@ -76,6 +77,9 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         fs.rm_file(key)
     if not isinstance(ds, xr.Dataset):
         raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
+    if len(stores) == 1:
+        known = zarr_chunks(stores[0], kwargs.get("group"), ds, required_names(entry))
+        ds = with_marks(ds, known, entry, where)
     return ds
 
 

@@ -105,8 +105,9 @@ class ValidEnd(Model):
 class Metadata(Model):
     """Metadata of an entry that intake itself does not know.
 
-    ``complete`` vouches that a Zarr store holds every chunk: one that is missing is then an error. Without it a
-    missing chunk means missing values, which is how many stores keep blocks without data.
+    ``complete`` vouches that a store holds every chunk: one that is missing is then an error. Without it a chunk that
+    is not there means missing values, whatever the array's fill value. ``absent_chunks: fill`` says that the store
+    leaves out on purpose what equals its fill value, which is then read.
     """
 
     reader: Literal["default", "esa_cci", "icechunk", "hdf4", "geotiff"] = "default"
@@ -115,7 +116,14 @@ class Metadata(Model):
     citation: str
     valid_end: ValidEnd | None = None
     complete: bool = False
+    absent_chunks: Literal["missing", "fill"] = "missing"
     variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _complete_or_filled(self) -> Metadata:
+        if self.complete and self.absent_chunks == "fill":
+            raise invalid_value("missing, because the entry says complete: true", "fill", "absent_chunks")
+        return self
 
     @field_validator("variables")
     @classmethod

@@ -3,7 +3,7 @@
 from smcloud.cube.build import Cube, build, make_template, provisional_flags
 from smcloud.cube.calendar import Times, month_range
 from smcloud.cube.provenance import month_inputs
-from smcloud.cube.quality import add_counters, validate_counters
+from smcloud.cube.quality import absent_months, add_counters, validate_counters
 from smcloud.cube.sources import CubeInputs, Source, open_inputs, open_sources, resolve_months
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "CubeInputs",
     "Source",
     "Times",
+    "absent_months",
     "add_counters",
     "build",
     "make_template",

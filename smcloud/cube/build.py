@@ -52,6 +52,8 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
         if source.steps is None:
             variables[role] = _static(source, lat, lon)
             counters[role] = quality.count(source.values, source.spec.valid_range)
+            if source.absent is not None:
+                counters[role]["absent"] = source.absent.sum()
             continue
         made, counted = _months(source, source.steps, months, config)
         counters[role] = counted | quality.count_months(role, made[role])
@@ -119,8 +121,13 @@ def _months(
     if companions and source.sensors is not None:
         wanted.append(SensorSets(len(arrays)))
         arrays.append(source.sensors)
+    if source.absent is not None:
+        wanted.append(quality.AbsentCells(len(arrays)))
+        arrays.append(source.absent)
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
     counters = quality.by_name(numbers)
+    if source.absent is not None:
+        counters["absent"] = others[-1][0].isel(number=0).sum("block")
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})
     if source.role in ("soil_moisture", "soil_moisture_reference"):
         enough = hours >= 24.0 * config.monthly.min_days

@@ -15,9 +15,9 @@ from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
 TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
-    "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max,
+    "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max, "absent": operator.add,
 }  # fmt: skip
-NUMBERS = tuple(TOGETHER)
+NUMBERS = ("valid", "outside", "smallest", "largest")
 # Values in files where nothing was measured: netCDF's defaults, and the codes of the providers.
 FILLS = (-9999.0, -999.0, -32767.0, -32768.0, -2147483647.0, 9.96920996838687e36, 1e20)
 # Leaf area is a fixed climatology where its change from year to year is this small beside that from month to month,
@@ -53,6 +53,34 @@ class ValueCounts:
     def finish(self, state: Block) -> tuple[Block, ...]:
         """Return the counters (month, 1, number)."""
         return (state[:, np.newaxis],)
+
+
+@dataclass(frozen=True)
+class AbsentCells:
+    """Count, by month, the cells of all steps that are missing because a chunk is not there."""
+
+    array: int
+    maps: ClassVar[Maps] = ()
+    numbers: ClassVar[int] = 1
+
+    def start(self, months: int, shape: tuple[int, ...]) -> Block:
+        """Return the count of no cell."""
+        return np.zeros((months, 1))
+
+    def add(self, state: Block, steps: Block, chunk_month: ChunkMonth) -> None:
+        """Count the steps that no earlier month has counted."""
+        state[chunk_month.month] += np.count_nonzero(steps[chunk_month.fresh])
+
+    def finish(self, state: Block) -> tuple[Block, ...]:
+        """Return the counter (month, 1, number)."""
+        return (state[:, np.newaxis],)
+
+
+def absent_months(counted: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many cells of all steps are missing in each month, or in a static source, for want of a chunk."""
+    number = _plain(counted.get("absent", 0.0))
+    found = number if isinstance(number, dict) else {"": number}
+    return {str(month): int(cells) for month, cells in found.items() if cells}
 
 
 def _limits(valid_range: tuple[float, float]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.readers.sensor_codes import as_bits
+from smcloud.catalog.stores.absent import blank, marks_of
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
 from smcloud.cube.calendar import (
@@ -37,6 +38,7 @@ class Source:
     ``uncertainty`` and ``sensors`` (int32 bits, 0 unknown) are those of the days that have a value.
     ``limits`` are the ends of the final and the provisional record where the source states them; ``provisional``
     says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
+    ``absent`` marks cells that are missing because a chunk is not there.
     """
 
     role: str
@@ -49,6 +51,7 @@ class Source:
     steps: Steps | None = None
     limits: ValidLimits | None = None
     provisional: Any = None
+    absent: xr.DataArray | None = None
 
 
 @dataclass(frozen=True)
@@ -92,19 +95,22 @@ def open_sources(
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    values, provisional = prefer_final(ds[spec.name], where)
-    values = _masked(values, spec)
+    values, provisional = prefer_final(_decoded(ds, spec.name), where)
+    absent = _absent(ds, spec)
+    values = blank(_masked(values, spec), absent)
     if spec.flag:
         values = flags.where_usable(values, ds[spec.flag], config.flags.drop_barren)
     # A day without a value has no uncertainty either; the two are packed alike.
-    uncertainty = _masked(ds[spec.uncertainty], spec).where(values.notnull()) if spec.uncertainty else None
-    sensors = sensor_mask(as_bits(ds[spec.sensor], where), values) if spec.sensor else None
+    uncertainty = _uncertainty(ds, spec.uncertainty, spec, values) if spec.uncertainty else None
+    sensors = sensor_mask(as_bits(_decoded(ds, spec.sensor, True), where), values) if spec.sensor else None
     values = axes.normalise(values, where)
+    absent = axes.normalise(absent, where) if absent is not None else None
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
     sensors = axes.normalise(sensors, where) if sensors is not None else None
     if spec.period == "static":
         values = values.isel(time=0, drop=True) if "time" in values.dims else values
-        return Source(role, entry, spec, where, values)
+        absent = absent.isel(time=0, drop=True) if absent is not None and "time" in absent.dims else absent
+        return Source(role, entry, spec, where, values, absent=absent)
     if spec.aggregate == "class":
         raise CatalogError(
             "classes cannot be averaged over time",
@@ -125,7 +131,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     marks = provisional.data if provisional is not None else None
     end = catalog.sources[entry].metadata.valid_end
     if end is None:
-        return Source(role, entry, spec, where, values, uncertainty, sensors, steps, provisional=marks)
+        return Source(role, entry, spec, where, values, uncertainty, sensors, steps, None, marks, absent)
     limits = valid_limits(ds, end, steps, where)
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
@@ -137,7 +143,31 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     uncertainty = uncertainty.isel(time=keep) if uncertainty is not None else None
     sensors = sensors.isel(time=keep) if sensors is not None else None
     marks = marks[keep] if marks is not None else None
-    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks)
+    absent = absent.isel(time=keep) if absent is not None else None
+    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks, absent)
+
+
+def _decoded(ds: xr.Dataset, name: str, as_float: bool = False) -> xr.DataArray:
+    """A variable as it is decoded, NaN where a chunk is not there: of integers only ``as_float``."""
+    da, marks = ds[name], marks_of(ds, name)
+    if marks is not None and as_float and da.dtype.kind in "iub":
+        da = da.astype(np.float64)
+    return blank(da, marks) if da.dtype.kind == "f" else da
+
+
+def _absent(ds: xr.Dataset, spec: VariableSpec) -> xr.DataArray | None:
+    """Where the values, or the flags that judge them, rest on a chunk that is not there."""
+    found = None
+    for name in filter(None, (spec.name, spec.flag)):
+        marks = marks_of(ds, name)
+        if marks is not None:
+            marks = marks.any("expver") if "expver" in marks.dims else marks.drop_vars("expver", errors="ignore")
+            found = marks if found is None else found | marks
+    return found
+
+
+def _uncertainty(ds: xr.Dataset, name: str, spec: VariableSpec, values: xr.DataArray) -> xr.DataArray:
+    return blank(_masked(_decoded(ds, name), spec), marks_of(ds, name)).where(values.notnull())
 
 
 def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:

@@ -21,17 +21,21 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     import xarray as xr
     import zarr
 
+    from smcloud.catalog.stores.absent import required_names, with_marks, zarr_chunks
+    from smcloud.catalog.stores.guarded import GuardedStore
+
     args = entry.args
-    opened = session(repository(args, where), args)
+    store = GuardedStore(session(repository(args, where), args).store)
     kwargs = {"consolidated": False, **args.xarray_kwargs}
     group = kwargs.get("group")
     raw = xr.open_zarr(
-        opened.store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
+        store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
     )
     check_axes(raw, where)
     # How an array treats a missing chunk is fixed when it is opened.
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-        return xr.open_zarr(opened.store, chunks=dict(args.chunks), **kwargs)
+        ds = xr.open_zarr(store, chunks=dict(args.chunks), **kwargs)
+    return with_marks(ds, zarr_chunks(store, group, ds, required_names(entry)), entry, where)
 
 
 def repository(args: Args, where: str) -> Any:

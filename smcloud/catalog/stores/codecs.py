@@ -29,7 +29,8 @@ from smcloud.errors import ChunkError
 
 NAME = "smcloud.bounded"
 COMPRESSORS = ("zstd", "blosc", "gzip", "zlib", "lz4", "bz2", "lzma")
-COUNTED = ("vlen-utf8", "vlen-bytes", "vlen-array")  # the number of items stands in the first four bytes
+COUNTED = ("vlen-utf8", "vlen-bytes", "vlen-array")  # texts, behind their number in the first four bytes
+ITEMS = "items"  # of ours: looks at that number, and changes nothing
 CHECKSUMS = ("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3")
 RESIZING = ("fixedscaleoffset", "quantize", "astype", "packbits", "delta")
 PLAIN = ("shuffle", "bitround", *CHECKSUMS, *RESIZING)
@@ -63,18 +64,15 @@ def too_large(found: str, limit: int, where: str) -> ChunkError:
 def decode(codec: Any, data: Any, limit: int, array: str, out: Any = None) -> Any:
     """Decode ``data`` with a codec of numcodecs to at most ``limit`` bytes; raises :class:`ChunkError` beyond them."""
     where, view = _key_of(data, array), memoryview(data).cast("B")
-    kind = codec.codec_id
+    kind = codec.codec_id if codec is not None else ITEMS
     if kind == "zstd":
         return _zstd(codec, data, limit, where)
     if kind in _STREAMS:
         return _stream(_STREAMS[kind](codec), view, limit, where)
-    if kind in COUNTED:
-        (size,) = struct.unpack_from("<I", view)
-    else:
-        size = struct.unpack_from("<I", view, 4)[0] if kind == "blosc" else struct.unpack_from("<i", view)[0]
+    (size,) = struct.unpack_from("<i" if kind == "lz4" else "<I", view, 4 if kind == "blosc" else 0)
     if not 0 <= size <= limit:
-        raise too_large(f"{size} {'items' if kind in COUNTED else 'bytes'}", limit, where)
-    return codec.decode(data, out=out)
+        raise too_large(f"{size} {'items' if kind == ITEMS else 'bytes'}", limit, where)
+    return data if kind == ITEMS else codec.decode(data, out=out)
 
 
 def _zstd(codec: Any, data: Any, limit: int, where: str) -> Any:
@@ -133,6 +131,10 @@ def _stream(start: Callable[[], Any], data: memoryview, limit: int, where: str) 
     return np.frombuffer(whole, np.uint8)
 
 
+def _decoder(codec: Mapping[str, Any]) -> Any:
+    return None if codec["id"] == ITEMS else numcodecs.get_codec(dict(codec))
+
+
 @dataclass(frozen=True)
 class BoundedCodec(BytesBytesCodec):
     """A compressor of Zarr 3, ``codec`` in the words of numcodecs, that decodes to the size of its chunk; it reads."""
@@ -154,10 +156,12 @@ class BoundedCodec(BytesBytesCodec):
 
     @cached_property
     def _decoder(self) -> Any:
-        return numcodecs.get_codec(dict(self.codec))
+        return _decoder(self.codec)
 
     def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        size = math.prod(chunk_spec.shape) * getattr(chunk_spec.dtype, "item_size", 0) or ANY_SIZE
+        size = items = math.prod(chunk_spec.shape)
+        if self._decoder is not None:
+            size = items * getattr(chunk_spec.dtype, "item_size", 0) or ANY_SIZE
         read = partial(decode, self._decoder, limit=size + self.extra, array=self.array)
         return as_numpy_array_wrapper(read, chunk_bytes, chunk_spec.prototype)
 
@@ -175,24 +179,16 @@ class BoundedCodec(BytesBytesCodec):
 
 
 class BoundedFilter(numcodecs.abc.Codec):  # type: ignore[misc]
-    """A compressor or filter of Zarr 2 that decodes to at most ``limit`` bytes or items; it reads."""
+    """A compressor of Zarr 2 that decodes to at most ``limit`` bytes (or counts as many items); it reads."""
 
     codec_id: ClassVar[str] = NAME
 
     def __init__(self, codec: Mapping[str, Any], limit: int, array: str) -> None:
         self.codec, self.limit, self.array = dict(codec), limit, array
-        self._decoder = numcodecs.get_codec(self.codec) if self.codec["id"] in (*COMPRESSORS, *COUNTED) else None
+        self._decoder = _decoder(self.codec)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """Decode; raises :class:`ChunkError` beyond the limit, and for a codec that is not known to keep one."""
-        if self._decoder is None:
-            raise ChunkError(
-                "the chunks of an array are of a form that is not read",
-                where=_key_of(buf, self.array),
-                found=self.codec["id"],
-                expected=", ".join((*COMPRESSORS, *PLAIN)),
-                next="write the source anew with one of these",
-            )
+        """Decode; raises :class:`ChunkError` beyond the limit."""
         return decode(self._decoder, buf, self.limit, self.array, out)
 
     def encode(self, buf: Any) -> Any:

@@ -14,6 +14,7 @@ from smcloud.catalog.stores.codecs import (
     CHECKSUMS,
     COMPRESSORS,
     COUNTED,
+    ITEMS,
     NAME,
     PLAIN,
     RESIZING,
@@ -66,9 +67,9 @@ def bound(path: str, array: dict[str, Any]) -> None:
     if "codecs" in array:
         array["codecs"] = _bounded_codecs(array["codecs"], path)
         return
-    size = math.prod(array["chunks"])
+    items = math.prod(array["chunks"])
     dtype = array["dtype"]
-    limit = size * np.dtype(dtype if isinstance(dtype, str) else [tuple(field) for field in dtype]).itemsize
+    limit = items * np.dtype(dtype if isinstance(dtype, str) else [tuple(field) for field in dtype]).itemsize
     filters = [codec["id"] for codec in array.get("filters") or ()]
     if dtype == "|O":
         limit = ANY_SIZE
@@ -76,21 +77,39 @@ def bound(path: str, array: dict[str, Any]) -> None:
         limit *= 8
     limit += 4 * sum(name in CHECKSUMS for name in filters)
     if array.get("compressor"):
-        array["compressor"] = _bounded_filter(array["compressor"], limit, size, path)
+        array["compressor"] = _bounded_filter(array["compressor"], limit, path)
     if array.get("filters"):
-        array["filters"] = [_bounded_filter(codec, limit, size, path) for codec in array["filters"]]
+        array["filters"] = [_bounded_filter(codec, limit, path) for codec in array["filters"]]
+    for position in [place for place, name in enumerate(filters) if name in COUNTED]:
+        array["filters"].insert(position + 1, {"id": NAME, "codec": {"id": ITEMS}, "limit": items, "array": path})
 
 
-def _bounded_filter(codec: dict[str, Any], limit: int, items: int, path: str) -> dict[str, Any]:
-    if codec["id"] in PLAIN:
-        return codec
-    return {"id": NAME, "codec": codec, "limit": items if codec["id"] in COUNTED else limit, "array": path}
+def _bounded_filter(codec: dict[str, Any], limit: int, path: str) -> dict[str, Any]:
+    if codec["id"] in COMPRESSORS:
+        return {"id": NAME, "codec": codec, "limit": limit, "array": path}
+    if codec["id"] not in (*PLAIN, *COUNTED):
+        raise _unknown(codec["id"], path)
+    return codec
+
+
+def _unknown(name: str, path: str) -> ChunkError:
+    return ChunkError(
+        "the chunks of an array are of a form that is not read",
+        where=path,
+        found=name,
+        expected=", ".join((*COMPRESSORS, *PLAIN)),
+        next="write the source anew with one of these",
+    )
 
 
 def _bounded_codecs(codecs: list[Any], path: str) -> list[Any]:
     names = [codec if isinstance(codec, str) else codec["name"] for codec in codecs]
     extra = 4 * sum(name.removeprefix("numcodecs.") in CHECKSUMS for name in names)
-    return [_bounded_codec(codec, name, extra, path) for codec, name in zip(codecs, names, strict=True)]
+    bounded = [_bounded_codec(codec, name, extra, path) for codec, name in zip(codecs, names, strict=True)]
+    for position in [place for place, name in enumerate(names) if name in COUNTED]:
+        configuration = {"codec": {"id": ITEMS}, "array": path}
+        bounded.insert(position + 1, {"name": NAME, "configuration": configuration})
+    return bounded
 
 
 def _bounded_codec(codec: Any, name: str, extra: int, path: str) -> Any:
@@ -105,13 +124,7 @@ def _bounded_codec(codec: Any, name: str, extra: int, path: str) -> Any:
         parts = {key: _bounded_codecs(configuration[key], path) for key in chains}
         return {"name": name, "configuration": {**configuration, **parts}}
     if name not in CODECS and plain not in PLAIN:
-        raise ChunkError(
-            "the chunks of an array are of a form that is not read",
-            where=path,
-            found=name,
-            expected=", ".join((*COMPRESSORS, *CODECS)),
-            next="write the source anew with one of these",
-        )
+        raise _unknown(name, path)
     return codec
 
 

@@ -75,6 +75,18 @@ class GuardedStore(WrapperStore[Any]):
         known = _present.get((self.opening, key))
         return not (sync(self._store.exists(key)) if known is None else known)
 
+    def shard_index(self, key: str, codec: Any, chunks: int) -> Any:
+        """Read the index of a shard: offset and length of each of its ``chunks``, uint64 (2 * chunks)."""
+        import numpy as np
+        from zarr.abc.store import RangeByteRequest, SuffixByteRequest
+
+        sizes, *checksums = codec.index_codecs
+        length = 16 * chunks + 4 * len(checksums)
+        part = RangeByteRequest(0, length) if codec.index_location == "start" else SuffixByteRequest(length)
+        value = sync(self._store.get(key, default_buffer_prototype(), part))
+        order = ">u8" if str(getattr(sizes, "endian", None)) in ("big", "Endian.big") else "<u8"
+        return np.frombuffer(value.to_bytes()[: 16 * chunks], order)
+
     async def _document(self, key: str, prototype: Any) -> Any:
         if isinstance(self._store, LocalStore) and (self._store.root / key).is_file():
             documents.require_size(os.path.getsize(self._store.root / key), key)
