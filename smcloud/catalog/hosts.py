@@ -9,7 +9,8 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from smcloud.catalog.schema import Args, Entry
+from smcloud.catalog.arguments import Args
+from smcloud.catalog.schema import Entry
 from smcloud.catalog.stores.destinations import HTTP, guard_of, require_own_host
 from smcloud.io_errors import time_limit
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from smcloud.catalog.arguments import Args
 from smcloud.catalog.hosts import client_options, require_hosts
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import reader_of
-from smcloud.catalog.schema import Args, Catalog, Entry
-from smcloud.catalog.stores.absent import required_names, with_marks, zarr_chunks
+from smcloud.catalog.schema import Catalog, Entry
+from smcloud.catalog.stores.absent import Chunks, PartMarks, all_names, zarr_chunks
+from smcloud.catalog.stores.hdf5 import file_chunks
 from smcloud.catalog.validation import check_axes, check_variables
 from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
 from smcloud.io_errors import SOURCE, reaching
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 ANSWER_SECONDS = 15.0
+HDF5 = ("h5netcdf", "netcdf4")
 _opening = threading.Lock()
 
 
@@ -55,7 +59,8 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         engine = str(kwargs.get("engine") or _netcdf_engine(entry.args))
         args["xarray_kwargs"] = combine | kwargs | {"engine": engine}
     stores = _stores(entry) if engine == "zarr" else []
-    _require_small_axes(entry.args, engine, stores, where)
+    parts = PartMarks(entry, _look_at_parts(entry, engine, stores, where), where)
+    several = several or len(stores) > 1
     checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
     url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
     fs, key = fsspec.core.url_to_fs(url)
@@ -68,8 +73,9 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
             data = source.reader.kwargs["args"][0]
             data.storage_options = None if stores else client_options(entry.args)
             data.url = stores or data.url
-            if several and all(spec.period == "month" for spec in entry.metadata.variables.values()):
-                source.reader.kwargs["preprocess"] = at_midnight
+            if several:
+                midnight = all(spec.period == "month" for spec in entry.metadata.variables.values())
+                source.reader.kwargs["preprocess"] = partial(_prepared, parts, midnight and not stores)
             ds = source.to_dask()
     except xr.AlignmentError as err:
         raise _misaligned(err, where) from err
@@ -77,22 +83,25 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         fs.rm_file(key)
     if not isinstance(ds, xr.Dataset):
         raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
-    if len(stores) == 1:
-        known = zarr_chunks(stores[0], kwargs.get("group"), ds, required_names(entry))
-        ds = with_marks(ds, known, entry, where)
-    return ds
+    return parts.joined(ds) if several else parts.only(ds)
+
+
+def _prepared(parts: PartMarks, midnight: bool, ds: xr.Dataset) -> xr.Dataset:
+    return at_midnight(parts.next(ds)) if midnight else parts.next(ds)
 
 
 def _stores(entry: Entry) -> list[Any]:
     from smcloud.catalog.stores.guarded import open_stores
 
-    return open_stores(entry.args, [name for spec in entry.metadata.variables.values() for name in spec.names])
+    return open_stores(entry.args, all_names(entry))
 
 
-def _require_small_axes(args: Args, engine: str, stores: list[Any], where: str) -> None:
+def _look_at_parts(entry: Entry, engine: str, stores: list[Any], where: str) -> list[Mapping[str, Chunks]]:
+    """Refuse axes that do not fit in memory; return of each store or file what knows the absent chunks."""
     import fsspec
     import xarray as xr
 
+    args = entry.args
     keys = ("group", "consolidated") if engine == "zarr" else ("group",)
     given: dict[str, Any] = {key: args.xarray_kwargs[key] for key in keys if key in args.xarray_kwargs}
     places: Iterable[Any] = stores
@@ -100,11 +109,16 @@ def _require_small_axes(args: Args, engine: str, stores: list[Any], where: str) 
         # A remote file is passed opened: the NetCDF engines cannot open URLs.
         files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
         places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
+    names, group = all_names(entry), str(given.get("group") or "")
+    known: list[Mapping[str, Chunks]] = []
     for place in places:
+        chunks: Mapping[str, Chunks] = file_chunks(place, group, names, where) if engine in HDF5 else {}
         with xr.open_dataset(
             place, engine=engine, chunks=None, decode_cf=False, create_default_indexes=False, **given
         ) as raw:
             check_axes(raw, where)
+            known.append(zarr_chunks(place, group, raw, names) if engine == "zarr" else chunks)
+    return known
 
 
 def _netcdf_engine(args: Args) -> str:

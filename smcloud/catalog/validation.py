@@ -115,6 +115,17 @@ def _check_chunks(da: xr.DataArray, where: str) -> None:
         )
 
 
+def too_large(found: str, limit: int, where: str) -> ChunkError:
+    """Make the error of a chunk that decodes to more than its array declares."""
+    return ChunkError(
+        "a chunk decodes to more than its array declares",
+        where=where,
+        found=found,
+        expected=f"{limit} bytes",
+        next="do not use this source: it is damaged, or made to exhaust memory",
+    )
+
+
 @cache
 def unit_registry() -> Any:
     """Load pint with the unit words of CF, when a unit is not a plain match for the first time."""

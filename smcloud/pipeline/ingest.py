@@ -158,8 +158,8 @@ def _validate(job: Job, counted: Mapping[str, Any]) -> None:
         if absent:
             named = ", ".join(f"{month} ({cells} cells)".strip() for month, cells in list(absent.items())[:12])
             log.warning(
-                "%s: chunks of %s are not there, so that values are missing: %s%s. If the source leaves out what equals "
-                "its fill, set absent_chunks: fill in the catalog entry", role, source.where, named,
+                "%s: chunks of %s are not there, so their values are missing: %s%s. If the source leaves out what "
+                "equals its fill value, say absent_chunks: fill in its entry", role, source.where, named,
                 f" and {len(absent) - 12} more" if len(absent) > 12 else "",
             )  # fmt: skip
         validate_counters(role, counters, spec.valid_range, spec.units, source.where, spec.coverage_change)

@@ -224,3 +224,21 @@ def test_the_values_of_every_other_codec_stay_what_they_are(tmp_path: Path) -> N
         small().to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=False, encoding=encoding, mode="w")
         expected = xr.open_zarr(tmp_path / "a.zarr", consolidated=False).load()
         xr.testing.assert_equal(open_entry(catalog_of(tmp_path, changed()), "source0").load(), expected)
+
+
+def test_a_chunk_of_hdf5_that_is_larger_than_it_can_be_is_refused(tmp_path: Path) -> None:
+    """HDF5 inflates what it finds: a chunk of 240 bytes took 800 MiB."""
+    import h5py
+
+    small().to_netcdf(
+        tmp_path / "a.nc", engine="h5netcdf", encoding={"sm": {"chunksizes": (4, 3, 5), "zlib": True}}
+    )  # fmt: skip
+    entry = changed(driver="netcdf", args__urlpath=str(tmp_path / "a.nc"), args__xarray_kwargs={})
+    xr.testing.assert_equal(open_entry(catalog_of(tmp_path, entry), "source0").load(), small())
+    xr.backends.file_manager.FILE_CACHE.clear()
+    with h5py.File(tmp_path / "a.nc", "r+") as file:
+        file["sm"].id.write_direct_chunk((0, 0, 0), zlib.compress(zeros(), 6))
+    with pytest.raises(ChunkError) as caught:
+        open_entry(catalog_of(tmp_path, entry), "source0")
+    assert caught.value.expected == f"{DECLARED} bytes"
+    assert caught.value.where.endswith(": sm")

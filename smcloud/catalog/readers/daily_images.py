@@ -15,6 +15,7 @@ import xarray as xr
 from smcloud.catalog.readers.local_files import Image, date_in, dated, local_files, stacked
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
 from smcloud.catalog.schema import FINAL, PROVISIONAL, Entry
+from smcloud.catalog.stores.hdf5 import absent_regions
 from smcloud.catalog.validation import check_axes
 
 DATE, FORM = r"-(\d{8})\d{6}-", "%Y%m%d"
@@ -43,7 +44,9 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
         lat, lon = first["lat"].load(), first["lon"].load()
         variables = {}
         for name, da in first.data_vars.items():
+            filled = entry.metadata.absent_chunks == "fill"
             read = partial(_image, name=str(name), units=da.attrs.get("units"), lat=lat.values, lon=lon.values)
+            read = partial(read, filled=True) if filled else read
             if name in sensors:
                 bits_of_codes(da.attrs, f"{where}: {name}")
                 da.attrs = bit_attrs(da.attrs)
@@ -71,8 +74,16 @@ def _is_time(da: xr.DataArray) -> bool:
     return str(da.attrs.get("units", "")).startswith("days ")
 
 
-def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.ndarray, sensor: bool = False) -> Image:
-    """One variable of one file, unpacked, missing values NaN."""
+def _image(
+    path: str,
+    name: str,
+    units: str | None,
+    lat: np.ndarray,
+    lon: np.ndarray,
+    sensor: bool = False,
+    filled: bool = False,
+) -> Image:
+    """One variable of one file, unpacked, missing values NaN: also where nothing was written, unless ``filled``."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -90,6 +101,7 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
         stated = _text(attrs["units"]) if "units" in attrs else None
         if stated != units:
             raise ValueError(f"{path} states {name} in {stated}, the first file in {units}")
+        absent = absent_regions(file[name], f"{path}: {name}")
         raw = file[name][0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:
@@ -98,6 +110,8 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
             values += np.ravel(attrs["add_offset"])[0]
         if "_FillValue" in attrs:
             values[raw == np.ravel(attrs["_FillValue"])[0]] = np.nan
+        for _, *region in () if filled else absent:
+            values[tuple(region)] = np.nan
         table = bits_of_codes(attrs, f"{path}: {name}") if sensor else None
         return values if table is None else recoded(values, table, f"{path}: {name}")
 

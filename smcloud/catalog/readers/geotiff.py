@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePath
 from typing import Any
@@ -23,6 +24,7 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
     In one file the bands are called ``band_1``, ``band_2`` ...; of several files each is a variable, whose name
     begins the file's. Raises :class:`GridError` for another reference system than WGS84 (EPSG:4326), for a rotated
     image and for files on different grids, :class:`VariableError` for a name that no band or file has.
+    Blocks that were never written are NaN, unless the entry says ``absent_chunks: fill``.
     """
     files = local_files(entry, where)
     names = [spec.name for spec in entry.metadata.variables.values()]
@@ -30,7 +32,8 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
     grid: dict[str, npt.NDArray[np.float64]] = {}
     for name in dict.fromkeys(names):
         path, band = _place(files, name, where)
-        variables[name], axes = _layer(path, band, f"{where}: {name}")
+        filled = entry.metadata.absent_chunks == "fill"
+        variables[name], axes = _layer(path, band, f"{where}: {name}", filled)
         if grid and not all(np.array_equal(grid[axis], axes[axis]) for axis in axes):
             raise GridError(
                 "the layers of an entry are on different grids",
@@ -68,7 +71,7 @@ def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
     )
 
 
-def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt.NDArray[np.float64]]]:
+def _layer(path: str, band: int, where: str, filled: bool) -> tuple[xr.Variable, dict[str, npt.NDArray[np.float64]]]:
     import dask.array
     import rasterio
 
@@ -83,7 +86,7 @@ def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt
     starts = np.arange(0, height, rows)
     heights = tuple(int(n) for n in np.minimum(rows, height - starts))
     data = dask.array.map_blocks(
-        partial(_rows, path=path, band=band, rows=rows, height=height, width=width),
+        partial(_rows, path=path, band=band, rows=rows, filled=filled),
         dask.array.from_array(starts, chunks=1),
         new_axis=1,
         chunks=(heights, (width,)),
@@ -115,15 +118,27 @@ def _require_wgs84(file: Any, where: str) -> None:
         )
 
 
-def _rows(
-    start: npt.NDArray[np.int64], path: str, band: int, rows: int, height: int, width: int
-) -> npt.NDArray[np.float32]:
+def _rows(start: npt.NDArray[np.int64], path: str, band: int, rows: int, filled: bool) -> npt.NDArray[np.float32]:
     import rasterio
     from rasterio.windows import Window
 
     first = int(start[0])
     with rasterio.open(path) as file:
-        raw = file.read(band, window=Window(0, first, width, min(rows, height - first)), masked=True)
+        raw = file.read(band, window=Window(0, first, file.width, min(rows, file.height - first)), masked=True)
         scale, offset = file.scales[band - 1], file.offsets[band - 1]
+        unwritten = [] if filled else list(_unwritten(file, band, first, len(raw)))
     values: npt.NDArray[np.float32] = raw.astype(np.float32).filled(np.nan)
-    return values if (scale, offset) == (1.0, 0.0) else values * np.float32(scale) + np.float32(offset)
+    values = values if (scale, offset) == (1.0, 0.0) else values * np.float32(scale) + np.float32(offset)
+    for block in unwritten:
+        values[block] = np.nan
+    return values
+
+
+def _unwritten(file: Any, band: int, first: int, rows: int) -> Iterator[tuple[slice, slice]]:
+    """The blocks between ``first`` and ``rows`` rows further for which the file holds nothing, from ``first`` on."""
+    height, width = file.block_shapes[band - 1]
+    for y in range(first // height, -(-(first + rows) // height)):
+        for x in range(-(-file.width // width)):
+            if file.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=band) is None:
+                top = y * height - first
+                yield slice(max(top, 0), max(top + height, 0)), slice(x * width, (x + 1) * width)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smcloud.catalog.schema import Args, Entry
+from smcloud.catalog.arguments import Args
+from smcloud.catalog.schema import Entry
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
 
@@ -21,7 +22,7 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     import xarray as xr
     import zarr
 
-    from smcloud.catalog.stores.absent import required_names, with_marks, zarr_chunks
+    from smcloud.catalog.stores.absent import all_names, with_marks, zarr_chunks
     from smcloud.catalog.stores.guarded import GuardedStore
 
     args = entry.args
@@ -35,7 +36,7 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     # How an array treats a missing chunk is fixed when it is opened.
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
         ds = xr.open_zarr(store, chunks=dict(args.chunks), **kwargs)
-    return with_marks(ds, zarr_chunks(store, group, ds, required_names(entry)), entry, where)
+    return with_marks(ds, zarr_chunks(store, group, ds, all_names(entry)), entry, where)
 
 
 def repository(args: Args, where: str) -> Any:

@@ -41,10 +41,8 @@ def marks_of(ds: xr.Dataset, name: str) -> xr.DataArray | None:
     return ds.encoding.get(MARKS, {}).get(name)
 
 
-def required_names(entry: Entry) -> list[str]:
-    """Return the variables of an entry whose absent chunks matter; none where the entry says that these are filled."""
-    if entry.metadata.absent_chunks == "fill":
-        return []
+def all_names(entry: Entry) -> list[str]:
+    """Return the variables that are read for the roles of an entry."""
     return list(dict.fromkeys(name for spec in entry.metadata.variables.values() for name in spec.names))
 
 
@@ -55,9 +53,11 @@ def with_marks(ds: xr.Dataset, chunks: Mapping[str, Chunks], entry: Entry, where
     """
     import xarray as xr
 
+    if entry.metadata.absent_chunks == "fill":
+        return ds
     static = {name for spec in entry.metadata.variables.values() if spec.period == "static" for name in spec.names}
     marked = ds.encoding.setdefault(MARKS, {})
-    for name in [name for name in required_names(entry) if name in ds]:
+    for name in [name for name in all_names(entry) if name in ds]:
         for axis in [axis for axis in ds[name].dims if axis in chunks and axis in ds.variables]:
             if name in static and axis in TIME:
                 continue  # its first step is read, whatever its stamp
@@ -68,6 +68,38 @@ def with_marks(ds: xr.Dataset, chunks: Mapping[str, Chunks], entry: Entry, where
             marks = _marks(ds[name].data, chunks[name], name in static, f"{where}: {name}", entry.metadata.complete)
             marked[name] = xr.DataArray(marks, ds[name].coords, ds[name].dims)
     return ds
+
+
+class PartMarks:
+    """The marks of a source of one or more stores or files, which are opened one after the other and joined."""
+
+    def __init__(self, entry: Entry, known: Sequence[Mapping[str, Chunks]], where: str) -> None:
+        self.entry, self.known, self.where = entry, known, where
+        self.marked = {name for chunks in known for name in chunks} & set(all_names(entry))
+        self.left = iter(known)
+
+    def only(self, ds: xr.Dataset) -> xr.Dataset:
+        """Return the only part with its marks."""
+        return with_marks(ds, self.known[0], self.entry, self.where)
+
+    def next(self, ds: xr.Dataset) -> xr.Dataset:
+        """Return the next part with its marks as variables, so that they are joined as their variables are."""
+        if not any(self.known):
+            return ds
+        filled = {name: KnownRegions() for name in self.marked}
+        ds = with_marks(ds, {**filled, **next(self.left)}, self.entry, self.where)
+        marks = ds.encoding.pop(MARKS, {})
+        out = ds.assign({f"{name} ({MARKS})": marks_of_name for name, marks_of_name in marks.items()})
+        out.set_close(ds._close)  # parts that cannot be joined are closed
+        return out
+
+    def joined(self, ds: xr.Dataset) -> xr.Dataset:
+        """Return the joined parts with their marks."""
+        names = {f"{name} ({MARKS})": name for name in self.marked if f"{name} ({MARKS})" in ds}
+        marks = {name: ds[variable].astype(bool) for variable, name in names.items()}
+        ds = ds.drop_vars(list(names))
+        ds.encoding[MARKS] = marks
+        return ds
 
 
 def _absent(where: str, region: Region, what: str) -> ChunkError:

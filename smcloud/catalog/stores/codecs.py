@@ -25,7 +25,7 @@ import zarr.registry
 from zarr.abc.codec import BytesBytesCodec
 from zarr.core.buffer.cpu import as_numpy_array_wrapper
 
-from smcloud.errors import ChunkError
+from smcloud.catalog.validation import too_large
 
 NAME = "smcloud.bounded"
 COMPRESSORS = ("zstd", "blosc", "gzip", "zlib", "lz4", "bz2", "lzma")
@@ -48,17 +48,6 @@ def remember(key: str, chunk: npt.NDArray[Any]) -> None:
 
 def _key_of(chunk: Any, otherwise: str) -> str:
     return _keys.get(id(chunk)) or _keys.get(id(getattr(chunk, "base", None))) or otherwise
-
-
-def too_large(found: str, limit: int, where: str) -> ChunkError:
-    """Make the error of a chunk that decodes to more than its array declares."""
-    return ChunkError(
-        "a chunk decodes to more than its array declares",
-        where=where,
-        found=found,
-        expected=f"{limit} bytes",
-        next="do not use this source: it is damaged, or made to exhaust memory",
-    )
 
 
 def decode(codec: Any, data: Any, limit: int, array: str, out: Any = None) -> Any:

@@ -22,9 +22,8 @@ from smcloud.catalog.stores.codecs import (
 from smcloud.errors import ChunkError
 
 MAX_BYTES = 64 * 2**20
-ARRAYS = (".zarray", "zarr.json")
-CONSOLIDATED = (".zmetadata", "zarr.json")
-DOCUMENTS = (*ARRAYS, ".zattrs", ".zgroup", ".zmetadata")
+SHAPES = (".zarray", "zarr.json", ".zmetadata")  # documents that describe arrays
+DOCUMENTS = (*SHAPES, ".zattrs", ".zgroup")
 CODECS = ("bytes", "transpose", "sharding_indexed", "vlen-utf8", "vlen-bytes", "cast_value", "scale_offset", "crc32c")
 
 

@@ -17,8 +17,8 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore, WrapperStore
 from zarr.storage._common import make_store
 
+from smcloud.catalog.arguments import Args
 from smcloud.catalog.hosts import client_options
-from smcloud.catalog.schema import Args
 from smcloud.catalog.stores import documents
 from smcloud.catalog.stores.codecs import remember
 from smcloud.catalog.stores.destinations import Bounds, guard_of
@@ -43,6 +43,10 @@ class GuardedStore(WrapperStore[Any]):
         super().__init__(store)
         self.names = tuple(names)
         self.opening = opening or uuid.uuid4().hex
+        self._fresh: dict[str, bytes] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_fresh": {}}  # an array that is sent on has its metadata
 
     def _with_store(self, store: Any) -> GuardedStore:
         return type(self)(store, self.names, self.opening)
@@ -88,33 +92,46 @@ class GuardedStore(WrapperStore[Any]):
         return np.frombuffer(value.to_bytes()[: 16 * chunks], order)
 
     async def _document(self, key: str, prototype: Any) -> Any:
+        if key in self._fresh:
+            return prototype.buffer.from_bytes(self._fresh[key])
         if isinstance(self._store, LocalStore) and (self._store.root / key).is_file():
             documents.require_size(os.path.getsize(self._store.root / key), key)
         value = await self._store.get(key, prototype)
-        if value is None or key.rpartition("/")[2] not in (*documents.ARRAYS, *documents.CONSOLIDATED):
+        if value is None or key.rpartition("/")[2] not in documents.SHAPES:
             if value is not None:
                 documents.require_size(len(value), key)
             return value
         document = documents.load(key, value.to_bytes())
-        await self._refresh(key, document, prototype)
+        consolidated = await self._refresh(key, document, prototype)
         for path, _, array in documents.arrays_of(key, document):
             documents.bound(path, array)
-        return prototype.buffer.from_bytes(json.dumps(document).encode())
+        content = json.dumps(document).encode()
+        if consolidated:
+            self._fresh[key] = content
+        return prototype.buffer.from_bytes(content)
 
-    async def _refresh(self, key: str, document: dict[str, Any], prototype: Any) -> None:
-        """Correct consolidated metadata by the documents of the arrays themselves, where these are longer."""
+    async def _refresh(self, key: str, document: dict[str, Any], prototype: Any) -> bool:
+        """Correct consolidated metadata by the documents of the arrays themselves, where these are longer.
+
+        Those of the variables that are read, and of their axes, are looked at; if one is longer, all are. Returns
+        whether ``document`` is consolidated.
+        """
         arrays = {own: (path, array) for path, own, array in documents.arrays_of(key, document) if own != key}
-        for own in documents.needed(key, document, self.names) & set(arrays):
+        first = documents.needed(key, document, self.names) & set(arrays)
+        longer: list[str] = []
+        for own in [*sorted(first), *sorted(set(arrays) - first)]:
+            if own not in first and not longer:
+                break
             path, array = arrays[own]
             value = await self._store.get(own, prototype)
             newest = documents.load(own, value.to_bytes()) if value is not None else array
             if any(new > old for new, old in zip(newest["shape"], array["shape"], strict=False)):
-                log.warning(
-                    "the consolidated metadata of %s is older than its arrays: of %s it says %s, the array itself %s, "
-                    "which is used", self._store, path, array["shape"], newest["shape"],
-                )  # fmt: skip
+                longer.append(f"{path} {array['shape']} is {newest['shape']}")
                 array.clear()
                 array.update(newest)
+        if longer:
+            log.warning("the consolidated metadata of %s is older than its arrays: %s", self._store, ", ".join(longer))
+        return bool(arrays)
 
 
 class CheckedReferences(ReferenceFileSystem):  # type: ignore[misc]
