@@ -20,8 +20,9 @@ from smcloud.catalog.hosts import client_options, require_hosts
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Catalog, Entry
-from smcloud.catalog.stores.absent import Chunks, PartMarks, all_names, zarr_chunks
+from smcloud.catalog.stores.absent import Chunks, PartMarks, all_names
 from smcloud.catalog.stores.hdf5 import file_chunks
+from smcloud.catalog.stores.zarr_chunks import zarr_chunks
 from smcloud.catalog.validation import check_axes, check_variables
 from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
 from smcloud.io_errors import SOURCE, reaching

@@ -12,6 +12,7 @@ from smcloud import chunking
 from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
 from smcloud.cube import axes, quality
+from smcloud.cube.absence import AbsentCells
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
 from smcloud.cube.measurement import ErrorBounds, SensorSets
@@ -122,7 +123,7 @@ def _months(
         wanted.append(SensorSets(len(arrays)))
         arrays.append(source.sensors)
     if source.absent is not None:
-        wanted.append(quality.AbsentCells(len(arrays)))
+        wanted.append(AbsentCells(len(arrays)))
         arrays.append(source.absent)
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
     counters = quality.by_name(numbers)

@@ -55,34 +55,6 @@ class ValueCounts:
         return (state[:, np.newaxis],)
 
 
-@dataclass(frozen=True)
-class AbsentCells:
-    """Count, by month, the cells of all steps that are missing because a chunk is not there."""
-
-    array: int
-    maps: ClassVar[Maps] = ()
-    numbers: ClassVar[int] = 1
-
-    def start(self, months: int, shape: tuple[int, ...]) -> Block:
-        """Return the count of no cell."""
-        return np.zeros((months, 1))
-
-    def add(self, state: Block, steps: Block, chunk_month: ChunkMonth) -> None:
-        """Count the steps that no earlier month has counted."""
-        state[chunk_month.month] += np.count_nonzero(steps[chunk_month.fresh])
-
-    def finish(self, state: Block) -> tuple[Block, ...]:
-        """Return the counter (month, 1, number)."""
-        return (state[:, np.newaxis],)
-
-
-def absent_months(counted: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many cells of all steps are missing in each month, or in a static source, for want of a chunk."""
-    number = _plain(counted.get("absent", 0.0))
-    found = number if isinstance(number, dict) else {"": number}
-    return {str(month): int(cells) for month, cells in found.items() if cells}
-
-
 def _limits(valid_range: tuple[float, float]) -> tuple[float, float]:
     low, high = valid_range
     slack = 1e-6 * (high - low)  # packed integers may decode to just beyond the limit

@@ -11,7 +11,7 @@ import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.readers.sensor_codes import as_bits
-from smcloud.catalog.stores.absent import blank, marks_of
+from smcloud.catalog.stores.absent import blank, either, marks_of
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
 from smcloud.cube.calendar import (
@@ -162,7 +162,7 @@ def _absent(ds: xr.Dataset, spec: VariableSpec) -> xr.DataArray | None:
         marks = marks_of(ds, name)
         if marks is not None:
             marks = marks.any("expver") if "expver" in marks.dims else marks.drop_vars("expver", errors="ignore")
-            found = marks if found is None else found | marks
+            found = marks if found is None else either(found, marks)
     return found
 
 

@@ -150,6 +150,7 @@ def hostile(web: Web, folder: Path) -> dict[str, Any]:
         "a template inside a template": leading("{{u}}", {"u": "{{w}}", "w": web.own}),
         "attributes in a place holder": leading("{{u.__class__}}", {"u": web.own}),
         "templates that lead elsewhere": leading("{{u}}/a", {"u": web.foreign}),
+        "a bad template that nothing uses": leading("x", {"x": "{{y}}"}),
         "a template that is no text": leading("{{u}}", {"u": [web.own]}),
         "gen": leading("x", gen=[{"key": "sm/{{i}}", "url": "{{u}}", "dimensions": {"i": {"stop": 10**9}}}]),
         "another host": leading(f"{web.foreign}/a"),

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import dask
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
 from smcloud.catalog import load_catalog, open_entry
 from smcloud.config import RunConfig, parse_config
-from smcloud.cube import CubeInputs, add_counters, build, open_inputs
-from smcloud.cube.quality import absent_months
+from smcloud.cube import CubeInputs, absent_months, add_counters, build, open_inputs
 from smcloud.errors import SmcloudError
 from smcloud.io_errors import VALUES, reaching
 from smcloud.pipeline.ingest import _validate
@@ -190,6 +190,30 @@ def test_blocks_of_a_geotiff_that_were_never_written_are_missing(tmp_path: Path)
         expected = values.copy()
         expected[:16, 16:32] = gap
         np.testing.assert_array_equal(open_entry(load_catalog(tmp_path / "c.yaml"), "a")["band_1"], expected)
+
+
+def test_a_daily_image_whose_chunk_was_never_written(tmp_path: Path) -> None:
+    image = np.arange(1, 25, dtype="f4").reshape(1, 4, 6)
+    for day in (1, 2):
+        with h5py.File(tmp_path / f"ESACCI-SOILMOISTURE-L3S-SSMV-COMBINED-2000010{day}000000-fv09.1.nc", "w") as file:
+            axes = {"time": [day - 1], "lat": [30.0, 10, -10, -30], "lon": np.arange(6) * 60.0 - 150}
+            for name, values in axes.items():
+                file.create_dataset(name, data=np.array(values, "f8")).make_scale(name)
+            file["time"].attrs["units"] = "days since 2000-01-01 00:00:00"
+            held = file.create_dataset("rain", image.shape, "f4", chunks=(1, 2, 3), fillvalue=0)
+            for axis, name in enumerate(axes):
+                held.dims[axis].attach_scale(file[name])
+            held.attrs["units"] = "m3 m-3"
+            held[:, :2], held[:, 2:, :3] = image[:, :2], image[:, 2:, :3]
+            if day == 1:
+                held[...] = image
+    for metadata, gap in (({}, NAN), ({"absent_chunks": "fill"}, 0.0)):
+        place = {"driver": "netcdf", "args": {"urlpath": str(tmp_path / "*.nc")}}
+        source = entry(tmp_path, "images", place, {"period": "day"}, reader="esa_cci", **metadata)
+        (tmp_path / "c.yaml").write_text(json.dumps({"sources": {"a": source}}))
+        expected = np.concatenate([image, image])
+        expected[1, 2:, 3:] = gap
+        np.testing.assert_array_equal(open_entry(load_catalog(tmp_path / "c.yaml"), "a")["rain"], expected)
 
 
 def test_files_of_which_one_lacks_a_chunk_are_joined(tmp_path: Path) -> None:

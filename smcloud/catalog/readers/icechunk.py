@@ -22,8 +22,9 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     import xarray as xr
     import zarr
 
-    from smcloud.catalog.stores.absent import all_names, with_marks, zarr_chunks
+    from smcloud.catalog.stores.absent import all_names, with_marks
     from smcloud.catalog.stores.guarded import GuardedStore
+    from smcloud.catalog.stores.zarr_chunks import zarr_chunks
 
     args = entry.args
     store = GuardedStore(session(repository(args, where), args).store)

@@ -6,8 +6,6 @@ Dataset says of each variable that is read which of its cells those are.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MARKS = "absent_chunks"  # in the encoding of a Dataset: DataArrays by the names of their variables
-NEVER = 2**64 - 1  # offset and length of an absent chunk in the index of a shard
 TIME = ("time", "valid_time")
 Region = tuple[slice, ...]
 
@@ -160,72 +157,27 @@ def blank(da: xr.DataArray, marks: xr.DataArray | None) -> xr.DataArray:
 
 
 def _blank(values: npt.NDArray[Any], marks: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    return np.where(marks, values.dtype.type(np.nan), values) if marks.any() else values
+    return np.where(marks, values.dtype.type(np.nan), values) if any_marked(marks) else values
 
 
-@dataclass(frozen=True)
-class ZarrChunks:
-    """The chunks of an array of a :class:`GuardedStore`; of a sharded one those inside its shards too."""
-
-    array: Any
-
-    def absent(self, region: Region) -> Iterator[Region]:
-        """Iterate over the absent chunks that touch ``region``."""
-        store, path, metadata = self.array.store_path.store, self.array.path, self.array.metadata
-        outer = self.array.shards or self.array.chunks
-        for position in _touched(region, outer):
-            key = metadata.encode_chunk_key(position)
-            key = f"{path}/{key}" if path else key
-            if store.is_absent(key):
-                yield _covered(position, outer)
-            elif self.array.shards:
-                yield from self._absent_in_shard(store, key, position, region)
-
-    def _absent_in_shard(self, store: Any, key: str, shard: tuple[int, ...], region: Region) -> Iterator[Region]:
-        inner = self.array.chunks
-        inside = tuple(size // chunk for size, chunk in zip(self.array.shards, inner, strict=True))
-        index = store.shard_index(key, self.array.metadata.codecs[0], math.prod(inside)).reshape(*inside, 2)
-        first = [position * n for position, n in zip(shard, inside, strict=True)]
-        for place in np.argwhere((index == NEVER).all(axis=-1)).tolist():
-            found = _covered(tuple(a + b for a, b in zip(first, place, strict=True)), inner)
-            if all(a.start < b.stop and b.start < a.stop for a, b in zip(found, region, strict=True)):
-                yield found
+def any_marked(marks: npt.NDArray[np.bool_]) -> bool:
+    """Return whether a block marks any cell; nearly none does, and such a block is one value in memory."""
+    return bool(marks.flat[0]) if marks.size and not any(marks.strides) else bool(marks.any())
 
 
-def _touched(region: Region, chunk: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    spans = (range(part.start // size, -(-part.stop // size)) for part, size in zip(region, chunk, strict=True))
-    return itertools.product(*spans)
+def either(one: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
+    """Return the cells that one or the other marks; lazy."""
+    import xarray as xr
+
+    one, other = xr.unify_chunks(one, other)
+    out: xr.DataArray = xr.apply_ufunc(_either, one, other, dask="parallelized", output_dtypes=[bool])
+    return out
 
 
-def _covered(position: Sequence[int], chunk: Sequence[int]) -> Region:
-    return tuple(slice(at * size, (at + 1) * size) for at, size in zip(position, chunk, strict=True))
-
-
-def zarr_chunks(store: Any, group: str | None, ds: xr.Dataset, names: Iterable[str]) -> dict[str, Chunks]:
-    """Return what knows the absent chunks of the variables ``names``, and of their axes, of a group of Zarr.
-
-    Raises :class:`ChunkError` for shards that other codecs hide.
-    """
-    import zarr
-
-    arrays = {name for name in names if name in ds}
-    arrays |= {str(axis) for name in arrays for axis in ds[name].dims if axis in ds.variables}
-    opened: Any = zarr.open_group(store, path=str(group or "").strip("/"), mode="r", use_consolidated=False)
-    known: dict[str, Chunks] = {}
-    for name in sorted(arrays):
-        array = opened[name]
-        if array.shards:
-            codecs = array.metadata.codecs
-            if len(codecs) > 1 or hasattr(codecs[0].codecs[0], "index_codecs"):
-                raise ChunkError(
-                    "a source has shards inside other codecs",
-                    where=name,
-                    found=", ".join(type(codec).__name__ for codec in (*codecs, *codecs[0].codecs)),
-                    expected="sharding_indexed alone, and no shards in shards",
-                    next="write the source anew with one level of shards",
-                )
-        known[name] = ZarrChunks(array)
-    return known
+def _either(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    if not any_marked(other):
+        return one
+    return one | other if any_marked(one) else other
 
 
 @dataclass(frozen=True)
@@ -236,6 +188,9 @@ class KnownRegions:
 
     def absent(self, region: Region) -> Iterator[Region]:
         """Iterate over the absent chunks that touch ``region``."""
-        for found in self.regions:
-            if all(a.start < b.stop and b.start < a.stop for a, b in zip(found, region, strict=True)):
-                yield found
+        yield from (found for found in self.regions if touch(found, region))
+
+
+def touch(one: Region, other: Region) -> bool:
+    """Return whether two regions share a cell."""
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
