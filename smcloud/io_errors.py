@@ -143,6 +143,9 @@ def reaching(contact: Contact, where: str, next: str = "") -> Iterator[None]:
     except SmcloudError:
         raise
     except Exception as err:
+        ours = _own_error(err)
+        if ours is not None:
+            raise ours from err
         if not contact.covers(err):
             raise
         full = isinstance(err, OSError) and err.errno in NO_ROOM
@@ -166,6 +169,14 @@ def reaching_source(remote: bool, where: str, next: str = "") -> Iterator[None]:
     missing = nullcontext() if remote else reaching(MISSING, where)
     with reaching(SOURCE, where, next), content, missing:
         yield
+
+
+def _own_error(error: BaseException) -> SmcloudError | None:
+    """The error of ours that a client wrapped into its own: stores and decoders of sources raise some."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None and not isinstance(cause, SmcloudError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def brief(error: BaseException) -> str:

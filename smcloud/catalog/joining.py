@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.catalog.schema import FINAL, Entry, VariableSpec
+from smcloud.catalog.stores.absent import marked_name
 from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.versions import newest, require_one_version, version_in
 from smcloud.errors import CalendarError, SmcloudError, UnitError
@@ -35,8 +36,9 @@ class Part:
 
 
 def names_of(specs: Iterable[VariableSpec]) -> list[str]:
-    """All variables that roles need, those of one role after the other."""
-    return list(dict.fromkeys(n for spec in specs for n in (spec.name, spec.flag, spec.sensor, spec.uncertainty) if n))
+    """All variables that roles need, those of one role after the other, then the marks of their absent chunks."""
+    names = list(dict.fromkeys(name for spec in specs for name in spec.names))
+    return names + [marked_name(name) for name in names]
 
 
 def join(entry: Entry, files: Sequence[str], open_one: Callable[[str], xr.Dataset], where: str) -> xr.Dataset:

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from smcloud.catalog.schema import Args, Catalog, Entry
+from smcloud.catalog.arguments import Args
+from smcloud.catalog.schema import Catalog, Entry
 from smcloud.catalog.security import TEMPLATE, forbidden_template
 from smcloud.config.strict_yaml import problems_of, read_yaml
 from smcloud.errors import CatalogError, SmcloudError, UnreachableError, all_at_once, noting

@@ -9,21 +9,24 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from smcloud.catalog.file_form import HDF5, form_of, head_of
 from smcloud.catalog.hosts import client_options, require_hosts
 from smcloud.catalog.joining import COMBINATION, join, names_of
 from smcloud.catalog.loading import resolved
+from smcloud.catalog.places import files_of, is_remote
 from smcloud.catalog.readers import reader_of
-from smcloud.catalog.schema import Args, Catalog, Entry
+from smcloud.catalog.schema import Catalog, Entry
+from smcloud.catalog.stores.absent import Chunks, all_names, of_each_part, with_marks
 from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.validation import check_axes, check_variables
-from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError
-from smcloud.io_errors import SOURCE, reaching
+from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError, all_at_once
+from smcloud.io_errors import reaching_source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,63 +42,30 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     are joined along time. Times are left as they are stored. Raises :class:`ChunkError` for an axis too large to read,
     :class:`CalendarError` and :class:`GridError` for files whose axes do not fit together.
     """
-    import fsspec
-    import intake
     import xarray as xr
     import zarr
 
-    intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
-    args = entry.args.model_dump(mode="json", exclude={"branch", "snapshot"})
-    args["storage_options"] = client_options(entry.args)
-    given = args.pop("xarray_kwargs")
-    kwargs = {key: value for key, value in given.items() if key not in COMBINATION} | {"decode_times": False}
-    engine = "zarr" if entry.driver == "zarr" else str(kwargs.get("engine") or _netcdf_engine(entry.args))
-    _require_small_axes(entry.args, engine, where)
-    if len(entry.args.urls) > 1 or "*" in entry.args.urls[0]:
-        return _joined(entry, engine, kwargs, where)
-    if entry.driver == "zarr":
-        args |= kwargs
-    else:
-        args["xarray_kwargs"] = kwargs | {"engine": engine}
-    checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
-    url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
-    fs, key = fsspec.core.url_to_fs(url)
-    fs.pipe_file(key, yaml.safe_dump(checked).encode())
+    places, given = _places_of(entry, where)
+    known = dict(zip(places, of_each_part(_look_at(entry, places, given, where), entry), strict=True))
+    opened = ExitStack()
+
+    def open_one(name: str) -> xr.Dataset:
+        source = _intake_source(entry)
+        data = source.reader.kwargs["args"][0]
+        # What is no plain text of YAML: the path or store, and the client that is held to its host.
+        data.url, data.storage_options = places[name], client_options(entry.args) if places[name] == name else None
+        source.reader.kwargs |= given
+        ds = source.to_dask()
+        if not isinstance(ds, xr.Dataset):
+            raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
+        opened.callback(ds.close)
+        return with_marks(ds, known[name], entry, where)
+
     # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
     try:
         with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-            ds = intake.open_catalog(url)["source"].to_dask()
-    finally:
-        fs.rm_file(key)
-    if not isinstance(ds, xr.Dataset):
-        raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
-    return ds
-
-
-def _joined(entry: Entry, engine: str, kwargs: dict[str, Any], where: str) -> xr.Dataset:
-    """Open each file or store of an entry by itself, and join them."""
-    import fsspec
-    import xarray as xr
-    import zarr
-
-    options = client_options(entry.args)
-    files: dict[str, Any] = {}
-    for url in entry.args.urls:
-        fs, key = fsspec.core.url_to_fs(url, **options)
-        files |= dict.fromkeys(sorted(fs.glob(key)) if "*" in key else [key], fs)
-
-    opened = ExitStack()
-
-    def open_one(path: str) -> xr.Dataset:
-        fs, given = files[path], {"engine": engine, "chunks": dict(entry.args.chunks)} | kwargs
-        if "file" not in fs.protocol and engine == "zarr":
-            given["storage_options"] = options
-        place = path if "file" in fs.protocol else fs.unstrip_protocol(path) if engine == "zarr" else fs.open(path)
-        return opened.enter_context(xr.open_dataset(place, **given))
-
-    try:
-        with _opening, zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-            ds = join(entry, list(files), open_one, where)
+            alone = len(places) == 1 and "*" not in entry.args.urls[0]
+            ds = open_one(*places) if alone else join(entry, list(places), open_one, where)
     except BaseException as err:
         opened.close()
         if isinstance(err, xr.AlignmentError):
@@ -105,33 +75,75 @@ def _joined(entry: Entry, engine: str, kwargs: dict[str, Any], where: str) -> xr
     return ds
 
 
-def _require_small_axes(args: Args, engine: str, where: str) -> None:
+def _intake_source(entry: Entry) -> Any:
+    """A source of intake from a copy of ``entry`` without its address, which is data and never text of a catalog."""
+    import fsspec
+    import intake
+
+    intake.conf.set(allow_import=False, allow_pickle=False, allow_templates=False, import_on_startup=False)
+    args = {"urlpath": "places", "chunks": dict(entry.args.chunks)}
+    checked = {"sources": {"source": {"driver": entry.driver, "description": entry.description, "args": args}}}
+    url = f"memory://smcloud-catalogs/{uuid.uuid4().hex}.yaml"
+    fs, key = fsspec.core.url_to_fs(url)
+    fs.pipe_file(key, yaml.safe_dump(checked).encode())
+    try:
+        return intake.open_catalog(url)["source"]
+    finally:
+        fs.rm_file(key)
+
+
+def _places_of(entry: Entry, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What xarray is to open, by its name, and the arguments: the entry's and what the form of the source asks for.
+
+    Files by their paths or addresses; Zarr stores and references as stores of zarr.
+    """
+    specs = tuple(entry.metadata.variables.values())
+    given = {key: value for key, value in entry.args.xarray_kwargs.items() if key not in COMBINATION}
+    given |= {"decode_times": False, "specs": specs}
+    if entry.driver == "netcdf":
+        from smcloud.catalog.readers.netcdf_files import NetcdfFiles
+
+        _, files = files_of(entry.args, client_options(entry.args))
+        return {file: file for file in files}, given | {"engine": NetcdfFiles, "library": given.get("engine")}
+    from smcloud.catalog.readers.zarr_arrays import ZarrArrays
+    from smcloud.catalog.stores.guarded import open_stores
+
+    group = str(given.get("group") or "")
+    stores, inside = open_stores(entry.args, all_names(entry), group)
+    if inside != group:  # a folder in a ZIP archive: consolidated metadata lies at the top only
+        given |= {"group": inside, "consolidated": False}
+    return dict(stores), given | {"engine": ZarrArrays, "where": where}
+
+
+def _look_at(entry: Entry, places: dict[str, Any], given: dict[str, Any], where: str) -> list[Mapping[str, Chunks]]:
+    """Refuse axes that do not fit in memory; return of each store or file what knows the absent chunks."""
     import fsspec
     import xarray as xr
 
-    keys = ("group", "consolidated") if engine == "zarr" else ("group",)
-    given: dict[str, Any] = {key: args.xarray_kwargs[key] for key in keys if key in args.xarray_kwargs}
-    places: Iterable[Any] = args.urls
-    if engine != "zarr":
-        # A remote file is passed opened: the NetCDF engines cannot open URLs.
-        files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
-        places = (file.path if "file" in file.fs.protocol else file.open() for file in files)
-    elif args.storage_options:
-        given["storage_options"] = client_options(args)
-    for place in places:
-        with xr.open_dataset(
-            place, engine=engine, chunks=None, decode_cf=False, create_default_indexes=False, **given
-        ) as raw:
+    from smcloud.catalog.stores.hdf5 import file_chunks
+    from smcloud.catalog.stores.zarr_chunks import zarr_chunks
+
+    kept = {key: given[key] for key in ("engine", "library", "group", "consolidated") if key in given}
+    names, group = all_names(entry), str(given.get("group") or "")
+    known: list[Mapping[str, Chunks]] = []
+    for name, place in places.items():
+        if place is name and "://" in name:  # a remote file is passed opened: the NetCDF engines cannot open URLs
+            place = fsspec.open_files([name], "rb", **client_options(entry.args))[0].open()
+        with xr.open_dataset(place, chunks=None, decode_cf=False, create_default_indexes=False, **kept) as raw:
             check_axes(raw, where)
+            if entry.driver == "zarr":
+                known.append(zarr_chunks(place, group, raw, names))
+            else:
+                known.append(file_chunks(place, group, names, where) if _is_hdf5(place) else {})
+    return known
 
 
-def _netcdf_engine(args: Args) -> str:
-    """Choose the engine by the first bytes of the first file: downloads of ERA5 were classic NetCDF for years."""
-    import fsspec
-
-    files = fsspec.open_files(list(args.urls), "rb", **client_options(args))
-    with files[0] as file:
-        return "scipy" if file.read(3) == b"CDF" else "h5netcdf"
+def _is_hdf5(place: Any) -> bool:
+    if isinstance(place, str):
+        with open(place, "rb") as file:
+            return form_of(head_of(file)) == HDF5
+    place.seek(0)
+    return form_of(head_of(place)) == HDF5
 
 
 def _misaligned(err: Exception, where: str) -> SmcloudError:
@@ -148,13 +160,13 @@ def _misaligned(err: Exception, where: str) -> SmcloudError:
 def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     """Open one entry lazily with the reader that it names, and check that it holds what its metadata names.
 
-    Nothing but metadata and coordinates is read. Raises :class:`UnreachableError`, :class:`VariableError`,
-    :class:`UnitError`, :class:`ChunkError`, and what the reader raises.
+    Nothing but metadata and coordinates is read. Raises :class:`UnreachableError`, :class:`FileFormError`,
+    :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`, and what the reader raises.
     """
     entry = resolved(catalog, name)
     where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"
     read = open_with_intake if entry.metadata.reader == "default" else reader_of(entry.metadata.reader)
-    with reaching(SOURCE, where, f"smcloud catalog check {catalog.path}"):
+    with reaching_source(is_remote(entry.args), where, f"smcloud catalog check {catalog.path}"):
         require_hosts(entry.args)
         ds = read(entry, where)
     moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
@@ -168,7 +180,8 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     """Try to open every entry; return entry name -> ``"ok"`` or ``"unreachable: ..."``.
 
     All entries are tried side by side; one that has not answered after ``seconds`` counts as unreachable.
-    A source that answers but breaks its schema raises; see :func:`open_entry`.
+    Where sources answer but break their schema, or local files are not there or damaged, the first such error is
+    raised and names the others; see :func:`open_entry`.
     """
     outcome: dict[str, str | SmcloudError] = {}
 
@@ -187,10 +200,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     deadline = time.monotonic() + seconds
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
-    result = {}
-    for name in catalog.sources:
-        answer = outcome.get(name, f"unreachable: no answer within {seconds:g} s")
-        if isinstance(answer, SmcloudError):
-            raise answer
-        result[name] = answer
-    return result
+    late = f"unreachable: no answer within {seconds:g} s"
+    answers = {name: outcome.get(name, late) for name in catalog.sources}
+    all_at_once(answer for answer in answers.values() if isinstance(answer, SmcloudError))
+    return {name: str(answer) for name, answer in answers.items()}

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from smcloud.catalog.schema import Args
+from smcloud.catalog.arguments import Args
 
 MAGIC = set("*?[")
 

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, require_options, require_scheme
+from smcloud.catalog.arguments import Args
 from smcloud.catalog.time_keys import Accumulation, Versions
 from smcloud.config.strict_yaml import Model, invalid_value
 from smcloud.errors import CatalogError
 
-XARRAY_ARGUMENTS = (
-    "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
-    "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
-    "coords", "data_vars", "combine_attrs",
-)  # fmt: skip
-ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
 DRIVER_OF = {"esa_cci": "netcdf", "icechunk": "zarr", "hdf4": "netcdf", "geotiff": "netcdf"}
 FINAL, PROVISIONAL = 1, 5  # codes of ``expver`` in the files of the Climate Data Store
 # Both are the same twelve months in every year of ERA5 and ERA5-Land.
@@ -58,6 +52,11 @@ class VariableSpec(Model):
     uncertainty: str | None = None
     legend: Mapping[int, str] = Field(default_factory=dict)
     coverage_change: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables of the source that are read for the role."""
+        return tuple(filter(None, (self.name, self.flag, self.sensor, self.uncertainty)))
 
     @field_validator("name")
     @classmethod
@@ -106,8 +105,9 @@ class ValidEnd(Model):
 class Metadata(Model):
     """Metadata of an entry that intake itself does not know.
 
-    ``complete`` vouches that a Zarr store holds every chunk: one that is missing is then an error. Without it a
-    missing chunk means missing values, which is how many stores keep blocks without data.
+    ``complete`` vouches that a store holds every chunk: one that is missing is then an error. Without it a chunk that
+    is not there means missing values, whatever the array's fill value. ``absent_chunks: fill`` says that the store
+    leaves out on purpose what equals its fill value, which is then read.
     """
 
     reader: Literal["default", "esa_cci", "icechunk", "hdf4", "geotiff"] = "default"
@@ -117,7 +117,14 @@ class Metadata(Model):
     valid_end: ValidEnd | None = None
     complete: bool = False
     versions: Versions | None = None
+    absent_chunks: Literal["missing", "fill"] = "missing"
     variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _complete_or_filled(self) -> Metadata:
+        if self.complete and self.absent_chunks == "fill":
+            raise invalid_value("missing, because the entry says complete: true", "fill", "absent_chunks")
+        return self
 
     @field_validator("variables")
     @classmethod
@@ -126,66 +133,6 @@ class Metadata(Model):
             if not re.fullmatch("[a-z_]+", role):
                 raise invalid_value("roles of a-z and _ only", role)
         return value
-
-
-class Args(Model):
-    """Arguments of intake's zarr and netcdf drivers that a catalog may set; ``branch`` and ``snapshot`` of Icechunk.
-
-    A snapshot pins an Icechunk repository: it is read as it was then, whatever the branch has become.
-    """
-
-    urlpath: str | tuple[str, ...]
-    chunks: Mapping[str, int] = Field(default_factory=dict)
-    storage_options: Mapping[str, Any] = Field(default_factory=dict)
-    xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
-    branch: str = "main"
-    snapshot: str | None = None
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """The address or addresses."""
-        return (self.urlpath,) if isinstance(self.urlpath, str) else self.urlpath
-
-    @field_validator("urlpath", mode="before")
-    @classmethod
-    def _addresses(cls, value: object) -> object:
-        urls = [value] if isinstance(value, str) else value
-        if not isinstance(urls, list | tuple) or not urls or not all(isinstance(url, str) and url for url in urls):
-            raise invalid_value("an address or a list of addresses", value)
-        for url in urls:
-            require_scheme(url, SCHEMES)
-        return value
-
-    @field_validator("storage_options")
-    @classmethod
-    def _open_options(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        require_options(value)
-        return value
-
-    @field_validator("xarray_kwargs")
-    @classmethod
-    def _open_arguments(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        for key, setting in value.items():
-            if key not in XARRAY_ARGUMENTS:
-                raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
-            if isinstance(setting, Mapping):
-                raise invalid_value("a plain value", "a mapping", key)
-        if value.get("engine", "zarr") not in ENGINES:
-            raise invalid_value(" or ".join(ENGINES), value["engine"], "engine")
-        return value
-
-    @model_validator(mode="after")
-    def _reference_target(self) -> Args:
-        if any(url.startswith("reference:") for url in self.urls):
-            if self.urls != ("reference://",) or "fo" not in self.storage_options:
-                raise invalid_value(
-                    "urlpath reference:// and storage_options.fo, the address of the references", self.urlpath
-                )
-        elif set(REFERENCE_OPTIONS) & set(self.storage_options):
-            raise invalid_value(
-                "urlpath reference://, as storage_options are those of references", self.urlpath, "urlpath"
-            )
-        return self
 
 
 class Entry(Model):

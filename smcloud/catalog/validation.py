@@ -122,3 +122,14 @@ def _check_chunks(da: xr.DataArray, where: str) -> None:
             expected=f"at most {MAX_CHUNKS} chunks of {MAX_CHUNK_BYTES / 2**30:.0f} GiB",
             next="set args.chunks of the entry, or check the source's metadata",
         )
+
+
+def too_large(found: str, limit: int, where: str) -> ChunkError:
+    """Make the error of a chunk that decodes to more than its array declares."""
+    return ChunkError(
+        "a chunk decodes to more than its array declares",
+        where=where,
+        found=found,
+        expected=f"{limit} bytes",
+        next="do not use this source: it is damaged, or made to exhaust memory",
+    )

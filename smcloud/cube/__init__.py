@@ -1,5 +1,6 @@
 """From sources to one monthly cube: flags, calendar, units, axes, regridding, checks. Nothing here writes."""
 
+from smcloud.cube.absence import absent_months
 from smcloud.cube.build import Cube, build, make_template, provisional_flags
 from smcloud.cube.calendar import Times, month_range
 from smcloud.cube.provenance import month_inputs
@@ -12,6 +13,7 @@ __all__ = [
     "CubeInputs",
     "Source",
     "Times",
+    "absent_months",
     "add_counters",
     "build",
     "make_template",

@@ -12,6 +12,7 @@ from smcloud import chunking
 from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
 from smcloud.cube import accumulation, axes, quality, ranges
+from smcloud.cube.absence import AbsentCells
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
 from smcloud.cube.measurement import ErrorBounds, SensorSets
@@ -54,6 +55,8 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
             counters[role] = quality.count(source.values, source.spec.valid_range)
             if source.spec.aggregate != "class":
                 counters[role] |= ranges.count_cube(role, variables[role])
+            if source.absent is not None:
+                counters[role]["absent"] = source.absent.sum()
             continue
         made, counted = _months(source, source.steps, months, config)
         counters[role] = counted | quality.count_months(role, made[role])
@@ -123,8 +126,13 @@ def _months(
         arrays.append(source.sensors)
     pattern = accumulation.pattern_of(spec, source.rounding)
     wanted += [pattern] if pattern else []
+    if source.absent is not None:
+        wanted.append(AbsentCells(len(arrays)))
+        arrays.append(source.absent)
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
     counters = quality.by_name(numbers)
+    if source.absent is not None:
+        counters["absent"] = others.pop()[0].isel(number=0).sum("block")
     if pattern:
         counters |= accumulation.by_reset(others.pop()[0])
     if spec.accumulation and accumulation.never_negative(spec):

@@ -17,9 +17,9 @@ from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
 TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
-    "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max,
+    "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max, "absent": operator.add,
 }  # fmt: skip
-NUMBERS = tuple(TOGETHER)
+NUMBERS = ("valid", "outside", "smallest", "largest")
 # Values in files where nothing was measured: netCDF's defaults, and the codes of the providers.
 FILLS = (-9999.0, -999.0, -32767.0, -32768.0, -2147483647.0, 9.96920996838687e36, 1e20)
 # Leaf area is a fixed climatology where its change from year to year is this small beside that from month to month,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,8 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
-from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.config import LATEST, RunConfig
-from smcloud.cube import axes, flags
 from smcloud.cube.accumulation import amounts, rounding_of
-from smcloud.cube.axis_names import name_axes
 from smcloud.cube.calendar import (
     MONTH,
     YEAR,
@@ -28,8 +25,8 @@ from smcloud.cube.calendar import (
     require_within,
     until_valid_end,
 )
-from smcloud.cube.measurement import sensor_mask
-from smcloud.cube.provisional import ValidLimits, prefer_final, valid_limits
+from smcloud.cube.decoded import decode
+from smcloud.cube.provisional import ValidLimits, valid_limits
 from smcloud.cube.stamps import ascending, dated_steps
 from smcloud.cube.units import cube_units, is_per_month
 from smcloud.errors import CatalogError, NoDataError, PeriodError
@@ -44,6 +41,7 @@ class Source:
     says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
     ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
     ``in_order`` says whether the source itself has its steps in the order of time.
+    ``absent`` marks cells that are missing because a chunk is not there.
     """
 
     role: str
@@ -58,6 +56,7 @@ class Source:
     provisional: Any = None
     rounding: float = 0.0
     in_order: bool = True
+    absent: xr.DataArray | None = None
 
 
 @dataclass(frozen=True)
@@ -102,19 +101,12 @@ def open_sources(
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
     ds, in_order = ascending(ds)
-    values, provisional = prefer_final(name_axes(ds, spec.name), where)
-    values = _masked(values, spec)
-    if spec.flag:
-        values = flags.where_usable(values, name_axes(ds, spec.flag), config.flags.drop_barren)
-    # A day without a value has no uncertainty either; the two are packed alike.
-    uncertainty = _masked(name_axes(ds, spec.uncertainty), spec).where(values.notnull()) if spec.uncertainty else None
-    sensors = sensor_mask(as_bits(name_axes(ds, spec.sensor), where), values) if spec.sensor else None
-    values = axes.normalise(values, where)
-    uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
-    sensors = axes.normalise(sensors, where) if sensors is not None else None
+    decoded = decode(ds, spec, where, config.flags.drop_barren)
+    values, absent = decoded.values, decoded.absent
     if spec.period == "static":
         values = values.isel(time=0, drop=True) if "time" in values.dims else values
-        return Source(role, entry, spec, where, values)
+        absent = absent.isel(time=0, drop=True) if absent is not None and "time" in absent.dims else absent
+        return Source(role, entry, spec, where, values, absent=absent)
     if spec.aggregate == "class":
         raise CatalogError(
             "classes cannot be averaged over time",
@@ -135,36 +127,29 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     rounding = rounding_of(ds[spec.name], spec)
     if spec.accumulation:
         values = amounts(values, steps, spec, rounding)
-    marks = provisional.data if provisional is not None else None
+    marks = decoded.provisional.data if decoded.provisional is not None else None
+    source = Source(
+        role, entry, spec, where, values, decoded.uncertainty, decoded.sensors, steps,
+        provisional=marks, rounding=rounding, in_order=in_order, absent=absent,
+    )  # fmt: skip
     end = catalog.sources[entry].metadata.valid_end
-    if end is None:
-        return Source(
-            role, entry, spec, where, values, uncertainty, sensors, steps,
-            provisional=marks, rounding=rounding, in_order=in_order,
-        )  # fmt: skip
-    limits = valid_limits(ds, end, steps, where)
+    return source if end is None else _until(source, steps, valid_limits(ds, end, steps, where))
+
+
+def _until(source: Source, steps: Steps, limits: ValidLimits) -> Source:
+    """The source without the steps after its ``limits``."""
+    spec, where, marks = source.spec, source.where, source.provisional
     final = until_valid_end(steps, spec, limits.final, where)
     last = final if limits.provisional is None else until_valid_end(steps, spec, limits.provisional, where)
     keep = slice(0, max(final, last))  # a provisional end before the final one is out of date
     if limits.provisional is not None:
         behind = np.arange(len(steps.start)) >= final
         marks = behind if marks is None else marks | behind
-    steps, values = steps.select(keep), values.isel(time=keep)
-    uncertainty = uncertainty.isel(time=keep) if uncertainty is not None else None
-    sensors = sensors.isel(time=keep) if sensors is not None else None
-    marks = marks[keep] if marks is not None else None
-    return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks, rounding, in_order)
-
-
-def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
-    """Fill codes out, compared as they are stored; then scaled, unless the reader did so by the source's own scale."""
-    scale, offset = da.encoding.get("scale_factor"), da.encoding.get("add_offset", 0.0)
-    keep = None
-    if spec.fill:
-        keep = ~(da if scale is None else np.rint((da - offset) / scale)).isin(list(spec.fill))
-    da = da.astype(np.float32) if da.dtype.kind in "iub" else da
-    da = da.where(keep) if keep is not None else da
-    return da * np.float32(spec.scale) if spec.scale not in (None, scale) else da
+    parts = {name: getattr(source, name) for name in ("values", "uncertainty", "sensors", "absent")}
+    kept = {name: da.isel(time=keep) if da is not None else None for name, da in parts.items()}
+    return replace(
+        source, **kept, steps=steps.select(keep), limits=limits, provisional=marks[keep] if marks is not None else None
+    )
 
 
 def enough_hours(config: RunConfig, role: str, spec: VariableSpec, days: Any) -> Any:

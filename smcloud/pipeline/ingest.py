@@ -14,7 +14,7 @@ from smcloud.catalog.hosts import silent_hosts
 from smcloud.cluster.health import wait_until_idle
 from smcloud.cluster.ordering import compute_by_time
 from smcloud.config import RunConfig
-from smcloud.cube import add_counters, build, make_template, validate_counters
+from smcloud.cube import absent_months, add_counters, build, make_template, validate_counters
 from smcloud.errors import (
     FileFormError,
     NothingPublishedError,
@@ -156,6 +156,14 @@ def _validate(job: Job, counted: Mapping[str, Any]) -> None:
     for role, counters in counted.items():
         source = job.opened.sources[role]
         spec = source.spec
+        absent = absent_months(counters)
+        if absent:
+            named = ", ".join(f"{month} ({cells} cells)".strip() for month, cells in list(absent.items())[:12])
+            log.warning(
+                "%s: chunks of %s are not there, so their values are missing: %s%s. If the source leaves out what "
+                "equals its fill value, say absent_chunks: fill in its entry", role, source.where, named,
+                f" and {len(absent) - 12} more" if len(absent) > 12 else "",
+            )  # fmt: skip
         validate_counters(role, counters, spec.valid_range, spec.units, source.where, spec.coverage_change)
         zeroed = sum(counters.get("zeroed", {}).values())
         if zeroed:

@@ -15,6 +15,7 @@ from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.places import found, is_remote
 from smcloud.catalog.schema import Catalog, Entry
+from smcloud.catalog.stores.references import read_document
 from smcloud.io_errors import reaching_source
 
 # Readers whose steps follow the variable's time chunks, or the time stamps of the files.
@@ -142,10 +143,8 @@ def _reference_parts(fs: Any, path: str, entry: Entry, reading: list[str]) -> So
     one_part = SourceFingerprint(digest_of([*reading, *objects.marks(fs, listing).values()]), version=version)
     if list(listing) != [path]:
         return one_part
-    contents = references(fs.cat_file(path), str(entry.args.xarray_kwargs.get("group") or ""))
-    if contents is None:
-        return one_part
-    shared, documents, chunks = contents
+    group = str(entry.args.xarray_kwargs.get("group") or "")
+    shared, documents, chunks = references(read_document(fs, path, path), group, path)
     layouts = {name: of for name in _names(entry) if (of := layout(documents.get(name, {}))) is not None}
     if len(layouts) < len(_names(entry)):
         return one_part

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from smcloud.catalog.fingerprints.objects import DOCUMENTS
+from smcloud.catalog.stores.references import parse
 
 Listing = dict[str, dict[str, str]]  # variable -> key inside the group -> its text in the references
 
 
-def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | None:
+def references(content: bytes, group: str, where: str) -> tuple[str, Listing, Listing]:
     """Return what all references share, and by variable the metadata documents and the references of ``group``.
 
-    None where the file is of another form: a folder of Parquet files, or references that are still to be generated.
-    What a reference points to is not read.
+    What a reference points to is not read. Raises :class:`CatalogError` for another form of file.
     """
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return None
-    if not isinstance(document, dict) or "gen" in document:
-        return None
-    refs: Mapping[str, Any] = document.get("refs", document)
+    templates, refs = parse(content, where)
     prefix = f"{group.strip('/')}/" if group.strip("/") else ""
     documents: Listing = {}
     chunks: Listing = {}
@@ -36,4 +28,4 @@ def references(content: bytes, group: str) -> tuple[str, Listing, Listing] | Non
             documents.setdefault(name, {})[rest] = text
         else:
             chunks.setdefault(name, {})[f"{name}/{rest}"] = f"{rest} {text}"
-    return json.dumps(document.get("templates", {}), sort_keys=True), documents, chunks
+    return json.dumps(templates, sort_keys=True), documents, chunks

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from smcloud.catalog.arguments import Args
 from smcloud.catalog.elsewhere import require_folder_alone
-from smcloud.catalog.schema import Args, Entry
+from smcloud.catalog.readers.zarr_arrays import ZarrArrays
+from smcloud.catalog.schema import Entry
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
 
@@ -23,17 +25,23 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     import xarray as xr
     import zarr
 
+    from smcloud.catalog.stores.absent import all_names, with_marks
+    from smcloud.catalog.stores.guarded import GuardedStore
+    from smcloud.catalog.stores.zarr_chunks import zarr_chunks
+
     args = entry.args
-    opened = session(repository(args, where), args)
+    store = GuardedStore(session(repository(args, where), args).store)
     kwargs = {"consolidated": False, **args.xarray_kwargs, "decode_times": False}
     group = kwargs.get("group")
     raw = xr.open_zarr(
-        opened.store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
+        store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
     )
     check_axes(raw, where)
+    kwargs |= {"engine": ZarrArrays, "specs": tuple(entry.metadata.variables.values()), "where": where}
     # How an array treats a missing chunk is fixed when it is opened.
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-        return xr.open_zarr(opened.store, chunks=dict(args.chunks), **kwargs)
+        ds = xr.open_dataset(store, chunks=dict(args.chunks), **kwargs)
+    return with_marks(ds, zarr_chunks(store, group, ds, all_names(entry)), entry, where)
 
 
 def repository(args: Args, where: str) -> Any:

@@ -319,6 +319,7 @@ def test_kerchunk_references_to_real_files(test_data, tmp_path, cube, opened, en
     old_file = test_data / "cci_images" / IMAGES["v02.2"][0]
     chain, old = kerchunked(files, tmp_path), kerchunked([old_file], tmp_path)
     args = {"storage_options": {"fo": "", "remote_protocol": "file"}, "xarray_kwargs": {"consolidated": False}}
+    place = [str(test_data / "cci_images")]
 
     def references(content, name):
         (tmp_path / name).write_text(json.dumps(content))
@@ -328,7 +329,12 @@ def test_kerchunk_references_to_real_files(test_data, tmp_path, cube, opened, en
             "reference://",
             {"soil_moisture": FLAGGED},
             driver="zarr",
-            args={"storage_options": options, "xarray_kwargs": args["xarray_kwargs"] | more, "chunks": {}},
+            args={
+                "storage_options": options,
+                "xarray_kwargs": args["xarray_kwargs"] | more,
+                "chunks": {},
+                "points_to": place,
+            },
         )
 
     ds = opened(references(chain, "chain.json"))
