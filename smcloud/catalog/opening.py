@@ -43,7 +43,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     import xarray as xr
     import zarr
 
-    places, given = _places_of(entry)
+    places, given = _places_of(entry, where)
     several = isinstance(places, list) and len(places) > 1
     _require_small_axes(entry.args, places, given, where)
     if several and entry.driver == "netcdf":
@@ -83,20 +83,24 @@ def _intake_source(entry: Entry) -> Any:
         fs.rm_file(key)
 
 
-def _places_of(entry: Entry) -> tuple[Any, dict[str, Any]]:
+def _places_of(entry: Entry, where: str) -> tuple[Any, dict[str, Any]]:
     """What xarray is to open, and its arguments: the entry's and what the form of the source asks for.
 
     Local files by their paths, in a list; a local Zarr store as a store of zarr; what is remote by its address.
     """
     options, given = client_options(entry.args), dict(entry.args.xarray_kwargs)
+    specs = tuple(entry.metadata.variables.values())
     if entry.driver == "netcdf":
         from smcloud.catalog.readers.netcdf_files import NetcdfFiles
 
         on_disk, files = files_of(entry.args, options)
-        given |= {"engine": NetcdfFiles, "library": given.get("engine")}
+        given |= {"engine": NetcdfFiles, "library": given.get("engine"), "specs": specs}
         return files if on_disk or len(files) > 1 else files[0], given
-    given["engine"] = "zarr"
+    from smcloud.catalog.readers.zarr_arrays import ZarrArrays
+
+    given |= {"engine": ZarrArrays, "specs": specs, "where": where}
     if "fo" in options or any("://" in url and not url.startswith("file:") for url in entry.args.urls):
+        given["storage_options"] = options or None
         return entry.args.urlpath if isinstance(entry.args.urlpath, str) else list(entry.args.urls), given
     _, folders = files_of(entry.args, {})
     stores = [local_store(folder, str(given.get("group") or "")) for folder in folders]
@@ -109,13 +113,12 @@ def _require_small_axes(args: Args, places: Any, given: dict[str, Any], where: s
     import fsspec
     import xarray as xr
 
-    given = {key: given[key] for key in ("engine", "library", "group", "consolidated") if key in given}
+    keys = ("engine", "library", "group", "consolidated", "storage_options")
+    given = {key: given[key] for key in keys if key in given}
     opened: Iterable[Any] = places if isinstance(places, list) else [places]
-    if isinstance(places, str) or "://" in str(places[0]):
-        if given["engine"] == "zarr":
-            given["storage_options"] = client_options(args) or None
-        else:  # a remote file is passed opened: the NetCDF engines cannot open URLs
-            opened = (file.open() for file in fsspec.open_files(list(opened), "rb", **client_options(args)))
+    if "library" in given and (isinstance(places, str) or "://" in str(places[0])):
+        # A remote file is passed opened: the NetCDF engines cannot open URLs.
+        opened = (file.open() for file in fsspec.open_files(list(opened), "rb", **client_options(args)))
     for place in opened:
         with xr.open_dataset(place, chunks=None, decode_cf=False, create_default_indexes=False, **given) as raw:
             check_axes(raw, where)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
+from smcloud.catalog.missing_values import float_of
 from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube import axes, flags
@@ -29,7 +30,7 @@ from smcloud.cube.calendar import (
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import ValidLimits, prefer_final, valid_limits
 from smcloud.cube.stamps import dated_steps
-from smcloud.errors import CatalogError, NoDataError, PeriodError
+from smcloud.errors import CatalogError, NoDataError, PeriodError, UnitError
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,13 @@ def open_sources(
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
     values, provisional = prefer_final(name_axes(ds, spec.name), where)
-    values = _masked(values, spec)
+    values = _scaled(values, spec, where)
     if spec.flag:
         values = flags.where_usable(values, name_axes(ds, spec.flag), config.flags.drop_barren)
     # A day without a value has no uncertainty either; the two are packed alike.
-    uncertainty = _masked(name_axes(ds, spec.uncertainty), spec).where(values.notnull()) if spec.uncertainty else None
+    uncertainty = (
+        _scaled(name_axes(ds, spec.uncertainty), spec, where).where(values.notnull()) if spec.uncertainty else None
+    )
     sensors = sensor_mask(as_bits(name_axes(ds, spec.sensor), where), values) if spec.sensor else None
     values = axes.normalise(values, where)
     uncertainty = axes.normalise(uncertainty, where) if uncertainty is not None else None
@@ -149,15 +152,25 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     return Source(role, entry, spec, where, values, uncertainty, sensors, steps, limits, marks, rounding)
 
 
-def _masked(da: xr.DataArray, spec: VariableSpec) -> xr.DataArray:
-    """Fill codes out, compared as they are stored; then scaled, unless the reader did so by the source's own scale."""
-    scale, offset = da.encoding.get("scale_factor"), da.encoding.get("add_offset", 0.0)
-    keep = None
-    if spec.fill:
-        keep = ~(da if scale is None else np.rint((da - offset) / scale)).isin(list(spec.fill))
-    da = da.astype(np.float32) if da.dtype.kind in "iub" else da
-    da = da.where(keep) if keep is not None else da
-    return da * np.float32(spec.scale) if spec.scale not in (None, scale) else da
+def _scaled(da: xr.DataArray, spec: VariableSpec, where: str) -> xr.DataArray:
+    """The values of a reader as float32 or float64, in the byte order of this machine, by the catalog's ``scale``.
+
+    Whole numbers beyond 24 bits need float64. A scale that the source states too has been applied; raises
+    :class:`UnitError` where it states another one.
+    """
+    stated = da.encoding.get("scale_factor")
+    da = da.astype(float_of(da.dtype), copy=False)
+    if spec.scale is None or (stated is not None and np.float32(stated) == np.float32(spec.scale)):
+        return da
+    if stated is not None and spec.attr_units is None:
+        raise UnitError(
+            "a source states another scale than the catalog",
+            where=where,
+            found=f"scale_factor {float(stated):.9g}",
+            expected=f"scale {spec.scale:.9g}",
+            next="leave scale out of the catalog entry; where it converts what the source holds, give attr_units too",
+        )
+    return da * np.float32(spec.scale)
 
 
 def resolve_months(config: RunConfig, sources: Mapping[str, Source]) -> Times:

@@ -6,6 +6,7 @@ metadata; every other one is held against it when its values are read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog.file_form import HDF5
+from smcloud.catalog.missing_values import is_code
 from smcloud.catalog.readers.local_files import Image, date_in, dated, local_files, stacked
 from smcloud.catalog.readers.netcdf_files import NetcdfFiles, opened_hdf5
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
@@ -35,7 +37,9 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
     unit.
     """
     files, dates = dated(_final_first(local_files(entry, where, HDF5)), DATE, FORM, where)
-    sensors = {spec.sensor for spec in entry.metadata.variables.values() if spec.sensor}
+    specs = entry.metadata.variables.values()
+    sensors = {spec.sensor for spec in specs if spec.sensor}
+    codes = {name: spec.fill or () for spec in specs for name in (spec.name, spec.uncertainty)}
     dropped = entry.args.xarray_kwargs.get("drop_variables", [])
     with xr.open_dataset(
         files[0], engine=NetcdfFiles, decode_times=False, drop_variables=dropped, create_default_indexes=False
@@ -46,6 +50,7 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
         variables = {}
         for name, da in first.data_vars.items():
             read = partial(_image, name=str(name), units=da.attrs.get("units"), lat=lat.values, lon=lon.values)
+            read = partial(read, codes=codes.get(str(name), ()))
             if name in sensors:
                 bits_of_codes(da.attrs, f"{where}: {name}")
                 da.attrs = bit_attrs(da.attrs)
@@ -73,8 +78,11 @@ def _is_time(da: xr.DataArray) -> bool:
     return str(da.attrs.get("units", "")).startswith("days ")
 
 
-def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.ndarray, sensor: bool = False) -> Image:
-    """One variable of one file, unpacked, missing values NaN."""
+def _image(
+    path: str, name: str, units: str | None, codes: Sequence[float], lat: np.ndarray, lon: np.ndarray,
+    sensor: bool = False,
+) -> Image:  # fmt: skip
+    """One variable of one file, unpacked; its fill value and ``codes`` are NaN."""
     with opened_hdf5(path) as file:
         shapes = {axis: file[axis].shape for axis in AXES}
         if shapes != {"time": (1,), "lat": lat.shape, "lon": lon.shape} or file[name].shape != (1, lat.size, lon.size):
@@ -96,8 +104,7 @@ def _image(path: str, name: str, units: str | None, lat: np.ndarray, lon: np.nda
             values *= np.ravel(attrs["scale_factor"])[0]
         if "add_offset" in attrs:
             values += np.ravel(attrs["add_offset"])[0]
-        if "_FillValue" in attrs:
-            values[raw == np.ravel(attrs["_FillValue"])[0]] = np.nan
+        values[is_code(raw, [*codes, *(np.ravel(attrs["_FillValue"]) if "_FillValue" in attrs else ())])] = np.nan
         table = bits_of_codes(attrs, f"{path}: {name}") if sensor else None
         return values if table is None else recoded(values, table, f"{path}: {name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePath
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.catalog.file_form import TIFF
+from smcloud.catalog.missing_values import float_of, is_code
 from smcloud.catalog.readers.images import opened_image, require_no_sidecar
 from smcloud.catalog.readers.local_files import local_files
 from smcloud.catalog.schema import Entry
@@ -20,7 +22,9 @@ BLOCK_CELLS = 2**24  # 64 MiB of float32
 
 
 def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
-    """Open the layers (lat, lon) of an entry: float32, blocks of whole rows; nodata is NaN, scale and offset applied.
+    """Open the layers (lat, lon) of an entry: blocks of whole rows; nodata is NaN, scale and offset applied.
+
+    Of float32, or of float64 where the file's numbers need it.
 
     In one file the bands are called ``band_1``, ``band_2`` ...; of several files each is a variable, whose name
     begins the file's. Raises :class:`GridError` for another reference system than WGS84 (EPSG:4326), for a rotated
@@ -31,9 +35,10 @@ def read_geotiff(entry: Entry, where: str) -> xr.Dataset:
     names = [spec.name for spec in entry.metadata.variables.values()]
     variables: dict[str, xr.Variable] = {}
     grid: dict[str, npt.NDArray[np.float64]] = {}
+    codes = {spec.name: spec.fill or () for spec in entry.metadata.variables.values()}
     for name in dict.fromkeys(names):
         path, band = _place(files, name, where)
-        variables[name], axes = _layer(path, band, f"{where}: {name}")
+        variables[name], axes = _layer(path, band, codes[name], f"{where}: {name}")
         if grid and not all(np.array_equal(grid[axis], axes[axis]) for axis in axes):
             raise GridError(
                 "the layers of an entry are on different grids",
@@ -69,13 +74,16 @@ def _place(files: list[str], name: str, where: str) -> tuple[str, int]:
     )
 
 
-def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt.NDArray[np.float64]]]:
+def _layer(
+    path: str, band: int, codes: Sequence[float], where: str
+) -> tuple[xr.Variable, dict[str, npt.NDArray[np.float64]]]:
     import dask.array
 
     require_no_sidecar(path)
     with opened_image(path) as file:
         _require_wgs84(file, where)
         height, width = file.shape
+        dtype = float_of(np.dtype(file.dtypes[band - 1]))
         rows = max(1, BLOCK_CELLS // width)
         packing = {"scale_factor": float(file.scales[band - 1]), "add_offset": float(file.offsets[band - 1])}
         units = file.units[band - 1]
@@ -84,12 +92,12 @@ def _layer(path: str, band: int, where: str) -> tuple[xr.Variable, dict[str, npt
     starts = np.arange(0, height, rows)
     heights = tuple(int(n) for n in np.minimum(rows, height - starts))
     data = dask.array.map_blocks(
-        partial(_rows, path=path, band=band, rows=rows, height=height, width=width),
+        partial(_rows, path=path, band=band, rows=rows, shape=(height, width), codes=codes),
         dask.array.from_array(starts, chunks=1),
         new_axis=1,
         chunks=(heights, (width,)),
-        dtype=np.float32,
-        meta=np.empty((0, 0), np.float32),
+        dtype=dtype,
+        meta=np.empty((0, 0), dtype),
     )
     stored = packing if packing != {"scale_factor": 1.0, "add_offset": 0.0} else {}
     return xr.Variable(("lat", "lon"), data, {"units": units} if units else {}, stored), axes
@@ -125,13 +133,15 @@ def _require_wgs84(file: Any, where: str) -> None:
 
 
 def _rows(
-    start: npt.NDArray[np.int64], path: str, band: int, rows: int, height: int, width: int
-) -> npt.NDArray[np.float32]:
+    start: npt.NDArray[np.int64], path: str, band: int, rows: int, shape: tuple[int, int], codes: Sequence[float]
+) -> npt.NDArray[Any]:
     from rasterio.windows import Window
 
-    first = int(start[0])
+    first, (height, width) = int(start[0]), shape
     with opened_image(path) as file:
         raw = file.read(band, window=Window(0, first, width, min(rows, height - first)), masked=True)
         scale, offset = file.scales[band - 1], file.offsets[band - 1]
-    values: npt.NDArray[np.float32] = raw.astype(np.float32).filled(np.nan)
-    return values if (scale, offset) == (1.0, 0.0) else values * np.float32(scale) + np.float32(offset)
+    dtype = float_of(raw.dtype)
+    values: npt.NDArray[Any] = raw.astype(dtype).filled(np.nan)
+    values[is_code(raw.data, codes)] = np.nan
+    return values if (scale, offset) == (1.0, 0.0) else values * dtype(scale) + dtype(offset)

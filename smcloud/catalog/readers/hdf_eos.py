@@ -13,6 +13,7 @@ import numpy as np
 
 from smcloud.catalog.elsewhere import require_hdf4_alone
 from smcloud.catalog.file_form import HDF4, damaged, require_local_form
+from smcloud.catalog.missing_values import is_code
 from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import GridError, RangeError, UnitError, VariableError
@@ -47,12 +48,12 @@ def read_values(path: str, spec: VariableSpec) -> Image:
     with opened(path) as file:
         array = file.select(spec.name)
         raw, attrs = array.get(), array.attributes()
-    codes = [*spec.fill, *([attrs["_FillValue"]] if "_FillValue" in attrs else [])]
+    codes = [*(spec.fill or ()), *([attrs["_FillValue"]] if "_FillValue" in attrs else [])]
     if raw.dtype == np.int8 and any(code > 127 for code in codes):
         raw = raw.view(np.uint8)
     packing = packing_of(attrs, spec, f"{path}: {spec.name}")
     values = raw.astype(np.float32) * np.float32(packing["scale_factor"]) + np.float32(packing["add_offset"])
-    values[np.isin(raw, codes)] = np.nan
+    values[is_code(raw, codes)] = np.nan
     low, high = spec.valid_range
     slack = 1e-6 * (high - low)
     outside = int(((values < low - slack) | (values > high + slack)).sum())

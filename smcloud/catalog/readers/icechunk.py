@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from smcloud.catalog.elsewhere import require_folder_alone
+from smcloud.catalog.readers.zarr_arrays import ZarrArrays
 from smcloud.catalog.schema import Args, Entry
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
@@ -31,9 +32,10 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
         opened.store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
     )
     check_axes(raw, where)
+    kwargs |= {"engine": ZarrArrays, "specs": tuple(entry.metadata.variables.values()), "where": where}
     # How an array treats a missing chunk is fixed when it is opened.
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
-        return xr.open_zarr(opened.store, chunks=dict(args.chunks), **kwargs)
+        return xr.open_dataset(opened.store, chunks=dict(args.chunks), **kwargs)
 
 
 def repository(args: Args, where: str) -> Any:

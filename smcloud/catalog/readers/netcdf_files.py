@@ -6,13 +6,12 @@ whenever it is opened and on whichever worker: what it is, whether it is whole, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import xarray as xr
 from xarray.backends import (
-    AbstractDataStore,
     BackendArray,
     BackendEntrypoint,
     CachingFileManager,
@@ -27,13 +26,11 @@ from xarray.core.indexing import LazilyIndexedArray
 from smcloud.catalog.classic_netcdf import promised_bytes
 from smcloud.catalog.elsewhere import require_hdf5_alone
 from smcloud.catalog.file_form import CDF5, HDF5, NETCDF, damaged, form_of, head_of, local_form, require_form
+from smcloud.catalog.missing_values import several_codes, state_missing
+from smcloud.catalog.readers.xarray_stores import DECODING, StoreAround
+from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import FileFormError
 from smcloud.io_errors import brief, is_content
-
-DECODING = (
-    "mask_and_scale", "decode_times", "concat_characters", "decode_coords", "drop_variables", "use_cftime",
-    "decode_timedelta",
-)  # fmt: skip
 
 
 class NetcdfFiles(BackendEntrypoint):
@@ -44,18 +41,25 @@ class NetcdfFiles(BackendEntrypoint):
     elsewhere; values that cannot be read raise it with the file's name.
     """
 
-    open_dataset_parameters = ("filename_or_obj", *DECODING, "group", "library")
+    open_dataset_parameters = ("filename_or_obj", *DECODING, "group", "library", "specs")
 
     def open_dataset(
-        self, filename_or_obj: Any, *, group: str | None = None, library: str | None = None, **decoding: Any
+        self,
+        filename_or_obj: Any,
+        *,
+        group: str | None = None,
+        library: str | None = None,
+        specs: Sequence[VariableSpec] = (),
+        **decoding: Any,
     ) -> xr.Dataset:
-        """Open one file; the arguments are those of xarray."""
+        """Open one file; the arguments are those of xarray, ``specs`` the variables of the catalog entry."""
         place = filename_or_obj
         name = place if isinstance(place, str) else str(getattr(place, "path", "") or getattr(place, "url", place))
         with _naming(name):
             form = _require_whole(place, name)
-            store = _NamedStore(_group_of(place, name, form, group, library), name)
-        ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoding)
+            store = _NamedStore(_group_of(place, name, form, group, library), name, specs)
+        with several_codes():
+            ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoding)
         return ds
 
 
@@ -161,32 +165,21 @@ def opened_hdf5(path: str) -> Iterator[Any]:
         yield file
 
 
-class _NamedStore(AbstractDataStore):
-    """A store of xarray whose arrays say which file they are from where they cannot be read."""
+class _NamedStore(StoreAround):
+    """A file whose arrays say which one they are from where they cannot be read, and which codes mean missing."""
 
-    def __init__(self, store: Any, name: str) -> None:
-        self.store, self.name = store, name
+    def __init__(self, store: Any, name: str, specs: Sequence[VariableSpec]) -> None:
+        super().__init__(store)
+        self.name, self.specs = name, specs
 
-    def get_variables(self) -> dict[str, xr.Variable]:
+    def get_variables(self) -> dict[Hashable, xr.Variable]:
         with _naming(self.name):
             variables = dict(self.store.get_variables())
         for variable in variables.values():
             array = variable._data
             if isinstance(array, LazilyIndexedArray):
                 variable._data = LazilyIndexedArray(_NamedArray(array.array, self.name), array.key)
-        return variables
-
-    def get_attrs(self) -> Any:
-        return self.store.get_attrs()
-
-    def get_dimensions(self) -> Any:
-        return self.store.get_dimensions()
-
-    def get_encoding(self) -> Any:
-        return self.store.get_encoding()
-
-    def close(self) -> None:
-        self.store.close()
+        return state_missing(variables, self.specs, {}, self.name)
 
 
 class _NamedArray(BackendArray):
