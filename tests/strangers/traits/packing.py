@@ -109,6 +109,17 @@ def _text(form: str, folder: Path) -> Values:
     return _lai(form, folder, Raw(AXES, values))
 
 
+def _flagged(form: str, folder: Path) -> Values:
+    arrays = {
+        "sm": Raw(AXES, HALVES, {"units": "m3 m-3"}, fill=np.float16(-1)),
+        "flag": Raw(AXES, np.zeros(HALVES.shape, "i8"), fill=np.int64(127)),
+    }
+    place = write(form, folder, axes(form, MONTHS) | arrays)
+    spec = {"name": "sm", "units": "m3 m-3", "period": "month", "valid_range": [0, 1], "flag": "flag"}
+    return np.asarray(cube_of(folder, place, spec, role="soil_moisture")["soil_moisture"].values)
+
+
+HALVES = random_field(12, 0.05, 0.45, seed=10, dtype="f2")
 STORED = ("zarr2", "zarr3", "kerchunk", "icechunk")
 OTHER = Refused("unit", ("scale", "0.01"))
 READERS = "one array has one packing; HDF4 and GeoTIFF have readers of their own"
@@ -129,6 +140,7 @@ TRAITS = [
     _numbers("u4", (*STORED, "netcdf4")),
     _numbers("?", STORED),
     _numbers("f4", FREE, {"units": "days"}, attr_units="days"),
+    Trait(NUMBERS, "f2 with a flag of i8", _flagged, Right(HALVES.astype("f4"), 0.0), STORED, "no such numbers there"),
     Trait(NUMBERS, "i1 with _Unsigned", _unsigned, Right(OPENED, 1e-6), FREE, "an attribute of NetCDF"),
     Trait(NUMBERS, "letters", _text, Refused("variable", ("LAI",)), ("netcdf3", "netcdf4"), "no letters there"),
 ]  # fmt: skip
