@@ -53,7 +53,8 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         source = _intake_source(entry)
         data = source.reader.kwargs["args"][0]
         # What is no plain text of YAML: the path or store, and the client that is held to its host.
-        data.url, data.storage_options = places[name], client_options(entry.args) if places[name] == name else None
+        remote = places[name] is name and "://" in name
+        data.url, data.storage_options = (name, client_options(entry.args)) if remote else ([places[name]], None)
         source.reader.kwargs |= given
         ds = source.to_dask()
         if not isinstance(ds, xr.Dataset):

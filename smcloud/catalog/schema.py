@@ -31,10 +31,12 @@ class VariableSpec(Model):
     and means m per day). Amounts of steps (mm) have ``aggregate: sum``, rates (mm day-1) ``mean``. ``stamp`` says which
     end of a step its time coordinate marks: left out, time bounds do, else a stamp on its period's edge is a start (of
     a running total, ``accumulation``, an end); ``fill`` lists raw values that mean missing where the source has no
-    attribute for it; ``scale`` multiplies raw values where the source has no attribute for it (or converts what it
-    holds; one that the source states as well is applied once); ``flag``, ``sensor`` and ``uncertainty`` name companion
-    variables; ``legend`` maps class codes to names. ``coverage_change`` is the largest share by which the number of
-    cells with a value may differ from the month before; 1 allows anything, months without a value too.
+    attribute for it, and an empty list says that none does (a Zarr 2 store does not tell whether its default is a
+    value); ``scale`` multiplies raw values where the source has no attribute for it: one that the source states as well
+    is applied once, another one only beside ``attr_units``, where it converts what the source holds; ``flag``,
+    ``sensor`` and ``uncertainty`` name companion variables; ``legend`` maps class codes to names. ``coverage_change``
+    is the largest share by which the number of cells with a value may differ from the month before; 1 allows anything,
+    months without a value too.
     """
 
     name: str
@@ -45,7 +47,7 @@ class VariableSpec(Model):
     aggregate: Literal["mean", "sum", "class"] = "mean"
     accumulation: Accumulation | None = None
     valid_range: tuple[float, float]
-    fill: tuple[float, ...] = ()
+    fill: tuple[float, ...] | None = None
     scale: float | None = None
     flag: str | None = None
     sensor: str | None = None

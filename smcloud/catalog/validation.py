@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from smcloud.catalog.schema import VariableSpec
 from smcloud.catalog.units import is_scaled, same_units
-from smcloud.errors import ChunkError, UnitError, VariableError
+from smcloud.errors import CalendarError, ChunkError, GridError, UnitError, VariableError
 
 if TYPE_CHECKING:
     import xarray as xr
 
+TIME = ("time", "valid_time")
 MAX_CHUNK_BYTES = 2 * 2**30
 MAX_CHUNKS = 20_000_000
 
@@ -42,9 +43,24 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
                     next="name another variable in the catalog entry, or write the source anew as numbers",
                 )
             _check_chunks(ds[needed], f"{where}: {needed}")
+            _check_whole(ds[needed], f"{where}: {needed}")
         # What holds for the values holds for their uncertainty: both are scaled and converted alike.
         for name in filter(None, (spec.name, spec.uncertainty)):
             _check_units(ds[name], spec, f"{where}: {name}")
+
+
+def _check_whole(da: xr.DataArray, where: str) -> None:
+    """An axis holds no missing value: such a step would belong nowhere, and leave without a word."""
+    for axis, index in da.indexes.items():
+        holes = index.isna()
+        if holes.any():
+            raise (CalendarError if index.dtype.kind in "mM" or axis in TIME else GridError)(
+                "an axis has missing values",
+                where=f"{where}: {axis}",
+                found=f"{int(holes.sum())} of {len(index)}, the first at position {int(holes.argmax())}",
+                expected="a value for each step",
+                next="write the source anew with a complete axis",
+            )
 
 
 def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:

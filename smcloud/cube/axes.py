@@ -38,6 +38,15 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
             expected="time, lat, lon",
             next="choose one level or member in the source",
         )
+    for axis in ("lat", "lon"):
+        if not np.isfinite(np.asarray(da[axis].values, np.float64)).all():
+            raise GridError(
+                "an axis has missing values",
+                where=f"{where}: {axis}",
+                found=f"{da[axis].values[:8]} ...",
+                expected="degrees everywhere",
+                next="write the source anew with complete axes",
+            )
     precision = {axis: _precision(da[axis].values) for axis in ("lat", "lon")}
     stored = np.asarray(da["lon"].values, np.float64)
     da = da.assign_coords(lon=(stored + 180.0) % 360.0 - 180.0, lat=np.asarray(da["lat"].values, np.float64)).sortby(

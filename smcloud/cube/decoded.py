@@ -35,9 +35,10 @@ class Decoded:
 
 
 def decode(ds: xr.Dataset, spec: VariableSpec, where: str, drop_barren: bool) -> Decoded:
-    """Make the arrays of a role from the opened ``ds``; raises :class:`UnitError` for a scale that is not the catalog's.
+    """Make the arrays of a role from the opened ``ds``.
 
-    Values are NaN where a code says so, where a chunk is not there, and where the flag is not good.
+    Values are NaN where a code says so, where a chunk is not there, and where the flag is not good. Raises
+    :class:`UnitError` for a scale that is not the catalog's, :class:`GridError` for axes that are no grid.
     """
     values, provisional = prefer_final(_present(ds, spec.name), where)
     absent = _absent(ds, spec)

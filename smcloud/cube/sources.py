@@ -146,7 +146,7 @@ def _until(source: Source, steps: Steps, limits: ValidLimits) -> Source:
         behind = np.arange(len(steps.start)) >= final
         marks = behind if marks is None else marks | behind
     parts = {name: getattr(source, name) for name in ("values", "uncertainty", "sensors", "absent")}
-    kept = {name: da.isel(time=keep) if da is not None else None for name, da in parts.items()}
+    kept: dict[str, Any] = {name: da.isel(time=keep) if da is not None else None for name, da in parts.items()}
     return replace(
         source, **kept, steps=steps.select(keep), limits=limits, provisional=marks[keep] if marks is not None else None
     )

@@ -205,12 +205,13 @@ WRITERS: Mapping[str, Callable[[Path, Arrays, str], Place]] = {
     "kerchunk": _kerchunk,
     "icechunk": _icechunk,
     "netcdf3": _netcdf("NETCDF3_CLASSIC"),
+    "cdf5": _netcdf("NETCDF3_64BIT_DATA"),
     "netcdf4": _netcdf("NETCDF4"),
     "hdf4": _hdf4,
     "geotiff": _geotiff,
 }
 FORMS = tuple(WRITERS)
 # Those that hold whatever axes and attributes they are given.
-FREE = ("zarr2", "zarr3", "kerchunk", "icechunk", "netcdf3", "netcdf4")
+FREE = ("zarr2", "zarr3", "kerchunk", "icechunk", "netcdf3", "cdf5", "netcdf4")
 STORES = ("zarr2", "zarr3", "kerchunk", "icechunk")
-FILES = ("netcdf3", "netcdf4")
+FILES = ("netcdf3", "cdf5", "netcdf4")

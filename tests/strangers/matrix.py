@@ -22,6 +22,7 @@ class Right:
 
     values: Values
     rtol: float = 2e-6
+    atol: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Trait:
             assert not (missing := [word for word in wanted.words if word not in text]), f"{missing} not in: {text}"
         else:
             assert isinstance(wanted, Right), f"not refused: {np.ravel(values)[:4]}"
-            np.testing.assert_allclose(values, wanted.values, rtol=wanted.rtol)
+            np.testing.assert_allclose(values, wanted.values, rtol=wanted.rtol, atol=wanted.atol)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     from smcloud.catalog.stores.zarr_chunks import zarr_chunks
 
     args = entry.args
-    store = GuardedStore(session(repository(args, where), args).store)
+    store: Any = GuardedStore(session(repository(args, where), args).store)
     kwargs = {"consolidated": False, **args.xarray_kwargs, "decode_times": False}
     group = kwargs.get("group")
     raw = xr.open_zarr(
