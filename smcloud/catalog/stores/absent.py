@@ -6,6 +6,7 @@ is read an opened Dataset holds another one, which marks those cells.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -56,7 +57,8 @@ def with_marks(ds: xr.Dataset, chunks: Mapping[str, Chunks], entry: Entry, where
             if name in static and axis in TIME:
                 continue  # its first step is read, whatever its stamp
             region = next(iter(chunks[str(axis)].absent(tuple(slice(0, n) for n in ds[axis].shape))), None)
-            if region is not None:
+            # A library leaves out a chunk whose only number is its default, such as the first day of a count.
+            if region is not None and math.prod(part.stop - part.start for part in region) > 1:
                 raise _absent(f"{where}: {axis}", region, "an axis lacks a chunk")
         if name in chunks and ds[name].chunks is not None:
             marks = _marks(ds[name].data, chunks[name], name in static, f"{where}: {name}", entry.metadata.complete)
