@@ -291,6 +291,14 @@ BAD = {
         values("soil_temperature", (30, slice(None), slice(0, 4)), np.nan), None, {}, None,
         "coverage", ["8 cells in 2002-07", "24 in the month before", "50%", "coverage_change"],
     ),
+    "rain is below zero": (
+        values("precipitation", CELL, -0.02), spec("precipitation", valid_range=[-1, 2000]), {}, None,
+        "valid-range", ["precipitation", "-0.02", "-0.01 to 10000 mm month-1"],
+    ),
+    "the unit and its range are those of Celsius": (
+        lambda ds: ds.assign(soil_temperature=(ds["soil_temperature"] - 273.15).assign_attrs(units="K")),
+        spec("soil_temperature", valid_range=[-60, 60]), {}, None, "valid-range", ["180 to 350 K", "in degC"],
+    ),
     "leaf area is the same every year": (
         climatology, None, {}, None, "climatology", ["lai", "is 0 of that from month to month", "observed"],
     ),
@@ -329,3 +337,17 @@ def test_a_source_that_is_known_to_change_its_coverage_passes(small_world):
         small_world(values("precipitation", MONTH, np.nan), spec("precipitation", coverage_change=1.0))
     )
     assert pipeline.ingest(config, pipeline.check(config)).built
+
+
+@pytest.mark.slow
+def test_rain_a_little_below_zero_is_zero_in_the_cube_and_counted_in_its_record(small_world, tmp_path):
+    from smcloud.store import Store, cube_lineages
+
+    config = load_config(
+        small_world(values("precipitation", CELL, -0.005), spec("precipitation", valid_range=[-0.01, 2000]))
+    )
+    record = pipeline.ingest(config, pipeline.check(config))
+    assert xr.open_zarr(tmp_path / "store" / record.url)["precipitation"].min() == 0
+    (lineage,) = cube_lineages(Store.open(config.store)).values()
+    zeroed = lineage.counters["precipitation"]["zeroed"]
+    assert {month for month, cells in zeroed.items() if cells} == {"2000-06"} and sum(zeroed.values()) == 1

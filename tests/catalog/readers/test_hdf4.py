@@ -162,7 +162,9 @@ def test_a_file_without_scale_takes_the_catalogs_once(tmp_path, cube, entry):
     made = cube(entry(f"{tmp_path}/*.hdf", {"soil_moisture": spec}, reader="hdf4"), "2001-01", "2001-01")
     want = np.where(raw == 255, np.nan, raw / 10)[::-1]
     np.testing.assert_allclose(made.dataset["soil_moisture"][0], want, rtol=1e-6)
-    validate_counters("lai", made.counters["soil_moisture"], (0, 10), "m2 m-2", "LAI")
+    # Leaf area under the name of soil moisture: only its own unit is judged here.
+    counters = {key: n for key, n in made.counters["soil_moisture"].items() if not key.startswith("cube_")}
+    validate_counters("lai", counters, (0, 10), "m2 m-2", "LAI")
 
 
 def test_a_scale_that_both_give_is_applied_once(tmp_path, cube, entry):
