@@ -8,6 +8,7 @@ import xarray as xr
 from smcloud.errors import GridError
 
 NAMES = {"latitude": "lat", "longitude": "lon", "valid_time": "time", "LAT": "lat", "LON": "lon"}
+FORECAST_STEPS = {"step", "lead_time", "leadtime", "forecast_period", "prediction_timedelta"}
 # Coordinates stored as float32 or with a printed precision differ from the true ones by this much of a step.
 TOLERANCE = 1e-3
 
@@ -34,7 +35,9 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
             where=where,
             found=", ".join(extra),
             expected="time, lat, lon",
-            next="choose one level or member in the source",
+            next="make one record of the forecasts first: a step's amount is da.diff('step'), its time is time + step"
+            if FORECAST_STEPS & set(extra)
+            else "choose one level or member in the source",
         )
     wrapped = (np.asarray(da["lon"].values, np.float64) + 180.0) % 360.0 - 180.0
     da = da.assign_coords(lon=wrapped, lat=np.asarray(da["lat"].values, np.float64)).sortby(["lat", "lon"])
