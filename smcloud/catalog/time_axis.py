@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 NAMES = ("time", "valid_time")
+LIKE_TIME = ("time", "t", "date", "month", "day", "dates", "times")
 GREGORIAN = ("standard", "gregorian", "proleptic_gregorian")
 MONTHS_IN = {"month": 1, "mon": 1, "year": 12, "yr": 12, "common_year": 12}
 SINCE = re.compile(r"\s*(\w+?)s?\s+since\s+(\S+(?:[T ]\S+)?)", re.IGNORECASE)
@@ -63,7 +64,10 @@ def _axis(ds: xr.Dataset, held: list[str]) -> str | None:
     named = [name for name in named if ds[name].dims[0] not in along or name in valid or not own]
     single = [name for name in scalar if _is_time(ds[name]) and (name in ds.coords or name in NAMES)]
     single.sort(key=lambda name: name != "valid_time")  # beside a forecast's reference time
-    return next(iter([*valid, *own, *named, *single]), None)
+    # A name alone, without any attribute: numbers that may be YYYYMM.
+    unnamed = [name for name in along if not {"units", "standard_name"} & set(ds[name].attrs)]
+    bare = [name for name in unnamed if name.lower() in LIKE_TIME]
+    return next(iter([*valid, *own, *named, *single, *bare]), None)
 
 
 def _is_time(da: xr.DataArray) -> bool:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from smcloud.errors import GridError
 
+FORECAST_STEPS = {"step", "lead_time", "leadtime", "forecast_period", "prediction_timedelta"}
 # Coordinates with a printed precision differ from the true ones by this much of a step.
 TOLERANCE = 1e-3
 
@@ -36,7 +37,9 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
             where=where,
             found=", ".join(extra),
             expected="time, lat, lon",
-            next="choose one level or member in the source",
+            next="make one record of the forecasts first: a step's amount is da.diff('step'), its time is time + step"
+            if FORECAST_STEPS & set(extra)
+            else "choose one level or member in the source",
         )
     for axis in ("lat", "lon"):
         if not np.isfinite(np.asarray(da[axis].values, np.float64)).all():

@@ -131,6 +131,14 @@ def _six() -> Values:
     return since_reset(SIX_RAIN, SIX, "D")
 
 
+def _forecasts(form: str, folder: Path) -> Values:
+    values = Raw(("time", "step", "lat", "lon"), TOTAL[:672].reshape(28, 24, *SHAPE).astype("f4"), {"units": "m"})
+    starts, step = stamps(pd.date_range("2000-02-01", periods=28)), Raw(("step",), np.arange(1, 25, dtype="i4"))
+    place = write(form, folder, {"time": starts, "step": step, "pre": values} | GRID)
+    spec = {"name": "pre", "period": "hour", "aggregate": "sum"} | LIMITS | DAILY
+    return np.asarray(cube_of(folder, place, spec, start="2000-02", end="2000-02")["precipitation"].values)
+
+
 def _months_of(amounts: Values) -> Right:
     return Right(amounts.sum(axis=0)[np.newaxis] * 1000)
 
@@ -179,6 +187,7 @@ TRAITS = [
         attempt(lambda: TOTAL, accumulation={"reset": "forecast"}),
         Refused("catalog", ("reset", "forecast", "da.diff('step')")),
     ),
+    few("since the start of forecasts of 24 steps", _forecasts, Refused("grid", ("pre", "step", "da.diff('step')"))),
 ]
 SWITCHES = [
     Switch(LINE, "smcloud.cube.accumulation.pattern_of", lambda spec, rounding: None),
