@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from smcloud.secrecy import told
+
 
 class SmcloudError(Exception):
     """Base of all errors with a remedy.
 
     Parameters are keyword-only: ``what`` is one sentence; ``where`` a file, key, entry or URL;
-    ``found`` and ``expected`` the two values that disagree; ``next`` the command or edit to make.
+    ``found`` and ``expected`` the two values that disagree; ``next`` the command or edit to make. Each is kept as one
+    line that may be shown to anybody (:func:`smcloud.secrecy.told`), whatever stranger's text it quotes.
     """
 
     code: ClassVar[str] = "error"
@@ -22,12 +25,12 @@ class SmcloudError(Exception):
     def __init__(
         self, what: str, *, where: str = "", found: object = "", expected: object = "", next: str = ""
     ) -> None:
-        self.what = what
-        self.where = where
-        self.found = str(found)
-        self.expected = str(expected)
-        self.next = next
-        super().__init__(what)
+        self.what = told(what)
+        self.where = told(where)
+        self.found = told(found)
+        self.expected = told(expected)
+        self.next = told(next)
+        super().__init__(self.what)
 
     def record(self) -> dict[str, str]:
         """The error as a flat record, for ``--json``."""
