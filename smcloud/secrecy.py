@@ -11,8 +11,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 HIDDEN = "***"
 LONGEST = 2000
@@ -73,6 +74,15 @@ def masked(text: str) -> str:
             pattern = found if len(value) >= CERTAIN else rf"(?<!\w){found}(?!\w)"
             text = re.sub(pattern, f"${name}", text)
     return _by_form(text)
+
+
+def on_this_machine(url: str) -> bool:
+    """Return whether what is sent to ``url`` stays on this machine, by the host's name or number alone."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def masked_values(node: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, require_options, require_scheme
+from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value
 from smcloud.errors import CatalogError
 
@@ -116,8 +117,7 @@ class Metadata(Model):
     @classmethod
     def _roles(cls, value: Mapping[str, VariableSpec]) -> Mapping[str, VariableSpec]:
         for role in value:
-            if not re.fullmatch("[a-z_]+", role):
-                raise invalid_value("roles of a-z and _ only", role)
+            require_role(role)
         return value
 
 
@@ -128,7 +128,7 @@ class Args(Model):
     """
 
     urlpath: str | tuple[str, ...]
-    chunks: Mapping[str, int] = Field(default_factory=dict)
+    chunks: Mapping[str, Annotated[int, Field(ge=-1, le=2**31)]] = Field(default_factory=dict)
     storage_options: Mapping[str, Any] = Field(default_factory=dict)
     xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
     branch: str = "main"
@@ -163,6 +163,10 @@ class Args(Model):
                 raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
             if isinstance(setting, Mapping):
                 raise invalid_value("a plain value", "a mapping", key)
+            if isinstance(setting, str) and setting.lower() in ("yes", "no", "on", "off"):
+                raise invalid_value("true or false", setting, key)  # any word would count as true
+        if ".." in str(value.get("group", "")).split("/"):
+            raise invalid_value("a group of the source itself", value["group"], "group")
         if value.get("engine", "zarr") not in ENGINES:
             raise invalid_value(" or ".join(ENGINES), value["engine"], "engine")
         return value
