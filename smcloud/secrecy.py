@@ -20,7 +20,7 @@ LONGEST = 2000
 # Loggers whose lines hold what clients say: ours, and those through which dask and Prefect tell how a run ended.
 LOGGERS = (
     "smcloud", "distributed.worker", "distributed.scheduler", "distributed.core", "prefect.flow_runs",
-    "prefect.task_runs", "prefect.engine", "prefect.flow_engine", "prefect.task_engine",
+    "prefect.task_runs", "prefect.engine",
 )  # fmt: skip
 SECRET_NAME = re.compile(
     r"SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|AUTH_STRING|AUTHORIZATION|"
@@ -157,12 +157,11 @@ def _values() -> Iterator[tuple[str, str]]:
                 yield form, name
 
 
-def watch_logs() -> None:
-    """Put :class:`Discretion` on the loggers of a run; more than once is once."""
-    for name in LOGGERS:
-        logger = logging.getLogger(name)
-        if not any(isinstance(known, Discretion) for known in logger.filters):
-            logger.addFilter(Discretion())
+def watch_logs(*places: logging.Filterer | None) -> None:
+    """Put :class:`Discretion` on ``places``, loggers or handlers; more than once is once."""
+    for place in filter(None, places):
+        if not any(isinstance(known, Discretion) for known in place.filters):
+            place.addFilter(Discretion())
 
 
-watch_logs()
+watch_logs(*map(logging.getLogger, LOGGERS), logging.lastResort)

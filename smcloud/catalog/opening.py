@@ -143,7 +143,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     All entries are tried side by side; one that has not answered after ``seconds`` counts as unreachable.
     A source that answers but breaks its schema raises; see :func:`open_entry`.
     """
-    outcome: dict[str, str | SmcloudError] = {}
+    outcome: dict[str, str | Exception] = {}
 
     def attempt(name: str) -> None:
         try:
@@ -151,7 +151,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
             outcome[name] = "ok"
         except UnreachableError as err:
             outcome[name] = f"unreachable: {err.found}"
-        except SmcloudError as err:
+        except Exception as err:  # a thread has nobody to tell: it is raised below
             outcome[name] = err
 
     threads = {name: threading.Thread(target=attempt, args=(name,), daemon=True) for name in catalog.sources}
@@ -163,7 +163,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     result = {}
     for name in catalog.sources:
         answer = outcome.get(name, f"unreachable: no answer within {seconds:g} s")
-        if isinstance(answer, SmcloudError):
+        if isinstance(answer, Exception):
             raise answer
         result[name] = answer
     return result

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, require_options, require_scheme
+from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, Unit, require_options, require_scheme
 from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value
 from smcloud.errors import CatalogError
@@ -42,8 +42,8 @@ class VariableSpec(Model):
     """
 
     name: str
-    units: str
-    attr_units: str | None = None
+    units: Unit
+    attr_units: Unit | None = None
     period: Literal["hour", "3hour", "6hour", "day", "8day", "month", "static"]
     stamp: Literal["start", "mid", "end"] = "start"
     aggregate: Literal["mean", "sum", "class"] = "mean"

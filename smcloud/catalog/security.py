@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from smcloud.config.strict_yaml import STEERING, invalid_value
 from smcloud.secrecy import is_secret_name, on_this_machine
@@ -20,6 +22,25 @@ STORAGE_OPTIONS = (
 )  # fmt: skip
 SWITCHES = ("anon", "requester_pays", "asynchronous")
 SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
+
+
+# A power of a power, and one of three digits: ``9**9**9**9`` has more digits than a memory holds.
+TOWER = re.compile(r"(?:\^|\*\*)[^A-Za-z]*(?:\^|\*\*)|(?:\^|\*\*)\W*\d{3}")
+
+
+def is_plain_unit(text: str) -> bool:
+    """Return whether ``text`` may be given to a parser of units, which computes what it reads."""
+    whole = text.count("(") == text.count(")") <= 2
+    return len(text) <= 100 and text.isprintable() and whole and not TOWER.search(text)
+
+
+def _require_plain_unit(text: str) -> str:
+    if not is_plain_unit(text):
+        raise invalid_value("a unit, for example m3 m-3", text)
+    return text
+
+
+Unit = Annotated[str, AfterValidator(_require_plain_unit)]
 
 
 def strings(node: Any) -> Iterator[str]:

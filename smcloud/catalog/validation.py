@@ -6,9 +6,11 @@ import logging
 import math
 from collections.abc import Iterable, Mapping
 from functools import cache
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.security import is_plain_unit
 from smcloud.errors import ChunkError, UnitError, VariableError
 
 if TYPE_CHECKING:
@@ -128,10 +130,12 @@ def same_units(left: str, right: str) -> bool:
     """Return whether two unit strings mean the same (``m^3 m^-3`` and ``m3 m-3``); unknown ones compare as text."""
     if left == right:
         return True
+    if not (is_plain_unit(left) and is_plain_unit(right)):
+        return False
     registry = unit_registry()
     import pint
 
     try:
         return bool(registry.parse_units(left) == registry.parse_units(right))
-    except (ValueError, TypeError, AttributeError, AssertionError, pint.errors.PintError):
+    except (ValueError, TypeError, AttributeError, AssertionError, ArithmeticError, TokenError, pint.errors.PintError):
         return False

@@ -18,7 +18,7 @@ import typer
 
 from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
 from smcloud.plan import size
-from smcloud.secrecy import printable, told, told_lines
+from smcloud.secrecy import printable, told, told_lines, watch_logs
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
 signals: list[int] = []  # signals that asked this process to stop
@@ -48,9 +48,9 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
     asked = Asked()
     silence_libraries()
+    warnings.formatwarning = _told_warning
     if sys.stderr.isatty():
-        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-        log.setLevel(logging.INFO)
+        _show_logs(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -138,8 +138,18 @@ def _speak_up() -> None:
     os.environ.pop("DASK_LOGGING__DISTRIBUTED", None)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.NOTSET)
+    _show_logs(logging.DEBUG)
+
+
+def _show_logs(level: int) -> None:
+    """Show warnings of all, and messages of smcloud from ``level`` on: what libraries quote is a stranger's too."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    log.setLevel(logging.DEBUG)
+    watch_logs(*logging.getLogger().handlers)
+    log.setLevel(level)
+
+
+def _told_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    return f"{category.__name__}: {told(message)}\n"
 
 
 def print_run(result: dict[str, Any], as_json: bool) -> None:

@@ -66,7 +66,7 @@ def _linear(source: str, target: str, where: str) -> tuple[float, float]:
             per = quantity(1.0, unit) / registry.Quantity(WATER_DENSITY)
             return float(per.to(wanted).magnitude), 0.0
         zero, one = (float(quantity(value, unit).to(wanted).magnitude) for value in (0.0, 1.0))
-    except (pint.errors.PintError, AssertionError, AttributeError, ValueError, TypeError) as err:
+    except (pint.errors.PintError, ArithmeticError, AssertionError, AttributeError, ValueError, TypeError) as err:
         raise UnitError(
             "a unit cannot be converted",
             where=where,

@@ -197,6 +197,10 @@ TYPES = [
     ("fill as text", variable(fill="many"), "fill"),
     ("legend by words", variable(aggregate="class", legend={"water": "x"}), "legend"),
     ("a list where a text is due", variable(units=["K"]), "units"),
+    ("a unit that is computed", variable(units="m**9**9**9**9"), "units"),
+    ("a unit of many digits", variable(units="m^99999999"), "units"),
+    ("a unit in brackets", variable(attr_units="(((9^9 m)^9 m)^9 m)^9"), "attr_units"),
+    ("a unit without end", variable(units="m " * 5000), "units"),
     ("entries of another version", "data: {}\nentries: {}\nversion: 2", "form"),
 ]
 ALL = [*CODE, *TEMPLATES, *SECRETS, *SCHEMES, *PLACES, *ROLES, *FORMS, *TYPES]

@@ -33,7 +33,8 @@ ROLES = [
     (f"role {name}", with_(inputs={"soil_moisture": "a", name: "a"}), "inputs")
     for name in ("time", "lat", "lon", "year", "month", "driver", "region", "stratum", "class", "provisional",
                  "time_bnds", "lat_bnds", "soil_moisture_days", "soil_moisture_uncertainty_independent",
-                 "soil_moisture_sensors", "soil_moisture_deep", "kind", "label", "spatial_ref", "n_fixed_months", "no_data", "Time",
+                 "soil_moisture_sensors", "soil_moisture_deep", "kind", "label", "spatial_ref", "n_fixed_months",
+                 "no_data", "Time",
                  "../x", "a\\x")
 ]  # fmt: skip
 WRONG = [

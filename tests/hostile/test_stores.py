@@ -31,7 +31,8 @@ ELSEWHERE = (
     "../../victim/index.html", "reports/../../victim/index.html", "/etc/passwd", "file:///etc/passwd",
     "https://evil.example/index.html", "reports/./index.html", "reports//index.html", "reports/r1/../../releases/x",
     "reports\\..\\victim", "reports/r1/index.html\x00.png", "reports/\x1b[2J/index.html", "releases/00000001.json", "",
-    "reports/%2e%2e/%2e%2e/x::y", "~/x", "reports/{{ env(HOME) }}/index.html", "reports/..", "reports/\u202ex/index.html",
+    "reports/%2e%2e/%2e%2e/x::y", "~/x", "reports/{{ env(HOME) }}/index.html", "reports/..",
+    "reports/\u202ex/index.html",
 )  # fmt: skip
 
 
