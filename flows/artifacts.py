@@ -11,6 +11,8 @@ from prefect import get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.utilities.context import get_task_and_flow_run_ids
 
+from smcloud.secrecy import told_lines
+
 log = logging.getLogger("smcloud")
 
 
@@ -43,7 +45,7 @@ def _leave(kind: str, key: str, data: Any, description: str | None, run_id: UUID
     """Create an artifact; Prefect's own functions for this leave their connection open."""
     task_run_id, flow_run_id = get_task_and_flow_run_ids()
     artifact = ArtifactCreate(
-        type=kind, key=key, data=data, description=description,
+        type=kind, key=key, data=told_lines(data) if isinstance(data, str) else data, description=description,
         flow_run_id=run_id or flow_run_id, task_run_id=None if run_id else task_run_id,
     )  # fmt: skip
     try:

@@ -82,5 +82,5 @@ def run(config: str, truth: str | None = None) -> dict[str, Any]:
     record = runner_of(config, prefect_hooks(), checked_job.get()).release(truth)
     if record.tables:
         tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in record.tables.items()]
-        leave_text("smcloud-tables", "\n\n".join(tables))
+        leave_text("smcloud-tables", "\n\n".join(tables).replace("<", "&lt;"))  # a legend's words are no markup
     return record.as_json()

@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
+from smcloud.secrecy import told
+
 
 class SmcloudError(Exception):
     """Base of all errors with a remedy.
 
     Parameters are keyword-only: ``what`` is one sentence; ``where`` a file, key, entry or URL;
-    ``found`` and ``expected`` the two values that disagree; ``next`` the command or edit to make.
+    ``found`` and ``expected`` the two values that disagree; ``next`` the command or edit to make. Each is kept as one
+    line that may be shown to anybody (:func:`smcloud.secrecy.told`), whatever stranger's text it quotes.
     """
 
     code: ClassVar[str] = "error"
@@ -24,13 +27,13 @@ class SmcloudError(Exception):
     def __init__(
         self, what: str, *, where: str = "", found: object = "", expected: object = "", next: str = ""
     ) -> None:
-        self.what = what
-        self.where = where
-        self.found = str(found)
-        self.expected = str(expected)
-        self.next = next
+        self.what = told(what)
+        self.where = told(where)
+        self.found = told(found)
+        self.expected = told(expected)
+        self.next = told(next)
         self.others: tuple[SmcloudError, ...] = ()
-        super().__init__(what)
+        super().__init__(self.what)
 
     def with_others(self, others: Iterable[SmcloudError]) -> Self:
         """Name the ``others`` that were found together with this one, so that all can be mended at once."""

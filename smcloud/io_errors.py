@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Literal, NamedTuple
 
 from smcloud.errors import FileFormError, SmcloudError, SourceReadError, UnreachableError
+from smcloud.secrecy import told
 
 # Client libraries of object stores and gateways; each raises errors of its own beside OSError.
 CLIENTS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs", "urllib3")
@@ -180,8 +181,8 @@ def _own_error(error: BaseException) -> SmcloudError | None:
 
 
 def brief(error: BaseException) -> str:
-    """One line: the kind of ``error`` and what it says."""
-    text = " ".join(str(error).split())
+    """One line that may be shown to anybody: the kind of ``error`` and what it says."""
+    text = " ".join(told(error).split())
     line = text if isinstance(error, ConnectionError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,7 +27,7 @@ class Args(Model):
     """
 
     urlpath: str | tuple[str, ...]
-    chunks: Mapping[str, int] = Field(default_factory=dict)
+    chunks: Mapping[str, Annotated[int, Field(ge=-1, le=2**31)]] = Field(default_factory=dict)
     storage_options: Mapping[str, Any] = Field(default_factory=dict)
     xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
     branch: str = "main"
@@ -70,6 +70,10 @@ class Args(Model):
                 raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
             if isinstance(setting, Mapping):
                 raise invalid_value("a plain value", "a mapping", key)
+            if isinstance(setting, str) and setting.lower() in ("yes", "no", "on", "off"):
+                raise invalid_value("true or false", setting, key)  # any word would count as true
+        if ".." in str(value.get("group", "")).split("/"):
+            raise invalid_value("a group of the source itself", value["group"], "group")
         if value.get("engine", "zarr") not in ENGINES:
             raise invalid_value(" or ".join(ENGINES), value["engine"], "engine")
         return value

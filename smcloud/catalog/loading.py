@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from smcloud.catalog.arguments import Args
 from smcloud.catalog.schema import Catalog, Entry
-from smcloud.catalog.security import TEMPLATE, forbidden_template
-from smcloud.config.strict_yaml import problems_of, read_yaml
+from smcloud.catalog.security import TARGET_SCHEMES, TEMPLATE, forbidden_template, require_scheme, strings
+from smcloud.config.strict_yaml import MAX_BYTES, problems_of, read_yaml
 from smcloud.errors import CatalogError, SmcloudError, UnreachableError, all_at_once, noting
 from smcloud.io_errors import SOURCE, reaching, time_limit
+from smcloud.secrecy import holds_secret
 
 
 def load_catalog(path: str | Path) -> Catalog:
@@ -44,6 +46,8 @@ def load_catalog(path: str | Path) -> Catalog:
             catalog = Catalog.model_validate({"path": str(path), "sources": sources})
         except ValidationError as err:
             raise _broken(err, str(path), Catalog) from err
+    with noting(problems):
+        _refuse_secrets(data["sources"], str(path))
     all_at_once(problems)
     return catalog
 
@@ -52,10 +56,21 @@ def _read_text(path: str) -> tuple[bytes, str]:
     """The file's text and its directory, from a local path or any fsspec URL."""
     import fsspec
 
+    try:
+        require_scheme(path, TARGET_SCHEMES)
+    except PydanticCustomError as err:
+        found, expected = ((err.context or {})[key] for key in ("found", "expected"))
+        raise CatalogError(
+            "the catalog's place is not allowed", where=path, found=found, expected=expected, next="move the catalog"
+        ) from err
     with reaching(SOURCE, path, "check the path of the catalog"):
         fs, key = fsspec.core.url_to_fs(path, **time_limit(path))
         try:
-            text: bytes = fs.cat_file(key)
+            if "file" in fs.protocol:  # a device has no end
+                with fs.open(key, "rb") as file:
+                    text: bytes = file.read(MAX_BYTES + 1)
+            else:
+                text = fs.cat_file(key)
         except (FileNotFoundError, IsADirectoryError) as err:
             raise CatalogError(
                 "the catalog does not exist",
@@ -80,6 +95,19 @@ def _refuse_templates(sources: Mapping[str, Any], path: str) -> None:
         )
         for name, text in bad.items()
     )
+
+
+def _refuse_secrets(sources: Mapping[str, Any], path: str) -> None:
+    for name, entry in sources.items():
+        shown = next((text for text in strings(entry) if holds_secret(text)), None)
+        if shown is not None:
+            raise CatalogError(
+                "a catalog holds a secret",
+                where=f"{path}: sources.{name}",
+                found=shown,
+                expected="no password, key, token or signature: a catalog is handed on",
+                next=f"put the address into a variable and edit {path}: {{{{ env(SMCLOUD_...) }}}}",
+            )
 
 
 def _fill(node: Any, values: Mapping[str, str]) -> Any:

@@ -184,7 +184,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
     Where sources answer but break their schema, or local files are not there or damaged, the first such error is
     raised and names the others; see :func:`open_entry`.
     """
-    outcome: dict[str, str | SmcloudError] = {}
+    outcome: dict[str, str | Exception] = {}
 
     def attempt(name: str) -> None:
         try:
@@ -192,7 +192,7 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
             outcome[name] = "ok"
         except UnreachableError as err:
             outcome[name] = f"unreachable: {err.found}"
-        except SmcloudError as err:
+        except Exception as err:  # a thread has nobody to tell: it is raised below
             outcome[name] = err
 
     threads = {name: threading.Thread(target=attempt, args=(name,), daemon=True) for name in catalog.sources}
@@ -203,5 +203,9 @@ def check_entries(catalog: Catalog, seconds: float = ANSWER_SECONDS) -> dict[str
         thread.join(max(0.0, deadline - time.monotonic()))
     late = f"unreachable: no answer within {seconds:g} s"
     answers = {name: outcome.get(name, late) for name in catalog.sources}
+    unexpected = (answer for answer in answers.values() if isinstance(answer, Exception))
+    broken = next((answer for answer in unexpected if not isinstance(answer, SmcloudError)), None)
+    if broken is not None:
+        raise broken
     all_at_once(answer for answer in answers.values() if isinstance(answer, SmcloudError))
     return {name: str(answer) for name, answer in answers.items()}

@@ -13,7 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from smcloud.catalog.arguments import Args
+from smcloud.catalog.security import Unit
 from smcloud.catalog.time_keys import Accumulation, Versions
+from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value
 from smcloud.errors import CatalogError
 
@@ -40,8 +42,8 @@ class VariableSpec(Model):
     """
 
     name: str
-    units: str
-    attr_units: str | None = None
+    units: Unit
+    attr_units: Unit | None = None
     period: Literal["hour", "3hour", "6hour", "day", "8day", "month", "static"]
     stamp: Literal["start", "mid", "end"] | None = None
     aggregate: Literal["mean", "sum", "class"] = "mean"
@@ -132,8 +134,7 @@ class Metadata(Model):
     @classmethod
     def _roles(cls, value: Mapping[str, VariableSpec]) -> Mapping[str, VariableSpec]:
         for role in value:
-            if not re.fullmatch("[a-z_]+", role):
-                raise invalid_value("roles of a-z and _ only", role)
+            require_role(role)
         return value
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from smcloud.config.strict_yaml import invalid_value
+from pydantic import AfterValidator
+
+from smcloud.config.strict_yaml import STEERING, invalid_value
+from smcloud.secrecy import is_secret_name, on_this_machine
 
 SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "reference", "memory")
 TARGET_SCHEMES = ("file", "gs", "gcs", "s3", "https", "http", "memory")
@@ -17,7 +20,27 @@ STORAGE_OPTIONS = (
     "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
     *REFERENCE_OPTIONS,
 )  # fmt: skip
+SWITCHES = ("anon", "requester_pays", "asynchronous")
 SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
+
+
+# A power of a power, and one of three digits: ``9**9**9**9`` has more digits than a memory holds.
+TOWER = re.compile(r"(?:\^|\*\*)[^A-Za-z]*(?:\^|\*\*)|(?:\^|\*\*)\W*\d{3}")
+
+
+def is_plain_unit(text: str) -> bool:
+    """Return whether ``text`` may be given to a parser of units, which computes what it reads."""
+    whole = text.count("(") == text.count(")") <= 2
+    return len(text) <= 100 and text.isprintable() and whole and not TOWER.search(text)
+
+
+def _require_plain_unit(text: str) -> str:
+    if not is_plain_unit(text):
+        raise invalid_value("a unit, for example m3 m-3", text)
+    return text
+
+
+Unit = Annotated[str, AfterValidator(_require_plain_unit)]
 
 
 def strings(node: Any) -> Iterator[str]:
@@ -34,18 +57,28 @@ def strings(node: Any) -> Iterator[str]:
 
 
 def forbidden_template(node: Any) -> str | None:
-    """Find the first string that holds braces other than the two templates allowed: intake would expand them."""
-    return next(
-        (text for text in strings(node) if "{" in TEMPLATE.sub("", text) or "}" in TEMPLATE.sub("", text)), None
-    )
+    """Find the first string with braces other than the two templates allowed, which intake would expand.
+
+    ``env()`` may not name a variable that holds a secret: the catalog says to whom its value goes.
+    """
+    return next((text for text in strings(node) if re.search("[{}]", TEMPLATE.sub(_left_over, text))), None)
+
+
+def _left_over(match: re.Match[str]) -> str:
+    return match[0] if match[2] and is_secret_name(match[2]) else ""
 
 
 def require_scheme(url: str, schemes: tuple[str, ...], key: str = "") -> None:
-    """Refuse an address of another scheme, a chain of schemes, and one with a user or a secret in it."""
+    """Refuse an address of another scheme, a chain of schemes, and one with a user or a secret in it.
+
+    So is one that programs read in different ways: with a control character, or with a backslash in a URL.
+    """
     match = URL_SCHEME.match(url)
     scheme = match[1] if match else ""
     if "::" in url or (scheme and scheme not in schemes):
         raise invalid_value(f"a local path or one of {', '.join(f'{s}://' for s in schemes)}", url.split("//")[0], key)
+    if STEERING.search(url) or "\n" in url or (match and "\\" in url):
+        raise invalid_value("an address without control characters and backslashes", url, key)
     if match and "@" in url.split("//")[-1].split("/")[0]:
         raise invalid_value(
             "an address without a user or a secret, which come from the environment", f"{scheme}://...@", key
@@ -64,6 +97,10 @@ def require_options(options: Mapping[str, Any], above: str = "") -> None:
             raise invalid_value("anon: secrets come from the environment, never from a catalog", "another token", key)
         if name in ("remote_protocol", "target_protocol") and value not in TARGET_SCHEMES:
             raise invalid_value(" or ".join(TARGET_SCHEMES), value, key)
+        if name in SWITCHES and not isinstance(value, bool):
+            raise invalid_value("true or false", value, key)  # any word would count as true
+        if name == "endpoint_url" and not (isinstance(value, str) and ("{{" in value or _is_endpoint(value))):
+            raise invalid_value("https://..., or http:// to this machine", value, key)
         if name == "fo" and not isinstance(value, str):
             raise invalid_value("the address of a reference file", type(value).__name__, key)
         if isinstance(value, Mapping):
@@ -72,3 +109,8 @@ def require_options(options: Mapping[str, Any], above: str = "") -> None:
             require_scheme(value, TARGET_SCHEMES, key)
         elif not isinstance(value, bool | int | float):
             raise invalid_value("a plain value", type(value).__name__, key)
+
+
+def _is_endpoint(url: str) -> bool:
+    """Whether what is sent there is encrypted on its way, or does not leave this machine."""
+    return url.startswith("https://") or (url.startswith("http://") and on_this_machine(url))

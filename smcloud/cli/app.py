@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from smcloud.cli.console import call, print_plan, print_record, print_run, remember
+from smcloud.cli.console import call, print_plan, print_record, print_run, remember, say
 from smcloud.cli.local_run import run_job
 
 if TYPE_CHECKING:
@@ -134,11 +134,11 @@ def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None
         print(json.dumps([release.as_json() for release in releases], indent=1))
         return
     for release in releases:
-        print(f"release {release.number}  {release.created}  {' to '.join(release.cube.period)}")
+        say(f"release {release.number}  {release.created}  {' to '.join(release.cube.period)}")
         for name, product in release.products.items():
-            print(f"  {name:<9} {place.url_of(product.url)}")
+            say(f"  {name:<9} {place.url_of(product.url)}")
     if not releases:
-        print(f"nothing is published in {place.url} yet; next: smcloud run CONFIG")
+        say(f"nothing is published in {place.url} yet; next: smcloud run CONFIG")
 
 
 @app.command(epilog="Example: smcloud verify ./smcloud-demo")
@@ -195,9 +195,9 @@ def catalog_check(
         print(json.dumps({"status": "valid", "entries": entries}, indent=1))
         return
     for name, state in entries.items():
-        print(f"{name:<24} {state}")
+        say(f"{name:<24} {state}")
     unreached = sum(state.startswith("unreachable") for state in entries.values())
-    print(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached")
+    say(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

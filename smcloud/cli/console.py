@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ import typer
 
 from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
 from smcloud.plan import size
+from smcloud.secrecy import printable, told, told_lines, watch_logs
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
 signals: list[int] = []  # signals that asked this process to stop
@@ -46,9 +48,9 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     warnings.simplefilter("ignore", SyntaxWarning)  # old escapes in a dependency's docstrings say nothing to a user
     asked = Asked()
     silence_libraries()
+    warnings.formatwarning = _told_warning
     if sys.stderr.isatty():
-        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-        log.setLevel(logging.INFO)
+        _show_logs(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -61,8 +63,6 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
         if hasattr(err, "format_message"):  # click's usage errors
             _read_what_there_is(err, given)
             _fail_usage(err.format_message(), getattr(err, "exit_code", 2), asked.json)
-        if asked.debug:
-            raise
         _fail(UnexpectedError(f"{type(err).__name__}: {err}", next="run again with --debug for the traceback"), asked)
     if code == INTERRUPTED:
         _fail_interrupted(given, asked)
@@ -101,7 +101,7 @@ def _fail_interrupted(given: Sequence[str], asked: Asked) -> NoReturn:
 
 def _fail(err: SmcloudError, asked: Asked) -> NoReturn:
     if asked.debug:
-        logging.exception("traceback")
+        print(told_lines(traceback.format_exc()), file=sys.stderr)
     _print_error(err.record(), f"error [{err.code}]: {err}", asked.json)
     sys.exit(err.exit_code)
 
@@ -114,7 +114,13 @@ def _fail_usage(message: str, code: int, as_json: bool) -> NoReturn:
 
 
 def _print_error(record: dict[str, str], text: str, as_json: bool) -> None:
-    print(json.dumps(record) if as_json else text, file=sys.stdout if as_json else sys.stderr)
+    shown = json.dumps({key: told(value) for key, value in record.items()}) if as_json else told_lines(text)
+    print(shown, file=sys.stdout if as_json else sys.stderr)
+
+
+def say(line: str) -> None:
+    """Print a line of a result: what a store or a catalog says never steers the terminal, nor adds a line."""
+    print(printable(line))
 
 
 NOISY = ("asyncio", "gcsfs", "distributed", "distributed.worker.state_machine", "prefect._internal")
@@ -132,8 +138,18 @@ def _speak_up() -> None:
     os.environ.pop("DASK_LOGGING__DISTRIBUTED", None)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.NOTSET)
+    _show_logs(logging.DEBUG)
+
+
+def _show_logs(level: int) -> None:
+    """Show warnings of all, and messages of smcloud from ``level`` on: what libraries quote is a stranger's too."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    log.setLevel(logging.DEBUG)
+    watch_logs(*logging.getLogger().handlers)
+    log.setLevel(level)
+
+
+def _told_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    return f"{category.__name__}: {told(message)}\n"
 
 
 def print_run(result: dict[str, Any], as_json: bool) -> None:
@@ -141,15 +157,18 @@ def print_run(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=1))
         return
-    print(f"{result['status']}: release {result['release']} (run {result['run_id']}, cube {result['cube_id']})")
+    say(f"{result['status']}: release {result['release']} (run {result['run_id']}, cube {result['cube_id']})")
     for name, url in result["products"].items():
-        print(f"  {name:<9} {url}")
-    print(f"  {'report':<9} {result['report']}")
+        say(f"  {name:<9} {url}")
+    say(f"  {'report':<9} {result['report']}")
     if result.get("scorecard"):
         from smcloud.report import markdown, scorecard_table
 
-        print("\nscorecard against the known truth\n" + markdown(scorecard_table(result["scorecard"])))
-    print("\nseconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
+        print("\nscorecard against the known truth")
+        for line in markdown(scorecard_table(result["scorecard"])).split("\n"):
+            say(line)
+    print()
+    say("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
 
 
 def print_plan(record: dict[str, Any], as_json: bool) -> None:
@@ -162,11 +181,11 @@ def print_plan(record: dict[str, Any], as_json: bool) -> None:
         "get_requests": "GETs", "put_requests": "PUTs", "worker_memory": "worker", "client_memory": "client",
         "seconds": "minutes",
     }  # fmt: skip
-    print(f"{record['plan']}{': ' if record['note'] else ''}{record['note']}")
-    print(f"{'':<8}" + "".join(f"{title:>12}" for title in columns.values()))
+    say(f"{record['plan']}{': ' if record['note'] else ''}{record['note']}")
+    say(f"{'':<8}" + "".join(f"{title:>12}" for title in columns.values()))
     for name, amounts in (record["stages"] | {"total": record["total"]}).items():
-        print(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
-    print(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
+        say(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
+    say(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
 
 
 def _amount(key: str, value: int) -> str:
@@ -183,8 +202,8 @@ def print_record(result: dict[str, Any], as_json: bool) -> None:
     width = max(map(len, result))
     for key, value in result.items():
         if isinstance(value, dict):
-            print(key)
+            say(key)
             for name, part in value.items():
-                print(f"  {name:<{width}} {part}")
+                say(f"  {name:<{width}} {part}")
         else:
-            print(f"{key:<{width}} {', '.join(value) if isinstance(value, list) else value}")
+            say(f"{key:<{width}} {', '.join(value) if isinstance(value, list) else value}")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud.cluster.versions import require_same_versions
 from smcloud.config import Cluster
-from smcloud.errors import UnreachableError
+from smcloud.errors import ConfigurationError, UnreachableError
 from smcloud.io_errors import GATEWAY, reaching
+from smcloud.secrecy import holds_secret, is_secret_name, on_this_machine
 
 if TYPE_CHECKING:
     from dask_gateway import Gateway, GatewayCluster
@@ -114,6 +115,7 @@ def gateway_server() -> Gateway:
 
 
 def _new_cluster(server: Gateway, config: Cluster, deadline: float) -> GatewayCluster:
+    require_no_secrets(config, server.address)
     while True:
         try:
             with _reaching():
@@ -166,17 +168,41 @@ def _reaching() -> AbstractContextManager[None]:
     return reaching(GATEWAY, os.environ.get("DASK_GATEWAY__ADDRESS", "DASK_GATEWAY__ADDRESS (not set)"))
 
 
+def require_no_secrets(config: Cluster, address: str) -> None:
+    """Refuse to hand secrets to a gateway at ``address`` that is not on this machine.
+
+    What a cluster gets by option its gateway keeps in the plain: on Kubernetes in the DaskCluster object, which whoever
+    may list these can read. Raises :class:`ConfigurationError` that names the variables, never their values.
+    """
+    given = _forwarded(config)
+    secrets = {name for name in (*config.forward, *given) if is_secret_name(name.replace("*", ""))}
+    secrets |= {name for name, value in given.items() if holds_secret(value)}
+    if secrets and not on_this_machine(address):
+        raise ConfigurationError(
+            "a gateway would get secrets by option, which it keeps in the plain",
+            where="cluster.forward",
+            found=", ".join(sorted(secrets)),
+            expected="names of endpoints and places only, or a gateway on this machine",
+            next="leave these out of cluster.forward, and give workers their rights by workload identity (a service "
+            "account, as infra/gateway/values.yaml does) or by a secret that is mounted into their pods",
+        )
+
+
+def _forwarded(config: Cluster) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in config.forward)
+    }
+
+
 def _options(config: Cluster) -> dict[str, Any]:
     options = {
         "worker_cores": config.worker_cores,
         "worker_memory": _gibibytes(config.worker_bytes),
         "image": config.image,
         "idle_timeout": config.idle_timeout,
-        "environment": {
-            name: value
-            for name, value in os.environ.items()
-            if any(fnmatchcase(name, pattern) for pattern in config.forward)
-        }
+        "environment": _forwarded(config)
         # By default distributed waits five minutes for a silent worker, and for ever for a first one.
         | {
             "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{config.lost_after} s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from smcloud.config.run import RunConfig, load_preset
-from smcloud.config.strict_yaml import problems_of, read_yaml
+from smcloud.config.strict_yaml import MAX_BYTES, problems_of, read_yaml
 from smcloud.errors import ConfigurationError, SmcloudError, noting
 from smcloud.io_errors import NETWORK, reaching, time_limit
+
+PLACES = re.compile("(file|local|gs|gcs|s3|https|http|memory)://(?!.*::)")  # where a configuration may lie
 
 
 def load_config(path: str | Path, **overrides: Any) -> RunConfig:
@@ -35,12 +38,18 @@ def load_config(path: str | Path, **overrides: Any) -> RunConfig:
 
 
 def _bytes_of(path: str) -> bytes:
+    """Read no more than makes the file too long for :func:`read_yaml`."""
     if "://" not in path:
-        return Path(path).read_bytes()
+        if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+            raise OSError(None, "a device or a pipe")
+        with open(path, "rb") as local:
+            return local.read(MAX_BYTES + 1)
+    if not PLACES.match(path):
+        raise OSError(None, f"the scheme {path.partition('://')[0]}")
     import fsspec
 
     with fsspec.open(path, "rb", **time_limit(path)) as file:
-        content: bytes = file.read()
+        content: bytes = file.read(MAX_BYTES + 1)
     return content
 
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from smcloud.config import sections
+from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value, read_yaml
 from smcloud.errors import ConfigurationError
+from smcloud.secrecy import holds_secret
 
 PRESETS = Path(__file__).with_name("presets")
-ROLE_PATTERN = re.compile(r"[a-z_]+")
 INPUT_PATTERN = re.compile(r"[^:\s]+(:[^:\s]+)?")
 
 
@@ -40,12 +41,18 @@ class RunConfig(Model):
     cluster: sections.Cluster = sections.Cluster()
     budget: sections.Budget = sections.Budget()
 
+    @field_validator("catalog", "store")
+    @classmethod
+    def _no_secret(cls, value: str) -> str:
+        if holds_secret(value):
+            raise invalid_value("an address without a secret, which comes from the environment", value)
+        return value
+
     @field_validator("inputs")
     @classmethod
     def _roles(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         for role, reference in value.items():
-            if not ROLE_PATTERN.fullmatch(role):
-                raise invalid_value("roles of a-z and _ only", role)
+            require_role(role)
             if not INPUT_PATTERN.fullmatch(reference):
                 raise invalid_value("entry or entry:variable of the catalog", repr(reference), role)
         if "soil_moisture" not in value:

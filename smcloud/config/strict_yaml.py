@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, ClassVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,25 +24,67 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML in which a repeated key is an error: one of the two would be lost."""
+# A file that people write is far below these limits; one that is not is refused before it costs time or memory.
+MAX_BYTES, MAX_NODES, MAX_DEPTH, MAX_TEXT = 2**20, 50_000, 20, 20_000
+MAX_INTEGER = 2**63 - 1
+# What steers a terminal, or shows a text in another order than it has.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _PlainLoader(_Loader):  # type: ignore[misc]
+    """Safe YAML whose plain words mean what they look like.
+
+    ``no`` and ``on`` are words, ``12:30`` and ``2000-01-01`` texts (YAML 1.1 makes a boolean, 750 and a date of them);
+    only ``true`` and ``false`` are booleans, a leading zero is not octal. A repeated key is an error: one of the two
+    would be lost. So are merge keys and integers beyond 64 bits.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value} twice", problem_mark=key.start_mark)
+            if str(key.value) in seen or key.value == "<<":
+                problem = "a merge key (<<)" if key.value == "<<" else f"the key {key.value} twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value = int(super().construct_yaml_int(node)) if len(node.value) < 40 else None
+        if value is None or abs(value) > MAX_INTEGER:
+            raise yaml.MarkedYAMLError(problem="an integer beyond 64 bits", problem_mark=node.start_mark)
+        return value
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
+_DIGITS = "-+.0123456789"
+for _tag, _form, _first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", "[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", _DIGITS),
+    (
+        "float",
+        r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})\\Z"), list(_first))
+
 
 def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[str, Any]:
-    """Read the mapping of a plain YAML document: safe tags, no aliases, no repeated keys; raises ``error``."""
+    """Read the mapping of a plain YAML document; raises ``error``.
+
+    Refused are tags, aliases, merge keys, repeated keys, control characters, and more than a person would write: bytes,
+    values, levels, the length of a text.
+    """
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_PlainLoader)):
-            raise yaml.MarkedYAMLError(problem="an alias (*name)")  # a small file could expand without end
+        if len(text) > MAX_BYTES:
+            raise yaml.MarkedYAMLError(problem=f"more than {MAX_BYTES} bytes")
+        _require_plain(text)
         data = yaml.load(text, Loader=_PlainLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as err:  # ValueError: a date such as 2000-13-45
+    except (yaml.YAMLError, RecursionError, ValueError) as err:
         problem = getattr(err, "problem", None) or str(err).splitlines()[0]
         mark = getattr(err, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
@@ -61,6 +104,26 @@ def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[
             next=f"edit {where}",
         )
     return data
+
+
+def _require_plain(text: bytes | str) -> None:
+    """Look at the document's events, before anything is made of them."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(text, Loader=_PlainLoader)):
+        value = getattr(event, "value", None) or ""
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        problems = {
+            "an alias (*name)": isinstance(event, yaml.AliasEvent),  # a small file could expand without end
+            f"the tag {getattr(event, 'tag', None)}": getattr(event, "tag", None) is not None,
+            f"more than {MAX_NODES} values": number > MAX_NODES,
+            f"more than {MAX_DEPTH} levels": depth > MAX_DEPTH,
+            f"a text of more than {MAX_TEXT} characters": len(value) > MAX_TEXT,
+            "a control character": STEERING.search(value[:MAX_TEXT]) is not None,
+        }
+        problem = next((name for name, here in problems.items() if here), None)
+        if problem:
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def problems_of(err: ValidationError, model: type[BaseModel]) -> list[tuple[str, str, str, str]]:

@@ -129,7 +129,7 @@ def require_shared_store(job: Job) -> None:
             where=f"{store.url} from {worker}",
             found=answer,
             expected="the object that the client has just put there",
-            next="name endpoint and credentials in cluster.forward, or give the workers' account access",
+            next="name the endpoint in cluster.forward, and give the workers' account access to the store",
         )
 
 

@@ -18,6 +18,7 @@ from smcloud.report.rounding import Table, layout, number
 from smcloud.report.scorecard import scorecard_table
 from smcloud.report.sentences import summary
 from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
+from smcloud.secrecy import told_lines
 
 _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
 _BOUNDS = ("lat_bnds", "lon_bnds")
@@ -50,7 +51,9 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
     tables = summary_tables(products)
     pictures, absent = draw_all(products, context)
     template = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     environment.filters["unbroken"] = unbroken
     html = environment.from_string(template).render(
         context=context,
@@ -90,6 +93,11 @@ def unbroken(text: str) -> str:
     for pair in (" %", "p < ", "p = ", " million", " × "):
         text = text.replace(pair, pair.replace(" ", "\u00a0"))
     return text
+
+
+def _shown(value: Any) -> Any:
+    """What a page shows of a text: no secret, no control character; what is markup already stays."""
+    return told_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _loaded(name: str, ds: xr.Dataset) -> xr.Dataset:

@@ -47,7 +47,7 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     """Draw the shares of drying and wetting, slope with its interval, and coverage, by 10-degree band."""
     rows = bands(products)
     place = np.arange(len(rows), dtype=float)
-    labels = [str(row["label"]) for row in rows]
+    labels = [str(row["label"]).replace("$", r"\$") for row in rows]  # a dollar would begin a formula
     figure = _figure(
         f"Soil-moisture change by latitude, {context.period(products)}",
         f"Area-weighted, 10-degree bands; significant: {context.trend_test}; bars on slopes: {context.level} interval",

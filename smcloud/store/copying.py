@@ -15,7 +15,7 @@ from smcloud.store.arrays import ZARR_JSON, chunk_key, in_memory, positions
 from smcloud.store.integrity import INVENTORY, Finding, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place, copy
-from smcloud.store.records import Lineage
+from smcloud.store.records import LINEAGE_BYTES, Lineage
 from smcloud.store.write import align, template_of, write_template
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def cube_lineages(store: Store) -> dict[str, Lineage]:
     records = {}
     for path in sealed:
         with suppress(ValueError):  # verify reports a damaged one; here it is only not used
-            records[path] = Lineage.model_validate_json(Place(store, path).read(RECORD) or b"")
+            records[path] = Lineage.model_validate_json(Place(store, path).read(RECORD, LINEAGE_BYTES) or b"")
     return records
 
 

@@ -15,6 +15,7 @@ from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON, buffer_of, chunk_key, in_memory, positions, steps_of
 from smcloud.store.objects import Place
+from smcloud.store.records import INVENTORY_BYTES, require_inside
 
 INVENTORY = "inventory.json"
 BATCH = 16
@@ -33,18 +34,21 @@ class Finding:
 
 def is_sealed(place: Place) -> bool:
     """Return whether the prefix ``path`` carries an inventory."""
-    return place.read(INVENTORY) is not None
+    return place.read(INVENTORY, INVENTORY_BYTES) is not None
 
 
 def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
     """Read the inventory of a sealed prefix, and its sha256; raises :class:`IntegrityError` where there is none."""
-    raw = place.read(INVENTORY)
+    raw = place.read(INVENTORY, INVENTORY_BYTES)
     try:
         if raw is None:
             raise ValueError("nothing")
         inventory: dict[str, Any] = json.loads(raw)
-        {(entry["path"], entry["size"], entry["sha256"]) for entry in inventory["objects"]}
-    except (ValueError, KeyError, TypeError) as err:
+        for entry in inventory["objects"]:
+            require_inside(entry["path"])
+            if not (isinstance(entry["size"], int) and isinstance(entry["sha256"], str)):
+                raise ValueError(f"{entry['path']} without size or sha256")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         raise IntegrityError(
             "the prefix is not sealed, or its inventory cannot be read",
             where=f"{place.url}/{INVENTORY}",

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from smcloud.errors import ConfigurationError
+from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.layout import CATALOG, TEMPORARY, Store
 
@@ -39,9 +39,9 @@ class Place:
         """Return the key of an object inside the store's file system."""
         return self.store.join(self.path, *names)
 
-    def read(self, name: str) -> bytes | None:
-        """Read the bytes of one object, None where there is none."""
-        return read(self.store, f"{self.path}/{name}")
+    def read(self, name: str, limit: int | None = None) -> bytes | None:
+        """Read the bytes of one object, None where there is none; see :func:`read`."""
+        return read(self.store, f"{self.path}/{name}", limit)
 
     def write(self, name: str, content: bytes) -> None:
         """Write or replace one object so that nobody sees a part of it."""
@@ -59,17 +59,55 @@ class Place:
 
     def remove(self, *names: str) -> None:
         """Remove all objects below ``names``, or all of the place; a missing object is no error."""
-        key = self.key(*names)
+        key = key_inside(self.store, "/".join((self.path, *names)))
         with reaching(STORE, self.url), suppress(FileNotFoundError):  # another process may be removing it too
             if self.store.fs.exists(key):
                 self.store.fs.rm(key, recursive=True)
 
 
-def read(store: Store, path: str) -> bytes | None:
-    """Read the object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures."""
+def key_inside(store: Store, path: str) -> str:
+    """Return the key of the object; raises :class:`NotAStoreError` where a link of the disk leads out of the store."""
+    key = store.join(path)
+    if store.protocol == "file" and not Path(os.path.realpath(key)).is_relative_to(os.path.realpath(store.join())):
+        raise _leads_out(store, path)
+    return key
+
+
+def require_no_way_out(store: Store, path: str) -> None:
+    """Raise :class:`NotAStoreError` where anything below ``path`` is a link of the disk that leads out of the store."""
+    for folder, folders, files in os.walk(key_inside(store, path)) if store.protocol == "file" else ():
+        for name in (*folders, *files):
+            if os.path.islink(place := os.path.join(folder, name)):
+                key_inside(store, os.path.relpath(place, store.join()))
+
+
+def _leads_out(store: Store, path: str) -> NotAStoreError:
+    return NotAStoreError(
+        "a link leads out of the store",
+        where=store.url_of(path),
+        found=f"a link to {os.path.realpath(store.join(path))}",
+        expected="files and folders of the store itself",
+        next="put the files themselves in the place of the link, or name another store",
+    )
+
+
+def read(store: Store, path: str, limit: int | None = None) -> bytes | None:
+    """Read the object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures.
+
+    :class:`NotAStoreError` where a record is larger than ``limit`` bytes: it is not read.
+    """
+    key = key_inside(store, path)
     with reaching(STORE, store.url_of(path)):
         try:
-            return bytes(store.fs.cat_file(store.join(path)))
+            if limit is not None and (size := store.fs.info(key)["size"] or 0) > limit:
+                raise NotAStoreError(
+                    "a record of the store is too large to be one",
+                    where=store.url_of(path),
+                    found=f"{size} bytes",
+                    expected=f"at most {limit} bytes",
+                    next="restore this object from a copy of the store",
+                )
+            return bytes(store.fs.cat_file(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -80,7 +118,7 @@ def create_only(store: Store, path: str, content: bytes) -> bool:
     Of any number of concurrent callers at most one gets True, and nobody ever sees half an object. After an
     :class:`UnreachableError` it is unknown whether the object was created: read it again.
     """
-    key = store.join(path)
+    key = key_inside(store, path)
     with reaching(STORE, store.url_of(path)):
         match store.protocol:
             case "file":
@@ -124,7 +162,7 @@ def put(store: Store, path: str, content: bytes) -> str:
 
 def write_whole(store: Store, path: str, content: bytes) -> None:
     """Write or replace one object so that nobody sees a part of it; for unsealed prefixes and :func:`put`."""
-    key = store.join(path)
+    key = key_inside(store, path)
     with reaching(STORE, store.url_of(path)):
         if store.protocol == "file":
             os.replace(_temporary(Path(key), content), key)
@@ -138,7 +176,7 @@ def copy(store: Store, pairs: Mapping[str, str]) -> None:
     On a local disk the two names become one file (hard links; a real copy where the disk has none): so no object
     may ever be changed in place, only replaced. On an object store the server copies. A target is replaced.
     """
-    keys = {store.join(source): store.join(target) for source, target in pairs.items()}
+    keys = {key_inside(store, source): key_inside(store, target) for source, target in pairs.items()}
     with reaching(STORE, store.url):
         if store.protocol == "file":
             for source, target in keys.items():

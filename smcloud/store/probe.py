@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from smcloud.io_errors import STORE, reaching
+from smcloud.io_errors import STORE, brief, reaching
 from smcloud.store.layout import TEMPORARY, Store
 
 
@@ -30,4 +30,4 @@ def can_read(store: Store, path: str) -> str:
     try:
         return "" if store.fs.exists(store.join(path)) else "another store, without the client's object"
     except Exception as err:  # whatever a client library raises on a worker is the answer, not a failure
-        return f"{type(err).__name__}: {err}"[:200]
+        return brief(err)

@@ -11,7 +11,7 @@ from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableErr
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.integrity import is_sealed
 from smcloud.store.layout import Store
-from smcloud.store.objects import Place
+from smcloud.store.objects import Place, require_no_way_out
 from smcloud.store.records import Release
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
 
@@ -47,6 +47,8 @@ def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
         There is no release, or none with this number or run id; the error names those there are.
     IntegrityError
         What the release names is gone, or its record cannot be read.
+    NotAStoreError
+        A link of the disk, or a record that is far too large, shows that smcloud did not write this.
     UnreachableError
         The place cannot be reached.
 
@@ -85,7 +87,7 @@ def open_product(store: str, name: str, version: int | str | None = None) -> xr.
     ------
     NothingPublishedError
         The release has no product of this name; else as for :func:`open_cube`.
-    ConfigurationError, IntegrityError, UnreachableError
+    ConfigurationError, IntegrityError, NotAStoreError, UnreachableError
         As for :func:`open_cube`.
 
     Examples
@@ -128,6 +130,7 @@ def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.
 
 
 def _open_released(store: Store, path: str, chunks: Mapping[str, int]) -> xr.Dataset:
+    require_no_way_out(store, path)
     try:
         return open_staged(Place(store, path), chunks)
     except UnreachableError as err:

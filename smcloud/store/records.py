@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from smcloud.secrecy import masked, masked_values
 
 RELEASE_SCHEMA = 1
 LINEAGE_SCHEMA = 2
+# Records are small; a larger one is not ours, and is not read into memory.
+RELEASE_BYTES, LINEAGE_BYTES, INVENTORY_BYTES = 16 * 2**20, 256 * 2**20, 1024 * 2**20
+STEP = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+
+
+def require_inside(path: str) -> str:
+    """Return ``path`` if it is one that smcloud gives to an object: relative, normalised, of plain letters.
+
+    ValueError for anything that could lead out of the store: ``..``, an absolute path, a scheme, a backslash, an empty
+    step, a control character.
+    """
+    if not all(STEP.fullmatch(step) for step in path.split("/")):
+        raise ValueError(f"{path!r} is not relative to the store, normalised and of plain letters")
+    return path
+
+
+def _below(folder: str) -> AfterValidator:
+    def check(path: str) -> str:
+        if not require_inside(path).startswith(f"{folder}/"):
+            raise ValueError(f"{path!r} does not lie in {folder}/")
+        return path
+
+    return AfterValidator(check)
+
+
+def _plain(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:+-]*", name):
+        raise ValueError(f"{name!r} is no plain name")
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_plain)]  # it comes into catalog.yaml, where braces would be filled
+Told = Annotated[str, AfterValidator(masked)]
 
 
 class Record(BaseModel):
@@ -24,40 +60,40 @@ class Record(BaseModel):
 class CubeEntry(Record):
     """The cube of a release: ``url`` relative to the store, first and last month, months on provisional input."""
 
-    id: str
-    url: str
-    period: tuple[str, str]
-    provisional: tuple[str, ...] = ()
-    inventory_sha256: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    id: PlainName
+    url: Annotated[str, _below("cube")]
+    period: tuple[PlainName, PlainName]
+    provisional: tuple[PlainName, ...] = ()
+    inventory_sha256: PlainName | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ProductEntry(Record):
     """A product of a release: ``url`` relative to the store, and the sha256 of its inventory."""
 
-    url: str
-    run_id: str
-    inventory_sha256: str
+    url: Annotated[str, _below("products")]
+    run_id: PlainName
+    inventory_sha256: PlainName
 
 
 class InputEntry(Record):
     """Source of a role: entry of the catalog, state of the source, and where it ended (``source``)."""
 
-    entry: str
-    version: str
-    state: str
-    licence: str
-    citation: str
-    source: Mapping[str, str] = Field(default_factory=dict)
+    entry: Told
+    version: Told
+    state: Told
+    licence: Told
+    citation: Told
+    source: Mapping[str, Told] = Field(default_factory=dict)
 
 
 class ReleaseContent(Record):
     """What a run publishes; the store adds number, time and writer."""
 
     cube: CubeEntry
-    products: Mapping[str, ProductEntry]
-    report: str
+    products: Mapping[PlainName, ProductEntry]
+    report: Annotated[str, _below("reports")]
     inputs: Mapping[str, InputEntry]
-    config: Mapping[str, Any]
+    config: Annotated[Mapping[str, Any], AfterValidator(masked_values)]
     code: Mapping[str, str]
 
     @property
@@ -73,8 +109,8 @@ class Release(ReleaseContent):
 
     schema_: int = Field(alias="schema")
     number: int
-    write_id: str
-    created: str
+    write_id: PlainName
+    created: PlainName
     supersedes: int | None
 
     @property
@@ -103,7 +139,7 @@ class Lineage(Record):
     period: tuple[str, str]
     roles: Mapping[str, str | tuple[str, ...]]
     provisional: tuple[str, ...]
-    sources: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Told]] = Field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     counters: Mapping[str, Any] | None = Field(default=None, exclude_if=lambda value: value is None)
 

@@ -8,6 +8,8 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+from pydantic import ValidationError
+
 from smcloud.errors import (
     IntegrityError,
     NothingPublishedError,
@@ -17,7 +19,7 @@ from smcloud.errors import (
 from smcloud.store.integrity import read_inventory
 from smcloud.store.layout import CATALOG, Store, release_path
 from smcloud.store.objects import Place, create_only, put, read
-from smcloud.store.records import RELEASE_SCHEMA, Release, ReleaseContent
+from smcloud.store.records import RELEASE_BYTES, RELEASE_SCHEMA, Release, ReleaseContent, require_inside
 
 ATTEMPTS = 100
 
@@ -140,11 +142,11 @@ def _create(store: Store, candidate: Release) -> bool:
 
 
 def _exists(store: Store, number: int) -> bool:
-    return read(store, release_path(number)) is not None
+    return read(store, release_path(number), RELEASE_BYTES) is not None
 
 
 def _read(store: Store, number: int) -> Release | None:
-    raw = read(store, release_path(number))
+    raw = read(store, release_path(number), RELEASE_BYTES)
     if raw is None:
         return None
     try:
@@ -155,11 +157,18 @@ def _read(store: Store, number: int) -> Release | None:
         raise IntegrityError(
             "the release record cannot be read",
             where=store.url_of(release_path(number)),
-            found=err,
+            found=_why(err),
             expected=f"a record of schema {RELEASE_SCHEMA} with number {number}",
             next="restore this object from a copy of the store, or use a newer smcloud",
         ) from err
     return record
+
+
+def _why(err: ValueError) -> str:
+    if not isinstance(err, ValidationError):
+        return str(err)
+    first = err.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the record'}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _names(content: ReleaseContent) -> tuple[str, dict[str, tuple[str, str]]]:
@@ -169,8 +178,7 @@ def _names(content: ReleaseContent) -> tuple[str, dict[str, tuple[str, str]]]:
 
 def _require_sealed(store: Store, content: ReleaseContent) -> None:
     for entry in content.prefixes:
-        if "://" in entry.url or entry.url.startswith("/"):
-            raise ValueError(f"{entry.url} is not relative to the store")
+        require_inside(entry.url)
         digest = read_inventory(Place(store, entry.url))[1]
         if (entry.inventory_sha256 or digest) != digest:
             raise IntegrityError(

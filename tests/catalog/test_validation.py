@@ -123,3 +123,17 @@ def test_an_axis_that_does_not_fit_in_memory_is_refused_before_it_is_read(tmp_pa
         with pytest.raises(ChunkError) as caught:
             open_entry(catalog_of(tmp_path, ENTRY), "source0")
         assert caught.value.where.endswith(": t")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["9**9**9**9", "m^9^9^9^9", "m**999999999999", "((((9^9)m)^9 m)^9 m)^9", "(" * 5000, "m " * 5000, "a\x00", "(", "'",
+     "1/0", "1e308**99", "\x1b[2J"],
+)  # fmt: skip
+def test_a_unit_that_a_parser_would_compute_without_end_is_another_unit(unit: str) -> None:
+    assert not same_units(unit, "m3 m-3")
+
+
+@pytest.mark.parametrize("unit", ["m^3/m^3", "m**3 m**-3", "(m3) (m-3)", "m^3 m^-3"])
+def test_units_with_powers_and_brackets_are_parsed(unit: str) -> None:
+    assert same_units(unit, "m3 m-3")

@@ -1,6 +1,7 @@
 """A cluster's life: what is still running after a failure is waited for."""
 
 import gc
+import os
 import threading
 import time
 from types import SimpleNamespace
@@ -8,11 +9,11 @@ from types import SimpleNamespace
 import dask
 import pytest
 
-from smcloud.cluster.gateway import _options, _reaching, gateway_server, open_cluster
+from smcloud.cluster.gateway import _new_cluster, _options, _reaching, gateway_server, open_cluster, require_no_secrets
 from smcloud.cluster.health import on_each_worker, wait_until_idle
 from smcloud.cluster.versions import require_same_versions
 from smcloud.config import Cluster
-from smcloud.errors import UnreachableError
+from smcloud.errors import ConfigurationError, UnreachableError
 
 LIMITS = ("WORKER_TTL", "NO_WORKERS_TIMEOUT")
 # The local cluster's threads are this process', so a task may set an event of the module.
@@ -86,6 +87,55 @@ def test_the_cluster_gets_the_variables_that_are_named_and_no_others(monkeypatch
     assert limits == {"WORKER_TTL": "120 s", "NO_WORKERS_TIMEOUT": "300 s"}
     assert all(name.startswith("AWS_") for name in options["environment"])
     assert options["worker_memory"] == "8 G" and options["idle_timeout"] == 600 and "image" not in options
+
+
+REMOTE, HERE = "https://gateway.example/services/dask-gateway", "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    ("forward", "name", "value"),
+    [
+        (["AWS_*"], "AWS_SECRET_ACCESS_KEY", "CANARY-1"),
+        (["*"], "MY_SESSION_TOKEN", "CANARY-2"),
+        (["AWS_SECRET_ACCESS_KEY"], "SOMETHING", "else"),  # named, though not set here
+        (["*PASSWORD*"], "SOMETHING", "else"),
+        (["GOOGLE_*"], "GOOGLE_APPLICATION_CREDENTIALS", '{"private_key": "CANARY-3"}'),
+        (["SMCLOUD_*"], "SMCLOUD_PLACE", "https://host/a?sig=CANARY-4"),
+        (["SMCLOUD_*"], "SMCLOUD_PLACE", "s3://me:CANARY-5@bucket"),
+    ],
+)
+def test_a_gateway_elsewhere_gets_no_secret(monkeypatch, forward, name, value):
+    monkeypatch.setenv(name, value)
+    config = Cluster(kind="gateway", forward=forward)
+    for address in (REMOTE, "http://gateway:8000", "http://traefik-dask-gateway.smcloud", "http://10.0.0.7", "gateway"):
+        with pytest.raises(ConfigurationError) as caught:
+            require_no_secrets(config, address)
+        assert "CANARY" not in str(caught.value) and all(caught.value.record().values())
+        assert "workload identity" in caught.value.next and "mounted" in caught.value.next
+        assert name in caught.value.found or forward[0].strip("*") in caught.value.found
+    require_no_secrets(config, HERE)  # a demo's own
+
+
+def test_a_gateway_elsewhere_is_asked_nothing_before_secrets_are_looked_for(monkeypatch):
+    class Remote:
+        address = REMOTE
+
+        def submit(self, **options):
+            raise AssertionError(options)
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
+    with pytest.raises(ConfigurationError, match="in the plain"):
+        _new_cluster(Remote(), Cluster(kind="gateway"), time.monotonic() + 60)
+
+
+def test_endpoints_and_places_go_to_a_gateway_elsewhere(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"AWS_ENDPOINT_URL": "https://s3.example", "SMCLOUD_PLACE": "s3://bucket/data",
+                        "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/token"}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    require_no_secrets(Cluster(kind="gateway"), REMOTE)
+    assert _options(Cluster(kind="gateway"))["environment"]["SMCLOUD_PLACE"] == "s3://bucket/data"
 
 
 def test_workers_of_other_versions_are_named(monkeypatch):

@@ -282,13 +282,12 @@ def test_yaml_makes_a_date_of_a_day_and_the_message_says_month(tmp_path: Path) -
     [
         ("- a\n- b", "list"),
         ("", "NoneType"),
-        ("preset: [", "line 1"),
+        ("preset: [", "line 2"),
         ("alpha: 1\nalpha: 2", "line 2: the key alpha twice"),
         ("years: {ends: {span: 1, span: 2}}", "the key span twice"),
         ("a: &x {b: 1}\nc: *x", "alias"),
         ("a: !!python/object/apply:os.getcwd []", "python/object"),
-        ("start: 2000-13-01", "month must be"),
-        ("[" * 600 + "]" * 600, "recursion"),
+        ("[" * 600 + "]" * 600, "more than 20 levels"),
     ],
 )
 def test_what_is_not_plain_yaml_is_refused(tmp_path: Path, text: str, found: str) -> None:

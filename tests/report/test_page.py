@@ -270,3 +270,24 @@ def test_both_presets_are_shown_beside_the_scorecard(products, new_context, scor
     cells = [cell for cell in ("rigorous", "0.4", "3.2", "0.0", "45.6") if f">{cell}<" in text.decode()]
     assert cells == ["rigorous", "0.4", "3.2", "0.0", "45.6"]
     assert "False alarms" in text.decode()
+
+
+def test_the_page_escapes_and_masks_what_a_catalog_says(products, new_context):
+    steering = "\x1b[2J\u202e\x00 https://me:CANARY-1@h.example/a?sig=CANARY-2"
+    bad = f"<script>alert(1)</script><img src=x onerror=y>{steering}"
+    names = ("entry", "version", "state", "licence", "citation")
+    context = new_context(
+        inputs={bad: dict.fromkeys(names, bad)}, notes=[bad], run_id=bad, cube_id=bad, created=bad,
+        config={"preset": bad, "store": bad, "assumed": [bad], bad: {"x": bad}},
+    )  # fmt: skip
+    regional = products["regional"].assign_coords(
+        label=products["regional"]["label"].astype(object).where(False, f"$\\frac{{{bad}")
+    )
+    page = render(products | {"regional": regional}, context)["index.html"].decode()
+    assert not any(text in page for text in ("\x1b", "\u202e", "\x00", "CANARY"))
+    assert "<script" not in page and "<img src=x" not in page
+    assert "&lt;script&gt;" in page and "https://***@h.example" in page and "\\x1b[2J" in page
+    links = 'javascript:alert(1) data:text/html,x 10.1234/"onclick=x'
+    citation = new_context(inputs={"a": dict.fromkeys(names, links)})
+    page = render(products, citation)["index.html"].decode()
+    assert 'href="javascript' not in page and 'href="data:text' not in page and '"onclick' not in page
