@@ -41,16 +41,7 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
             if FORECAST_STEPS & set(extra)
             else "choose one level or member in the source",
         )
-    for axis in ("lat", "lon"):
-        if not np.isfinite(np.asarray(da[axis].values, np.float64)).all():
-            raise GridError(
-                "an axis has missing values",
-                where=f"{where}: {axis}",
-                found=f"{da[axis].values[:8]} ...",
-                expected="degrees everywhere",
-                next="write the source anew with complete axes",
-            )
-    precision = {axis: _precision(da[axis].values) for axis in ("lat", "lon")}
+    precision = {axis: _precision(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")}
     stored = np.asarray(da["lon"].values, np.float64)
     da = da.assign_coords(lon=(stored + 180.0) % 360.0 - 180.0, lat=np.asarray(da["lat"].values, np.float64)).sortby(
         ["lat", "lon"]
@@ -73,8 +64,19 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
     return da.drop_vars(scalars).transpose(..., "lat", "lon")
 
 
-def _precision(values: np.ndarray) -> float:
-    """Distance of the numbers that the axis could hold at its largest value: 1.5e-5 degrees in float32 at 180."""
+def _precision(values: np.ndarray, where: str) -> float:
+    """Distance of the numbers that the axis could hold at its largest value: 1.5e-5 degrees in float32 at 180.
+
+    Raises :class:`GridError` where values are missing.
+    """
+    if not np.isfinite(np.asarray(values, np.float64)).all():
+        raise GridError(
+            "an axis has missing values",
+            where=where,
+            found=f"{values[:8]} ...",
+            expected="degrees everywhere",
+            next="write the source anew with complete axes",
+        )
     return float(np.spacing(np.abs(values).max())) if values.size and values.dtype.kind == "f" else 0.0
 
 

@@ -113,14 +113,10 @@ def _months(
     wanted: list[Reduction] = [MonthlyMean(total), quality.ValueCounts(spec.valid_range)]
     companions = source.role == "soil_moisture"
     if companions and source.uncertainty is not None:
-        width = spec.valid_range[1] - spec.valid_range[0]
-        at = len(arrays)
+        at, width = len(arrays), spec.valid_range[1] - spec.valid_range[0]
         arrays.append(source.uncertainty)
-        wanted += [
-            MonthlyMean(array=at),
-            ErrorBounds(config.monthly.error_tau_days, at),
-            quality.ValueCounts((0.0, width), at),
-        ]
+        bounds_of = ErrorBounds(config.monthly.error_tau_days, at)
+        wanted += [MonthlyMean(array=at), bounds_of, quality.ValueCounts((0.0, width), at)]
     if companions and source.sensors is not None:
         wanted.append(SensorSets(len(arrays)))
         arrays.append(source.sensors)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import threading
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.layout import CATALOG, TEMPORARY, Store
+from smcloud.store.disk import create_file, share_bytes, write_beside
+from smcloud.store.layout import CATALOG, Store
 
 # Error codes of S3 for If-None-Match when the object exists, or is being written by somebody else.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
-# Errors of a disk that has no hard links, or no more of them for this file.
-UNLINKABLE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _memory_lock = threading.Lock()
 
 
@@ -122,7 +118,7 @@ def create_only(store: Store, path: str, content: bytes) -> bool:
     with reaching(STORE, store.url_of(path)):
         match store.protocol:
             case "file":
-                return _link(Path(key), content)
+                return create_file(Path(key), content)
             case "gs" | "s3":
                 try:
                     store.fs.pipe_file(key, content, mode="create")
@@ -165,7 +161,7 @@ def write_whole(store: Store, path: str, content: bytes) -> None:
     key = key_inside(store, path)
     with reaching(STORE, store.url_of(path)):
         if store.protocol == "file":
-            os.replace(_temporary(Path(key), content), key)
+            os.replace(write_beside(Path(key), content), key)
         else:
             store.fs.pipe_file(key, content)
 
@@ -180,92 +176,6 @@ def copy(store: Store, pairs: Mapping[str, str]) -> None:
     with reaching(STORE, store.url):
         if store.protocol == "file":
             for source, target in keys.items():
-                _share(Path(source), Path(target))
+                share_bytes(Path(source), Path(target))
         elif keys:
             store.fs.copy(list(keys), list(keys.values()), on_error="raise")
-
-
-def _share(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        if not target.samefile(source):  # what an interrupted run left
-            target.unlink()
-            _share(source, target)
-    except OSError as err:
-        if err.errno not in UNLINKABLE:
-            raise
-        os.replace(_temporary(target, source.read_bytes()), target)
-
-
-def _link(target: Path, content: bytes) -> bool:
-    """Hard-link a complete file: "create unless it exists" in one step, which lasts where the process does not.
-
-    A disk without hard links (FAT, exFAT, some network and cloud drives) has the complete file renamed instead.
-    """
-    temporary = _temporary(target, content)
-    try:
-        _sync(temporary)
-        os.link(temporary, target)
-    except FileExistsError:
-        return False
-    except OSError as err:
-        if err.errno not in UNLINKABLE:
-            raise
-        return _rename(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(target.parent)
-    return True
-
-
-def _rename(temporary: Path, target: Path) -> bool:
-    """Rename a complete file unless ``target`` exists; one creator of a folder at a time looks and renames.
-
-    The system frees the lock of a process that dies, so nobody waits for one that is left.
-    """
-    with _locked(target.parent / f"{TEMPORARY}create.lock"):
-        if os.path.lexists(target):
-            return False
-        os.rename(temporary, target)
-        _sync(target.parent)
-        return True
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file that is there only as long as somebody wants it."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    while not _is_at(descriptor, path):  # who held it before has removed the file: those who come later lock another
-        os.close(descriptor)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        path.unlink()
-        os.close(descriptor)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _temporary(target: Path, content: bytes) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}.tmp"
-    temporary.write_bytes(content)
-    return temporary
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

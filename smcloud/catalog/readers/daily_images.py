@@ -86,7 +86,7 @@ def _is_time(da: xr.DataArray) -> bool:
 
 
 def _image(
-    path: str, name: str, units: str | None, lat: np.ndarray, lon: np.ndarray, codes: Sequence[float], filled: bool,
+    path: str, name: str, units: str | None, *, lat: np.ndarray, lon: np.ndarray, codes: Sequence[float], filled: bool,
     sensor: bool = False,
 ) -> Image:  # fmt: skip
     """One variable of one file, unpacked.

@@ -135,7 +135,7 @@ def _require_wgs84(file: Any, where: str) -> None:
 
 
 def _rows(
-    start: npt.NDArray[np.int64], path: str, band: int, rows: int, shape: tuple[int, int], codes: Sequence[float],
+    start: npt.NDArray[np.int64], *, path: str, band: int, rows: int, shape: tuple[int, int], codes: Sequence[float],
     filled: bool,
 ) -> npt.NDArray[Any]:  # fmt: skip
     from rasterio.windows import Window
