@@ -39,6 +39,7 @@ def test_a_line_without_its_check_turns_red(switch, tmp_path, monkeypatch):
             trait.hold(switch.form, folder)
         except Exception:  # whatever goes wrong without the check is red
             red += 1
+            break  # one is enough, and each costs a cube
     assert red, f"{len(cells)} cells of {switch.line} stay green without {switch.target}"
 
 
