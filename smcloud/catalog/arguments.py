@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, TARGET_SCHEMES, require_options, require_scheme
 from smcloud.config.strict_yaml import Model, invalid_value
 
+NAMED = ("engine", "group", "drop_variables", "concat_dim")  # whose values are words
 XARRAY_ARGUMENTS = (
     "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
     "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
@@ -70,7 +71,7 @@ class Args(Model):
                 raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
             if isinstance(setting, Mapping):
                 raise invalid_value("a plain value", "a mapping", key)
-            if isinstance(setting, str) and setting.lower() in ("yes", "no", "on", "off"):
+            if key not in NAMED and isinstance(setting, str) and setting.lower() in ("yes", "no", "on", "off"):
                 raise invalid_value("true or false", setting, key)  # any word would count as true
         if ".." in str(value.get("group", "")).split("/"):
             raise invalid_value("a group of the source itself", value["group"], "group")

@@ -21,6 +21,7 @@ from smcloud.errors import CatalogError
 
 Variables = Mapping[Hashable, xr.Variable]
 STATED = ("_FillValue", "missing_value")
+MISSING = ("nan", "missing", "missing_value", "no_data", "nodata", "fill", "fill_value", "not_available")
 FLAG_ATTRIBUTES = ("flag_values", "flag_masks")
 
 
@@ -109,10 +110,15 @@ def _means_missing(default: Any, variable: xr.Variable, name: str, spec: Variabl
 def _has_meaning(default: Any, attrs: Mapping[str, Any]) -> bool:
     """Whether a flag may have this value: one that its attributes list, or 0 where it is made of bits or not described.
 
-    All bits at once (127 in ESA CCI) are the code for a missing flag.
+    A value that is listed as missing is none: ESA CCI lists 127, which has all bits, as NaN.
     """
     listed = [np.ravel(attrs[key]).tolist() for key in FLAG_ATTRIBUTES if key in attrs]
-    return any(default in values for values in listed) or (default == 0 and "flag_values" not in attrs)
+    meanings = str(attrs.get("flag_meanings", "")).lower().split()
+    for values in listed:
+        if default in values:
+            meaning = meanings[values.index(default)] if len(meanings) == len(values) else ""
+            return meaning not in MISSING
+    return bool(default == 0 and "flag_values" not in attrs)
 
 
 def float_of(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:

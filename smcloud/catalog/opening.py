@@ -22,7 +22,7 @@ from smcloud.catalog.loading import resolved
 from smcloud.catalog.places import files_of, is_remote
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Catalog, Entry
-from smcloud.catalog.stores.absent import Chunks, all_names, of_each_part, with_marks
+from smcloud.catalog.stores.absent import Chunks, all_names, hide_marks, of_each_part, with_marks
 from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.validation import check_axes, check_variables
 from smcloud.errors import CalendarError, GridError, SmcloudError, UnreachableError, all_at_once
@@ -171,7 +171,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
         require_hosts(entry.args)
         ds = read(entry, where)
     moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
-    close, ds = ds.close, with_time(ds, names_of(moving), where)
+    close, ds = ds.close, hide_marks(with_time(ds, names_of(moving), where))
     ds.set_close(close)
     check_variables(ds, entry.metadata.variables.values(), where)
     return ds

@@ -125,6 +125,16 @@ class Metadata(Model):
     variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
+    def _same_codes(self) -> Metadata:
+        codes = {spec.name: spec.fill for spec in self.variables.values()}
+        for role, spec in self.variables.items():
+            own = set(spec.fill or ())
+            if set(codes[spec.name] or ()) != own:
+                expected = f"the same fill for all roles that read {spec.name}"
+                raise invalid_value(expected, sorted(own), f"variables.{role}.fill")
+        return self
+
+    @model_validator(mode="after")
     def _complete_or_filled(self) -> Metadata:
         if self.complete and self.absent_chunks == "fill":
             raise invalid_value("missing, because the entry says complete: true", "fill", "absent_chunks")

@@ -187,10 +187,16 @@ def catalog_check(
     """Check a catalog against its schema without running anything from it, and list what could not be reached."""
     from smcloud.catalog import check_entries, load_catalog
     from smcloud.cube import require_convertible
+    from smcloud.errors import SmcloudError, all_at_once, noting
 
     catalog = load_catalog(file)
-    require_convertible(catalog)
-    entries = check_entries(catalog)
+    problems: list[SmcloudError] = []
+    entries: dict[str, str] = {}
+    with noting(problems):
+        require_convertible(catalog)
+    with noting(problems):
+        entries = check_entries(catalog)
+    all_at_once(problems)
     if json_:
         print(json.dumps({"status": "valid", "entries": entries}, indent=1))
         return

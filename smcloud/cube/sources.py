@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
+from smcloud.catalog.stores.absent import show_marks
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube.accumulation import amounts, rounding_of
 from smcloud.cube.calendar import (
@@ -100,7 +101,7 @@ def open_sources(
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    ds, in_order = ascending(ds)
+    ds, in_order = ascending(show_marks(ds))
     decoded = decode(ds, spec, where, config.flags.drop_barren)
     values, absent = decoded.values, decoded.absent
     if spec.period == "static":

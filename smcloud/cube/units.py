@@ -8,7 +8,7 @@ import xarray as xr
 
 from smcloud.catalog import Catalog
 from smcloud.catalog.units import ANGLES, Unit, alike, unit_of, unit_registry
-from smcloud.errors import UnitError
+from smcloud.errors import SmcloudError, UnitError, all_at_once, noting
 
 CUBE_UNITS = {
     "soil_moisture": "m3 m-3",
@@ -141,12 +141,15 @@ def _to_depth(role: str, units: str, aggregate: str, period: str, where: str) ->
 
 
 def require_convertible(catalog: Catalog) -> None:
-    """Raise :class:`UnitError` for the first variable of a catalog that cannot become the cube's unit of its role."""
+    """Raise :class:`UnitError` for the variables of a catalog that cannot become the cube's unit of their role."""
+    problems: list[SmcloudError] = []
     for name, entry in catalog.sources.items():
         for role, spec in entry.metadata.variables.items():
             if spec.aggregate != "class":
                 where = f"{catalog.path}: sources.{name}.metadata.variables.{role}"
-                conversion(role, spec.units, spec.aggregate, spec.period, where)
+                with noting(problems):
+                    conversion(role, spec.units, spec.aggregate, spec.period, where)
+    all_at_once(problems)
 
 
 def _known(units: str) -> Unit | None:

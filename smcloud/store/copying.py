@@ -12,16 +12,14 @@ from smcloud import chunking
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON, chunk_key, in_memory, positions
-from smcloud.store.integrity import INVENTORY, Finding, read_inventory
+from smcloud.store.integrity import Finding, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place, copy
-from smcloud.store.records import LINEAGE_BYTES, Lineage
+from smcloud.store.records import INVENTORY, MADE_FROM, Lineage
 from smcloud.store.write import align, template_of, write_template
 
 if TYPE_CHECKING:
     import xarray as xr
-
-RECORD = "made-from.json"
 
 
 def cube_lineages(store: Store) -> dict[str, Lineage]:
@@ -34,13 +32,13 @@ def cube_lineages(store: Store) -> dict[str, Lineage]:
     records = {}
     for path in sealed:
         with suppress(ValueError):  # verify reports a damaged one; here it is only not used
-            records[path] = Lineage.model_validate_json(Place(store, path).read(RECORD, LINEAGE_BYTES) or b"")
+            records[path] = Lineage.model_validate_json(Place(store, path).read(MADE_FROM) or b"")
     return records
 
 
 def lineage_object(lineage: Lineage) -> dict[str, bytes]:
     """Make the object that :func:`seal` is to write beside a cube, so that :func:`cube_lineages` finds it."""
-    return {RECORD: json.dumps(lineage.as_json(), sort_keys=True, separators=(",", ":")).encode()}
+    return {MADE_FROM: json.dumps(lineage.as_json(), sort_keys=True, separators=(",", ":")).encode()}
 
 
 def copy_unchanged_chunks(

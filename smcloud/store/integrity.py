@@ -15,9 +15,8 @@ from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON, buffer_of, chunk_key, in_memory, positions, steps_of
 from smcloud.store.objects import Place
-from smcloud.store.records import INVENTORY_BYTES, require_inside
+from smcloud.store.records import INVENTORY, require_inside
 
-INVENTORY = "inventory.json"
 BATCH = 16
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -34,12 +33,12 @@ class Finding:
 
 def is_sealed(place: Place) -> bool:
     """Return whether the prefix ``path`` carries an inventory."""
-    return place.read(INVENTORY, INVENTORY_BYTES) is not None
+    return place.read(INVENTORY) is not None
 
 
 def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
     """Read the inventory of a sealed prefix, and its sha256; raises :class:`IntegrityError` where there is none."""
-    raw = place.read(INVENTORY, INVENTORY_BYTES)
+    raw = place.read(INVENTORY)
     try:
         if raw is None:
             raise ValueError("nothing")

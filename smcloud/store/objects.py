@@ -13,6 +13,7 @@ from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.disk import create_file, share_bytes, write_beside
 from smcloud.store.layout import CATALOG, Store
+from smcloud.store.records import largest
 
 # Error codes of S3 for If-None-Match when the object exists, or is being written by somebody else.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412")
@@ -35,9 +36,9 @@ class Place:
         """Return the key of an object inside the store's file system."""
         return self.store.join(self.path, *names)
 
-    def read(self, name: str, limit: int | None = None) -> bytes | None:
+    def read(self, name: str) -> bytes | None:
         """Read the bytes of one object, None where there is none; see :func:`read`."""
-        return read(self.store, f"{self.path}/{name}", limit)
+        return read(self.store, f"{self.path}/{name}")
 
     def write(self, name: str, content: bytes) -> None:
         """Write or replace one object so that nobody sees a part of it."""
@@ -87,12 +88,12 @@ def _leads_out(store: Store, path: str) -> NotAStoreError:
     )
 
 
-def read(store: Store, path: str, limit: int | None = None) -> bytes | None:
+def read(store: Store, path: str) -> bytes | None:
     """Read the object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures.
 
-    :class:`NotAStoreError` where a record is larger than ``limit`` bytes: it is not read.
+    :class:`NotAStoreError` for a record that is larger than any real one: it is not read.
     """
-    key = key_inside(store, path)
+    key, limit = key_inside(store, path), largest(path)
     with reaching(STORE, store.url_of(path)):
         try:
             if limit is not None and (size := store.fs.info(key)["size"] or 0) > limit:

@@ -12,8 +12,9 @@ from smcloud.secrecy import masked, masked_values
 
 RELEASE_SCHEMA = 1
 LINEAGE_SCHEMA = 2
+INVENTORY, MADE_FROM, RELEASES = "inventory.json", "made-from.json", "releases"
 # Records are small; a larger one is not ours, and is not read into memory.
-RELEASE_BYTES, LINEAGE_BYTES, INVENTORY_BYTES = 16 * 2**20, 256 * 2**20, 1024 * 2**20
+LARGEST = {RELEASES: 16 * 2**20, MADE_FROM: 256 * 2**20, INVENTORY: 1024 * 2**20}
 STEP = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
@@ -26,6 +27,11 @@ def require_inside(path: str) -> str:
     if not all(STEP.fullmatch(step) for step in path.split("/")):
         raise ValueError(f"{path!r} is not relative to the store, normalised and of plain letters")
     return path
+
+
+def largest(path: str) -> int | None:
+    """Return the largest number of bytes that the record ``path`` may have; None for what is no record."""
+    return LARGEST.get(path.rpartition("/")[2]) or LARGEST.get(path.partition("/")[0])
 
 
 def _below(folder: str) -> AfterValidator:

@@ -19,7 +19,7 @@ from smcloud.errors import (
 from smcloud.store.integrity import read_inventory
 from smcloud.store.layout import CATALOG, Store, release_path
 from smcloud.store.objects import Place, create_only, put, read
-from smcloud.store.records import RELEASE_BYTES, RELEASE_SCHEMA, Release, ReleaseContent, require_inside
+from smcloud.store.records import RELEASE_SCHEMA, Release, ReleaseContent, require_inside
 
 ATTEMPTS = 100
 
@@ -142,11 +142,11 @@ def _create(store: Store, candidate: Release) -> bool:
 
 
 def _exists(store: Store, number: int) -> bool:
-    return read(store, release_path(number), RELEASE_BYTES) is not None
+    return read(store, release_path(number)) is not None
 
 
 def _read(store: Store, number: int) -> Release | None:
-    raw = read(store, release_path(number), RELEASE_BYTES)
+    raw = read(store, release_path(number))
     if raw is None:
         return None
     try:

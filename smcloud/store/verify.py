@@ -6,10 +6,10 @@ from typing import Any
 
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON
-from smcloud.store.integrity import INVENTORY, Finding, describe, examine, inspect, read_inventory
+from smcloud.store.integrity import Finding, describe, examine, inspect, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place
-from smcloud.store.records import CubeEntry, ProductEntry
+from smcloud.store.records import INVENTORY, CubeEntry, ProductEntry
 from smcloud.store.release import newest_release, read_release
 
 

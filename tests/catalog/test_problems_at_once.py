@@ -87,8 +87,8 @@ def test_a_check_lists_every_broken_entry_and_exits_with_bad_data(
     )
     code, out, _ = check(capsys, path, "--json")
     record = json.loads(out)
-    assert code == 3 and record["code"] == "file-form"
-    assert [problem["code"] for problem in record["problems"]] == ["file-form", "file-form", "variable"]
+    assert code == 3 and record["code"] == "unit"  # m3 m-3 of leaf area
+    assert [problem["code"] for problem in record["problems"]] == ["unit", "file-form", "file-form", "variable"]
     assert {key: record["problems"][0][key] for key in ("what", "where")} == {k: record[k] for k in ("what", "where")}
     code, _, err = check(capsys, path)
     assert code == 3

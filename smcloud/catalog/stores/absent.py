@@ -1,7 +1,7 @@
 """Chunks that are not in a store: which cells of a variable have none, known when its values are read.
 
-A library fills such cells with the default of the array, often 0, which looks like a value. Beside each variable that
-is read an opened Dataset holds another one, which marks those cells.
+A library fills such cells with the default of the array, often 0, which looks like a value. While a source is opened
+and read another variable beside each one marks those cells; an opened Dataset carries them in its encoding.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from smcloud.errors import ChunkError
 if TYPE_CHECKING:
     import xarray as xr
 
+MARKS = "absent_chunks"  # in the encoding of a Dataset: marks by the names of their variables
 TIME = ("time", "valid_time")
 Region = tuple[slice, ...]
 
@@ -66,6 +67,20 @@ def with_marks(ds: xr.Dataset, chunks: Mapping[str, Chunks], entry: Entry, where
     out = ds.assign(marked)
     out.set_close(ds._close)  # parts that cannot be joined are closed
     return out
+
+
+def hide_marks(ds: xr.Dataset) -> xr.Dataset:
+    """Put the marks into the encoding of ``ds``, where who looks at its variables does not meet them."""
+    names = [name for name in map(str, ds.data_vars) if marked_name(name) in ds]
+    out = ds.drop_vars([marked_name(name) for name in names])
+    out.encoding = ds.encoding | {MARKS: {name: ds[marked_name(name)].variable for name in names}}
+    out.set_close(ds._close)
+    return out
+
+
+def show_marks(ds: xr.Dataset) -> xr.Dataset:
+    """Return ``ds`` with the marks as variables, which follow whatever is done to it."""
+    return ds.assign({marked_name(name): marks for name, marks in ds.encoding.get(MARKS, {}).items()})
 
 
 def of_each_part(known: Sequence[Mapping[str, Chunks]], entry: Entry) -> list[dict[str, Chunks]]:
