@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -47,7 +47,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
 
     places, given = _places_of(entry, where)
     known = dict(zip(places, of_each_part(_look_at(entry, places, given, where), entry), strict=True))
-    opened = ExitStack()
+    closers: list[Callable[[], None]] = []
 
     def open_one(name: str) -> xr.Dataset:
         source = _intake_source(entry)
@@ -59,7 +59,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         ds = source.to_dask()
         if not isinstance(ds, xr.Dataset):
             raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
-        opened.callback(ds.close)
+        closers.append(ds.close)
         return with_marks(ds, known[name], entry, where)
 
     # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
@@ -68,12 +68,17 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
             alone = len(places) == 1 and "*" not in entry.args.urls[0]
             ds = open_one(*places) if alone else join(entry, list(places), open_one, where)
     except BaseException as err:
-        opened.close()
+        _close_all(closers)
         if isinstance(err, xr.AlignmentError):
             raise _misaligned(err, where) from err
         raise
-    ds.set_close(opened.close)
+    ds.set_close(partial(_close_all, closers))
     return ds
+
+
+def _close_all(closers: list[Callable[[], None]]) -> None:
+    for close in closers:
+        close()
 
 
 def _intake_source(entry: Entry) -> Any:

@@ -114,7 +114,7 @@ def _fail_usage(message: str, code: int, as_json: bool) -> NoReturn:
 
 
 def _print_error(record: dict[str, str], text: str, as_json: bool) -> None:
-    shown = json.dumps({key: told(value) for key, value in record.items()}) if as_json else told_lines(text)
+    shown = json.dumps(_told_parts(record)) if as_json else told_lines(text)
     print(shown, file=sys.stdout if as_json else sys.stderr)
 
 
@@ -146,6 +146,13 @@ def _show_logs(level: int) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     watch_logs(*logging.getLogger().handlers)
     log.setLevel(level)
+
+
+def _told_parts(part: Any) -> Any:
+    """A record with all its texts as they may be shown."""
+    if isinstance(part, dict):
+        return {key: _told_parts(value) for key, value in part.items()}
+    return [_told_parts(value) for value in part] if isinstance(part, list) else told(part)
 
 
 def _told_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:

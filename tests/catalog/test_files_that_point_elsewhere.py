@@ -449,6 +449,7 @@ def repository(folder: Path) -> Any:
     made.save_config()
     session = made.writable_session("main")
     ds = xr.Dataset({"sm": (tuple(AXES), np.full(SHAPE, 0.25, "f4"), {"units": "m3 m-3"})}, coords=AXES)
+    ds["time"].attrs["units"] = "days since 2000-01-01"
     bare = {name: {"compressors": None} for name in ds.variables}
     ds.to_zarr(session.store, zarr_format=3, consolidated=False, encoding=bare)
     session.store.set_virtual_ref("sm/c/0/0/0", f"{place}little", offset=0, length=96, validate_container=False)
