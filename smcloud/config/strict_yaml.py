@@ -131,7 +131,7 @@ def problems_of(err: ValidationError, model: type[BaseModel]) -> list[tuple[str,
 
     Unknown keys come first, as a typo is also a key that is missing; a key that fits none of several forms comes once.
     """
-    errors = sorted(err.errors(), key=lambda error: error["type"] != "extra_forbidden")
+    errors = sorted(err.errors(), key=lambda error: error["type"] not in ("extra_forbidden", "invalid_key"))
     by_key: dict[str, tuple[str, str, str, str]] = {}
     for error in errors:
         described = _describe(error, model)
