@@ -38,6 +38,8 @@ class SmcloudError(Exception):
     def with_others(self, others: Iterable[SmcloudError]) -> Self:
         """Name the ``others`` that were found together with this one, so that all can be mended at once."""
         self.others = tuple(others)
+        for other in self.others:  # each is named once
+            other.others = ()
         return self
 
     def record(self) -> dict[str, Any]:

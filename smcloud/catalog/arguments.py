@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from smcloud.catalog.security import REFERENCE_OPTIONS, SCHEMES, TARGET_SCHEMES, require_options, require_scheme
-from smcloud.config.strict_yaml import Model, invalid_value
-
-NAMED = ("engine", "group", "drop_variables", "concat_dim")  # whose values are words
-XARRAY_ARGUMENTS = (
-    "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
-    "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
-    "coords", "data_vars", "combine_attrs",
+from smcloud.catalog.security import (
+    REFERENCE_OPTIONS,
+    SCHEMES,
+    TARGET_SCHEMES,
+    require_arguments,
+    require_options,
+    require_scheme,
 )  # fmt: skip
-ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
+from smcloud.config.strict_yaml import Model, invalid_value
 
 
 class Args(Model):
@@ -66,17 +65,7 @@ class Args(Model):
     @field_validator("xarray_kwargs")
     @classmethod
     def _open_arguments(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        for key, setting in value.items():
-            if key not in XARRAY_ARGUMENTS:
-                raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
-            if isinstance(setting, Mapping):
-                raise invalid_value("a plain value", "a mapping", key)
-            if key not in NAMED and isinstance(setting, str) and setting.lower() in ("yes", "no", "on", "off"):
-                raise invalid_value("true or false", setting, key)  # any word would count as true
-        if ".." in str(value.get("group", "")).split("/"):
-            raise invalid_value("a group of the source itself", value["group"], "group")
-        if value.get("engine", "zarr") not in ENGINES:
-            raise invalid_value(" or ".join(ENGINES), value["engine"], "engine")
+        require_arguments(value)
         return value
 
     @model_validator(mode="after")

@@ -20,6 +20,13 @@ STORAGE_OPTIONS = (
     "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
     *REFERENCE_OPTIONS,
 )  # fmt: skip
+XARRAY_ARGUMENTS = (
+    "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
+    "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
+    "coords", "data_vars", "combine_attrs",
+)  # fmt: skip
+ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
+NAMES_IN_FILES = ("group", "concat_dim", "drop_variables")  # texts; the others are switches or words of xarray
 SWITCHES = ("anon", "requester_pays", "asynchronous")
 SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
 
@@ -109,6 +116,21 @@ def require_options(options: Mapping[str, Any], above: str = "") -> None:
             require_scheme(value, TARGET_SCHEMES, key)
         elif not isinstance(value, bool | int | float):
             raise invalid_value("a plain value", type(value).__name__, key)
+
+
+def require_arguments(arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of xarray that are not listed, a group outside the source, and words for true and false."""
+    for key, setting in arguments.items():
+        if key not in XARRAY_ARGUMENTS:
+            raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
+        if isinstance(setting, Mapping):
+            raise invalid_value("a plain value", "a mapping", key)
+        if key not in NAMES_IN_FILES and str(setting).lower() in ("yes", "no", "on", "off"):
+            raise invalid_value("true or false", setting, key)  # any word would count as true
+        if key == "group" and ".." in str(setting).split("/"):
+            raise invalid_value("a group of the source itself", setting, key)
+    if arguments.get("engine", "zarr") not in ENGINES:
+        raise invalid_value(" or ".join(ENGINES), arguments["engine"], "engine")
 
 
 def _is_endpoint(url: str) -> bool:

@@ -93,7 +93,7 @@ def test_a_check_lists_every_broken_entry_and_exits_with_bad_data(
     code, _, err = check(capsys, path)
     assert code == 3
     assert all(word in err for word in ("gone.zarr", "html.nc is an HTML page", "a source lacks a variable"))
-    assert err.startswith("error [unit]: ") and err.count("\nalso: ") == 2 and "Traceback" not in err
+    assert err.startswith("error [unit]: ") and err.count("\nalso: ") == 3 and "Traceback" not in err
     # What others do not hand out is listed, and the catalog is valid.
     code, out, _ = check(capsys, write(tmp_path, **{k: yaml.safe_load(path.read_text())["sources"][k]
                                                     for k in ("good", "elsewhere")}))  # fmt: skip

@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import dask
+import dask_gateway  # noqa: F401  (its defaults come with it, and must stay when a setting ends)
 import pytest
 
 from smcloud.cluster.gateway import _new_cluster, _options, _reaching, gateway_server, open_cluster, require_no_secrets

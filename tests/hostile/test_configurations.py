@@ -90,7 +90,7 @@ WRONG = [
     ("a merge", "<<: {preset: peng2023}", "merge"),
     ("a tag", "preset: !!binary aGVsbG8=", "tag"),
     ("a number as key", "1: 2\npreset: peng2023", "1"),
-    ("nothing as key", "~: 2\npreset: peng2023", "period"),
+    ("nothing as key", "~: 2\npreset: peng2023", "None"),
 ]
 
 
