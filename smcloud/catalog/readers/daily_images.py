@@ -15,7 +15,7 @@ import xarray as xr
 from smcloud.catalog.readers.local_files import Image, date_in, dated, local_files, stacked
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
 from smcloud.catalog.schema import FINAL, PROVISIONAL, Entry
-from smcloud.catalog.stores.hdf5 import absent_regions
+from smcloud.catalog.stores.hdf5 import absent_chunks
 from smcloud.catalog.validation import check_axes
 
 DATE, FORM = r"-(\d{8})\d{6}-", "%Y%m%d"
@@ -101,7 +101,7 @@ def _image(
         stated = _text(attrs["units"]) if "units" in attrs else None
         if stated != units:
             raise ValueError(f"{path} states {name} in {stated}, the first file in {units}")
-        absent = absent_regions(file[name], f"{path}: {name}")
+        chunks = absent_chunks(file[name], f"{path}: {name}")
         raw = file[name][0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:
@@ -110,8 +110,9 @@ def _image(
             values += np.ravel(attrs["add_offset"])[0]
         if "_FillValue" in attrs:
             values[raw == np.ravel(attrs["_FillValue"])[0]] = np.nan
-        for _, *region in () if filled else absent:
-            values[tuple(region)] = np.nan
+        if chunks is not None and not filled:
+            for _, *region in chunks.absent((slice(0, 1), *(slice(0, n) for n in raw.shape))):
+                values[tuple(region)] = np.nan
         table = bits_of_codes(attrs, f"{path}: {name}") if sensor else None
         return values if table is None else recoded(values, table, f"{path}: {name}")
 

@@ -7,7 +7,6 @@ Dataset says of each variable that is read which of its cells those are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,7 +82,7 @@ class PartMarks:
         """Return the next part with its marks as variables, so that they are joined as their variables are."""
         if not any(self.known):
             return ds
-        filled = {name: KnownRegions() for name in self.marked}
+        filled = {name: AllThere() for name in self.marked}
         ds = with_marks(ds, {**filled, **next(self.left)}, self.entry, self.where)
         marks = ds.encoding.pop(MARKS, {})
         out = ds.assign({f"{name} ({MARKS})": marks_of_name for name, marks_of_name in marks.items()})
@@ -180,15 +179,26 @@ def _either(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> npt.NDA
     return one | other if any_marked(one) else other
 
 
-@dataclass(frozen=True)
-class KnownRegions:
-    """Absent chunks that are known beforehand."""
+class AllThere:
+    """The chunks of an array that lacks none."""
 
-    regions: tuple[Region, ...] = ()
+    def absent(self, region: Region) -> Iterable[Region]:
+        """Return none."""
+        return ()
 
-    def absent(self, region: Region) -> Iterator[Region]:
-        """Iterate over the absent chunks that touch ``region``."""
-        yield from (found for found in self.regions if touch(found, region))
+
+def touched(region: Region, chunk: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Iterate over the positions of the chunks that touch ``region``, in a grid of ``chunk``: one by one, as a store of
+    a few bytes may declare billions."""
+    first = [part.start // size for part, size in zip(region, chunk, strict=True)]
+    counts = [-(-part.stop // size) - at for part, size, at in zip(region, chunk, first, strict=True)]
+    for index in np.ndindex(*counts):
+        yield tuple(at + i for at, i in zip(first, index, strict=True))
+
+
+def covered(position: Sequence[int], chunk: Sequence[int]) -> Region:
+    """Return the region of the chunk at ``position``."""
+    return tuple(slice(at * size, (at + 1) * size) for at, size in zip(position, chunk, strict=True))
 
 
 def touch(one: Region, other: Region) -> bool:
