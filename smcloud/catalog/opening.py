@@ -17,7 +17,6 @@ import yaml
 
 from smcloud.catalog.file_form import HDF5, form_of, head_of
 from smcloud.catalog.hosts import client_options, require_hosts
-from smcloud.catalog.joining import COMBINATION, join, names_of
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.places import files_of, is_remote
 from smcloud.catalog.readers import reader_of
@@ -44,6 +43,8 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
     """
     import xarray as xr
     import zarr
+
+    from smcloud.catalog.joining import join
 
     places, given = _places_of(entry, where)
     known = dict(zip(places, of_each_part(_look_at(entry, places, given, where), entry), strict=True))
@@ -103,6 +104,8 @@ def _places_of(entry: Entry, where: str) -> tuple[dict[str, Any], dict[str, Any]
 
     Files by their paths or addresses; Zarr stores and references as stores of zarr.
     """
+    from smcloud.catalog.joining import COMBINATION
+
     specs = tuple(entry.metadata.variables.values())
     given = {key: value for key, value in entry.args.xarray_kwargs.items() if key not in COMBINATION}
     given |= {"decode_times": False, "specs": specs}
@@ -169,6 +172,8 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     Nothing but metadata and coordinates is read. Raises :class:`UnreachableError`, :class:`FileFormError`,
     :class:`VariableError`, :class:`UnitError`, :class:`ChunkError`, and what the reader raises.
     """
+    from smcloud.catalog.joining import names_of
+
     entry = resolved(catalog, name)
     where = f"{catalog.path}: {name} ({', '.join(entry.args.urls[:2])}{', ...' if len(entry.args.urls) > 2 else ''})"
     read = open_with_intake if entry.metadata.reader == "default" else reader_of(entry.metadata.reader)

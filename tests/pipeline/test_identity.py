@@ -80,6 +80,7 @@ EXEMPT_CODE = {
     "smcloud.secrecy": "what people are told",
     "smcloud.store": "names only",
     "smcloud.store.arrays": "names and places of chunks",
+    "smcloud.store.disk": "whole objects, compared with their digests",
     "smcloud.store.integrity": "checks and hashes what is written",
     "smcloud.store.layout": "names and places of prefixes",
     "smcloud.store.objects": "whole objects, compared with their digests",

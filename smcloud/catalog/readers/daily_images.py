@@ -19,7 +19,7 @@ from smcloud.catalog.readers.local_files import Image, date_in, dated, local_fil
 from smcloud.catalog.readers.netcdf_files import NetcdfFiles, opened_hdf5
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
 from smcloud.catalog.schema import FINAL, PROVISIONAL, Entry
-from smcloud.catalog.stores.hdf5 import absent_regions
+from smcloud.catalog.stores.hdf5 import absent_chunks
 from smcloud.catalog.validation import check_axes
 from smcloud.catalog.versions import require_one_version
 
@@ -108,7 +108,7 @@ def _image(
         stated = _text(attrs["units"]) if "units" in attrs else None
         if stated != units:
             raise ValueError(f"{path} states {name} in {stated}, the first file in {units}")
-        absent = absent_regions(file[name], f"{path}: {name}")
+        chunks = absent_chunks(file[name], f"{path}: {name}")
         raw = file[name][0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:
@@ -116,8 +116,9 @@ def _image(
         if "add_offset" in attrs:
             values += np.ravel(attrs["add_offset"])[0]
         values[is_code(raw, [*codes, *(np.ravel(attrs["_FillValue"]) if "_FillValue" in attrs else ())])] = np.nan
-        for _, *region in () if filled else absent:
-            values[tuple(region)] = np.nan
+        if chunks is not None and not filled:
+            for _, *region in chunks.absent((slice(0, 1), *(slice(0, n) for n in raw.shape))):
+                values[tuple(region)] = np.nan
         table = bits_of_codes(attrs, f"{path}: {name}") if sensor else None
         return values if table is None else recoded(values, table, f"{path}: {name}")
 

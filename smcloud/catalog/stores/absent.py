@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,7 +85,7 @@ def show_marks(ds: xr.Dataset) -> xr.Dataset:
 def of_each_part(known: Sequence[Mapping[str, Chunks]], entry: Entry) -> list[dict[str, Chunks]]:
     """Return what is known of the chunks of each store or file of an entry: what one has marks of, all have."""
     marked = {name for chunks in known for name in chunks} & set(all_names(entry))
-    return [{name: KnownRegions() for name in marked} | dict(chunks) for chunks in known]
+    return [{name: AllThere() for name in marked} | dict(chunks) for chunks in known]
 
 
 def _absent(where: str, region: Region, what: str) -> ChunkError:
@@ -170,15 +169,26 @@ def _either(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> npt.NDA
     return one | other if any_marked(one) else other
 
 
-@dataclass(frozen=True)
-class KnownRegions:
-    """Absent chunks that are known beforehand."""
+class AllThere:
+    """The chunks of an array that lacks none."""
 
-    regions: tuple[Region, ...] = ()
+    def absent(self, region: Region) -> Iterable[Region]:
+        """Return none."""
+        return ()
 
-    def absent(self, region: Region) -> Iterator[Region]:
-        """Iterate over the absent chunks that touch ``region``."""
-        yield from (found for found in self.regions if touch(found, region))
+
+def touched(region: Region, chunk: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Iterate over the positions of the chunks that touch ``region``, in a grid of ``chunk``: one by one, as a store of
+    a few bytes may declare billions."""
+    first = [part.start // size for part, size in zip(region, chunk, strict=True)]
+    counts = [-(-part.stop // size) - at for part, size, at in zip(region, chunk, first, strict=True)]
+    for index in np.ndindex(*counts):
+        yield tuple(at + i for at, i in zip(first, index, strict=True))
+
+
+def covered(position: Sequence[int], chunk: Sequence[int]) -> Region:
+    """Return the region of the chunk at ``position``."""
+    return tuple(slice(at * size, (at + 1) * size) for at, size in zip(position, chunk, strict=True))
 
 
 def touch(one: Region, other: Region) -> bool:

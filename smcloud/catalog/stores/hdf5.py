@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from smcloud.catalog.stores.absent import KnownRegions, Region
+from smcloud.catalog.stores.absent import Region, covered, touched
 from smcloud.catalog.validation import too_large
 
 
-def absent_regions(dataset: Any, where: str) -> tuple[Region, ...]:
-    """Return the regions of an opened dataset of h5py for which nothing was ever written; no value is read.
+@dataclass(frozen=True)
+class FileChunks:
+    """The chunks of a dataset of HDF5, in a grid of ``chunk``, of which only those that begin at ``written`` are."""
+
+    chunk: tuple[int, ...]
+    written: frozenset[tuple[int, ...]] = frozenset()
+
+    def absent(self, region: Region) -> Iterator[Region]:
+        """Iterate over the absent chunks that touch ``region``."""
+        for position in touched(region, self.chunk):
+            found = covered(position, self.chunk)
+            if tuple(part.start for part in found) not in self.written:
+                yield found
+
+
+def absent_chunks(dataset: Any, where: str) -> FileChunks | None:
+    """Look which chunks of an opened dataset of h5py were never written; None where all were. No value is read.
 
     Raises :class:`ChunkError` for a chunk that takes more bytes than it would without compression: HDF5 inflates
     whatever it finds, up to a thousand times its size.
     """
     if dataset.size in (0, None) or dataset.is_virtual or dataset.external:
-        return ()
+        return None
     if dataset.chunks is None:
-        whole = tuple(slice(0, n) for n in dataset.shape)
-        return () if dataset.id.get_storage_size() else (whole,)
+        return None if dataset.id.get_storage_size() else FileChunks(dataset.shape)
     size = math.prod(dataset.chunks) * dataset.dtype.itemsize
     most = size + size // 100 + 4096
     written = set()
@@ -33,20 +47,13 @@ def absent_regions(dataset: Any, where: str) -> tuple[Region, ...]:
 
     dataset.id.chunk_iter(look)
     number = math.prod(-(-n // chunk) for n, chunk in zip(dataset.shape, dataset.chunks, strict=True))
-    if len(written) >= number:
-        return ()
-    starts = itertools.product(*(range(0, n, c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)))
-    return tuple(
-        tuple(slice(a, a + c) for a, c in zip(start, dataset.chunks, strict=True))
-        for start in starts
-        if start not in written
-    )
+    return FileChunks(dataset.chunks, frozenset(written)) if len(written) < number else None
 
 
-def file_chunks(place: Any, group: str, names: Iterable[str], where: str) -> dict[str, KnownRegions]:
+def file_chunks(place: Any, group: str, names: Iterable[str], where: str) -> dict[str, FileChunks]:
     """Return the absent chunks of the variables ``names`` of a file, and of their axes, where it has any.
 
-    ``place`` is a path or an opened file; raises what :func:`absent_regions` raises.
+    ``place`` is a path or an opened file; raises what :func:`absent_chunks` raises.
     """
     import h5py
 
@@ -56,9 +63,9 @@ def file_chunks(place: Any, group: str, names: Iterable[str], where: str) -> dic
         for name in [*names, "time", "valid_time", "lat", "latitude", "lon", "longitude"]:
             dataset = held.get(name)
             if isinstance(dataset, h5py.Dataset) and not _is_bare(dataset):
-                regions = absent_regions(dataset, f"{where}: {name}")
-                if regions:
-                    known[name] = KnownRegions(regions)
+                chunks = absent_chunks(dataset, f"{where}: {name}")
+                if chunks is not None:
+                    known[name] = chunks
     return known
 
 

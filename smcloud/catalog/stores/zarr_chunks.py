@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smcloud.catalog.stores.absent import Chunks, Region, touch
+from smcloud.catalog.stores.absent import Chunks, Region, covered, touch, touched
 from smcloud.errors import ChunkError
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ class ZarrChunks:
         """Iterate over the absent chunks that touch ``region``."""
         store, path, metadata = self.array.store_path.store, self.array.path, self.array.metadata
         outer = self.array.shards or self.array.chunks
-        for position in _touched(region, outer):
+        for position in touched(region, outer):
             key = metadata.encode_chunk_key(position)
             key = f"{path}/{key}" if path else key
             if store.is_absent(key):
-                yield _covered(position, outer)
+                yield covered(position, outer)
             elif self.array.shards:
                 yield from self._absent_in_shard(store, key, position, region)
 
@@ -43,18 +42,9 @@ class ZarrChunks:
         index = store.shard_index(key, self.array.metadata.codecs[0], math.prod(inside)).reshape(*inside, 2)
         first = [position * n for position, n in zip(shard, inside, strict=True)]
         for place in np.argwhere((index == NEVER).all(axis=-1)).tolist():
-            found = _covered(tuple(a + b for a, b in zip(first, place, strict=True)), inner)
+            found = covered(tuple(a + b for a, b in zip(first, place, strict=True)), inner)
             if touch(found, region):
                 yield found
-
-
-def _touched(region: Region, chunk: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    spans = (range(part.start // size, -(-part.stop // size)) for part, size in zip(region, chunk, strict=True))
-    return itertools.product(*spans)
-
-
-def _covered(position: Sequence[int], chunk: Sequence[int]) -> Region:
-    return tuple(slice(at * size, (at + 1) * size) for at, size in zip(position, chunk, strict=True))
 
 
 def zarr_chunks(store: Any, group: str | None, ds: xr.Dataset, names: Iterable[str]) -> dict[str, Chunks]:
