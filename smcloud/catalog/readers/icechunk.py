@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud.catalog.arguments import Args
 from smcloud.catalog.elsewhere import require_folder_alone
-from smcloud.catalog.readers.zarr_arrays import ZarrArrays
 from smcloud.catalog.schema import Entry
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
@@ -25,6 +24,7 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     import xarray as xr
     import zarr
 
+    from smcloud.catalog.readers.zarr_arrays import ZarrArrays
     from smcloud.catalog.stores.absent import all_names, with_marks
     from smcloud.catalog.stores.guarded import GuardedStore
     from smcloud.catalog.stores.zarr_chunks import zarr_chunks
