@@ -15,6 +15,7 @@ import xarray as xr
 from smcloud.catalog import load_catalog
 from smcloud.config import parse_config
 from smcloud.cube import add_counters, build, open_inputs, validate_counters
+from smcloud.io_errors import VALUES, reaching
 from tests.strangers.forms import Place, Raw, Values
 
 LAT, LON = np.array([-45.0, -15.0, 15.0, 45.0]), np.array([-135.0, -45.0, 45.0])
@@ -85,7 +86,7 @@ def cube_of(
     )  # fmt: skip
     inputs_of_cube = open_inputs(config, catalog)
     made = build(config, inputs_of_cube.sources, inputs_of_cube.months)
-    with dask.config.set(scheduler="synchronous"):
+    with dask.config.set(scheduler="synchronous"), reaching(VALUES, "source"):
         ds, counted = dask.compute(made.dataset, {role: dict(counters) for role, counters in made.counters.items()})
     for name, counters in add_counters([counted]).items():
         source = inputs_of_cube.sources[name]

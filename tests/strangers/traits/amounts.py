@@ -19,23 +19,23 @@ WHOLE = np.where(np.isnan(GAPS).any(0), np.nan, RAIN.astype("f8").sum(0))[None]
 SUM, MEAN, WIDE = {"aggregate": "sum"}, {"aggregate": "mean"}, {"valid_range": [-1000, 10000]}
 
 TRAITS = [
-    moving("C.13", "daily rain in `mm`, averaged", days("precipitation", "mm", RAIN, WIDE | MEAN),
+    moving("amounts: totals and rates", "daily rain in `mm`, averaged", days("precipitation", "mm", RAIN, WIDE | MEAN),
            Refused("unit", ("source:x", "found:    mm", "aggregate: sum", "attr_units: mm"))),
-    moving("C.13", "daily potential evaporation in `m of water equivalent`, averaged",
+    moving("amounts: totals and rates", "daily potential evaporation in `m of water equivalent`, averaged",
            days("potential_evaporation", "m of water equivalent", UPWARDS, WIDE | MEAN),
            Refused("unit", ("source:x", "m of water equivalent", "aggregate: sum"))),
-    moving("C.13", "daily rain in `kg m**-2`, summed", days("precipitation", "kg m**-2", RAIN, WIDE | SUM),
+    moving("amounts: totals and rates", "daily rain in `kg m**-2`, summed", days("precipitation", "kg m**-2", RAIN, WIDE | SUM),
            Right(RAIN.astype("f8").sum(0)[None])),
-    moving("C.13", "potential evaporation of ERA5, negative, in `m`, summed",
+    moving("amounts: totals and rates", "potential evaporation of ERA5, negative, in `m`, summed",
            days("potential_evaporation", "m", UPWARDS, WIDE | SUM), Right(1000 * UPWARDS.astype("f8").sum(0)[None])),
-    moving("C.13", "a daily rate in `mm/d`, summed", days("precipitation", "mm/d", RAIN, WIDE | SUM),
+    moving("amounts: totals and rates", "a daily rate in `mm/d`, summed", days("precipitation", "mm/d", RAIN, WIDE | SUM),
            Refused("unit", ("source:x", "mm/d", "aggregate: mean"))),
-    moving("C.13", "monthly rain in `mm`, said to be a mean", months("precipitation", "mm", MONTHLY, WIDE | MEAN),
+    moving("amounts: totals and rates", "monthly rain in `mm`, said to be a mean", months("precipitation", "mm", MONTHLY, WIDE | MEAN),
            Right(MONTHLY)),
-    moving("C.14", "a daily rate with days missing", days("precipitation", "mm/d", GAPS, WIDE | MEAN), Right(WHOLE)),
-    moving("C.14", "daily amounts with days missing", days("precipitation", "mm", GAPS, WIDE | SUM), Right(WHOLE)),
+    moving("amounts: missing steps", "a daily rate with days missing", days("precipitation", "mm/d", GAPS, WIDE | MEAN), Right(WHOLE)),
+    moving("amounts: missing steps", "daily amounts with days missing", days("precipitation", "mm", GAPS, WIDE | SUM), Right(WHOLE)),
 ]  # fmt: skip
 SWITCHES = [
-    Switch("C.13", "smcloud.cube.units._to_depth", lambda *entry: Conversion()),
-    Switch("C.14", "smcloud.cube.build.is_per_month", lambda units: False),
+    Switch("amounts: totals and rates", "smcloud.cube.units._to_depth", lambda *entry: Conversion()),
+    Switch("amounts: missing steps", "smcloud.cube.sources.is_per_month", lambda units: False),
 ]

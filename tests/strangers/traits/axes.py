@@ -119,7 +119,7 @@ def _as_it_is(ds, name):  # type: ignore[no-untyped-def]
 
 
 SWITCHES = [
-    Switch("axes: names and dimensions", "smcloud.cube.sources.name_axes", _as_it_is),
+    Switch("axes: names and dimensions", "smcloud.cube.decoded.name_axes", _as_it_is),
     Switch(PRECISION, "smcloud.cube.axes._precision", lambda values, where: 0.0),
     Switch(WINDOW, "smcloud.cube.axes._round_the_globe", lambda da, precision: da),
 ]

@@ -13,7 +13,7 @@ from tests.strangers.forms import Place, Raw, Values, write
 from tests.strangers.matrix import Outcome, Refused, Right, Switch, Trait
 from tests.strangers.world import AXES, axes, cube_of, random_field
 
-LINE = "D.18"
+LINE = "time: overlapping files and versions"
 JOINED = ("zarr2", "zarr3", "netcdf3", "netcdf4")
 ONE_STORE = "kerchunk and Icechunk are one store with one time axis; GeoTIFF has no time; HDF4 is below, by its names"
 MONTHS = pd.date_range("2000-01", periods=12, freq="MS")

@@ -146,7 +146,7 @@ TRAITS = [
 ]  # fmt: skip
 
 SWITCHES = [
-    Switch(TWICE, "smcloud.cube.sources._scaled", lambda da, spec, where: da * np.float32(spec.scale or 1.0)),
+    Switch(TWICE, "smcloud.cube.decoded._scaled", lambda da, spec, where: da * np.float32(spec.scale or 1.0)),
     Switch(APART, "smcloud.catalog.missing_values._stated", lambda variable, codes: {}, "netcdf4"),
-    Switch(NUMBERS, "smcloud.cube.sources.float_of", lambda dtype: dtype),
+    Switch(NUMBERS, "smcloud.cube.decoded.float_of", lambda dtype: dtype),
 ]

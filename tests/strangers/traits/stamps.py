@@ -13,7 +13,7 @@ from tests.strangers.forms import FORMS, FREE, Raw, Values, write
 from tests.strangers.matrix import Outcome, Refused, Right, Switch, Trait
 from tests.strangers.world import AXES, EPOCH, GRID, SHAPE, axes, cube_of, stamps
 
-LINE = "D.17"
+LINE = "time: stamps"
 ANY_STAMP = "HDF4 files are dated by the day of their names, GeoTIFF has no time"
 NUMBERS_ONLY = "what differs is the axis's numbers, not how they are stored: one form stands for all"
 NO_TIME = "GeoTIFF has no time"

@@ -13,7 +13,7 @@ from tests.strangers.forms import FREE, Raw, Values, write
 from tests.strangers.matrix import Outcome, Refused, Right, Switch, Trait
 from tests.strangers.world import AXES, GRID, SHAPE, cube_of, random_field, stamps
 
-LINE = "D.20"
+LINE = "time: axes"
 BY_NAME = "HDF4 files are dated by their names, GeoTIFF has no time"
 NUMBERS_ONLY = "what differs is the axis's numbers and attributes, not how they are stored: one form stands for all"
 ONE_STORE = "kerchunk and Icechunk are one store with one time axis, HDF4 is dated by names, GeoTIFF has no time"

@@ -13,7 +13,7 @@ from tests.strangers.forms import FREE, Raw, Values, write
 from tests.strangers.matrix import Refused, Right, Switch, Trait
 from tests.strangers.world import AXES, GRID, SHAPE, cube_of, stamps
 
-LINE = "D.16"
+LINE = "time: running totals"
 HOURLY = "HDF4 files are dated by the day, GeoTIFF has no time"
 NUMBERS_ONLY = "what differs is numbers, not how they are stored: one form stands for all"
 HOURS = pd.date_range("2000-02-01T01", "2000-03-01T00", freq="h")  # each hour stamped where it ends

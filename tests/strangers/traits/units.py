@@ -73,28 +73,28 @@ BELOW[1, 1, 1] = -0.02
 WIDE = {"valid_range": [-1000, 10000]}
 
 TRAITS = [
-    moving("C.11", "temperature in `degrees Celsius`", months("temperature", "degrees Celsius", CELSIUS, WIDE),
+    moving("units: spellings", "temperature in `degrees Celsius`", months("temperature", "degrees Celsius", CELSIUS, WIDE),
            Right(CELSIUS.astype("f8") + 273.15)),
-    moving("C.11", "soil moisture in `percentage`", months("soil_moisture", "percentage", SHARE, WIDE),
+    moving("units: spellings", "soil moisture in `percentage`", months("soil_moisture", "percentage", SHARE, WIDE),
            Right(SHARE.astype("f8") / 100)),
-    moving("C.11", "temperature in `degrees`, an angle", months("temperature", "degrees", CELSIUS, WIDE),
+    moving("units: spellings", "temperature in `degrees`, an angle", months("temperature", "degrees", CELSIUS, WIDE),
            Refused("unit", ("source:x", "angle", "degrees", "attr_units"))),
-    Trait("C.11", "clay in `g/kg`", layer("clay", "g/kg", CLAY, WIDE), Right(CLAY.astype("f8") / 10), STATIC, NO_LAYER),
-    moving("C.12", "monthly rain in `cm/month`", months("precipitation", "cm/month", DEPTH, WIDE),
+    Trait("units: spellings", "clay in `g/kg`", layer("clay", "g/kg", CLAY, WIDE), Right(CLAY.astype("f8") / 10), STATIC, NO_LAYER),
+    moving("units: a month is this month", "monthly rain in `cm/month`", months("precipitation", "cm/month", DEPTH, WIDE),
            Right(DEPTH.astype("f8") * 10)),
-    moving("C.12", "daily rain as a rate in `kg m-2 month-1`", days("precipitation", "kg m-2 month-1", RATE, WIDE),
+    moving("units: a month is this month", "daily rain as a rate in `kg m-2 month-1`", days("precipitation", "kg m-2 month-1", RATE, WIDE),
            Right(RATE.astype("f8").mean(0)[None])),
-    moving("C.12", "monthly rain in `mm/year`", months("precipitation", "mm/year", DEPTH, WIDE),
+    moving("units: a month is this month", "monthly rain in `mm/year`", months("precipitation", "mm/year", DEPTH, WIDE),
            Refused("unit", ("source:x", "mm/year", "mm day-1", "scale"))),
-    moving("C.15", "Celsius that the entry calls K", months("temperature", "K", CELSIUS, WIDE),
+    moving("ranges in the unit of the cube", "Celsius that the entry calls K", months("temperature", "K", CELSIUS, WIDE),
            Refused("valid-range", ("source:x", "K", "would be possible in degC", "180 to 350"))),
-    Trait("C.15", "clay in g/kg that the entry calls %", layer("clay", "%", CLAY, WIDE),
+    Trait("ranges in the unit of the cube", "clay in g/kg that the entry calls %", layer("clay", "%", CLAY, WIDE),
           Refused("valid-range", ("source:", "clay", "would be possible in g kg-1", "0 to 100 %")), STATIC, NO_LAYER),
-    moving("C.15", "soil moisture in percent that the entry calls 1", months("soil_moisture", "1", SHARE, WIDE),
+    moving("ranges in the unit of the cube", "soil moisture in percent that the entry calls 1", months("soil_moisture", "1", SHARE, WIDE),
            Refused("valid-range", ("source:x", "m3 m-3", "would be possible in %"))),
-    moving("C.15", "rain a little below 0", months("precipitation", "mm/month", DRIZZLE, WIDE),
+    moving("ranges in the unit of the cube", "rain a little below 0", months("precipitation", "mm/month", DRIZZLE, WIDE),
            Right(np.maximum(DRIZZLE, 0))),
-    moving("C.15", "rain below 0", months("precipitation", "mm/month", BELOW, WIDE),
+    moving("ranges in the unit of the cube", "rain below 0", months("precipitation", "mm/month", BELOW, WIDE),
            Refused("valid-range", ("source:x", "1 values, from -0.02", "first in 2000-02", "-0.01 to 10000 mm"))),
 ]  # fmt: skip
 
@@ -112,7 +112,7 @@ def months_of_pint(role: str, units: str, aggregate: str, period: str, where: st
 
 
 SWITCHES = [
-    Switch("C.11", "smcloud.cube.units.unit_of", as_pint_reads),
-    Switch("C.12", "smcloud.cube.units._to_depth", months_of_pint),
-    Switch("C.15", "smcloud.cube.ranges.judge", lambda *counted: None),
+    Switch("units: spellings", "smcloud.cube.units.unit_of", as_pint_reads),
+    Switch("units: a month is this month", "smcloud.cube.units._to_depth", months_of_pint),
+    Switch("ranges in the unit of the cube", "smcloud.cube.ranges.judge", lambda *counted: None),
 ]
