@@ -23,9 +23,9 @@ Every line is a trait of files that are met in practice, tried in every form of 
   variable or the file, what was found, and what to do.
 - `-`: the form cannot hold the trait, for the reason below the table.
 
-Kinds of faults that do not depend on the form are tried elsewhere: drivers with gaps in `tests/stats/test_idle_drivers.py`,
-several problems at once in `tests/catalog/test_problems_at_once.py`, names of files in `tests/strangers/test_file_forms.py`,
-and what hostile files try in [security.md](security.md).
+Kinds of faults that do not depend on the form are tried elsewhere: drivers with gaps in
+`tests/stats/test_idle_drivers.py`, several problems at once in `tests/catalog/test_problems_at_once.py`, names of files
+in `tests/strangers/test_file_forms.py`; what hostile files try is in [security.md](security.md).
 
 `make test` tries every cell, and shows that without the check of a kind at least one of its cells fails. This page is
 printed by `python -m tests.strangers.table`.

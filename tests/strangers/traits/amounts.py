@@ -18,24 +18,26 @@ GAPS[30, 0, 0] = np.nan
 WHOLE = np.where(np.isnan(GAPS).any(0), np.nan, RAIN.astype("f8").sum(0))[None]
 SUM, MEAN, WIDE = {"aggregate": "sum"}, {"aggregate": "mean"}, {"valid_range": [-1000, 10000]}
 
+TOTALS = "amounts: totals and rates"
+MISSING = "amounts: missing steps"
 TRAITS = [
-    moving("amounts: totals and rates", "daily rain in `mm`, averaged", days("precipitation", "mm", RAIN, WIDE | MEAN),
+    moving(TOTALS, "daily rain in `mm`, averaged", days("precipitation", "mm", RAIN, WIDE | MEAN),
            Refused("unit", ("source:x", "found:    mm", "aggregate: sum", "attr_units: mm"))),
-    moving("amounts: totals and rates", "daily potential evaporation in `m of water equivalent`, averaged",
+    moving(TOTALS, "daily potential evaporation in `m of water equivalent`, averaged",
            days("potential_evaporation", "m of water equivalent", UPWARDS, WIDE | MEAN),
            Refused("unit", ("source:x", "m of water equivalent", "aggregate: sum"))),
-    moving("amounts: totals and rates", "daily rain in `kg m**-2`, summed", days("precipitation", "kg m**-2", RAIN, WIDE | SUM),
+    moving(TOTALS, "daily rain in `kg m**-2`, summed", days("precipitation", "kg m**-2", RAIN, WIDE | SUM),
            Right(RAIN.astype("f8").sum(0)[None])),
-    moving("amounts: totals and rates", "potential evaporation of ERA5, negative, in `m`, summed",
+    moving(TOTALS, "potential evaporation of ERA5, negative, in `m`, summed",
            days("potential_evaporation", "m", UPWARDS, WIDE | SUM), Right(1000 * UPWARDS.astype("f8").sum(0)[None])),
-    moving("amounts: totals and rates", "a daily rate in `mm/d`, summed", days("precipitation", "mm/d", RAIN, WIDE | SUM),
+    moving(TOTALS, "a daily rate in `mm/d`, summed", days("precipitation", "mm/d", RAIN, WIDE | SUM),
            Refused("unit", ("source:x", "mm/d", "aggregate: mean"))),
-    moving("amounts: totals and rates", "monthly rain in `mm`, said to be a mean", months("precipitation", "mm", MONTHLY, WIDE | MEAN),
+    moving(TOTALS, "monthly rain in `mm`, said to be a mean", months("precipitation", "mm", MONTHLY, WIDE | MEAN),
            Right(MONTHLY)),
-    moving("amounts: missing steps", "a daily rate with days missing", days("precipitation", "mm/d", GAPS, WIDE | MEAN), Right(WHOLE)),
-    moving("amounts: missing steps", "daily amounts with days missing", days("precipitation", "mm", GAPS, WIDE | SUM), Right(WHOLE)),
+    moving(MISSING, "a daily rate with days missing", days("precipitation", "mm/d", GAPS, WIDE | MEAN), Right(WHOLE)),
+    moving(MISSING, "daily amounts with days missing", days("precipitation", "mm", GAPS, WIDE | SUM), Right(WHOLE)),
 ]  # fmt: skip
 SWITCHES = [
-    Switch("amounts: totals and rates", "smcloud.cube.units._to_depth", lambda *entry: Conversion()),
-    Switch("amounts: missing steps", "smcloud.cube.sources.is_per_month", lambda units: False),
+    Switch(TOTALS, "smcloud.cube.units._to_depth", lambda *entry: Conversion()),
+    Switch(MISSING, "smcloud.cube.sources.is_per_month", lambda units: False),
 ]

@@ -72,29 +72,32 @@ BELOW = DRIZZLE.copy()
 BELOW[1, 1, 1] = -0.02
 WIDE = {"valid_range": [-1000, 10000]}
 
+SPELLED = "units: spellings"
+THIS_MONTH = "units: a month is this month"
+LIMITS = "ranges in the unit of the cube"
 TRAITS = [
-    moving("units: spellings", "temperature in `degrees Celsius`", months("temperature", "degrees Celsius", CELSIUS, WIDE),
+    moving(SPELLED, "temperature in `degrees Celsius`", months("temperature", "degrees Celsius", CELSIUS, WIDE),
            Right(CELSIUS.astype("f8") + 273.15)),
-    moving("units: spellings", "soil moisture in `percentage`", months("soil_moisture", "percentage", SHARE, WIDE),
+    moving(SPELLED, "soil moisture in `percentage`", months("soil_moisture", "percentage", SHARE, WIDE),
            Right(SHARE.astype("f8") / 100)),
-    moving("units: spellings", "temperature in `degrees`, an angle", months("temperature", "degrees", CELSIUS, WIDE),
+    moving(SPELLED, "temperature in `degrees`, an angle", months("temperature", "degrees", CELSIUS, WIDE),
            Refused("unit", ("source:x", "angle", "degrees", "attr_units"))),
-    Trait("units: spellings", "clay in `g/kg`", layer("clay", "g/kg", CLAY, WIDE), Right(CLAY.astype("f8") / 10), STATIC, NO_LAYER),
-    moving("units: a month is this month", "monthly rain in `cm/month`", months("precipitation", "cm/month", DEPTH, WIDE),
+    Trait(SPELLED, "clay in `g/kg`", layer("clay", "g/kg", CLAY, WIDE), Right(CLAY.astype("f8") / 10), STATIC, NO_LAYER),
+    moving(THIS_MONTH, "monthly rain in `cm/month`", months("precipitation", "cm/month", DEPTH, WIDE),
            Right(DEPTH.astype("f8") * 10)),
-    moving("units: a month is this month", "daily rain as a rate in `kg m-2 month-1`", days("precipitation", "kg m-2 month-1", RATE, WIDE),
+    moving(THIS_MONTH, "daily rain as a rate in `kg m-2 month-1`", days("precipitation", "kg m-2 month-1", RATE, WIDE),
            Right(RATE.astype("f8").mean(0)[None])),
-    moving("units: a month is this month", "monthly rain in `mm/year`", months("precipitation", "mm/year", DEPTH, WIDE),
+    moving(THIS_MONTH, "monthly rain in `mm/year`", months("precipitation", "mm/year", DEPTH, WIDE),
            Refused("unit", ("source:x", "mm/year", "mm day-1", "scale"))),
-    moving("ranges in the unit of the cube", "Celsius that the entry calls K", months("temperature", "K", CELSIUS, WIDE),
+    moving(LIMITS, "Celsius that the entry calls K", months("temperature", "K", CELSIUS, WIDE),
            Refused("valid-range", ("source:x", "K", "would be possible in degC", "180 to 350"))),
-    Trait("ranges in the unit of the cube", "clay in g/kg that the entry calls %", layer("clay", "%", CLAY, WIDE),
+    Trait(LIMITS, "clay in g/kg that the entry calls %", layer("clay", "%", CLAY, WIDE),
           Refused("valid-range", ("source:", "clay", "would be possible in g kg-1", "0 to 100 %")), STATIC, NO_LAYER),
-    moving("ranges in the unit of the cube", "soil moisture in percent that the entry calls 1", months("soil_moisture", "1", SHARE, WIDE),
+    moving(LIMITS, "soil moisture in percent that the entry calls 1", months("soil_moisture", "1", SHARE, WIDE),
            Refused("valid-range", ("source:x", "m3 m-3", "would be possible in %"))),
-    moving("ranges in the unit of the cube", "rain a little below 0", months("precipitation", "mm/month", DRIZZLE, WIDE),
+    moving(LIMITS, "rain a little below 0", months("precipitation", "mm/month", DRIZZLE, WIDE),
            Right(np.maximum(DRIZZLE, 0))),
-    moving("ranges in the unit of the cube", "rain below 0", months("precipitation", "mm/month", BELOW, WIDE),
+    moving(LIMITS, "rain below 0", months("precipitation", "mm/month", BELOW, WIDE),
            Refused("valid-range", ("source:x", "1 values, from -0.02", "first in 2000-02", "-0.01 to 10000 mm"))),
 ]  # fmt: skip
 
@@ -112,7 +115,7 @@ def months_of_pint(role: str, units: str, aggregate: str, period: str, where: st
 
 
 SWITCHES = [
-    Switch("units: spellings", "smcloud.cube.units.unit_of", as_pint_reads),
-    Switch("units: a month is this month", "smcloud.cube.units._to_depth", months_of_pint),
-    Switch("ranges in the unit of the cube", "smcloud.cube.ranges.judge", lambda *counted: None),
+    Switch(SPELLED, "smcloud.cube.units.unit_of", as_pint_reads),
+    Switch(THIS_MONTH, "smcloud.cube.units._to_depth", months_of_pint),
+    Switch(LIMITS, "smcloud.cube.ranges.judge", lambda *counted: None),
 ]
