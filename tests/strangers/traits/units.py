@@ -73,7 +73,7 @@ BELOW[1, 1, 1] = -0.02
 WIDE = {"valid_range": [-1000, 10000]}
 
 SPELLED = "units: spellings"
-THIS_MONTH = "units: a month is this month"
+PER = "units: a month is this month"
 LIMITS = "ranges in the unit of the cube"
 TRAITS = [
     moving(SPELLED, "temperature in `degrees Celsius`", months("temperature", "degrees Celsius", CELSIUS, WIDE),
@@ -83,11 +83,11 @@ TRAITS = [
     moving(SPELLED, "temperature in `degrees`, an angle", months("temperature", "degrees", CELSIUS, WIDE),
            Refused("unit", ("source:x", "angle", "degrees", "attr_units"))),
     Trait(SPELLED, "clay in `g/kg`", layer("clay", "g/kg", CLAY, WIDE), Right(CLAY.astype("f8") / 10), STATIC, NO_LAYER),
-    moving(THIS_MONTH, "monthly rain in `cm/month`", months("precipitation", "cm/month", DEPTH, WIDE),
+    moving(PER, "monthly rain in `cm/month`", months("precipitation", "cm/month", DEPTH, WIDE),
            Right(DEPTH.astype("f8") * 10)),
-    moving(THIS_MONTH, "daily rain as a rate in `kg m-2 month-1`", days("precipitation", "kg m-2 month-1", RATE, WIDE),
+    moving(PER, "daily rain as a rate in `kg m-2 month-1`", days("precipitation", "kg m-2 month-1", RATE, WIDE),
            Right(RATE.astype("f8").mean(0)[None])),
-    moving(THIS_MONTH, "monthly rain in `mm/year`", months("precipitation", "mm/year", DEPTH, WIDE),
+    moving(PER, "monthly rain in `mm/year`", months("precipitation", "mm/year", DEPTH, WIDE),
            Refused("unit", ("source:x", "mm/year", "mm day-1", "scale"))),
     moving(LIMITS, "Celsius that the entry calls K", months("temperature", "K", CELSIUS, WIDE),
            Refused("valid-range", ("source:x", "K", "would be possible in degC", "180 to 350"))),
@@ -116,6 +116,6 @@ def months_of_pint(role: str, units: str, aggregate: str, period: str, where: st
 
 SWITCHES = [
     Switch(SPELLED, "smcloud.cube.units.unit_of", as_pint_reads),
-    Switch(THIS_MONTH, "smcloud.cube.units._to_depth", months_of_pint),
+    Switch(PER, "smcloud.cube.units._to_depth", months_of_pint),
     Switch(LIMITS, "smcloud.cube.ranges.judge", lambda *counted: None),
 ]
