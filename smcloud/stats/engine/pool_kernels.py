@@ -1,0 +1,185 @@
+"""The least-squares slope of single series under AR(1) errors whose autocorrelation a neighbourhood shares.
+
+Of each series with n valid samples: e its residuals, M their projection (what is left of a series after mean and line),
+R(phi) = phi^|i - j| over the positions on the complete axis, L the matrix with 1/2 for neighbouring steps. With q1 and q2
+the orthonormal vectors of mean and line M = 1 - q1 q1' - q2 q2', so that all traces come from R q and L q, which take n
+steps each: R q is one pass forward and one back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+from smcloud.jit import jit, kernel
+from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, ByteArray, FloatArray, IntArray
+from smcloud.stats.engine.kernels import copy, dot, fill
+from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
+
+# Columns of a fit.
+SLOPE, LEVEL, SQUARES, LAG, COUNT = range(5)
+
+
+@jit
+def _pattern(row: FloatArray, t: FloatArray, at: IntArray, q: FloatArray) -> tuple[int, float]:
+    """Write the positions of the valid samples and the two orthonormal vectors; their number, and the spread of ``t``.
+
+    The spread is the sum of squares of ``t`` about its mean.
+    """
+    n, mean = 0, 0.0
+    for i in range(row.size):
+        if abs(row[i]) < math.inf:
+            at[n] = i
+            mean += t[i]
+            n += 1
+    if n == 0:
+        return 0, 0.0
+    mean /= n
+    spread = 0.0
+    for k in range(n):
+        q[1, k] = t[at[k]] - mean
+        spread += q[1, k] ** 2
+    for k in range(n):
+        q[0, k] = 1 / math.sqrt(n)
+        q[1, k] = q[1, k] / math.sqrt(spread) if n > 1 else 0.0
+    return n, spread
+
+
+@jit
+def _correlated(q: FloatArray, at: IntArray, n: int, phi: float, out: FloatArray) -> None:
+    """Write R q: what earlier samples bring, then what later ones bring."""
+    carried = 0.0
+    for k in range(n):
+        if k > 0:
+            carried = (carried + q[k - 1]) * phi ** (at[k] - at[k - 1])
+        out[k] = q[k] + carried
+    carried = 0.0
+    for k in range(n - 2, -1, -1):
+        carried = (carried + q[k + 1]) * phi ** (at[k + 1] - at[k])
+        out[k] += carried
+
+
+@jit
+def _neighbours(q: FloatArray, at: IntArray, n: int, out: FloatArray) -> None:
+    """Write L q."""
+    for k in range(n):
+        out[k] = 0.0
+        if k > 0 and at[k] - at[k - 1] == 1:
+            out[k] += 0.5 * q[k - 1]
+        if k < n - 1 and at[k + 1] - at[k] == 1:
+            out[k] += 0.5 * q[k + 1]
+
+
+@jit
+def _traces(
+    at: IntArray, n: int, phi: float, q: FloatArray, rq: FloatArray, lq: FloatArray
+) -> tuple[float, float, float, float]:
+    """tr(M L M R), tr(M R), tr(M R M R) and q2' R q2; ``lq`` is L q, ``rq`` is filled with R q."""
+    for a in range(2):
+        _correlated(q[a], at, n, phi, rq[a])
+    pairs, squares, carried = 0.0, 0.0, 0.0
+    for k in range(n):
+        if k > 0:
+            gap = at[k] - at[k - 1]
+            pairs += 1.0 if gap == 1 else 0.0
+            carried = (carried + 1.0) * phi ** (2 * gap)
+        squares += 1.0 + 2.0 * carried
+    lagged, variance, both = pairs * phi, float(n), squares
+    for a in range(2):
+        lagged -= 2.0 * dot(rq[a, :n], lq[a, :n])
+        both -= 2.0 * dot(rq[a, :n], rq[a, :n])
+        variance -= dot(q[a, :n], rq[a, :n])
+        for b in range(2):
+            between = dot(q[a, :n], rq[b, :n])
+            lagged += between * dot(q[b, :n], lq[a, :n])
+            both += between * between
+    return lagged, variance, both, dot(q[1, :n], rq[1, :n])
+
+
+@jit
+def _fit(row: FloatArray, t: FloatArray, at: IntArray, n: int, q: FloatArray, spread: float, fit: FloatArray) -> None:
+    """Fill a fit from the orthonormal vectors; residuals are taken step by step, so that no digits cancel."""
+    level, rise = 0.0, 0.0
+    for k in range(n):
+        level += row[at[k]] / n
+    for k in range(n):
+        rise += q[1, k] * (row[at[k]] - level)
+    squares, lag, before = 0.0, 0.0, 0.0
+    for k in range(n):
+        rest = row[at[k]] - level - rise * q[1, k]
+        squares += rest * rest
+        if k > 0 and at[k] - at[k - 1] == 1:
+            lag += rest * before
+        before = rest
+    middle = t[at[0]] - q[1, 0] * math.sqrt(spread)
+    fit[SLOPE] = rise / math.sqrt(spread)
+    fit[LEVEL] = level - fit[SLOPE] * middle
+    fit[SQUARES], fit[LAG] = squares, lag
+
+
+@kernel(ROWS, LINE, LINE, nb.int64, COLUMNS, COLUMNS, FLAGS)
+def fit_lines(
+    rows: FloatArray, t: FloatArray, phis: FloatArray, min_valid: int, fits: FloatArray, traces: FloatArray,
+    status: ByteArray,
+) -> None:  # fmt: skip
+    """Fit each row; ``fits``: slope, level at t = 0, e'e, e'L e, n. ``traces``: tr(M L M R), then tr(M R), by ``phis``.
+
+    NaN where a series is empty or too short; a constant one has slope, e'e and e'L e 0.
+    """
+    steps, size = t.size, phis.size
+    at, known = np.empty(steps, np.int64), np.empty(steps, np.int64)
+    q, rq, lq = np.empty((2, steps)), np.empty((2, steps)), np.empty((2, steps))
+    length, source = 0, 0
+    for cell in range(rows.shape[0]):
+        row = rows[cell]
+        n, spread = _pattern(row, t, at, q)
+        fill(fits[cell], math.nan)
+        fill(traces[cell], math.nan)
+        fits[cell, COUNT] = n
+        status[cell] = EMPTY if n == 0 else TOO_SHORT
+        if n < min_valid:
+            continue
+        _fit(row, t, at, n, q, spread, fits[cell])
+        different = 0
+        for k in range(1, n):
+            different += nb.int64(row[at[k]] != row[at[0]])
+        status[cell] = OK if different else CONSTANT
+        if different == 0:
+            fits[cell, SLOPE], fits[cell, LEVEL], fits[cell, SQUARES], fits[cell, LAG] = 0.0, row[at[0]], 0.0, 0.0
+        if n == length and np.array_equal(at[:n], known[:n]):  # most cells of a field have the gaps of the one before
+            copy(traces[source], traces[cell])
+            continue
+        for a in range(2):
+            _neighbours(q[a], at, n, lq[a])
+        for p in range(size):
+            traces[cell, p], traces[cell, size + p], _, _ = _traces(at, n, phis[p], q, rq, lq)
+        for k in range(n):
+            known[k] = at[k]
+        length, source = n, cell
+
+
+@kernel(ROWS, LINE, LINE, COLUMNS, FLAGS, COLUMNS)
+def test_slopes(
+    rows: FloatArray, t: FloatArray, phi: FloatArray, fits: FloatArray, status: ByteArray, out: FloatArray
+) -> None:
+    """Test each slope under AR(1) errors of ``phi``; ``out``: standard error, statistic, degrees of freedom.
+
+    Var(slope) = q2'R q2 / Sxx e'e / tr(M R), df = tr(M R)^2 / tr(M R M R). A constant series has standard error and
+    statistic 0; NaN where there is no fit or no ``phi``.
+    """
+    steps = t.size
+    at = np.empty(steps, np.int64)
+    q, rq, lq = np.empty((2, steps)), np.empty((2, steps)), np.zeros((2, steps))
+    for cell in range(rows.shape[0]):
+        fill(out[cell], math.nan)
+        if status[cell] != OK and status[cell] != CONSTANT:
+            continue
+        n, spread = _pattern(rows[cell], t, at, q)
+        _, variance, both, along = _traces(at, n, 0.0 if status[cell] == CONSTANT else phi[cell], q, rq, lq)
+        slope = fits[cell, SLOPE]
+        stderr = math.sqrt(along / spread * fits[cell, SQUARES] / variance)
+        out[cell, 0] = stderr
+        out[cell, 1] = slope / stderr if stderr > 0.0 else 0.0 if slope == 0.0 else math.copysign(math.inf, slope)
+        out[cell, 2] = variance * variance / both

@@ -1,0 +1,150 @@
+"""The trend of every cell of a field, tested under an autocorrelation that it shares with the cells around it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from smcloud.errors import ConfigurationError, GridError
+from smcloud.stats.area import EARTH_RADIUS_KM
+from smcloud.stats.engine.checks import check_alpha, check_min_valid
+from smcloud.stats.time_axis import FloatArray, require_complete, require_one_chunk, time_series
+
+Block = npt.NDArray[Any]
+PHIS = np.arange(20) / 20  # 0 to 0.95
+FEWEST = 30  # cells of a pool
+AXES = ("lat", "lon")
+COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "df", "r1_pooled", "n_pooled", "r1_dispersion")
+
+
+def pooled_trend(
+    da: xr.DataArray, area: xr.DataArray, dim: str = "time", radius_km: float = 1500.0, alpha: float = 0.05,
+    min_valid: int = 3,
+) -> xr.Dataset:  # fmt: skip
+    """Fit a straight line to every cell and test its slope under the autocorrelation of the cells around it.
+
+    A short series says little about its own autocorrelation, many neighbours together say a lot. One phi of AR(1)
+    errors is found for all cells within ``radius_km``; then the variance of the least-squares slope is exact for that
+    phi and the gaps of the cell. Non-finite values are missing and keep their place on the axis. Values may be float32;
+    arithmetic and results are float64. ``dim``, ``lat`` and ``lon`` must each lie in one dask chunk. Lazy for dask
+    input.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Series (``dim``, lat, lon) in any unit; centres of the cells in degrees, longitudes evenly spaced.
+    area : xarray.DataArray
+        Area of the cells (lat, lon), in any unit: the weights in a pool. See :func:`~smcloud.stats.cell_area`.
+    dim : str
+        Dimension of time; its coordinate holds numbers or dates, with no step left out.
+    radius_km : float
+        Reach of a pool on the sphere. A pool of fewer than 30 cells takes the nearest 30, of a field that has fewer all.
+        At the edge of a field the pool ends with it.
+    alpha : float
+        The interval of the slope covers 1 - ``alpha``; between 0 and 1.
+    min_valid : int
+        Fewest valid samples of a series that is fitted; 3 or more.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (lat, lon):
+
+        - ``slope``, ``slope_lower``, ``slope_upper``, ``stderr``: unit of ``da`` per unit of the coordinate
+        - ``p_value``: two-sided, with ``df`` degrees of freedom
+        - ``r1_pooled``: the phi of the pool, between 0 and 0.95
+        - ``n_pooled``: its cells, int32; constant cells and those without a slope are in none
+        - ``r1_dispersion``: variance of the lag-1 autocorrelations of its cells, over the variance that one phi would
+          give them. Above 1.5 the pool is not of one kind, and the size of the test is not promised.
+        - ``n``: number of valid samples, int32
+        - ``status``: uint8. 1, empty, and 2, fewer than ``min_valid`` samples: NaN. 3, constant: slope, limits and
+          stderr 0, p 1.
+
+    Raises
+    ------
+    ConfigurationError
+        ``radius_km``, ``alpha`` or ``min_valid`` has an impossible value.
+    GridError
+        The dimensions are not ``dim``, lat and lon; longitudes are not evenly spaced; ``area`` is on another grid.
+    CalendarError, ChunkError
+        The axis of time has missing, double or unsorted stamps; a dimension has more than one dask chunk.
+
+    Notes
+    -----
+    With e the residuals of a cell, M their projection, R(phi) = phi^|ti - tj| and L the matrix with 1/2 for
+    neighbouring valid steps, phi solves sum tr(M L M R)/sum tr(M R) = sum e'L e/sum e'e over the pool, weighted by area
+    and each cell with its own gaps; the traces are taken at 20 values of phi and interpolated. Then
+    Var(slope) = t'R t/Sxx^2 e'e/tr(M R), t centred, and df = tr(M R)^2/tr(M R M R).
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from smcloud.stats import cell_area, pooled_trend
+    >>> axes = {"time": np.arange(2000, 2022), "lat": np.arange(-5.0, 6), "lon": np.arange(0.0, 10)}
+    >>> noise = np.random.default_rng(1).normal(size=(22, 11, 10))
+    >>> moisture = xr.DataArray(noise, axes, list(axes))
+    >>> trend = pooled_trend(moisture, cell_area(moisture.lat, moisture.lon))
+    >>> print(f"{float((trend.p_value < 0.05).mean()):.2f} of the cells, phi {float(trend.r1_pooled.mean()):.2f}")
+    0.07 of the cells, phi 0.00
+    """
+    check_alpha(alpha)
+    check_min_valid(min_valid)
+    if not radius_km > 0:
+        raise ConfigurationError("impossible radius", where="radius_km", found=radius_km, expected="a positive number")
+    array, t = time_series(da, dim)
+    require_complete(array.indexes[dim])
+    lat, step = _grid(array, area, dim)
+    for axis in AXES:
+        require_one_chunk(array, axis)
+    outputs = xr.apply_ufunc(
+        _pooled_trend,
+        array,
+        area,
+        input_core_dims=[[*AXES, dim], list(AXES)],
+        output_core_dims=[list(AXES)] * (len(COLUMNS) + 2),
+        kwargs={
+            "t": t, "lat": lat, "step": step, "radius": radius_km / EARTH_RADIUS_KM, "alpha": alpha,
+            "min_valid": min_valid,
+        },
+        dask="parallelized",
+        output_dtypes=[*(np.int32 if name == "n_pooled" else np.float64 for name in COLUMNS), np.int32, np.uint8],
+    )  # fmt: skip
+    return xr.Dataset(dict(zip((*COLUMNS, "n", "status"), outputs, strict=True)))
+
+
+def _grid(array: xr.DataArray, area: xr.DataArray, dim: str) -> tuple[FloatArray, float]:
+    """Latitudes and the distance of two longitudes, in radians; checked."""
+    if {*array.dims} != {dim, *AXES}:
+        raise GridError("the field has other dimensions", where=str(array.name or "array"), found=", ".join(map(str, array.dims)), expected=f"{dim}, lat, lon", next="select one level or variable first")
+    lon = np.asarray(array["lon"].values, np.float64)
+    steps = np.diff(lon)
+    if steps.size and not np.allclose(steps, steps[0], rtol=1e-3):
+        raise GridError("longitudes are not evenly spaced", where=f"{array.name or 'array'}: lon", found=f"steps of {steps.min():g} to {steps.max():g}", expected="one step", next="regrid first")
+    try:
+        xr.align(array, area, join="exact", copy=False)
+    except ValueError as err:
+        raise GridError("areas are those of another grid", where="area", found=dict(area.sizes), expected="the grid of the field", next="cell_area(da.lat, da.lon)") from err
+    return np.deg2rad(np.asarray(array["lat"].values, np.float64)), math.radians(abs(steps.mean()) if steps.size else 360.0)
+
+
+def _pooled_trend(
+    values: Block, area: Block, *, t: FloatArray, lat: FloatArray, step: float, radius: float, alpha: float,
+    min_valid: int,
+) -> tuple[Block, ...]:  # fmt: skip
+    from scipy.special import stdtrit
+
+    from smcloud.stats.engine import pool_kernels, pool_sums, student
+    from smcloud.stats.engine.pool_kernels import COUNT, LAG, SLOPE, SQUARES
+    from smcloud.stats.status import OK
+
+    shape = values.shape[:-1]
+    rows = np.ascontiguousarray(values, np.float64).reshape(-1, t.size)
+    fits, traces = np.empty((len(rows), 5)), np.empty((len(rows), 2 * PHIS.size))
+    status = np.empty(len(rows), np.uint8)
+    pool_kernels.fit_lines(rows, t, PHIS, min_valid, fits, traces, status)
+    valid = (status == OK) & (fits[:, SQUARES] > 0)
+    ...
