@@ -1,9 +1,9 @@
 """The least-squares slope of single series under AR(1) errors whose autocorrelation a neighbourhood shares.
 
 Of each series with n valid samples: e its residuals, M their projection (what is left of a series after mean and line),
-R(phi) = phi^|i - j| over the positions on the complete axis, L the matrix with 1/2 for neighbouring steps. With q1 and q2
-the orthonormal vectors of mean and line M = 1 - q1 q1' - q2 q2', so that all traces come from R q and L q, which take n
-steps each: R q is one pass forward and one back.
+R(phi) = phi^|i - j| over the positions on the complete axis, L the matrix with 1/2 for neighbouring steps. With q1 and
+q2 the orthonormal vectors of mean and line M = 1 - q1 q1' - q2 q2', so that all traces come from R q and L q, which
+take n steps each: R q is one pass forward and one back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from smcloud.stats.engine.kernels import copy, dot, fill
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 # Columns of a fit.
-SLOPE, LEVEL, SQUARES, LAG, COUNT = range(5)
+SLOPE, LEVEL, SQUARES, LAG, PAIRS, COUNT = range(6)
 
 
 @jit
@@ -106,17 +106,18 @@ def _fit(row: FloatArray, t: FloatArray, at: IntArray, n: int, q: FloatArray, sp
         level += row[at[k]] / n
     for k in range(n):
         rise += q[1, k] * (row[at[k]] - level)
-    squares, lag, before = 0.0, 0.0, 0.0
+    squares, lag, pairs, before = 0.0, 0.0, 0, 0.0
     for k in range(n):
         rest = row[at[k]] - level - rise * q[1, k]
         squares += rest * rest
         if k > 0 and at[k] - at[k - 1] == 1:
             lag += rest * before
+            pairs += 1
         before = rest
     middle = t[at[0]] - q[1, 0] * math.sqrt(spread)
     fit[SLOPE] = rise / math.sqrt(spread)
     fit[LEVEL] = level - fit[SLOPE] * middle
-    fit[SQUARES], fit[LAG] = squares, lag
+    fit[SQUARES], fit[LAG], fit[PAIRS] = squares, lag, pairs
 
 
 @kernel(ROWS, LINE, LINE, nb.int64, COLUMNS, COLUMNS, FLAGS)
@@ -124,9 +125,10 @@ def fit_lines(
     rows: FloatArray, t: FloatArray, phis: FloatArray, min_valid: int, fits: FloatArray, traces: FloatArray,
     status: ByteArray,
 ) -> None:  # fmt: skip
-    """Fit each row; ``fits``: slope, level at t = 0, e'e, e'L e, n. ``traces``: tr(M L M R), then tr(M R), by ``phis``.
+    """Fit each row. ``traces``: tr(M L M R), then tr(M R), by ``phis``.
 
-    NaN where a series is empty or too short; a constant one has slope, e'e and e'L e 0.
+    ``fits``: slope, level at t = 0, e'e, e'L e, pairs of neighbours, n. NaN where a series is empty or too short; a
+    constant one has slope, e'e and e'L e 0.
     """
     steps, size = t.size, phis.size
     at, known = np.empty(steps, np.int64), np.empty(steps, np.int64)
