@@ -13,11 +13,12 @@ import math
 import numba as nb
 import numpy as np
 
-from smcloud.jit import jit, kernel
+from smcloud.jit import jit, kernel, read_only
 from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, ByteArray, FloatArray, IntArray
 from smcloud.stats.engine.kernels import copy, dot, fill
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
+TABLE = read_only(nb.float64, 2)
 # Columns of a fit.
 SLOPE, LEVEL, SQUARES, LAG, PAIRS, COUNT = range(6)
 
@@ -48,54 +49,77 @@ def _pattern(row: FloatArray, t: FloatArray, at: IntArray, q: FloatArray) -> tup
 
 
 @jit
-def _correlated(q: FloatArray, at: IntArray, n: int, phi: float, out: FloatArray) -> None:
-    """Write R q: what earlier samples bring, then what later ones bring."""
-    carried = 0.0
-    for k in range(n):
-        if k > 0:
-            carried = (carried + q[k - 1]) * phi ** (at[k] - at[k - 1])
-        out[k] = q[k] + carried
-    carried = 0.0
-    for k in range(n - 2, -1, -1):
-        carried = (carried + q[k + 1]) * phi ** (at[k + 1] - at[k])
-        out[k] += carried
-
-
-@jit
-def _neighbours(q: FloatArray, at: IntArray, n: int, out: FloatArray) -> None:
-    """Write L q."""
+def _neighbours(q: FloatArray, at: IntArray, n: int, out: FloatArray) -> int:
+    """Write L q; return the number of pairs of neighbouring steps."""
+    pairs = 0
     for k in range(n):
         out[k] = 0.0
         if k > 0 and at[k] - at[k - 1] == 1:
             out[k] += 0.5 * q[k - 1]
+            pairs += 1
         if k < n - 1 and at[k + 1] - at[k] == 1:
             out[k] += 0.5 * q[k + 1]
+    return pairs
+
+
+@jit
+def _correlated(q: FloatArray, at: IntArray, n: int, powers: FloatArray, carried: FloatArray, out: FloatArray) -> None:
+    """Write R q (sample, phi): what earlier samples bring, then what later ones bring; ``powers``: phi^gap by gap."""
+    size = carried.size
+    fill(carried, 0.0)
+    for k in range(n):
+        if k > 0:
+            before, decay = q[k - 1], powers[at[k] - at[k - 1]]
+            for p in range(size):
+                carried[p] = (carried[p] + before) * decay[p]
+        for p in range(size):
+            out[k, p] = q[k] + carried[p]
+    fill(carried, 0.0)
+    for k in range(n - 2, -1, -1):
+        after, decay = q[k + 1], powers[at[k + 1] - at[k]]
+        for p in range(size):
+            carried[p] = (carried[p] + after) * decay[p]
+            out[k, p] += carried[p]
 
 
 @jit
 def _traces(
-    at: IntArray, n: int, phi: float, q: FloatArray, rq: FloatArray, lq: FloatArray
-) -> tuple[float, float, float, float]:
-    """tr(M L M R), tr(M R), tr(M R M R) and q2' R q2; ``lq`` is L q, ``rq`` is filled with R q."""
+    at: IntArray, n: int, q: FloatArray, powers: FloatArray, lq: FloatArray, work: FloatArray, out: FloatArray
+) -> None:
+    """Write by phi tr(M L M R), tr(M R), tr(M R M R) and q2' R q2; ``lq`` and ``work`` are work space."""
+    size, steps = powers.shape[1], lq.shape[1]
+    carried, between = work[2 * steps], work[2 * steps + 1 : 2 * steps + 5]
+    pairs = 0
     for a in range(2):
-        _correlated(q[a], at, n, phi, rq[a])
-    pairs, squares, carried = 0.0, 0.0, 0.0
-    for k in range(n):
-        if k > 0:
-            gap = at[k] - at[k - 1]
-            pairs += 1.0 if gap == 1 else 0.0
-            carried = (carried + 1.0) * phi ** (2 * gap)
-        squares += 1.0 + 2.0 * carried
-    lagged, variance, both = pairs * phi, float(n), squares
+        _correlated(q[a], at, n, powers, carried, work[a * steps : (a + 1) * steps])
+        pairs = _neighbours(q[a], at, n, lq[a])
+    for p in range(size):
+        out[0, p], out[1, p], out[2, p] = pairs * powers[1, p], n, n
+    fill(carried, 0.0)
+    for k in range(1, n):
+        decay = powers[at[k] - at[k - 1]]
+        for p in range(size):
+            carried[p] = (carried[p] + 1.0) * decay[p] * decay[p]
+            out[2, p] += 2.0 * carried[p]
     for a in range(2):
-        lagged -= 2.0 * dot(rq[a, :n], lq[a, :n])
-        both -= 2.0 * dot(rq[a, :n], rq[a, :n])
-        variance -= dot(q[a, :n], rq[a, :n])
         for b in range(2):
-            between = dot(q[a, :n], rq[b, :n])
-            lagged += between * dot(q[b, :n], lq[a, :n])
-            both += between * between
-    return lagged, variance, both, dot(q[1, :n], rq[1, :n])
+            fill(between[2 * a + b], 0.0)
+        for k in range(n):
+            row = work[a * steps + k]
+            for p in range(size):
+                out[0, p] -= 2.0 * row[p] * lq[a, k]
+                out[2, p] -= 2.0 * row[p] * row[p]
+                between[2 * a, p] += q[0, k] * row[p]
+                between[2 * a + 1, p] += q[1, k] * row[p]
+    for a in range(2):
+        for b in range(2):
+            lagged = dot(q[a, :n], lq[b, :n])
+            for p in range(size):
+                out[0, p] += between[2 * a + b, p] * lagged
+                out[2, p] += between[2 * a + b, p] * between[2 * a + b, p]
+        for p in range(size):
+            out[1, p] -= between[3 * a, p]
+    copy(between[3], out[3])
 
 
 @jit
@@ -120,20 +144,21 @@ def _fit(row: FloatArray, t: FloatArray, at: IntArray, n: int, q: FloatArray, sp
     fit[SQUARES], fit[LAG], fit[PAIRS] = squares, lag, pairs
 
 
-@kernel(ROWS, LINE, LINE, nb.int64, COLUMNS, COLUMNS, FLAGS)
+@kernel(ROWS, LINE, TABLE, nb.int64, COLUMNS, COLUMNS, FLAGS)
 def fit_lines(
-    rows: FloatArray, t: FloatArray, phis: FloatArray, min_valid: int, fits: FloatArray, traces: FloatArray,
+    rows: FloatArray, t: FloatArray, powers: FloatArray, min_valid: int, fits: FloatArray, traces: FloatArray,
     status: ByteArray,
 ) -> None:  # fmt: skip
-    """Fit each row. ``traces``: tr(M L M R), then tr(M R), by ``phis``.
+    """Fit each row. ``traces``: tr(M L M R) by phi, then tr(M R); ``powers``: phi^gap by (gap, phi).
 
     ``fits``: slope, level at t = 0, e'e, e'L e, pairs of neighbours, n. NaN where a series is empty or too short; a
     constant one has slope, e'e and e'L e 0.
     """
-    steps, size = t.size, phis.size
+    steps, size = t.size, powers.shape[1]
     at, known = np.empty(steps, np.int64), np.empty(steps, np.int64)
-    q, rq, lq = np.empty((2, steps)), np.empty((2, steps)), np.empty((2, steps))
-    length, source = 0, 0
+    q, lq = np.empty((2, steps)), np.empty((2, steps))
+    work, found = np.empty((2 * steps + 5, size)), np.empty((4, size))
+    length = 0
     for cell in range(rows.shape[0]):
         row = rows[cell]
         n, spread = _pattern(row, t, at, q)
@@ -150,16 +175,13 @@ def fit_lines(
         status[cell] = OK if different else CONSTANT
         if different == 0:
             fits[cell, SLOPE], fits[cell, LEVEL], fits[cell, SQUARES], fits[cell, LAG] = 0.0, row[at[0]], 0.0, 0.0
-        if n == length and np.array_equal(at[:n], known[:n]):  # most cells of a field have the gaps of the one before
-            copy(traces[source], traces[cell])
-            continue
-        for a in range(2):
-            _neighbours(q[a], at, n, lq[a])
-        for p in range(size):
-            traces[cell, p], traces[cell, size + p], _, _ = _traces(at, n, phis[p], q, rq, lq)
-        for k in range(n):
-            known[k] = at[k]
-        length, source = n, cell
+        if n != length or not np.array_equal(at[:n], known[:n]):  # many cells have the gaps of the one before
+            _traces(at, n, q, powers, lq, work, found)
+            for k in range(n):
+                known[k] = at[k]
+            length = n
+        copy(found[0], traces[cell, :size])
+        copy(found[1], traces[cell, size:])
 
 
 @kernel(ROWS, LINE, LINE, COLUMNS, FLAGS, COLUMNS)
@@ -172,16 +194,21 @@ def test_slopes(
     statistic 0; NaN where there is no fit or no ``phi``.
     """
     steps = t.size
-    at = np.empty(steps, np.int64)
-    q, rq, lq = np.empty((2, steps)), np.empty((2, steps)), np.zeros((2, steps))
+    at, powers = np.empty(steps, np.int64), np.empty((steps, 1))
+    q, lq = np.empty((2, steps)), np.empty((2, steps))
+    work, found = np.empty((2 * steps + 5, 1)), np.empty((4, 1))
     for cell in range(rows.shape[0]):
         fill(out[cell], math.nan)
         if status[cell] != OK and status[cell] != CONSTANT:
             continue
         n, spread = _pattern(rows[cell], t, at, q)
-        _, variance, both, along = _traces(at, n, 0.0 if status[cell] == CONSTANT else phi[cell], q, rq, lq)
-        slope = fits[cell, SLOPE]
-        stderr = math.sqrt(along / spread * fits[cell, SQUARES] / variance)
+        power = 1.0
+        for gap in range(steps):
+            powers[gap, 0] = power
+            power *= 0.0 if status[cell] == CONSTANT else phi[cell]
+        _traces(at, n, q, powers, lq, work, found)
+        slope, variance = fits[cell, SLOPE], found[1, 0]
+        stderr = math.sqrt(found[3, 0] / spread * fits[cell, SQUARES] / variance)
         out[cell, 0] = stderr
         out[cell, 1] = slope / stderr if stderr > 0.0 else 0.0 if slope == 0.0 else math.copysign(math.inf, slope)
-        out[cell, 2] = variance * variance / both
+        out[cell, 2] = variance * variance / found[2, 0]

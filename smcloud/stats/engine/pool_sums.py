@@ -16,7 +16,7 @@ from smcloud.jit import kernel, read_only
 from smcloud.stats.engine.arrays import COLUMNS, FloatArray
 
 Indices = npt.NDArray[np.int64]
-TABLE, POSITIONS = read_only(nb.float64, 2), read_only(nb.int64, 2)
+TABLE, POSITIONS, PLACES = read_only(nb.float64, 2), read_only(nb.int64, 2), read_only(nb.int64, 1)
 # Of a column: centres that lie exactly on the radius belong to the neighbourhood, whatever their rounding.
 ON_THE_RADIUS = 1e-6
 
@@ -50,30 +50,35 @@ def neighbourhood_sums(terms: FloatArray, valid: npt.NDArray[np.bool_], widths: 
         first = starts[row] + row
         np.cumsum(terms[starts[row] : starts[row + 1]], axis=0, out=prefix[first + 1 : first + 1 + before[row, -1]])
     before += (starts[:-1] + np.arange(rows))[:, np.newaxis]
-    where = np.argwhere(valid).astype(np.int64)
+    columns_of = np.nonzero(valid)[1].astype(np.int64)
     out = np.zeros_like(terms)
-    _add_rows(prefix, before, widths, np.ascontiguousarray(where), circle, out)
+    _add_rows(prefix, before, widths, starts, columns_of, circle, out)
     return out
 
 
-@kernel(TABLE, POSITIONS, POSITIONS, POSITIONS, nb.boolean, COLUMNS)
+@kernel(TABLE, POSITIONS, POSITIONS, PLACES, PLACES, nb.boolean, COLUMNS)
 def _add_rows(
-    prefix: FloatArray, before: Indices, widths: Indices, where: Indices, circle: bool, out: FloatArray
-) -> None:
-    """Add up, for each cell, the stretches of the rows that it reaches; ``before`` holds positions in ``prefix``."""
+    prefix: FloatArray, before: Indices, widths: Indices, starts: Indices, columns_of: Indices, circle: bool,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Add up, for each cell, the stretches of the rows that it reaches; ``before`` holds positions in ``prefix``.
+
+    Row by row, so that the prefix sums of one row stay in the processor's cache.
+    """
     columns, terms = before.shape[1] - 1, out.shape[1]
-    for cell in range(where.shape[0]):
-        row, column, total = where[cell, 0], where[cell, 1], out[cell]
-        for other in range(widths.shape[1]):
+    for row in range(before.shape[0]):
+        for other in range(before.shape[0]):
             width = widths[row, other]
             if width < 0:
                 continue
-            west, east = column - width, column + width + 1
-            if east - west >= columns:
-                west, east = 0, columns
-            for turn in range(-1, 2):
-                start, stop = max(west + turn * columns, 0), min(east + turn * columns, columns)
-                if stop > start and (turn == 0 or circle):
-                    low, high = prefix[before[other, start]], prefix[before[other, stop]]
-                    for k in range(terms):
-                        total[k] += high[k] - low[k]
+            for cell in range(starts[row], starts[row + 1]):
+                west, east = columns_of[cell] - width, columns_of[cell] + width + 1
+                if east - west >= columns:
+                    west, east = 0, columns
+                total = out[cell]
+                for turn in range(-1, 2):
+                    start, stop = max(west + turn * columns, 0), min(east + turn * columns, columns)
+                    if stop > start and (turn == 0 or circle):
+                        low, high = prefix[before[other, start]], prefix[before[other, stop]]
+                        for k in range(terms):
+                            total[k] += high[k] - low[k]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from smcloud.stats.engine.arrays import BoolArray, FloatArray
 
@@ -20,56 +19,54 @@ LONGEST_TABLE = 2000  # steps: the table of variances needs matrices of that siz
 
 @dataclass(frozen=True)
 class Field:
-    """A grid: latitudes and the distance of two of its ``columns`` in radians, and the radius of its pools."""
+    """A grid: latitudes, the distance of two columns and the radius of its pools in radians; the cells used (lat, lon)."""
 
     lat: FloatArray
     step: float
-    columns: int
     radius: float
+    used: BoolArray
 
     @property
     def goes_round(self) -> bool:
         """Whether the columns go once round the globe."""
-        return abs(self.columns * self.step - 2 * math.pi) < 0.5 * self.step
+        return abs(self.used.shape[1] * self.step - 2 * math.pi) < 0.5 * self.step
 
 
 def pooled_autocorrelation(
-    fits: FloatArray, traces: FloatArray, valid: BoolArray, area: FloatArray, field: Field, steps: int
-) -> tuple[FloatArray, npt.NDArray[np.int32], FloatArray]:
-    """Return phi, number of cells and dispersion of the pool of each cell; phi is NaN, the number 0 outside ``valid``.
+    fits: FloatArray, traces: FloatArray, area: FloatArray, field: Field, steps: int
+) -> FloatArray:
+    """Return phi, number of cells and dispersion of the pool of each used cell (cell, 3).
 
-    ``fits`` and ``traces`` are those of :func:`~smcloud.stats.engine.pool_kernels.fit_lines`.
+    ``fits`` and ``traces`` are those of :func:`~smcloud.stats.engine.pool_kernels.fit_lines` for these cells.
     """
     from smcloud.stats.engine.pool_kernels import COUNT, LAG, PAIRS, SQUARES
 
-    squares, lag, pairs, n = (fits[valid, column] for column in (SQUARES, LAG, PAIRS, COUNT))
-    tells = (pairs >= FEWEST_PAIRS) & (squares > 0)
+    squares, lag, pairs, n = (fits[:, column] for column in (SQUARES, LAG, PAIRS, COUNT))
+    terms = np.empty((len(n), TERMS))
+    terms[:, 0], terms[:, 1], terms[:, 2:-4] = lag, squares, traces
+    terms[:, :-4] *= area[:, np.newaxis]
     with np.errstate(divide="ignore", invalid="ignore"):  # in cells that do not tell
         r1 = (lag / pairs) / (squares / n)
-        own = np.column_stack([np.ones_like(r1), r1, r1 * r1, 1 / pairs])
-    weighted = area[valid, np.newaxis] * np.column_stack([lag, squares, traces[valid]])
-    terms = np.where(tells[:, np.newaxis], np.column_stack([weighted, own]), 0.0)
-    sums = _sums(terms, valid.reshape(-1, field.columns), field)
-    phi, size, dispersion = np.full(valid.size, np.nan), np.zeros(valid.size, np.int32), np.full(valid.size, np.nan)
+        terms[:, -4:] = np.column_stack([np.ones_like(r1), r1, r1 * r1, 1 / pairs])
+    terms[(pairs < FEWEST_PAIRS) | (squares == 0)] = 0.0
+    sums = _sums(terms, field)
     count, traced = sums[:, -4], slice(2, 2 + PHIS.size)
     with np.errstate(divide="ignore", invalid="ignore"):  # where no cell tells
-        phi[valid] = _solve(sums[:, 0] / sums[:, 1], sums[:, traced] / sums[:, 2 + PHIS.size : -4])
+        phi = _solve(sums[:, 0] / sums[:, 1], sums[:, traced] / sums[:, 2 + PHIS.size : -4])
         observed = sums[:, -2] / count - (sums[:, -3] / count) ** 2
-        expected = np.interp(phi[valid], PHIS, lag1_variances(steps)) * (steps - 1) * sums[:, -1] / count
-        dispersion[valid] = observed / expected
-    size[valid] = np.rint(count).astype(np.int32)
-    return phi, size, dispersion
+        expected = np.interp(phi, PHIS, lag1_variances(steps)) * (steps - 1) * sums[:, -1] / count
+        return np.column_stack([phi, np.rint(count), observed / expected])
 
 
-def _sums(terms: FloatArray, valid: BoolArray, field: Field) -> FloatArray:
+def _sums(terms: FloatArray, field: Field) -> FloatArray:
     """Sums over each cell's pool: those within the radius, and where they are few the nearest of all."""
     from smcloud.stats.engine.pool_sums import half_widths, neighbourhood_sums
 
-    widths = half_widths(field.lat, field.step, field.columns, field.radius)
-    sums = neighbourhood_sums(terms, valid, widths, circle=field.goes_round)
+    widths = half_widths(field.lat, field.step, field.used.shape[1], field.radius)
+    sums = neighbourhood_sums(terms, field.used, widths, circle=field.goes_round)
     few = np.flatnonzero(np.rint(sums[:, -4]) < FEWEST)
     if few.size:
-        row, column = np.nonzero(valid)
+        row, column = np.nonzero(field.used)
         lat, lon = field.lat[row], field.step * column
         centres = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
         for cell in few:  # as many as an island has; where all are few the field is small
