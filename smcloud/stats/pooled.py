@@ -12,7 +12,6 @@ import xarray as xr
 from smcloud.errors import ConfigurationError, GridError
 from smcloud.stats.area import EARTH_RADIUS_KM
 from smcloud.stats.engine.checks import check_alpha, check_min_valid
-from smcloud.stats.engine.pools import PHIS, Field, pooled_autocorrelation
 from smcloud.stats.time_axis import FloatArray, require_complete, require_one_chunk, time_series
 
 Block = npt.NDArray[Any]
@@ -158,6 +157,7 @@ def _pooled_trend(
 
     from smcloud.stats.engine import pool_kernels, student
     from smcloud.stats.engine.pool_kernels import SLOPE
+    from smcloud.stats.engine.pools import PHIS, Field, pooled_autocorrelation
     from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
     shape, cells = values.shape[:-1], math.prod(values.shape[:-1])

@@ -19,7 +19,7 @@ LONGEST_TABLE = 2000  # steps: the table of variances needs matrices of that siz
 
 @dataclass(frozen=True)
 class Field:
-    """A grid: latitudes, the distance of two columns and the radius of its pools in radians; the cells used (lat, lon)."""
+    """A grid: latitudes, distance of two columns and radius of its pools in radians; the cells used (lat, lon)."""
 
     lat: FloatArray
     step: float
