@@ -6,6 +6,7 @@ from smcloud.stats.bootstrap import block_sequence, bootstrap
 from smcloud.stats.breaks import set_breaks, trend_with_steps
 from smcloud.stats.correlation import partial_correlation
 from smcloud.stats.discovery import fdr
+from smcloud.stats.pooled import pooled_trend
 from smcloud.stats.regression import standardised_regression, trend_contribution
 from smcloud.stats.seasons import seasonal_mann_kendall
 from smcloud.stats.significance import mann_kendall
@@ -21,6 +22,7 @@ __all__ = [
     "linear_trend",
     "mann_kendall",
     "partial_correlation",
+    "pooled_trend",
     "seasonal_mann_kendall",
     "set_breaks",
     "standardised_regression",

@@ -1,0 +1,107 @@
+"""One autocorrelation for the cells around each cell of a field."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from smcloud.stats.engine.arrays import BoolArray, FloatArray
+
+PHIS = np.arange(20) / 20  # 0 to 0.95
+FEWEST = 30  # cells of a pool
+FEWEST_PAIRS = 5  # of neighbouring steps, in a cell that tells of its autocorrelation
+TERMS = 2 + 2 * PHIS.size + 4  # e'L e, e'e, the traces; number of cells, r1, r1 squared, 1/pairs
+LONGEST_TABLE = 2000  # steps: the table of variances needs matrices of that size
+
+
+@dataclass(frozen=True)
+class Field:
+    """A grid: latitudes, distance of two columns and radius of its pools in radians; the cells used (lat, lon)."""
+
+    lat: FloatArray
+    step: float
+    radius: float
+    used: BoolArray
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether the columns go once round the globe."""
+        return abs(self.used.shape[1] * self.step - 2 * math.pi) < 0.5 * self.step
+
+
+def pooled_autocorrelation(
+    fits: FloatArray, traces: FloatArray, area: FloatArray, field: Field, steps: int
+) -> FloatArray:
+    """Return phi, number of cells and dispersion of the pool of each used cell (cell, 3).
+
+    ``fits`` and ``traces`` are those of :func:`~smcloud.stats.engine.pool_kernels.fit_lines` for these cells.
+    """
+    from smcloud.stats.engine.pool_kernels import COUNT, LAG, PAIRS, SQUARES
+
+    squares, lag, pairs, n = (fits[:, column] for column in (SQUARES, LAG, PAIRS, COUNT))
+    terms = np.empty((len(n), TERMS))
+    terms[:, 0], terms[:, 1], terms[:, 2:-4] = lag, squares, traces
+    terms[:, :-4] *= area[:, np.newaxis]
+    with np.errstate(divide="ignore", invalid="ignore"):  # in cells that do not tell
+        r1 = (lag / pairs) / (squares / n)
+        terms[:, -4:] = np.column_stack([np.ones_like(r1), r1, r1 * r1, 1 / pairs])
+    terms[(pairs < FEWEST_PAIRS) | (squares == 0)] = 0.0
+    sums = _sums(terms, field)
+    count, traced = sums[:, -4], slice(2, 2 + PHIS.size)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where no cell tells
+        phi = _solve(sums[:, 0] / sums[:, 1], sums[:, traced] / sums[:, 2 + PHIS.size : -4])
+        observed = sums[:, -2] / count - (sums[:, -3] / count) ** 2
+        expected = np.interp(phi, PHIS, lag1_variances(steps)) * (steps - 1) * sums[:, -1] / count
+        return np.column_stack([phi, np.rint(count), observed / expected])
+
+
+def _sums(terms: FloatArray, field: Field) -> FloatArray:
+    """Sums over each cell's pool: those within the radius, and where they are few the nearest of all."""
+    from smcloud.stats.engine.pool_sums import half_widths, neighbourhood_sums
+
+    widths = half_widths(field.lat, field.step, field.used.shape[1], field.radius)
+    sums = neighbourhood_sums(terms, field.used, widths, circle=field.goes_round)
+    few = np.flatnonzero(np.rint(sums[:, -4]) < FEWEST)
+    if few.size:
+        row, column = np.nonzero(field.used)
+        lat, lon = field.lat[row], field.step * column
+        centres = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        for cell in few:  # as many as an island has; where all are few the field is small
+            distance = np.sum((centres - centres[cell]) ** 2, axis=1).round(12)  # equal ones in the order of rows
+            nearest = np.sort(np.argsort(np.where(terms[:, -4] > 0, distance, np.inf), kind="stable")[:FEWEST])
+            sums[cell] = np.add.reduce(terms[nearest])
+    return sums
+
+
+def _solve(ratio: FloatArray, table: FloatArray) -> FloatArray:
+    """Find phi by interpolation in each row of ``table``, the ratio by phi, which rises; clipped to its ends."""
+    above = np.clip((table < ratio[:, np.newaxis]).sum(axis=1), 1, PHIS.size - 1)
+    cells = np.arange(len(ratio))
+    low, high = table[cells, above - 1], table[cells, above]
+    share = np.clip((ratio - low) / (high - low), 0.0, 1.0)
+    return np.where(np.isfinite(ratio), PHIS[above - 1] + share * (PHIS[above] - PHIS[above - 1]), 0.0)
+
+
+@cache
+def lag1_variances(steps: int) -> FloatArray:
+    """Variance of r1 = (e'L e/pairs)/(e'e/n) of a complete series by phi, to first order.
+
+    That of e'L e/e'e is 2 tr(B R B R)/tr(M R)^2 with B = M (L - rho) M; df/(df + 2) makes it exact at phi 0.
+    """
+    if steps > LONGEST_TABLE:
+        return (1 - PHIS**2) / steps
+    t = np.arange(steps) - (steps - 1) / 2
+    basis = np.column_stack([np.full(steps, steps**-0.5), t / math.sqrt(t @ t)])
+    residual = np.eye(steps) - basis @ basis.T
+    lagged = residual @ (0.5 * (np.eye(steps, k=1) + np.eye(steps, k=-1))) @ residual
+    out = np.empty(PHIS.size)
+    for p, phi in enumerate(PHIS):
+        errors = phi ** np.abs(np.subtract.outer(np.arange(steps), np.arange(steps)))
+        variance = np.trace(residual @ errors)
+        product = (lagged - np.trace(lagged @ errors) / variance * residual) @ errors
+        df = variance**2 / np.trace(residual @ errors @ residual @ errors)
+        out[p] = 2 * np.trace(product @ product) / variance**2 * df / (df + 2)
+    return out * (steps / (steps - 1)) ** 2
