@@ -8,8 +8,7 @@ where the file does not say which, the range of the variable or the catalog does
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,9 +125,9 @@ def float_of(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
     return np.float64 if dtype.itemsize > 4 or (dtype.kind in "iu" and dtype.itemsize == 4) else np.float32
 
 
-@contextmanager
-def several_codes() -> Iterator[None]:
-    """Keep xarray from warning of an array with several codes for missing values: the entry states them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "variable .* has multiple fill values", xr.SerializationWarning)
-        yield
+def expect_several_codes() -> None:
+    """Keep xarray from warning of an array with several codes for missing values: file and entry state them.
+
+    For good, as to take such a filter back is not safe where several threads open sources.
+    """
+    warnings.filterwarnings("ignore", "variable .* has multiple fill values", xr.SerializationWarning)

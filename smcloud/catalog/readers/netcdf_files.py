@@ -26,7 +26,7 @@ from xarray.core.indexing import LazilyIndexedArray
 from smcloud.catalog.classic_netcdf import promised_bytes
 from smcloud.catalog.elsewhere import require_hdf5_alone
 from smcloud.catalog.file_form import CDF5, HDF5, NETCDF, damaged, form_of, head_of, local_form, require_form
-from smcloud.catalog.missing_values import several_codes, state_missing
+from smcloud.catalog.missing_values import expect_several_codes, state_missing
 from smcloud.catalog.readers.xarray_stores import DECODING, StoreAround
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import FileFormError
@@ -58,8 +58,8 @@ class NetcdfFiles(BackendEntrypoint):
         with _naming(name):
             form = _require_whole(place, name)
             store = _NamedStore(_group_of(place, name, form, group, library), name, specs)
-        with several_codes():
-            ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoding)
+        expect_several_codes()
+        ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(store, **decoding)
         return ds
 
 

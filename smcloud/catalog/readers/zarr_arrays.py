@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint, StoreBackendEntrypoint, ZarrStore
 
-from smcloud.catalog.missing_values import several_codes, state_missing
+from smcloud.catalog.missing_values import expect_several_codes, state_missing
 from smcloud.catalog.readers.xarray_stores import DECODING, StoreAround
 from smcloud.catalog.schema import VariableSpec
 
@@ -39,8 +39,8 @@ class ZarrArrays(BackendEntrypoint):
         store = ZarrStore.open_group(
             filename_or_obj, mode="r", group=group, consolidated=consolidated, storage_options=storage_options
         )
-        with several_codes():
-            ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(_StatedStore(store, specs, where), **decoding)
+        expect_several_codes()
+        ds: xr.Dataset = StoreBackendEntrypoint().open_dataset(_StatedStore(store, specs, where), **decoding)
         return ds
 
 
