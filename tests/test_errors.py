@@ -20,6 +20,7 @@ EXIT_CODES = {
     "budget": 2,
     "nothing-published": 2,
     "unit": 3,
+    "accumulation": 3,
     "variable": 3,
     "grid": 3,
     "calendar": 3,

@@ -23,7 +23,7 @@ GREGORIAN = ("standard", "gregorian", "proleptic_gregorian")
 MONTHS_IN = {"month": 1, "mon": 1, "year": 12, "yr": 12, "common_year": 12}
 SINCE = re.compile(r"\s*(\w+?)s?\s+since\s+(\S+(?:[T ]\S+)?)", re.IGNORECASE)
 WRITTEN_AS = {"yyyymm": 6, "%y%m": 6, "yyyymmdd": 8, "%y%m%d": 8, "yyyymmdd.f": 8, "%y%m%d.%f": 8}
-MONTH, DAY = np.timedelta64(1, "M"), 86_400_000_000_000
+MONTH, DAY = np.timedelta64(1, "M"), np.timedelta64(86_400_000_000_000, "ns")
 Dates = npt.NDArray[np.datetime64]
 
 
@@ -153,7 +153,7 @@ def _months_after(start: np.datetime64, months: npt.NDArray[Any]) -> Dates:
     whole = np.floor(months)
     month = start.astype("datetime64[M]") + whole.astype(np.int64) * MONTH
     begin, end = (edge.astype("datetime64[ns]") for edge in (month, month + MONTH))
-    day = np.minimum(start - start.astype("datetime64[M]").astype("datetime64[ns]"), end - begin - np.timedelta64(DAY))
+    day = np.minimum(start - start.astype("datetime64[M]").astype("datetime64[ns]"), end - begin - DAY)
     part = (months - whole) * (end - begin).astype(np.float64)
     dates: Dates = begin + day + np.round(part).astype("timedelta64[ns]")
     return dates
@@ -175,7 +175,7 @@ def _written(values: npt.NDArray[Any], units: str, where: str) -> Dates:
     year_month, day = (whole, np.ones_like(whole)) if digits == 6 else (whole // 100, whole % 100)
     month = (year_month // 100 - 1970) * 12 + year_month % 100 - 1
     begin = month.astype("datetime64[M]")
-    date = begin.astype("datetime64[D]") + (day - 1)
+    date = begin.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
     right = (year_month % 100 >= 1) & (year_month % 100 <= 12) & (day >= 1) & (date.astype("datetime64[M]") == begin)
     if not (right & (year_month >= 100_001) & (year_month < 300_000)).all():
         raise _no_dates(values, units, where)

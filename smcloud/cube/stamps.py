@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import VariableSpec
-from smcloud.cube.calendar import HOUR, HOURS, Steps, Times, steps_of, to_seconds
+from smcloud.cube.calendar import HOUR, HOURS, MONTH, Steps, Times, steps_of, to_seconds
 from smcloud.errors import CalendarError
 
 DAY = 24 * HOUR
@@ -103,7 +103,7 @@ def _require_one_period(low: Times, high: Times, spec: VariableSpec, where: str)
 
 
 def _next_month(begin: Times) -> Times:
-    return (begin.astype("datetime64[M]") + 1).astype("datetime64[s]")
+    return (begin.astype("datetime64[M]") + MONTH).astype("datetime64[s]")
 
 
 def _day_of_year(stamp: Times) -> np.ndarray:

@@ -15,6 +15,7 @@ from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.maps import DPI, WIDTH
 from smcloud.report.rounding import Record, Table
 from smcloud.report.tables import find, summary_tables
+from smcloud.secrecy import told
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     """Draw the shares of drying and wetting, slope with its interval, and coverage, by 10-degree band."""
     rows = bands(products)
     place = np.arange(len(rows), dtype=float)
-    labels = [str(row["label"]).replace("$", r"\$") for row in rows]  # a dollar would begin a formula
+    labels = [told(row["label"]).replace("$", r"\$") for row in rows]  # a dollar would begin a formula
     figure = _figure(
         f"Soil-moisture change by latitude, {context.period(products)}",
         f"Area-weighted, 10-degree bands; significant: {context.trend_test}; bars on slopes: {context.level} interval",
