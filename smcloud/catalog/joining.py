@@ -18,7 +18,6 @@ from smcloud.errors import CalendarError, SmcloudError, UnitError
 if TYPE_CHECKING:
     import xarray as xr
 
-COMBINATION = ("combine", "concat_dim", "join", "compat", "coords", "data_vars", "combine_attrs")
 AT_ONCE = 2**26  # bytes of a variable that are compared at a time
 RESOLUTION = {"month": "M", "day": "D", "8day": "D", "static": "s"}  # of stamps that mean one step; else seconds
 

@@ -1,7 +1,7 @@
 """The only module that uses intake: opens the sources of a catalog lazily and checks what they hold.
 
-A catalog is intake's ``sources:`` form. ``catalog_file`` reads it as plain YAML and checks it against the models of
-``catalog_schema`` before intake sees anything, because an intake catalog can run code.
+A catalog is intake's ``sources:`` form. ``catalog.loading`` reads it as plain YAML and checks it against the models of
+``catalog.schema`` before intake sees anything, because an intake catalog can run code.
 """
 
 from __future__ import annotations
@@ -104,11 +104,8 @@ def _places_of(entry: Entry, where: str) -> tuple[dict[str, Any], dict[str, Any]
 
     Files by their paths or addresses; Zarr stores and references as stores of zarr.
     """
-    from smcloud.catalog.joining import COMBINATION
-
     specs = tuple(entry.metadata.variables.values())
-    given = {key: value for key, value in entry.args.xarray_kwargs.items() if key not in COMBINATION}
-    given |= {"decode_times": False, "specs": specs}
+    given = dict(entry.args.xarray_kwargs) | {"decode_times": False, "specs": specs}
     if entry.driver == "netcdf":
         from smcloud.catalog.readers.netcdf_files import NetcdfFiles
 

@@ -20,13 +20,12 @@ STORAGE_OPTIONS = (
     "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
     *REFERENCE_OPTIONS,
 )  # fmt: skip
+# How values are masked and scaled, times decoded and files joined is decided here, so xarray's words for it are not.
 XARRAY_ARGUMENTS = (
-    "engine", "group", "consolidated", "drop_variables", "decode_cf", "decode_times", "decode_timedelta",
-    "decode_coords", "mask_and_scale", "concat_characters", "use_cftime", "combine", "concat_dim", "join", "compat",
-    "coords", "data_vars", "combine_attrs",
+    "engine", "group", "consolidated", "drop_variables", "decode_timedelta", "decode_coords", "concat_characters",
 )  # fmt: skip
 ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
-NAMES_IN_FILES = ("group", "concat_dim", "drop_variables")  # texts; the others are switches or words of xarray
+NAMES_IN_FILES = ("group", "drop_variables")  # texts; the others are switches or words of xarray
 SWITCHES = ("anon", "requester_pays", "asynchronous")
 SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
 

@@ -215,3 +215,11 @@ def test_intake_is_told_to_import_nothing(tmp_path: Path) -> None:
     assert intake.conf["allow_import"] is False
     assert intake.conf["allow_pickle"] is False
     assert intake.conf["import_on_startup"] is False
+
+
+@pytest.mark.parametrize("key", ["combine", "compat", "concat_dim", "data_vars", "decode_cf", "decode_times", "join",
+                                 "mask_and_scale", "use_cftime"])  # fmt: skip
+def test_what_is_decided_here_is_no_option(tmp_path, key):
+    """It would have no effect, or let codes and packed numbers pass as values."""
+    error = refused(tmp_path, changed(args__xarray_kwargs={key: False}))
+    assert key in error.found and error.where.endswith(f"xarray_kwargs.{key}")

@@ -484,7 +484,7 @@ def files(small_world, tmp_path, monkeypatch):
 
     def entry(source):
         source["driver"] = "netcdf"
-        source["args"] = {"urlpath": "{{ CATALOG_DIR }}/files/*.nc", "xarray_kwargs": {"data_vars": "minimal"}}
+        source["args"] = {"urlpath": "{{ CATALOG_DIR }}/files/*.nc"}
 
     def run(end, edit=lambda ds: None, store="store"):
         only = {"inputs": dict.fromkeys(("soil_moisture", "soil_temperature"), "world")}

@@ -16,7 +16,7 @@ class Reader(Protocol):
     def __call__(self, entry: Entry, where: str) -> xr.Dataset:
         """Open the source of a checked entry, its environment filled in; ``where`` names it in errors.
 
-        The Dataset is lazy and CF-decoded (scale, offset and fill applied, times as datetime64), under the
+        The Dataset is lazy, scale, offset and fill applied, times as datetime64 or as they are stored, under the
         names of ``entry.metadata.variables``. What the source's libraries raise is left to the caller.
         """
         ...

@@ -45,7 +45,7 @@ def test_changed_content_or_reading_has_another_state(tmp_path: Path) -> None:
     chunk.unlink()
     states.append(state(tmp_path))
     states.append(state(tmp_path, metadata__variables__soil_moisture__stamp="end"))
-    states.append(state(tmp_path, args__xarray_kwargs={"consolidated": False, "mask_and_scale": False}))
+    states.append(state(tmp_path, args__xarray_kwargs={"consolidated": False, "decode_coords": False}))
     assert len(set(states)) == len(states)
 
 
