@@ -1,5 +1,6 @@
 """A cube is brought up to date at the cost of what changed, and is the cube that a full build makes."""
 
+import importlib
 import json
 import os
 import signal
@@ -478,7 +479,7 @@ def test_the_nearest_earlier_cube_is_chosen_and_runs_are_whole_time_chunks():
 def files(small_world, tmp_path, monkeypatch):
     """A function that writes one file per year, and ingests them. Returns the record and the files opened for it."""
     opened, written = [], {}
-    spans = sys.modules["smcloud.catalog.fingerprints.file_spans"]
+    spans = importlib.import_module("smcloud.catalog.fingerprints.file_spans")
     real = spans._span
     monkeypatch.setattr(spans, "_span", lambda *args: opened.append(Path(args[2]).name) or real(*args))
 
