@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.schema import FINAL, Entry, VariableSpec
 from smcloud.catalog.stores.absent import marked_name
 from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.versions import newest, require_one_version, version_in
-from smcloud.errors import CalendarError, SmcloudError, UnitError
+from smcloud.errors import CalendarError, SmcloudError, UnitError, VariableError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,6 +100,7 @@ def _along_time(parts: Sequence[Part], names: list[str], finest: str, entry: Ent
     import xarray as xr
 
     _require_same_units(parts, names, where)
+    _require_same_scales(parts, names, entry, where)
     moving = [name for name in names if "time" in parts[0].ds[name].dims]
     if not moving or len(parts) == 1:
         return parts[0].ds[names]
@@ -129,6 +131,25 @@ def _require_same_units(parts: Sequence[Part], names: Sequence[str], where: str)
                 expected="one unit in all files",
                 next="make one entry for each unit, or write the files anew in one",
             )
+
+
+def _require_same_scales(parts: Sequence[Part], names: Sequence[str], entry: Entry, where: str) -> None:
+    """Where the catalog gives a scale, either every file states one or none does."""
+    for spec in entry.metadata.variables.values():
+        for name in {spec.name, spec.uncertainty} & set(names):
+            tops = {}
+            for part in parts:
+                stated = stated_scale(part.ds[name].encoding, f"{part.file}: {name}")
+                tops[scale_on_top(stated, spec, f"{part.file}: {name}")] = part.file, stated
+            if len(tops) > 1:
+                (first, one), (second, other) = list(tops.values())[:2]
+                raise VariableError(
+                    "some files of an entry state a scale, and others do not",
+                    where=f"{where}: {name}",
+                    found=f"scale_factor {one} in {first}, {other} in {second}; scale {spec.scale:g} in the catalog",
+                    expected="one form of file in an entry that gives scale",
+                    next="make one entry for each form of file",
+                )
 
 
 def _with_expver(pieces: list[xr.Dataset]) -> list[xr.Dataset]:

@@ -9,43 +9,122 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.catalog.packing import PACKING, number_in, scale_on_top, stated_scale
 from smcloud.catalog.schema import VariableSpec
-from smcloud.errors import CatalogError
+from smcloud.errors import CalendarError, CatalogError, GridError
 
+# What the libraries of NetCDF and HDF4 leave in integers that were never written; in floats no range holds it.
+UNWRITTEN = {
+    "i1": -127, "u1": 255, "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295,
+    "i8": -9223372036854775806, "u8": 18446744073709551614,
+}  # fmt: skip
 Variables = Mapping[Hashable, xr.Variable]
 STATED = ("_FillValue", "missing_value")
 MISSING = ("nan", "missing", "missing_value", "no_data", "nodata", "fill", "fill_value", "not_available")
 FLAG_ATTRIBUTES = ("flag_values", "flag_masks")
 
 
+class Default(NamedTuple):
+    """What a Zarr array has for chunks that are not written. Format 3 must have one, so that it ``asks`` nothing."""
+
+    value: Any
+    asks: bool
+
+
+class Doubt(NamedTuple):
+    """A stored value that may mean missing or not, and the error that says so where it occurs."""
+
+    code: Any
+    error: CatalogError
+
+
 def state_missing(
-    variables: Variables, specs: Sequence[VariableSpec], defaults: Mapping[str, Any], where: str
+    variables: Variables, specs: Sequence[VariableSpec], defaults: Mapping[str, Default], where: str
 ) -> dict[Hashable, xr.Variable]:
     """Return raw ``variables`` whose attributes state all codes that mean missing: xarray masks these when it decodes.
 
-    ``defaults`` holds by name the values that arrays of a Zarr 2 store have for chunks that are not written. An axis
-    has no missing values, whatever its attributes say: a default of 0 would be its first day, or Greenwich. Raises
+    ``defaults`` holds by name the values that arrays of a Zarr store have for chunks that are not written. An axis
+    has no missing values: a default of 0 would be its first day, or Greenwich, and where a code that the file states
+    for it occurs, :class:`CalendarError` or :class:`GridError` says so. Raises
     :class:`CatalogError` where a default may be a value and the entry does not say whether it is.
     """
     out = dict(variables)
     for name, variable in variables.items():
         if variable.ndim == 1 and not any(name in spec.names for spec in specs):
+            _require_no_code(str(name), variable, where)
             attrs = {key: value for key, value in variable.attrs.items() if key not in STATED}
             out[name] = _with(variable, attrs)
     for spec in specs:
-        for name in filter(lambda name: name in variables, spec.names):
+        for name in spec.names:
+            if name not in variables or variables[name].dtype.kind not in "iufb":  # no numbers are refused later
+                continue
+            out[name] = _with(out[name], numeric(out[name].attrs, out[name].dtype, f"{where}: {name}"))
             codes = list(spec.fill or ()) if name in (spec.name, spec.uncertainty) else []
             default = defaults.get(name)
-            if default is not None and "_FillValue" not in variables[name].attrs:
-                codes += [default] if _means_missing(default, variables[name], name, spec, where) else []
+            if default is not None and default.value is not None and "_FillValue" not in variables[name].attrs:
+                codes += [default.value] if _means_missing(default, out[name], name, spec, where) else []
             out[name] = _with(out[name], out[name].attrs | _stated(out[name], codes))
     return out
+
+
+def _require_no_code(name: str, variable: xr.Variable, where: str) -> None:
+    """Of an axis: a step that has no place would be sorted to another one. That 0 is a code is a library's default."""
+    stated = [code for key in STATED for code in np.ravel(variable.attrs.get(key, ())) if key in variable.attrs]
+    codes = [code for code in stated if not isinstance(code, str | bytes) and np.isfinite(code) and code]
+    if not codes or variable.dims != (name,) or variable.dtype.kind not in "iuf":
+        return
+    found = np.flatnonzero(is_code(np.asarray(variable.values), codes))
+    if found.size:
+        raise (CalendarError if "since" in str(variable.attrs.get("units")) else GridError)(
+            "an axis has missing values",
+            where=f"{where}: {name}",
+            found=f"{found.size} of {variable.size}, the first at position {found[0]}: its fill value {codes[0]:g}",
+            expected="a value for each step",
+            next="write the source anew with a complete axis",
+        )
+
+
+def numeric(attrs: Mapping[Any, Any], dtype: np.dtype[Any], where: str) -> dict[Any, Any]:
+    """Return ``attrs`` of an array with packing and codes as numbers, the codes in the array's own type.
+
+    A float32 is never equal to the -999.99 of float64 that a file may state of it, and has fewer digits than integers
+    of four bytes, whatever type their scale has. Raises :class:`VariableError` for text that is no number.
+    """
+    out = dict(attrs)
+    if dtype.kind not in "iuf":
+        return out
+    wide = dtype.kind in "iu" and dtype.itemsize > 2
+    for key in PACKING:
+        if key in out and (wide or isinstance(out[key], str | bytes)):
+            out[key] = np.float64(number_in(out, key, 0.0, where))
+    unsigned = is_unsigned(attrs)
+    if "_Unsigned" in out:
+        out["_Unsigned"] = str(unsigned).lower()
+    for key in STATED:
+        stated = np.ravel(out.get(key, ()))
+        if not stated.size or (stated.dtype == dtype and not unsigned):
+            continue
+        codes = [number_in({key: code}, key, 0.0, where) for code in stated]
+        held = codes_as(codes, dtype) if dtype.kind in "iu" else np.array(codes, dtype)
+        del out[key]
+        if unsigned:  # xarray turns the sign of _FillValue only
+            held = np.unique(np.concatenate([codes_as(codes, dtype, unsigned), out.get("missing_value", held[:0])]))
+            out["missing_value"] = held.astype(f"u{dtype.itemsize}")
+        elif held.size:
+            out[key] = held[0] if held.size == 1 else held
+    return out
+
+
+def is_unsigned(attrs: Mapping[Any, Any]) -> bool:
+    """Whether integers are to be read without their sign (``_Unsigned``)."""
+    text = attrs.get("_Unsigned", "")
+    return (text.decode() if isinstance(text, bytes) else str(text)).lower() == "true"
 
 
 def _with(variable: xr.Variable, attrs: Mapping[Any, Any]) -> xr.Variable:
@@ -54,7 +133,7 @@ def _with(variable: xr.Variable, attrs: Mapping[Any, Any]) -> xr.Variable:
 
 def _stated(variable: xr.Variable, codes: Sequence[float]) -> dict[str, Any]:
     """The attribute ``missing_value`` with ``codes`` beside what it states already."""
-    raw = codes_as(codes, variable.dtype, unsigned=str(variable.attrs.get("_Unsigned")) == "true")
+    raw = codes_as(codes, variable.dtype, unsigned=is_unsigned(variable.attrs))
     if not raw.size:
         return {}
     known = np.ravel(variable.attrs.get("missing_value", np.empty(0, raw.dtype)))
@@ -69,6 +148,8 @@ def codes_as(codes: Iterable[float], dtype: np.dtype[Any], unsigned: bool = Fals
     """
     dtype = np.dtype(f"u{dtype.itemsize}") if unsigned and dtype.kind == "i" else dtype.newbyteorder("=")
     if dtype.kind in "iu":
+        limit = 1 << (8 * dtype.itemsize - 1)
+        codes = [int(code) % (1 << 8 * dtype.itemsize) if unsigned and -limit <= code < 0 else code for code in codes]
         limits = np.iinfo(dtype)
         return np.array([int(c) for c in codes if float(c).is_integer() and limits.min <= c <= limits.max], dtype)
     with np.errstate(over="ignore"):
@@ -83,27 +164,58 @@ def is_code(raw: npt.NDArray[Any], codes: Iterable[float]) -> npt.NDArray[np.boo
     return found
 
 
-def _means_missing(default: Any, variable: xr.Variable, name: str, spec: VariableSpec, where: str) -> bool:
+def _means_missing(default: Default, variable: xr.Variable, name: str, spec: VariableSpec, where: str) -> bool:
     """Whether the default of an array stands for missing values; raises where nothing tells."""
-    if np.dtype(type(default)).kind not in "iufb" or not np.isfinite(default):
-        return True
+    value = default.value
+    if np.dtype(type(value)).kind not in "iuf" or not np.isfinite(value):
+        return np.dtype(type(value)).kind != "b"  # of two values none can be spared
     if name in (spec.flag, spec.sensor):
-        return not _has_meaning(default, variable.attrs)
-    low, high = spec.valid_range if name == spec.name else (0.0, spec.valid_range[1] - spec.valid_range[0])
-    stated = variable.attrs.get("scale_factor")
-    value = float(default) * float(stated if stated is not None else 1.0) + float(variable.attrs.get("add_offset", 0.0))
-    value *= 1.0 if spec.scale is None or (stated is not None and spec.attr_units is None) else spec.scale
-    if not low <= value <= high:
+        return not _has_meaning(value, variable.attrs)
+    read = codes_as([value], variable.dtype, is_unsigned(variable.attrs))
+    if not (read.size and _in_range(float(read[0]), variable.attrs, name, spec, where)):
         return True
     if spec.fill is not None:
-        return bool(is_code(np.asarray(default, variable.dtype), spec.fill))
-    raise CatalogError(
+        return bool(is_code(read[:1], spec.fill)[0])
+    if default.asks and "missing_value" not in variable.attrs:
+        raise _undecided(read[0], "what is not written", name, spec, where)
+    return False
+
+
+def _in_range(stored: float, attrs: Mapping[Any, Any], name: str, spec: VariableSpec, where: str) -> bool:
+    here = f"{where}: {name}"
+    low, high = spec.valid_range if name == spec.name else (0.0, spec.valid_range[1] - spec.valid_range[0])
+    stated = stated_scale(attrs, here)
+    value = stored * (1.0 if stated is None else stated) + number_in(attrs, "add_offset", 0.0, here)
+    return bool(low <= value * (scale_on_top(stated, spec, here) or 1.0) <= high)
+
+
+def _undecided(value: Any, what: str, name: str, spec: VariableSpec, where: str) -> CatalogError:
+    return CatalogError(
         "a source does not say whether a value of it is missing",
         where=f"{where}: {name}",
-        found=f"{default:g} for what is not written, which {spec.name} can be, and no _FillValue",
-        expected=f"fill: [] in the catalog entry where {default:g} is a value, fill: [{default:g}] where it is missing",
+        found=f"{value:.9g} for {what}, which {spec.name} can be, and no _FillValue",
+        expected=f"fill: [] in the catalog entry where {value:.9g} is a value, fill: [{value:.9g}] where it is missing",
         next="add one of the two to the variable in the catalog entry",
     )
+
+
+def unwritten_in_doubt(dtype: np.dtype[Any], attrs: Mapping[Any, Any], spec: VariableSpec, where: str) -> Doubt | None:
+    """Return what NetCDF and HDF4 leave in integers of ``dtype`` that were never written, where ``spec`` allows it as a
+    value and neither the file nor the catalog says what it is."""
+    code = UNWRITTEN.get(dtype.str[1:])
+    if code is None or spec.fill is not None or any(key in attrs for key in STATED):
+        return None
+    read = codes_as([code], dtype, is_unsigned(attrs))[0]
+    if not _in_range(float(read), attrs, spec.name, spec, where):
+        return None
+    place = where.removesuffix(f": {spec.name}")
+    return Doubt(np.array(code, dtype), _undecided(read, "what was never written", spec.name, spec, place))
+
+
+def require_without(raw: npt.NDArray[Any], code: Any, error: CatalogError) -> None:
+    """Raise ``error`` where ``code`` is among stored values."""
+    if np.isin(raw, code).any():
+        raise error
 
 
 def _has_meaning(default: Any, attrs: Mapping[str, Any]) -> bool:

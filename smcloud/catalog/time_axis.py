@@ -23,6 +23,7 @@ GREGORIAN = ("standard", "gregorian", "proleptic_gregorian")
 MONTHS_IN = {"month": 1, "mon": 1, "year": 12, "yr": 12, "common_year": 12}
 SINCE = re.compile(r"\s*(\w+?)s?\s+since\s+(\S+(?:[T ]\S+)?)", re.IGNORECASE)
 WRITTEN_AS = {"yyyymm": 6, "%y%m": 6, "yyyymmdd": 8, "%y%m%d": 8, "yyyymmdd.f": 8, "%y%m%d.%f": 8}
+NO_DATE = 1e19  # beyond any date in any unit: NetCDF's 9.97e36 where nothing was written
 MONTH, DAY = np.timedelta64(1, "M"), np.timedelta64(86_400_000_000_000, "ns")
 Dates = npt.NDArray[np.datetime64]
 
@@ -115,7 +116,7 @@ def dates_of(da: xr.DataArray, where: str) -> Dates:
     if values.dtype.kind not in "iuf":
         raise _no_dates(values, units, where)
     _require_gregorian(str(da.attrs.get("calendar", "standard")), where)
-    if not np.isfinite(values).all():
+    if not (np.abs(values.astype(np.float64)) < NO_DATE).all():
         raise _missing(where)
     since = SINCE.match(units)
     if since is None:

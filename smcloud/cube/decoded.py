@@ -10,13 +10,13 @@ import xarray as xr
 
 from smcloud.catalog import VariableSpec
 from smcloud.catalog.missing_values import float_of
+from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.catalog.stores.absent import blank, either, marked_name
 from smcloud.cube import axes, flags
 from smcloud.cube.axis_names import name_axes
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import prefer_final
-from smcloud.errors import UnitError
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,6 @@ def _scaled(da: xr.DataArray, spec: VariableSpec, where: str) -> xr.DataArray:
 
     Whole numbers beyond 24 bits need float64. A scale that the source states too has been applied.
     """
-    stated = da.encoding.get("scale_factor")
+    factor = scale_on_top(stated_scale(da.encoding, where), spec, where)
     da = da.astype(float_of(da.dtype), copy=False)
-    if spec.scale is None or (stated is not None and np.float32(stated) == np.float32(spec.scale)):
-        return da
-    if stated is not None and spec.attr_units is None:
-        raise UnitError(
-            "a source states another scale than the catalog",
-            where=where,
-            found=f"scale_factor {float(stated):.9g}",
-            expected=f"scale {spec.scale:.9g}",
-            next="leave scale out of the catalog entry; where it converts what the source holds, give attr_units too",
-        )
-    return da * np.float32(spec.scale)
+    return da if factor is None else da * np.float32(factor)

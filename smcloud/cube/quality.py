@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
+from smcloud.catalog.packing import UNPACKED, Packing
 from smcloud.cube import ranges
 from smcloud.cube.accumulation import judge_falls, judge_pattern
+from smcloud.cube.fill_values import advice
 from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
@@ -20,8 +22,6 @@ TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
     "valid": operator.add, "outside": operator.add, "smallest": min, "largest": max, "absent": operator.add,
 }  # fmt: skip
 NUMBERS = ("valid", "outside", "smallest", "largest")
-# Values in files where nothing was measured: netCDF's defaults, and the codes of the providers.
-FILLS = (-9999.0, -999.0, -32767.0, -32768.0, -2147483647.0, 9.96920996838687e36, 1e20)
 # Leaf area is a fixed climatology where its change from year to year is this small beside that from month to month,
 # by their squares. A climatology of 8-day composites moves by a day in leap years: about 1/2000.
 FIXED = 0.01
@@ -144,8 +144,12 @@ def validate_counters(
     units: str,
     where: str,
     coverage_change: float = 0.5,
+    *,
+    packing: Packing = UNPACKED,
 ) -> None:
     """Raise where the computed counters of ``role`` say that it must not be published.
+
+    ``packing`` is how the source stores its values: with it a fill value is named as it is stored.
 
     :class:`RangeError` names how many values lie outside and the extremes, in the source's ``units`` or, where they
     cannot be true only there, in the cube's; :class:`NoDataError` says that nothing is valid, or which months are
@@ -157,13 +161,15 @@ def validate_counters(
         judge_falls(role, min(number["largest_fall"].values()), units, where)
     if "reset_falls" in number:
         judge_pattern(role, number, where)
-    _judge_range(role, number, valid_range, units, where)
+    _judge_range(role, number, valid_range, (units, where, packing))
     if "cube_outside" in number:
         extremes = (_whole("smallest", number["smallest"]), _whole("largest", number["largest"]))
         ranges.judge(role, number, extremes, units, where)
     if "uncertainty_valid" in number:
         of_days = {key: number[f"uncertainty_{key}"] for key in NUMBERS}
-        _judge_range(f"the uncertainty of {role}", of_days, (0.0, valid_range[1] - valid_range[0]), units, where)
+        _judge_range(
+            f"the uncertainty of {role}", of_days, (0.0, valid_range[1] - valid_range[0]), (units, where, packing)
+        )
     if not _whole("valid", number["valid"]):
         raise NoDataError(
             f"{role} has no valid value in the period",
@@ -188,23 +194,23 @@ def validate_counters(
 
 
 def _judge_range(
-    role: str, number: Mapping[str, Any], valid_range: tuple[float, float], units: str, where: str
+    role: str, number: Mapping[str, Any], valid_range: tuple[float, float], source: tuple[str, str, Packing]
 ) -> None:
     low, high = valid_range
+    units, where, packing = source
     outside = number["outside"]
     if not _whole("outside", outside):
         return
-    extremes = tuple(_whole(key, number[key]) for key in ("smallest", "largest"))
-    fill = next((fill for fill in FILLS for value in extremes if np.isclose(value, fill, rtol=1e-6)), None)
+    extremes = _whole("smallest", number["smallest"]), _whole("largest", number["largest"])
+    months = [value.values() for value in (number["smallest"], number["largest"]) if isinstance(value, dict)]
+    repeated = tuple(value for value in extremes if sum(value == other for each in months for other in each) > 1)
     first = next((f", first in {month}" for month, n in outside.items() if n), "") if isinstance(outside, dict) else ""
     raise RangeError(
         f"{role} has values outside its valid range",
         where=where,
         found=f"{_whole('outside', outside):.0f} values, from {extremes[0]:.6g} to {extremes[1]:.6g} {units}{first}",
         expected=f"{low:g} to {high:g} {units}",
-        next=f"add fill: [{fill:.7g}] to the variable in the catalog entry: it looks like a fill value"
-        if fill is not None
-        else "correct fill, scale, units or valid_range in the catalog entry",
+        next=advice(extremes, repeated, _limits(valid_range), packing),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
+from smcloud.catalog.packing import UNPACKED, Packing, packing_in
 from smcloud.catalog.stores.absent import show_marks
 from smcloud.config import LATEST, RunConfig
 from smcloud.cube.accumulation import amounts, rounding_of
@@ -42,7 +43,7 @@ class Source:
     says of each step whether it is provisional (numpy, or dask where only the values tell), None where none can be.
     ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
     ``in_order`` says whether the source itself has its steps in the order of time.
-    ``absent`` marks cells that are missing because a chunk is not there.
+    ``absent`` marks cells that are missing because a chunk is not there. ``packing`` is how the values are stored.
     """
 
     role: str
@@ -58,6 +59,7 @@ class Source:
     rounding: float = 0.0
     in_order: bool = True
     absent: xr.DataArray | None = None
+    packing: Packing = UNPACKED
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,11 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     where = f"{entry}:{spec.name}"
     ds, in_order = ascending(show_marks(ds))
     decoded = decode(ds, spec, where, config.flags.drop_barren)
-    values, absent = decoded.values, decoded.absent
+    values, absent, packing = decoded.values, decoded.absent, packing_in(ds[spec.name], spec, where)
     if spec.period == "static":
         values = values.isel(time=0, drop=True) if "time" in values.dims else values
         absent = absent.isel(time=0, drop=True) if absent is not None and "time" in absent.dims else absent
-        return Source(role, entry, spec, where, values, absent=absent)
+        return Source(role, entry, spec, where, values, absent=absent, packing=packing)
     if spec.aggregate == "class":
         raise CatalogError(
             "classes cannot be averaged over time",
@@ -131,7 +133,7 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
     marks = decoded.provisional.data if decoded.provisional is not None else None
     source = Source(
         role, entry, spec, where, values, decoded.uncertainty, decoded.sensors, steps,
-        provisional=marks, rounding=rounding, in_order=in_order, absent=absent,
+        provisional=marks, rounding=rounding, in_order=in_order, absent=absent, packing=packing,
     )  # fmt: skip
     end = catalog.sources[entry].metadata.valid_end
     return source if end is None else _until(source, steps, valid_limits(ds, end, steps, where))

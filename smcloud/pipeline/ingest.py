@@ -164,7 +164,8 @@ def _validate(job: Job, counted: Mapping[str, Any]) -> None:
                 "equals its fill value, say absent_chunks: fill in its entry", role, source.where, named,
                 f" and {len(absent) - 12} more" if len(absent) > 12 else "",
             )  # fmt: skip
-        validate_counters(role, counters, spec.valid_range, spec.units, source.where, spec.coverage_change)
+        limits = spec.valid_range, spec.units, source.where, spec.coverage_change
+        validate_counters(role, counters, *limits, packing=source.packing)
         zeroed = sum(counters.get("zeroed", {}).values())
         if zeroed:
             log.info("%s: %.0f values a little below 0 became 0 (at most 0.01 mm month-1)", role, zeroed)

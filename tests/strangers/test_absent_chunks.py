@@ -19,6 +19,7 @@ import pytest
 import xarray as xr
 
 from smcloud.catalog import load_catalog, open_entry
+from smcloud.catalog.packing import UNPACKED
 from smcloud.catalog.stores.absent import marked_name, show_marks
 from smcloud.config import RunConfig, parse_config
 from smcloud.cube import CubeInputs, absent_months, add_counters, build, open_inputs
@@ -157,7 +158,7 @@ def test_months_of_absent_chunks_are_named_in_the_log(tmp_path: Path, caplog: py
     place = write(tmp_path, "zarr3", record())
     _, counted = cube_of(tmp_path, entry(tmp_path, "zarr3", place, {}))
     config_source = SimpleNamespace(
-        spec=SimpleNamespace(valid_range=(-1, 100), units="m3 m-3", coverage_change=1), where="a:rain"
+        spec=SimpleNamespace(valid_range=(-1, 100), units="m3 m-3", coverage_change=1), where="a:rain", packing=UNPACKED
     )
     counted = {key: value for key, value in counted.items() if not key.startswith("cube_")}  # no soil is so wet
     job: Any = SimpleNamespace(opened=SimpleNamespace(sources={"soil_moisture": config_source}))

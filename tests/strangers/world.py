@@ -55,6 +55,7 @@ def cube_of(
     start: str = "2000-01",
     end: str = "2000-12",
     settings: Mapping[str, Any] | None = None,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
     **metadata: Any,
 ) -> xr.Dataset:
     """Build the cube of ``role`` from the source at ``place`` and hold it against the gate, as a run does.
@@ -69,10 +70,10 @@ def cube_of(
         "args": place["args"],
         "metadata": {"reader": place["reader"], "licence": "x", "citation": "x"}
         | metadata
-        | {"variables": {role: dict(spec)}},
+        | {"variables": {role: dict(spec), **(others or {})}},
     }
     sources = {"source": entry}
-    inputs = {role: "source"}
+    inputs = dict.fromkeys([role, *(others or {})], "source")
     if role != "soil_moisture":
         sources["soil"] = _soil_moisture(folder, start, end)
         inputs["soil_moisture"] = "soil"
@@ -90,8 +91,8 @@ def cube_of(
         ds, counted = dask.compute(made.dataset, {role: dict(counters) for role, counters in made.counters.items()})
     for name, counters in add_counters([counted]).items():
         source = inputs_of_cube.sources[name]
-        limits = source.spec
-        validate_counters(name, counters, limits.valid_range, limits.units, source.where, limits.coverage_change)
+        limits = source.spec.valid_range, source.spec.units, source.where, source.spec.coverage_change
+        validate_counters(name, counters, *limits, packing=source.packing)
     return ds  # type: ignore[no-any-return]
 
 

@@ -15,6 +15,7 @@ import xarray as xr
 
 from smcloud.catalog.file_form import HDF5
 from smcloud.catalog.missing_values import is_code
+from smcloud.catalog.packing import stated_scale
 from smcloud.catalog.readers.local_files import Image, date_in, dated, local_files, stacked
 from smcloud.catalog.readers.netcdf_files import NetcdfFiles, opened_hdf5
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
@@ -58,6 +59,8 @@ def read_daily_images(entry: Entry, where: str) -> xr.Dataset:
         for name, da in first.data_vars.items():
             read = partial(_image, name=str(name), units=da.attrs.get("units"), lat=lat.values, lon=lon.values)
             read = partial(read, codes=codes.get(str(name), ()), filled=entry.metadata.absent_chunks == "fill")
+            if any(spec.scale is not None and name in (spec.name, spec.uncertainty) for spec in specs):
+                read = partial(read, scaled=stated_scale(da.encoding, where) is not None)
             if name in sensors:
                 bits_of_codes(da.attrs, f"{where}: {name}")
                 da.attrs = bit_attrs(da.attrs)
@@ -87,11 +90,12 @@ def _is_time(da: xr.DataArray) -> bool:
 
 def _image(
     path: str, name: str, units: str | None, *, lat: np.ndarray, lon: np.ndarray, codes: Sequence[float], filled: bool,
-    sensor: bool = False,
+    sensor: bool = False, scaled: bool | None = None,
 ) -> Image:  # fmt: skip
     """One variable of one file, unpacked.
 
-    Its fill value and ``codes`` are NaN, and so is what was never written, unless ``filled``.
+    Its fill value and ``codes`` are NaN, and so is what was never written, unless ``filled``. ``scaled`` says that the
+    first file states a scale, or does not, where the catalog gives one.
     """
     with opened_hdf5(path) as file:
         shapes = {axis: file[axis].shape for axis in AXES}
@@ -108,6 +112,8 @@ def _image(
         stated = _text(attrs["units"]) if "units" in attrs else None
         if stated != units:
             raise ValueError(f"{path} states {name} in {stated}, the first file in {units}")
+        if scaled is not None and scaled is not (stated_scale(attrs, f"{path}: {name}") is not None):
+            raise ValueError(f"{path} states {'no ' if scaled else 'a '}scale_factor, unlike the first file")
         chunks = absent_chunks(file[name], f"{path}: {name}")
         raw = file[name][0]
         values = raw.astype(np.float32)

@@ -85,7 +85,8 @@ def _layer(
     with opened_image(path) as file:
         _require_wgs84(file, where)
         height, width = file.shape
-        dtype = float_of(np.dtype(file.dtypes[band - 1]))
+        kind = np.dtype(file.dtypes[band - 1])
+        dtype = float_of(kind)
         rows = max(1, BLOCK_CELLS // width)
         packing = {"scale_factor": float(file.scales[band - 1]), "add_offset": float(file.offsets[band - 1])}
         units = file.units[band - 1]
@@ -101,7 +102,8 @@ def _layer(
         dtype=dtype,
         meta=np.empty((0, 0), dtype),
     )
-    stored = packing if packing != {"scale_factor": 1.0, "add_offset": 0.0} else {}
+    stored: dict[str, Any] = packing if packing != {"scale_factor": 1.0, "add_offset": 0.0} else {}
+    stored = stored | {"dtype": kind}
     return xr.Variable(("lat", "lon"), data, {"units": units} if units else {}, stored), axes
 
 

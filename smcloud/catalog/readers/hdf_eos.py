@@ -13,10 +13,11 @@ import numpy as np
 
 from smcloud.catalog.elsewhere import require_hdf4_alone
 from smcloud.catalog.file_form import HDF4, damaged, require_local_form
-from smcloud.catalog.missing_values import is_code
+from smcloud.catalog.missing_values import is_code, is_unsigned, require_without, unwritten_in_doubt
+from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
-from smcloud.errors import GridError, RangeError, UnitError, VariableError
+from smcloud.errors import GridError, RangeError, VariableError
 from smcloud.io_errors import brief
 
 _library = threading.Lock()  # the HDF4 library is not thread-safe
@@ -39,29 +40,36 @@ class Extent(NamedTuple):
 
 
 def read_values(path: str, spec: VariableSpec) -> Image:
-    """Read the values (y, x) of one array of one file, in the catalog's unit, missing ones NaN.
+    """Read the values (y, x) of one array of one file, missing ones NaN.
 
-    The scale is that of the file (the catalog's where it states none); missing are the file's fill value and the
-    catalog's ``fill``, both as they are stored. Where a code does not fit a signed byte, the bytes are unsigned: GLASS
-    declares int8 and fills with 255.
+    The scale is that of the file (the catalog's where it states none; one that converts a unit is left out); missing
+    are the file's fill value and the catalog's ``fill``, both as they are stored. Where a code does not fit a signed
+    byte, the bytes are unsigned: GLASS declares int8 and fills with 255.
     """
     with opened(path) as file:
         array = file.select(spec.name)
         raw, attrs = array.get(), array.attributes()
     codes = [*(spec.fill or ()), *([attrs["_FillValue"]] if "_FillValue" in attrs else [])]
-    if raw.dtype == np.int8 and any(code > 127 for code in codes):
-        raw = raw.view(np.uint8)
-    packing = packing_of(attrs, spec, f"{path}: {spec.name}")
+    here = f"{path}: {spec.name}"
+    if is_unsigned(attrs) or (raw.dtype == np.int8 and any(code > 127 for code in codes)):
+        raw = raw.view(f"u{raw.dtype.itemsize}")
+        codes = [code % (1 << 8 * raw.dtype.itemsize) for code in codes]
+    packing = packing_of(attrs, spec, here)
+    doubt = unwritten_in_doubt(raw.dtype, attrs | packing, spec, here)
+    if doubt is not None:
+        require_without(raw, *doubt)
     values = raw.astype(np.float32) * np.float32(packing["scale_factor"]) + np.float32(packing["add_offset"])
     values[is_code(raw, codes)] = np.nan
+    # What the catalog's scale converts comes later: the limits are those of the converted values.
+    converted = values * np.float32(scale_on_top(packing["scale_factor"], spec, here) or 1.0)
     low, high = spec.valid_range
     slack = 1e-6 * (high - low)
-    outside = int(((values < low - slack) | (values > high + slack)).sum())
+    outside = int(((converted < low - slack) | (converted > high + slack)).sum())
     if outside:
         raise RangeError(
             f"a file holds what {spec.name} cannot be",
             where=path,
-            found=f"{outside} values, from {np.nanmin(values):g} to {np.nanmax(values):g}, with scale "
+            found=f"{outside} values, from {np.nanmin(converted):g} to {np.nanmax(converted):g}, with scale "
             f"{packing['scale_factor']:g}",
             expected=f"{low:g} to {high:g} {spec.units}",
             next="compare scale_factor and _FillValue of the file with the product's guide; name more codes in fill",
@@ -71,15 +79,9 @@ def read_values(path: str, spec: VariableSpec) -> Image:
 
 def packing_of(attrs: dict[str, Any], spec: VariableSpec, where: str) -> dict[str, float]:
     """Return scale and offset: HDF4's offset is subtracted from the stored value, CF's is added to the scaled one."""
-    scale = float(attrs.get("scale_factor", 1.0 if spec.scale is None else spec.scale))
-    if spec.scale is not None and not np.isclose(scale, spec.scale, rtol=1e-6, atol=0.0):
-        raise UnitError(
-            "the scale of a file is not the catalog's",
-            where=where,
-            found=f"scale_factor {scale:g}",
-            expected=f"scale {spec.scale:g}",
-            next="leave scale out of the catalog entry where the files state it, and do not mix products",
-        )
+    stated = stated_scale(attrs, where)
+    scale_on_top(stated, spec, where)
+    scale = stated if stated is not None else 1.0 if spec.scale is None else spec.scale
     return {"scale_factor": scale, "add_offset": -float(attrs.get("add_offset", 0.0)) * scale}
 
 

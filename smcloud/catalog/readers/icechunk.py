@@ -33,8 +33,8 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     store: Any = GuardedStore(session(repository(args, where), args).store)
     kwargs = {"consolidated": False, **args.xarray_kwargs, "decode_times": False}
     group = kwargs.get("group")
-    raw = xr.open_zarr(
-        store, group=group, consolidated=False, chunks=None, decode_cf=False, create_default_indexes=False
+    raw = xr.open_dataset(
+        store, engine=ZarrArrays, group=group, consolidated=False, decode_cf=False, create_default_indexes=False
     )
     check_axes(raw, where)
     kwargs |= {"engine": ZarrArrays, "specs": tuple(entry.metadata.variables.values()), "where": where}

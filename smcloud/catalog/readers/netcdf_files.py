@@ -26,7 +26,13 @@ from xarray.core.indexing import LazilyIndexedArray
 from smcloud.catalog.classic_netcdf import promised_bytes
 from smcloud.catalog.elsewhere import require_hdf5_alone
 from smcloud.catalog.file_form import CDF5, HDF5, NETCDF, damaged, form_of, head_of, local_form, require_form
-from smcloud.catalog.missing_values import expect_several_codes, state_missing
+from smcloud.catalog.missing_values import (
+    Doubt,
+    expect_several_codes,
+    require_without,
+    state_missing,
+    unwritten_in_doubt,
+)
 from smcloud.catalog.readers.xarray_stores import DECODING, StoreAround
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import FileFormError
@@ -175,18 +181,28 @@ class _NamedStore(StoreAround):
     def get_variables(self) -> dict[Hashable, xr.Variable]:
         with _naming(self.name):
             variables = dict(self.store.get_variables())
-        for variable in variables.values():
+        for name, variable in variables.items():
             array = variable._data
             if isinstance(array, LazilyIndexedArray):
-                variable._data = LazilyIndexedArray(_NamedArray(array.array, self.name), array.key)
+                doubt = self._doubt(str(name), variable)
+                variable._data = LazilyIndexedArray(_NamedArray(array.array, self.name, doubt), array.key)
         return state_missing(variables, self.specs, {}, self.name)
+
+    def _doubt(self, name: str, variable: xr.Variable) -> Doubt | None:
+        """The default of what was never written, where the catalog allows it as a value and nothing says what it is."""
+        specs = [spec for spec in self.specs if spec.name == name]
+        found = (unwritten_in_doubt(variable.dtype, variable.attrs, spec, f"{self.name}: {name}") for spec in specs)
+        return next((doubt for doubt in found if doubt is not None), None)
 
 
 class _NamedArray(BackendArray):
-    def __init__(self, array: Any, name: str) -> None:
-        self.array, self.name = array, name
+    def __init__(self, array: Any, name: str, doubt: Doubt | None) -> None:
+        self.array, self.name, self.doubt = array, name, doubt
         self.shape, self.dtype = array.shape, array.dtype
 
     def __getitem__(self, key: Any) -> Any:
         with _naming(self.name):
-            return self.array[key]
+            values = self.array[key]
+        if self.doubt is not None:
+            require_without(values, *self.doubt)
+        return values

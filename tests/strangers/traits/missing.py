@@ -137,6 +137,5 @@ SWITCHES = [
     Switch(INSIDE, "smcloud.catalog.missing_values._means_missing", lambda *given: True, "zarr2"),
     Switch(OUTSIDE, "smcloud.catalog.missing_values._means_missing", lambda *given: False, "zarr2"),
     Switch(FLAGS, "smcloud.catalog.missing_values._has_meaning", lambda default, attrs: False, "zarr2"),
-    Switch(AXIS, "smcloud.catalog.missing_values.STATED", (), "zarr2"),
     Switch(CODES, "smcloud.catalog.missing_values._stated", lambda variable, codes: {}, "zarr3"),
 ]

@@ -1,0 +1,85 @@
+"""How stored numbers are packed: the scale that file and catalog state, and what a value is stored as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from smcloud.catalog.schema import VariableSpec
+from smcloud.errors import UnitError, VariableError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PACKING = ("scale_factor", "add_offset")
+
+
+def number_in(attrs: Mapping[Any, Any], key: str, default: float, where: str) -> float:
+    """Return an attribute as a number, of a list the first; text may spell one.
+
+    Raises :class:`VariableError` where it is none.
+    """
+    try:
+        return float(np.ravel(attrs.get(key, default))[0])
+    except ValueError as err:
+        raise VariableError(
+            f"the {key} of a source is not a number",
+            where=where,
+            found=attrs[key],
+            expected="a number",
+            next="correct the attribute in the source",
+        ) from err
+
+
+def stated_scale(attrs: Mapping[Any, Any], where: str) -> float | None:
+    """Return the scale that a file states, or None; an offset alone states that it is 1."""
+    if "scale_factor" not in attrs and not number_in(attrs, "add_offset", 0.0, where):
+        return None
+    return number_in(attrs, "scale_factor", 1.0, where)
+
+
+def scale_on_top(stated: float | None, spec: VariableSpec, where: str) -> float | None:
+    """Return what values that are scaled as their file ``stated`` are still to be multiplied by; None for nothing.
+
+    A scale that catalog and file both state is applied once: they are compared as float32. Another one converts the
+    file's unit where the entry gives ``attr_units``; else raises :class:`UnitError`.
+    """
+    if spec.scale is None or (stated is not None and np.float32(stated) == np.float32(spec.scale)):
+        return None
+    if stated is not None and spec.attr_units is None:
+        raise UnitError(
+            "a source states another scale than the catalog",
+            where=where,
+            found=f"scale_factor {stated:.9g}",
+            expected=f"scale {spec.scale:.9g}",
+            next="leave scale out of the catalog entry; where it converts what the source holds, give attr_units too",
+        )
+    return spec.scale
+
+
+class Packing(NamedTuple):
+    """How a source stores its values: value = stored * scale + offset; ``fill`` are the catalog's codes."""
+
+    fill: tuple[float, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
+    dtype: np.dtype[Any] = np.dtype(np.float64)
+
+    def stored(self, value: float) -> float:
+        """Return what ``value`` is stored as; integers are whole."""
+        code = (value - self.offset) / self.scale
+        return float(np.rint(code)) if self.dtype.kind in "iu" and np.isfinite(code) else code
+
+
+UNPACKED = Packing()
+
+
+def packing_in(da: xr.DataArray, spec: VariableSpec, where: str) -> Packing:
+    """Return the packing of a decoded variable: that of its (first) file, and what the catalog adds."""
+    stated = stated_scale(da.encoding, where)
+    top = scale_on_top(stated, spec, where) or 1.0
+    offset = number_in(da.encoding, "add_offset", 0.0, where)
+    dtype = np.dtype(da.encoding.get("dtype", da.dtype))
+    return Packing(spec.fill or (), (1.0 if stated is None else stated) * top, offset * top, dtype)
