@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.units import same_units
 from smcloud.errors import UnitError, VariableError
 
 if TYPE_CHECKING:
@@ -44,17 +45,18 @@ def scale_on_top(stated: float | None, spec: VariableSpec, where: str) -> float 
     """Return what values that are scaled as their file ``stated`` are still to be multiplied by; None for nothing.
 
     A scale that catalog and file both state is applied once: they are compared as float32. Another one converts the
-    file's unit where the entry gives ``attr_units``; else raises :class:`UnitError`.
+    file's unit where the entry gives ``attr_units`` that are another unit; else raises :class:`UnitError`.
     """
     if spec.scale is None or (stated is not None and np.float32(stated) == np.float32(spec.scale)):
         return None
-    if stated is not None and spec.attr_units is None:
+    if stated is not None and (spec.attr_units is None or same_units(spec.attr_units, spec.units)):
         raise UnitError(
             "a source states another scale than the catalog",
             where=where,
             found=f"scale_factor {stated:.9g}",
             expected=f"scale {spec.scale:.9g}",
-            next="leave scale out of the catalog entry; where it converts what the source holds, give attr_units too",
+            next="leave scale out of the catalog entry; where it converts what the source holds, give as attr_units the "
+            "unit that the source states, and as units that of the result",
         )
     return spec.scale
 
