@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools
 OUT ?= smcloud-demo
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
 export UV_LINK_MODE = copy
 
 .PHONY: demo cloud-demo check test test-cloud lint bench docs-picture lock clean help

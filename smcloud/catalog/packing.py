@@ -55,8 +55,8 @@ def scale_on_top(stated: float | None, spec: VariableSpec, where: str) -> float 
             where=where,
             found=f"scale_factor {stated:.9g}",
             expected=f"scale {spec.scale:.9g}",
-            next="leave scale out of the catalog entry; where it converts what the source holds, give as attr_units the "
-            "unit that the source states, and as units that of the result",
+            next="leave scale out of the catalog entry; where it converts what the source holds, give as attr_units "
+            "the unit that the source states and as units that of the result",
         )
     return spec.scale
 

@@ -6,10 +6,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dask
+import dask._task_spec
 import dask.array
 from dask.base import collections_to_expr, tokenize, unpack_collections
 from dask.core import get_dependencies
-from dask.highlevelgraph import HighLevelGraph
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.local import get_sync
 from dask.optimization import cull
 
@@ -20,14 +21,31 @@ class _Counted(Exception):
     """Raised to end a computation before it begins."""
 
 
+class _Indexed(MaterializedLayer):  # type: ignore[misc]  # dask has no types
+    """Tasks whose :meth:`cull` looks up what it is asked for; dask's own copies all tasks each time."""
+
+    def cull(self, keys: Any, all_hlg_keys: Any) -> tuple[Layer, dict[Hashable, set[Hashable]]]:
+        tasks = dask._task_spec.cull(self.mapping, keys)
+        return MaterializedLayer(tasks, annotations=self.annotations), {
+            key: set(task.dependencies) for key, task in tasks.items()
+        }
+
+
 def name_of(prefix: str, *parts: Any) -> str:
     """Make a name for a layer: equal where all ``parts`` are equal."""
     return f"{prefix}-{tokenize(*parts)}"
 
 
 def merge(graphs: Iterable[Any]) -> HighLevelGraph:
-    """Merge several graphs, which may share layers, into one."""
-    return HighLevelGraph.merge(*graphs)
+    """Merge several graphs, which may share layers, into one that is made to be culled many times."""
+    graph = HighLevelGraph.merge(*graphs)
+    layers = {name: _indexed(layer) for name, layer in graph.layers.items()}
+    return HighLevelGraph(layers, graph.dependencies)
+
+
+def _indexed(layer: Layer) -> Layer:
+    plain = isinstance(layer, MaterializedLayer) and isinstance(layer.mapping, dict) and not layer.has_legacy_tasks
+    return _Indexed(layer.mapping, layer.annotations) if plain else layer
 
 
 def layered(layers: Mapping[str, Graph], first: str) -> HighLevelGraph:

@@ -136,7 +136,7 @@ def test_ingest_then_compute_then_nothing(small_world, capsys, tmp_path):
 def test_an_interrupted_run_says_how_to_go_on(small_world, capsys, monkeypatch, tmp_path):
     config = small_world()
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **keywords):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

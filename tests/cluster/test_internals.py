@@ -43,6 +43,16 @@ def test_keys_are_computed_in_this_thread_from_what_they_need():
     assert internals.run_here(tasks, keys[1:])[0].tolist() == [4, 5, 6]
 
 
+def test_a_merged_graph_is_culled_as_by_dask():
+    lazy = numbers()[1:].rechunk(2)  # layers of tasks that are there, over one that is not
+    other = lazy.map_blocks(np.negative)
+    merged = internals.merge([lazy.dask, other.dask])
+    for key in [(lazy.name, 0), (other.name, 1), (other.name, 2)]:
+        ours, own = dict(merged.cull([key])), dict(other.dask.cull([key]))
+        assert ours.keys() == own.keys() < dict(other.dask).keys()
+        assert dask.get(ours, key).tolist() == dask.get(own, key).tolist()
+
+
 def test_parts_of_nested_collections_share_one_graph():
     one = numbers()
     two = one * 2

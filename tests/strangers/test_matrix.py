@@ -9,13 +9,20 @@ from tests.strangers.matrix import all_switches, all_traits
 from tests.strangers.table import PAGE, page
 
 TRAITS, SWITCHES = all_traits(), all_switches()
-CELLS = [(trait, form) for trait in TRAITS for form in trait.forms]
-IDS = [f"{trait.line}: {trait.name} [{form}]" for trait, form in CELLS]
+CELLS = [
+    # The inner loop tries each trait in one form, and the forms in turn.
+    pytest.param(
+        trait,
+        form,
+        id=f"{trait.line}: {trait.name} [{form}]",
+        marks=[] if form == trait.forms[number % len(trait.forms)] else pytest.mark.slow,
+    )
+    for number, trait in enumerate(TRAITS)
+    for form in trait.forms
+]
 
 
-@pytest.mark.parametrize(
-    ("trait", "form"), CELLS, ids=[f"{trait.line}: {trait.name} [{form}]" for trait, form in CELLS]
-)
+@pytest.mark.parametrize(("trait", "form"), CELLS)
 def test_cell(trait, form, tmp_path):
     trait.hold(form, tmp_path)
 
@@ -25,6 +32,7 @@ def test_forms_that_cannot_hold_a_trait_are_explained():
     assert not silent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", SWITCHES, ids=[f"{switch.line}: {switch.target}" for switch in SWITCHES])
 def test_a_line_without_its_check_turns_red(switch, tmp_path, monkeypatch):
     for target, replacement in {switch.target: switch.replacement, **switch.also}.items():

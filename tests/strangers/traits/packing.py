@@ -127,7 +127,7 @@ TRAITS = [
     _twice("0.10000000149011612 and 0.1", {"scale_factor": 0.10000000149011612}, TENTHS, BYTES, scale=0.1),
     _twice("float32 0.1 and 0.1", {"scale_factor": np.float32(0.1)}, TENTHS, BYTES, scale=0.1),
     _twice("0.1 and 0.01", {"scale_factor": 0.1}, OTHER, BYTES, scale=0.01),
-    _twice("0.1 and 0.01, and the same unit twice", {"scale_factor": 0.1}, OTHER, BYTES, scale=0.01, attr_units="m2 m-2"),
+    _twice("0.1 and 0.01 for one unit", {"scale_factor": 0.1}, OTHER, BYTES, scale=0.01, attr_units="m2 m-2"),
     _twice("in the catalog only", {}, TENTHS, BYTES, scale=0.1),
     _twice("in the file only", {"scale_factor": 0.1}, TENTHS, BYTES),
     Trait(APART, "two packings, a code of the catalog", _apart, Right(HOLES, 0.0, 1e-4), FILES, READERS),
