@@ -111,7 +111,10 @@ def test_data():
     return folder
 
 
-def small_dataset(years=18, seed=3):
+YEARS = 8  # each costs its time in every whole run
+
+
+def small_dataset(years=YEARS, seed=3):
     """Monthly values of a 4 x 6 world, 45-degree cells, with a trend, a driver and a cell without data."""
     rng = np.random.default_rng(seed)
     time = pd.date_range("2000-01-01", periods=12 * years, freq="MS")
@@ -167,7 +170,8 @@ def write_small_world(folder, change=lambda ds: ds, entry=lambda catalog: None, 
     (folder / "catalog.yaml").write_text(yaml.safe_dump(catalog))
     config = {
         "preset": "peng2023",
-        "period": {"start": "2000-01", "end": "2017-12"},
+        "period": {"start": "2000-01", "end": f"{1999 + YEARS}-12"},
+        "years": {"min_years": 5},
         "catalog": str(folder / "catalog.yaml"),
         "inputs": dict.fromkeys(ROLES, "world"),
         "store": str(folder / "store"),

@@ -38,11 +38,12 @@ def test_it_ends_with_a_process_that_is_killed(monkeypatch):
            "print(os.environ['PREFECT_API_URL'], flush=True); signal.pause()"  # fmt: skip
     variables = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     with subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True) as started:
-        url = started.stdout.readline().strip()
-        (server,) = psutil.Process(started.pid).children()
-        assert "flows.server" in server.cmdline()
-        monkeypatch.setenv("PREFECT_API_URL", url)
-        wait_for_server()
-        started.kill()
+        try:
+            monkeypatch.setenv("PREFECT_API_URL", started.stdout.readline().strip())
+            wait_for_server()
+            (server,) = psutil.Process(started.pid).children()
+            assert "flows.server" in server.cmdline()
+        finally:
+            started.kill()
     server.wait(20)
     assert not server.is_running()
