@@ -142,6 +142,7 @@ def test_hosts_of_this_machine() -> None:
     assert all(map(on_this_machine, here)) and not any(map(on_this_machine, away))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["://", "token", "a", "secret=", "authorization ", "-----BEGIN PRIVATE KEY-----", "a-", "eyJ."]
 )

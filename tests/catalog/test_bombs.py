@@ -111,6 +111,7 @@ def planted(folder: Path, form: str, codec: str, options: dict[str, Any], bomb: 
     return changed(args__urlpath="reference://", args__storage_options=options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["zarr2", "filter", "zarr3", "sharded", "kerchunk"])
 @pytest.mark.parametrize("name", list(BOMBS))
 def test_a_chunk_that_decodes_to_more_than_declared_is_refused(
@@ -129,6 +130,7 @@ def test_a_chunk_that_decodes_to_more_than_declared_is_refused(
     assert caught.value.where == {"zarr3": "sm/c/0/0/0", "sharded": "sm/c/0/0/0"}.get(form, "sm/0.0.0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["zarr2", "filter", "zarr3", "sharded", "kerchunk"])
 @pytest.mark.parametrize("codec", ["zstd", "blosc", "gzip", "zlib", "lz4", "bz2", "lzma"])
 def test_an_honest_chunk_is_read_by_every_codec(tmp_path: Path, form: str, codec: str) -> None:

@@ -507,6 +507,7 @@ def opened(folder: Path, name: str, address: str = "") -> Any:
     return ds.load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_points_elsewhere_is_refused_and_tells_nothing(folder: Path, name: str) -> None:
     try:
@@ -522,6 +523,7 @@ def test_what_points_elsewhere_is_refused_and_tells_nothing(folder: Path, name: 
         pytest.fail(f"read: {[float(da.max()) for da in ds.data_vars.values()]}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, (_, entry, _) in CASES.items()
                                   if entry["driver"] == "netcdf" and "metadata__reader" not in entry
                                   and "args__urlpath" not in entry and "pipe" not in name
@@ -545,6 +547,7 @@ OPEN_DOORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPEN_DOORS)
 def test_without_the_check_the_private_file_would_be_read(
     folder: Path, name: str, monkeypatch: pytest.MonkeyPatch

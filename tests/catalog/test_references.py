@@ -106,6 +106,7 @@ def reference_catalog(web: Web, folder: Path, document: Any, **args: Any) -> Cat
                                       **{f"args__{key}": value for key, value in args.items()}))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_forms_of_ceda_and_of_relative_addresses_are_read(web: Web, tmp_path: Path) -> None:
     refs = serve(web, tmp_path)
     forms = {
@@ -188,6 +189,7 @@ def hostile(web: Web, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_hostile_references_are_refused_each_with_one_clear_error(web: Web, tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     cases = hostile(web, tmp_path)
@@ -204,6 +206,7 @@ def test_hostile_references_are_refused_each_with_one_clear_error(web: Web, tmp_
         assert not any(CANARY in line for line in web.asked), title
 
 
+@pytest.mark.slow
 def test_a_local_reference_file_stays_in_its_folder(web: Web, tmp_path: Path) -> None:
     inside, outside = tmp_path / "in", tmp_path / "out"
     for folder in (inside, outside):
@@ -230,6 +233,7 @@ def test_a_local_reference_file_stays_in_its_folder(web: Web, tmp_path: Path) ->
     xr.testing.assert_equal(opened(f"{outside}/a.zarr", points_to=[str(outside)]), small())
 
 
+@pytest.mark.slow
 def test_a_redirect_to_another_machine_of_this_network_is_not_followed(web: Web, tmp_path: Path) -> None:
     refs = serve(web, tmp_path)
     web.pages["/chunks/sm/0.0.0"] = f"{web.foreign}/stolen"
@@ -297,6 +301,7 @@ def test_sizes_are_looked_at_before_anything_is_parsed(
     assert "Parquet" in caught.value.found
 
 
+@pytest.mark.slow
 def test_another_process_reads_the_same_references_or_none(web: Web, tmp_path: Path) -> None:
     refs = serve(web, tmp_path)
     catalog = reference_catalog(web, tmp_path, {"version": 1, "refs": refs})

@@ -95,6 +95,7 @@ def write_days(folder, days, factor=1.0):
         ds.to_netcdf(path, engine="h5netcdf", encoding={"time": {"dtype": "f8"}})
 
 
+@pytest.mark.slow
 def test_the_first_day_of_a_month_belongs_to_its_month(lineage, tmp_path, monkeypatch):
     (tmp_path / "files").mkdir()
     days = MONTHS.union(pd.to_datetime(["2002-01-31", "2002-02-28"]))
@@ -182,6 +183,7 @@ def edited(store):
     past.drop_vars("time").to_zarr(store, group="g", region={"time": slice(2, 3)}, consolidated=False)
 
 
+@pytest.mark.slow
 def test_an_icechunk_repository_is_traced_by_its_commits(lineage, commit, tmp_path):
     def record(write, end):
         snapshot = commit(write)

@@ -105,6 +105,7 @@ def array_v2(path: Path, shape: list[int], chunks: list[int]) -> None:
     (path.parent / ".zgroup").write_text('{"zarr_format": 2}')
 
 
+@pytest.mark.slow
 def test_a_small_store_that_declares_terabytes_is_refused_before_any_read(tmp_path: Path) -> None:
     huge = [100_000, 20_000, 20_000]
     for shape, chunks, setting in ((huge, huge, {}), (huge, huge, {"t": 1}), ([10**9, 1, 1], [1, 1, 1], {"t": 10**8})):

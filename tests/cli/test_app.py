@@ -97,6 +97,7 @@ def test_help_shows_an_example(command, capsys):
     assert f"Example: smcloud {command}" in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_compute_without_a_cube_names_the_next_command(small_world, capsys):
     code, _, err = call(capsys, "compute", small_world())
     assert code == 2

@@ -36,6 +36,7 @@ def held():
     return release.wait(30)
 
 
+@pytest.mark.slow
 def test_settle_waits_for_the_tasks_that_outlive_a_failure():
     wait_until_idle()  # nothing to wait for without a cluster
     with open_cluster(Cluster(workers=2)):
@@ -66,6 +67,7 @@ def test_the_gateway_is_the_one_that_the_environment_names_now(monkeypatch):
                 assert server.address == address
 
 
+@pytest.mark.slow
 def test_a_gateway_that_does_not_answer_leaves_no_client_behind(monkeypatch):
     """A client left to the collector is closed in any thread, also in the one that it waits for."""
     monkeypatch.setenv("DASK_GATEWAY__ADDRESS", "http://127.0.0.1:1")

@@ -35,6 +35,7 @@ def lazy(small_world):
     return stores.dry_run_writes(cube.dataset), cube.counters
 
 
+@pytest.mark.slow
 def test_every_task_of_a_write_has_the_place_of_the_first_block_that_needs_it(lazy):
     writes, counters = optimised(*lazy)
     place = places(writes)

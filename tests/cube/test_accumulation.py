@@ -29,6 +29,7 @@ def steps_from(first, n, hours=1):
     return Steps(start, start + hours * HOUR)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_chunks_and_any_record_give_back_the_amounts(data):
@@ -127,6 +128,7 @@ def since_midnight(amounts, hours, shift=0):
     return np.roll(days.cumsum(axis=1).reshape(amounts.shape), shift, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [1, 3, 6])
 @pytest.mark.parametrize("kind", ["desert", "plain", "tropics", "drizzle"])
 def test_rain_is_never_taken_for_totals_and_totals_are_found(kind, hours):
@@ -139,6 +141,7 @@ def test_rain_is_never_taken_for_totals_and_totals_are_found(kind, hours):
                 assert judged(since_midnight(amounts, hours, shift), hours)[0], (days, cells, seed, shift)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [1, 6])
 def test_smooth_days_and_equal_parts_of_days_are_amounts(hours):
     hour, clouds = np.arange(0, 60 * 24, hours), np.random.default_rng(0)

@@ -290,6 +290,7 @@ def test_the_cube_equals_a_plain_transcription(built):
         validate_counters(role, counters[role], source.spec.valid_range, source.spec.units, source.where)
 
 
+@pytest.mark.slow
 def test_static_layers(built):
     ds = built[2]
     raw = DATA["static"]
@@ -357,6 +358,7 @@ def test_chunks_and_workers_do_not_change_a_bit(built, tmp_path, chunks, schedul
         assert ds[name].values.tobytes() == reference[name].values.tobytes(), name
 
 
+@pytest.mark.slow
 def test_a_year_alone_has_the_bits_of_the_whole(world, built):
     ds = built[2]
     year, _ = computed(cube_of(world, period={"start": "2001-01", "end": "2001-12"})[0])
@@ -365,6 +367,7 @@ def test_a_year_alone_has_the_bits_of_the_whole(world, built):
         assert year[name].values.tobytes() == part.values.tobytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["2000-06", "2002-12"])
 def test_the_outline_of_a_cube_is_laid_out_as_the_cube(world, end):
     config = config_for(world, period={"start": "2000-01", "end": end})
@@ -380,6 +383,7 @@ def refuse(*args, **kwargs):
     raise AssertionError("something was computed")
 
 
+@pytest.mark.slow
 def test_nothing_is_computed_before_it_is_asked_for(world):
     with dask.config.set(scheduler=refuse):
         cube, _ = cube_of(world)
@@ -402,6 +406,7 @@ def test_another_grid_on_request(world, built):
     np.testing.assert_allclose(ds["soil_moisture"], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_line_comes_through(tmp_path):
     """Soil moisture 0.2 + 0.001 (t - 2000): every month is the line at its middle, whatever days are left."""
     time = pd.date_range("2000-01-01", "2004-12-31")
@@ -461,6 +466,7 @@ def changed(tmp_path, name, change, entries=None):
     return write(tmp_path, data, 400, entries)
 
 
+@pytest.mark.slow
 def test_the_latest_complete_year_is_that_of_the_shortest_source(world, tmp_path):
     config = config_for(world, period={"start": "2000-01", "end": "latest-complete-year"})
     assert resolve_months(config, open_sources(config, load_catalog(world)))[-1] == np.datetime64("2002-12")
@@ -472,6 +478,7 @@ def test_the_latest_complete_year_is_that_of_the_shortest_source(world, tmp_path
         resolve_months(late, {role: sources[role] for role in ("soil_moisture", "precipitation")})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", [("1999-12", "2001-12"), ("2000-01", "2003-01")])
 def test_a_period_outside_the_record(world, period):
     config = config_for(world, period=dict(zip(("start", "end"), period, strict=True)))
@@ -480,6 +487,7 @@ def test_a_period_outside_the_record(world, period):
     assert "2000-01 to 2002-12" in err.value.expected
 
 
+@pytest.mark.slow
 def test_without_the_valid_end_the_poison_is_seen(tmp_path):
     entries = catalog_of()
     del entries["era5"]["metadata"]["valid_end"]
@@ -496,6 +504,7 @@ def test_without_the_valid_end_the_poison_is_seen(tmp_path):
     validate_counters("precipitation", counters["precipitation"], source.spec.valid_range, "m", source.where)
 
 
+@pytest.mark.slow
 def test_a_source_without_the_attribute_of_its_valid_end(tmp_path):
     path = changed(tmp_path, "era5", lambda ds: ds.drop_attrs())
     config = config_for(path, inputs={"soil_moisture": "cci", "precipitation": "era5"})
@@ -533,6 +542,7 @@ def test_nothing_valid_is_seen(tmp_path):
         validate_counters("soil_moisture", counters["soil_moisture"], (0, 1), "m3 m-3", sources["soil_moisture"].where)
 
 
+@pytest.mark.slow
 def test_grids_that_do_not_fit(tmp_path):
     uneven = NODE_LAT.copy()
     uneven[2] += 3
@@ -541,6 +551,7 @@ def test_grids_that_do_not_fit(tmp_path):
         cube_of(path)
 
 
+@pytest.mark.slow
 def test_repeated_months_and_another_calendar(tmp_path):
     twice = np.sort(np.concatenate([np.arange(len(COMPOSITES)), [7]]))
     path = changed(tmp_path, "lai", lambda ds: ds.isel(time=twice))
@@ -554,6 +565,7 @@ def test_repeated_months_and_another_calendar(tmp_path):
         cube_of(path)
 
 
+@pytest.mark.slow
 def test_classes_over_time_are_refused(tmp_path):
     entries = catalog_of()
     entries["era5"]["metadata"]["variables"]["snow_depth"] |= {"aggregate": "class", "legend": {1: "snow"}}
@@ -562,6 +574,7 @@ def test_classes_over_time_are_refused(tmp_path):
         cube_of(path)
 
 
+@pytest.mark.slow
 def test_a_unit_of_another_kind(tmp_path):
     entries = catalog_of()
     entries["era5"]["metadata"]["variables"]["precipitation"]["aggregate"] = "mean"

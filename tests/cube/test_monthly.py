@@ -135,6 +135,7 @@ def test_monthly_values_come_through_unchanged():
     np.testing.assert_array_equal(total, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("time", "runs"),
     [(1, (1,) * 26), (2, (2,) * 13), (9, (6, 6, 6, 6, 2)), (21, (12, 12, 2)), (-1, (12, 12, 2))],

@@ -77,6 +77,7 @@ GRIDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_equals_brute_force_over_rectangles_with_gaps(name, share):

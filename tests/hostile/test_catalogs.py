@@ -206,6 +206,7 @@ TYPES = [
 ALL = [*CODE, *TEMPLATES, *SECRETS, *SCHEMES, *PLACES, *ROLES, *FORMS, *TYPES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "key"), [row[1:] for row in ALL], ids=[row[0][:40] for row in ALL])
 def test_a_hostile_catalog_is_refused_by_one_error(place: Path, command: Command, text: str | bytes, key: str) -> None:
     path = place / "catalog.yaml"

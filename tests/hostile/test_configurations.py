@@ -94,6 +94,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "key"), [row[1:] for row in ROLES + WRONG], ids=[row[0] for row in ROLES + WRONG])
 def test_a_hostile_configuration_is_refused_by_one_error(
     place: Path, command: Callable[..., tuple[int, dict[str, str]]], text: str, key: str

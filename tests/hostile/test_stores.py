@@ -68,6 +68,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keys", "value"), CHANGES, ids=[f"{i}-{row[0][-1]}" for i, row in enumerate(CHANGES)])
 def test_a_record_that_leads_elsewhere_is_refused(
     place: Path, command: Callable[..., tuple[int, dict[str, str]]], keys: tuple[str, ...], value: Any
@@ -162,6 +163,7 @@ def test_a_store_behind_a_link_is_a_store(place: Path) -> None:
     assert (place / "real" / "releases" / "00000001.json").read_bytes() == b"{}"
 
 
+@pytest.mark.slow
 def test_what_a_release_names_holds_no_link_out(published: Path, tmp_path: Path) -> None:
     """A chunk that is a link to a file of the reader's machine would be decoded, drawn and published again."""
     store = tmp_path / "store"
@@ -174,6 +176,7 @@ def test_what_a_release_names_holds_no_link_out(published: Path, tmp_path: Path)
     open_product(str(store), "trend")  # the others are whole
 
 
+@pytest.mark.slow
 def test_a_link_in_place_of_the_page_is_not_written_through(
     published: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

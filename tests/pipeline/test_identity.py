@@ -132,6 +132,7 @@ def below(name, prefixes):
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("root", "code", "libraries"),
     [
@@ -187,6 +188,7 @@ def copied_code(tmp_path):
     code_digest.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "changed"),
     [

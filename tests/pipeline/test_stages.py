@@ -20,6 +20,7 @@ def whole_job(config):
     return job, cube, pipeline.publish(config, job, cube, pipeline.compute(config, job))
 
 
+@pytest.mark.slow
 def test_a_job_is_json(small_world):
     job = pipeline.check(load_config(small_world()))
     assert json.loads(json.dumps(job.record()))["period"] == ["2000-01", "2007-12"]

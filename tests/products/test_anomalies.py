@@ -87,6 +87,7 @@ def oracle(cube: xr.Dataset, name: str, year: int, i: int, j: int) -> float:
     return level + departure if name == "precipitation" else level / len(fixed) + departure / len(used)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["soil_moisture", "precipitation", "soil_temperature", "lai"])
 def test_values_against_a_plain_loop(gappy: xr.Dataset, made: xr.Dataset, name: str) -> None:
     for year in (2000, 2010, 2021):

@@ -38,6 +38,7 @@ def names(world: dict[str, xr.Dataset]) -> np.ndarray:
     return each_cell(lambda i, j: class_name(world, i, j))
 
 
+@pytest.mark.slow
 def test_classes_against_a_plain_loop(world: dict[str, xr.Dataset], names: np.ndarray) -> None:
     codes = {"no data": 255, "none": 0} | {name: flag for flag, name in enumerate(NAMES, start=1)}
     np.testing.assert_array_equal(world["ddww"]["ddww_class"], np.vectorize(codes.get)(names))
@@ -131,6 +132,7 @@ def share_in_a_plain_loop(annual: xr.Dataset, values: np.ndarray) -> tuple[float
     return held / changed, held / valid
 
 
+@pytest.mark.slow
 def test_the_interval_against_a_plain_bootstrap(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
     config = make_config(bootstrap={"replicates": 40, "block": 3, "seed": 5})
     interval = ddww_interval(annual, config)

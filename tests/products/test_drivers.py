@@ -48,6 +48,7 @@ def test_partial_correlation_against_pingouin(annual: xr.Dataset, names: tuple[s
         np.testing.assert_allclose(got["p_value"].sel(where).values[tested], p[tested], rtol=1e-7, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_degrees_of_freedom_follow_what_is_dropped(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
     drivers = world["drivers"]
     for cell, dropped in (((2, 1), 0), (DESERT, 1), (WEAK_LEAVES, 1)):
@@ -203,6 +204,7 @@ def test_ties_none_and_no_data(r: list[float], p: list[float], by_p: int, by_adj
         assert got["dominant_driver"].dims == ("lat", "lon") and got["dominant_driver"].dtype == np.uint8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gaps", [0.0, 0.2])
 def test_correlation_does_not_depend_on_layout_or_neighbours(gaps: float) -> None:
     rng = np.random.default_rng(11)

@@ -60,6 +60,7 @@ def cases(cube: xr.Dataset, i: int, j: int, lags: dict[str, int]) -> pd.DataFram
     return frame.reset_index(drop=True).assign(when=stamps.year + (stamps.month - 0.5) / 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lags", [{}, LAGS])
 @pytest.mark.parametrize("detrend", [True, False])
 def test_against_pingouin(cube: xr.Dataset, annual: xr.Dataset, lags: dict[str, int], detrend: bool) -> None:

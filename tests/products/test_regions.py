@@ -93,6 +93,7 @@ def test_a_limit_belongs_to_the_class_above_it(world: dict[str, xr.Dataset], con
             assert found == ([] if name is None else [f"{kind}/{name}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dropped", "gone"),
     [("land_cover", "land_cover"), ("clay", "texture"), ("sand", "texture"), ("elevation", "elevation"), ("lai", "lai"),

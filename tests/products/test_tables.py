@@ -116,6 +116,7 @@ def test_wetter_cells_that_enter_late_do_not_move_the_fixed_set(
     assert abs(float(got["slope_fixed_cells"])) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [range(4, 20, 3), range(0, 3), range(19, 22)], ids=["years", "start", "end"])
 def test_who_is_not_in_the_fixed_set(world: dict[str, xr.Dataset], config: RunConfig, missing: range) -> None:
     annual = world["annual"]
@@ -177,6 +178,7 @@ def test_grids_that_differ_are_refused(world: dict[str, xr.Dataset], config: Run
         table(annual, world["trend"], world["drivers"], shifted, config)
 
 
+@pytest.mark.slow
 def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
     shape = {"year": 22, "lat": 720, "lon": 1440}
 

@@ -55,6 +55,7 @@ def oracle(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

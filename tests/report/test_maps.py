@@ -125,6 +125,7 @@ def labels(figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("precipitation",), ("precipitation", "temperature"), tuple("abcdefgh")])
 def test_any_number_of_drivers(names, make_products, context):
     figure = maps.driver_map(make_products(names), context)
@@ -133,6 +134,7 @@ def test_any_number_of_drivers(names, make_products, context):
     assert to_png(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [maps.trend_map, maps.driver_map, maps.ddww_map])
 def test_text_lies_inside_the_figure_and_apart(draw, products, context):
     figure = draw(products, context)

@@ -73,6 +73,7 @@ def test_files(files, page):
     assert all(files[name].startswith(b"\x89PNG\r\n") for name in page.images)
 
 
+@pytest.mark.slow
 def test_regional_numbers_equal_the_product(page, products):
     header, *rows = page.tables["table-regions"]
     regional = products["regional"].set_index(region="label")
@@ -142,6 +143,7 @@ def test_provenance(page, context):
     assert context.notes[0] in page.text
 
 
+@pytest.mark.slow
 def test_assumed_choices_are_called_assumed(page, products, new_context, context):
     assert [row[0] for row in page.tables["table-assumed"][1:]] == list(context.config["assumed"])
     assert "assumed" in page.text and "exact replication" not in page.text
@@ -150,6 +152,7 @@ def test_assumed_choices_are_called_assumed(page, products, new_context, context
     assert "table-assumed" not in other.tables and "none is assumed" in other.text
 
 
+@pytest.mark.slow
 def test_the_sample_world_is_called_invented(products, scorecard, new_context, page):
     assert "invented" not in page.text and "scorecard" not in page.tables
     sample = Page(render({"regional": products["regional"]}, new_context(scorecard=scorecard))["index.html"])
@@ -165,6 +168,7 @@ def test_same_input_same_bytes_also_in_threads(products, context, files):
             assert again == files
 
 
+@pytest.mark.slow
 def test_the_settings_of_matplotlib_are_left_alone(products, context):
     import matplotlib
 
@@ -192,6 +196,7 @@ def test_a_run_without_any_value_says_so(empty, context):
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
 
 
+@pytest.mark.slow
 def test_absent_products_are_named(products, context):
     got = render({name: products[name] for name in ("annual", "trend", "drivers")}, context)
     assert set(got) == {"index.html", "trend.png", "drivers.png"}
@@ -245,6 +250,7 @@ def test_lazy_products_are_read_once_and_only_as_far_as_needed(products, context
     assert "trend.slope" in reads and not unused & set(reads)
 
 
+@pytest.mark.slow
 def test_an_even_native_grid_is_named_by_its_step(products, new_context):
     native = new_context(resolution=None)
     even = Page(render({"trend": products["trend"]}, native)["index.html"])
@@ -272,6 +278,7 @@ def test_both_presets_are_shown_beside_the_scorecard(products, new_context, scor
     assert "False alarms" in text.decode()
 
 
+@pytest.mark.slow
 def test_the_page_escapes_and_masks_what_a_catalog_says(products, new_context):
     steering = "\x1b[2J\u202e\x00 https://me:CANARY-1@h.example/a?sig=CANARY-2"
     bad = f"<script>alert(1)</script><img src=x onerror=y>{steering}"

@@ -19,6 +19,7 @@ from .conftest import FromBytes, tree_digest
 CATALOG = Path(__file__).parents[2] / "catalogs" / "sample.yaml"
 
 
+@pytest.mark.slow
 def test_soil_moisture_store(stores: dict[str, str], world: SampleWorld, from_bytes: FromBytes) -> None:
     raw = zarr.open_group(stores["cci_sm"], mode="r")
     assert raw.metadata.zarr_format == 2
@@ -40,6 +41,7 @@ def test_soil_moisture_store(stores: dict[str, str], world: SampleWorld, from_by
     assert ((sigma == -9999) == ~measured[:366]).all()
 
 
+@pytest.mark.slow
 def test_flagged_days_are_wrong_and_good_days_are_right(world: SampleWorld, from_bytes: FromBytes) -> None:
     land = world.geo.land
     normal = world.grid(~world.geo.constant & ~world.geo.empty, 0).astype(bool) & land

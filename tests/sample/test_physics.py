@@ -64,6 +64,7 @@ def test_noise_covariance_of_the_drivers(replicates: list[SampleWorld]) -> None:
     np.testing.assert_allclose(corr[:, 0, 2], 0.4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_unexplained_part_is_ar1_in_time_and_exponential_in_space(replicates: list[SampleWorld]) -> None:
     u = np.stack([w.unexplained / w.physics.u_scale[:, None] for w in replicates])  # (world, cell, year)
     p = replicates[0].physics

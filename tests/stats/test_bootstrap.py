@@ -140,6 +140,7 @@ def test_all_cells_move_together(rng: np.random.Generator, annual: Callable) -> 
 # --- coverage ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phi", "block", "coverage"), [(0.0, 1, 0.93), (0.0, 3, 0.90), (0.3, 3, 0.86), (0.6, 3, 0.71)])
 def test_coverage_of_the_mean_slope_of_a_region(
     phi: float, block: int, coverage: float, rng: np.random.Generator, ar1: Callable

@@ -45,6 +45,7 @@ def cases(target: xr.DataArray, drivers: xr.Dataset, cell: int) -> np.ndarray:
     return rows[:, np.isfinite(rows).all(axis=0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_partial_correlation_is_pingouin(k: int, rng: np.random.Generator) -> None:
     target, drivers = world(rng, 12, k)

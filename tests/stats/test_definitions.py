@@ -151,6 +151,7 @@ def rows(rng: np.random.Generator, ar1: Callable) -> Callable[[int], np.ndarray]
     return make
 
 
+@pytest.mark.slow
 @AXES
 @pytest.mark.parametrize("decimals", [None, 1, 0])
 def test_corrected_variances_with_gaps_and_ties(axis: object, decimals: int | None, rows: Callable) -> None:
@@ -168,6 +169,7 @@ def test_corrected_variances_with_gaps_and_ties(axis: object, decimals: int | No
     assert corrected > 40
 
 
+@pytest.mark.slow
 @AXES
 @pytest.mark.parametrize("significant", [False, True], ids=["always", "significant"])
 def test_prewhitened_tests_with_gaps(axis: object, significant: bool, rows: Callable) -> None:

@@ -29,6 +29,7 @@ def gappy_fields(rng: np.random.Generator, noise: np.ndarray, effect: float) -> 
     return xr.DataArray(p, dims=dims), xr.DataArray(null, dims=dims)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.2])
 @pytest.mark.parametrize("effect", [0.0, 2.0, 4.0])
 def test_false_discoveries_are_alpha_times_the_share_of_nulls(

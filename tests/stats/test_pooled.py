@@ -85,6 +85,7 @@ def transcribed(da, radius):
     return np.array(out).T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lat", "lon", "radius"), [
     (np.arange(-62.5, 70, 15), np.arange(-170.0, 180, 20), 3000.0),  # round the globe
     (np.arange(80.0, 90.1, 2.5), np.arange(0.0, 360, 30), 900.0),  # with a row on the pole

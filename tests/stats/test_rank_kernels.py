@@ -96,6 +96,7 @@ def test_the_score_is_the_sum_of_signs() -> None:
             assert found[1] == (len(x) * (len(x) - 1) * (2 * len(x) + 5) - ties) / 18
 
 
+@pytest.mark.slow
 def test_sorting_counts_the_inversions() -> None:
     counted = nb.njit(lambda values, order, spare, other: kernels.sort_counting(values, order, spare, other))
     rng = np.random.default_rng(1)

@@ -65,6 +65,7 @@ def same_as_scipy(x: np.ndarray, t: np.ndarray) -> None:
         assert np.isfinite(lower) and np.isfinite(upper)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_lengths_around_the_switches(kind: str) -> None:
     for seed, n in enumerate(LENGTHS):
@@ -120,6 +121,7 @@ def test_selection(values: list[float], data: st.DataObject) -> None:
     assert select(np.array(values, dtype=float), rank, rank) == (ordered[rank], ordered[rank])
 
 
+@pytest.mark.slow
 def test_mid_ranks() -> None:
     rng = np.random.default_rng(4)
     for n in (1, 5, 17, 300):

@@ -54,6 +54,7 @@ def residual(y: np.ndarray, controls: np.ndarray) -> np.ndarray:
 # --- ranks ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_spearman_is_pingouin(k: int, rng: np.random.Generator) -> None:
     target, drivers = world(rng, 8, k)
@@ -240,6 +241,7 @@ def test_impossible_lags(lags: dict[str, int], rng: np.random.Generator) -> None
     assert "lags" in caught.value.where and caught.value.expected
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(20), deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), chunk=st.integers(1, 7), lag=st.integers(0, 4),

@@ -211,6 +211,7 @@ def test_degenerate_cells_have_a_reason_and_no_warning(rng: np.random.Generator)
 # --- properties and labels ---
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), chunk=st.integers(1, 7))
 def test_no_cell_depends_on_neighbours_chunks_or_order(seed: int, k: int, chunk: int) -> None:

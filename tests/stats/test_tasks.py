@@ -53,6 +53,7 @@ OF_ONE: dict[str, Callable[..., xr.Dataset]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_ONE)
 def test_statistics_of_one_series(name: str, stored: xr.Dataset, tmp_path: Path) -> None:
     out = OF_ONE[name](stored["y"])

@@ -41,6 +41,7 @@ def refreshed(store: Store, cube: xr.Dataset, longer: xr.Dataset) -> tuple[dict[
     return Prefix(store, NEW).seal(copied=copied), set(copied)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["disk", "memory://refresh-tests/store"])
 def test_what_is_refreshed_is_what_would_be_written(
     url: str, tmp_path: Path, cube: xr.Dataset, longer: xr.Dataset
@@ -79,6 +80,7 @@ def test_through_s3_the_server_copies(
     xr.testing.assert_identical(xr.open_zarr(store.url_of(NEW), storage_options=store.options).load(), longer.compute())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

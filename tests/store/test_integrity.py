@@ -49,6 +49,7 @@ def test_equal_content_gives_equal_inventories(staged: Store, product: xr.Datase
     assert Prefix(staged, PATH).seal() == Prefix(staged, "products/trend/again.zarr").seal()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["p_value/c/0/0", "lat/c/0", "class/c/0"])
 @pytest.mark.parametrize("damage", ["delete", "flip", "cut", "swap"])
 def test_a_lost_or_damaged_chunk_is_named_and_nothing_is_sealed(staged: Store, key: str, damage: str) -> None:

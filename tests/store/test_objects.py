@@ -18,6 +18,7 @@ from smcloud.store import Store, create_only, put
 from smcloud.store.objects import read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["file", "memory"])
 def test_one_of_many_racing_creators_wins(store: Store, kind: str) -> None:
     store = store if kind == "file" else Store.open("memory://race-of-creators")
@@ -77,6 +78,7 @@ print([create_only(store, f"releases/{turn:08d}.json", sys.argv[2].encode() * 10
 """
 
 
+@pytest.mark.slow
 def test_processes_race_on_a_disk_without_hard_links(store: Store) -> None:
     racers = [
         subprocess.Popen([sys.executable, "-c", RACE, store.url, str(i)], stdout=subprocess.PIPE, text=True)

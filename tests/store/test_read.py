@@ -16,6 +16,7 @@ from smcloud.store import Prefix, Release, Store, open_cube, open_product
 Released = Callable[..., Release]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["file", "memory"])
 def test_plain_xarray_opens_what_a_release_names(
     store: Store, kind: str, released: Released, cube: xr.Dataset, product: xr.Dataset

@@ -63,6 +63,7 @@ def test_a_record_has_the_documented_keys(store: Store, released: Released) -> N
     assert len(record.write_id) == 32 and record.created.endswith("Z")
 
 
+@pytest.mark.slow
 def test_the_same_work_is_published_once(store: Store, released: Released) -> None:
     first = released(store)
     again = publish(store, content_of(first))
@@ -86,6 +87,7 @@ def test_probing_finds_the_last_number(store: Store, count: int) -> None:
     assert latest_release(store) == count
 
 
+@pytest.mark.slow
 def test_racing_threads_get_contiguous_numbers(store: Store, released: Released) -> None:
     first = released(store)
     with ThreadPoolExecutor(12) as pool:

@@ -19,6 +19,7 @@ def objects(store: Store, *folders: str) -> list[Path]:
     return [file for folder in folders for file in Path(store.join(folder)).rglob("*") if file.is_file()]
 
 
+@pytest.mark.slow
 def test_an_intact_release(store: Store, released: Released) -> None:
     released(store)
     there = objects(store, "cube", "products")
@@ -31,6 +32,7 @@ def test_nothing_to_verify(store: Store) -> None:
         verify(store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path, word",
     [

@@ -132,6 +132,7 @@ def test_leftovers_of_a_crash_are_written_over(cube: xr.Dataset, store: Store) -
     assert files(store) == files(store, "cube/undisturbed.zarr")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["chunks", "attributes"])
 def test_leftovers_of_another_layout_are_removed(cube: xr.Dataset, store: Store, what: str) -> None:
     other = cube.isel(lat=slice(100)) if what == "chunks" else cube.assign_attrs(title="older", more=1)

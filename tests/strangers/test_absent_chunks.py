@@ -71,6 +71,7 @@ def values_of(folder: Path, source: dict[str, Any]) -> tuple[xr.DataArray, int]:
     return values.sel(lat=record()["lat"]).transpose("time", "lat", "lon"), int(absent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_an_absent_chunk_is_missing_values_and_is_counted(tmp_path: Path, form: str) -> None:
     place = write(tmp_path, form, record())
@@ -82,6 +83,7 @@ def test_an_absent_chunk_is_missing_values_and_is_counted(tmp_path: Path, form: 
     assert absent_months(counted) == {"2000-03": 6, "2000-04": 6, "2000-07": 12, "2000-08": 12}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_store_that_leaves_its_fill_value_out_says_so(tmp_path: Path, form: str) -> None:
     place = write(tmp_path, form, record())
@@ -93,6 +95,7 @@ def test_a_store_that_leaves_its_fill_value_out_says_so(tmp_path: Path, form: st
     assert absent == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_chunk_of_true_zeros_stays(tmp_path: Path, form: str) -> None:
     whole = record()
@@ -104,6 +107,7 @@ def test_a_chunk_of_true_zeros_stays(tmp_path: Path, form: str) -> None:
         assert absent == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_complete_source_lacks_no_chunk(tmp_path: Path, form: str) -> None:
     place = write(tmp_path, form, record())
@@ -112,6 +116,7 @@ def test_a_complete_source_lacks_no_chunk(tmp_path: Path, form: str) -> None:
     assert caught.value.code in ("chunks", "source-read")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", ["i2", "u1"])
 def test_integers_and_flags_too(tmp_path: Path, form: str, kind: str) -> None:
@@ -128,6 +133,7 @@ def test_integers_and_flags_too(tmp_path: Path, form: str, kind: str) -> None:
     assert absent == 36
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("axis", ["time", "lat"])
 def test_an_axis_lacks_no_chunk(tmp_path: Path, form: str, axis: str) -> None:
@@ -138,6 +144,7 @@ def test_an_axis_lacks_no_chunk(tmp_path: Path, form: str, axis: str) -> None:
     assert caught.value.where.endswith(f": {axis}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_source_stays_lazy_and_its_chunks_too(tmp_path: Path, form: str) -> None:
     place = write(tmp_path, form, record())

@@ -200,6 +200,7 @@ def test_whole_files_have_their_values(tmp_path: Path, form: str) -> None:
 ODD_NAMES = ["rain [1981-82] #2", "50% of it?", "wörld {x} 'q' & co", "a*b", "c++ ;,=~$", "[mode=bytes]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("odd", ODD_NAMES)
 @pytest.mark.parametrize("by_template", [False, True])
@@ -215,6 +216,7 @@ def test_names_are_taken_as_they_are(tmp_path: Path, form: str, odd: str, by_tem
     assert source_state(catalog, "source0")
 
 
+@pytest.mark.slow
 def test_a_pattern_is_one_where_no_file_is_called_so(tmp_path: Path) -> None:
     for step, name in enumerate(("rain [1] 0.nc", "rain [1] 1.nc", "rain [1] ?.nc", "other.nc")):
         netcdf(tmp_path / name, "NETCDF4", step)
@@ -266,6 +268,7 @@ def test_a_library_that_an_entry_wishes_reads_what_it_can(tmp_path: Path, form: 
 # -------------------------------------------------------------------------------------------------- what is cut off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", SINGLE)
 @pytest.mark.parametrize("lost", [0.02, 0.1, 0.5, 0.9])
 def test_a_file_that_broke_off_is_named(tmp_path: Path, form: str, lost: float) -> None:
@@ -296,6 +299,7 @@ def test_lost_months_of_a_classic_file_are_never_its_offset(tmp_path: Path, form
     refused(tmp_path, FILES | {"args__urlpath": str(path)}, path)
 
 
+@pytest.mark.slow
 def test_a_file_in_a_computation_over_many_is_named(tmp_path: Path) -> None:
     for step in range(12):
         netcdf(tmp_path / f"{step:02}.nc", "NETCDF4", step)
@@ -342,6 +346,7 @@ NOT_IT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [*SINGLE, "Zarr 2"])
 @pytest.mark.parametrize("what", NOT_IT)
 def test_a_file_that_is_something_else_is_called_what_it_is(tmp_path: Path, form: str, what: str) -> None:

@@ -72,6 +72,7 @@ def axes(file: netCDF4.Dataset, *names: str) -> None:
         axis[:] = values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entry", "hour"), [("cru_temperature", 0), ("my_rain", 0), ("my_rain", 12)])
 def test_the_entry_of_the_page_gives_the_right_months(entry, hour, tmp_path, capsys):
     (tmp_path / "cru").mkdir()

@@ -66,6 +66,7 @@ def opened(folder: Path, args: dict[str, Any]) -> xr.Dataset:
     return open_entry(load_catalog(folder / "c.yaml"), "a")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_longer_of_two_lengths_is_used_and_said(
     tmp_path: Path, form: str, caplog: pytest.LogCaptureFixture
@@ -81,6 +82,7 @@ def test_the_longer_of_two_lengths_is_used_and_said(
     assert "sm [6, 3, 4] is [8, 3, 4]" in line and "time [6] is [8]" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_nothing_is_said_of_metadata_that_is_up_to_date(
     tmp_path: Path, form: str, caplog: pytest.LogCaptureFixture

@@ -36,6 +36,7 @@ def unpacked(path, name):
         return np.where(raw == file[name]._FillValue, np.nan, raw.astype(np.float32) * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", IMAGES)
 def test_every_generation_of_real_files(test_data, opened, entry, which):
     name, day = IMAGES[which]
@@ -244,6 +245,7 @@ def active(tmp_path):
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["default", "esa_cci"])
 def test_percent_of_saturation_is_not_volumetric(active, opened, cube, entry, reader):
     for change in ({}, {"units": "percent"}, {"attr_units": "percent"}, {"units": "percent", "scale": 0.45}):
@@ -259,6 +261,7 @@ def test_percent_of_saturation_is_not_volumetric(active, opened, cube, entry, re
 # ---------------------------------------------------------------------------- one store, and references
 
 
+@pytest.mark.slow
 def test_the_zarr_store_of_v07_1(tmp_path, cube, opened, entry):
     """Its layout: Zarr format 2, chunks of 16 days by half the globe (a small one), t0 "days after"."""
     lat, lon, days = 6, 12, 40

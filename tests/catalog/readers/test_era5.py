@@ -121,6 +121,7 @@ def test_a_provisional_end_that_lags_behind_shortens_nothing(arco, tmp_path, cub
     np.testing.assert_array_equal(made.dataset["provisional"], 0)
 
 
+@pytest.mark.slow
 def test_an_attribute_of_the_valid_end_that_is_not_there(cube, hourly):
     for limits in ({"attr": "stop"}, {"attr": "valid_time_stop", "provisional_attr": "stop"}):
         with pytest.raises(CatalogError) as caught:
@@ -163,6 +164,7 @@ def packed(path, name, values, units, expver=None, engine="NETCDF3_64BIT"):
     return np.where(raw == -32767, np.nan, raw * scale + offset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [[1, 5], [5, 1]])
 def test_versions_along_a_dimension_are_merged_final_first(tmp_path, cube, entry, order):
     """Months 0 to 3 are final, 3 to 5 provisional: month 3 is in both, and the final value holds."""
@@ -261,6 +263,7 @@ def renewed(path, name, values, units, codes, monthly=True):
     ds.to_netcdf(path, engine="h5netcdf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drop", [[], ["number"]])
 def test_versions_along_the_steps_tell_the_provisional_months(tmp_path, cube, entry, drop):
     codes = ["0001"] * 4 + ["0005"] * 2
@@ -278,6 +281,7 @@ def test_versions_along_the_steps_tell_the_provisional_months(tmp_path, cube, en
     assert "expver" not in made.dataset.coords
 
 
+@pytest.mark.slow
 def test_one_version_for_all_steps(tmp_path, cube, entry):
     """A download of ERA5T alone: ``expver`` without an axis."""
     for name, code, want in (("late", "0005", 1), ("final", "0001", 0)):
@@ -321,6 +325,7 @@ def test_the_last_months_of_a_record_without_marks(cube, hourly, arco):
     np.testing.assert_array_equal(made.dataset["provisional"], [0, 1, 1])
 
 
+@pytest.mark.slow
 def test_a_month_with_one_provisional_hour_is_provisional(tmp_path, cube, entry):
     """Hours that end at 20:00 of 31 January to 03:00 of 1 February; the last of January is provisional."""
     water = WATER | {"period": "hour", "stamp": "end"}

@@ -155,6 +155,7 @@ def test_corners_in_plain_degrees(tmp_path, opened, entry):
     assert float(ds["lon"][0]) == pytest.approx(west + (20 - west) / 144)
 
 
+@pytest.mark.slow
 def test_a_file_without_scale_takes_the_catalogs_once(tmp_path, cube, entry):
     raw = codes(1)
     write(tmp_path / "GLASS01B01.V60.A2001001.x.hdf", raw.astype("uint8").view("int8"))
@@ -368,6 +369,7 @@ def test_a_constant_stays_constant_over_the_seams_of_tiles(tmp_path, opened, ent
     assert area == pytest.approx(5 * SIZE**2, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("h", "v"), [(17, 0), (18, 17), (0, 8), (35, 9), (10, 2)])
 def test_the_sum_of_a_tile_is_kept_at_the_poles_and_the_date_line(h, v):
     """Only what lies on the globe counts: beyond the date line the grid has corners without one."""

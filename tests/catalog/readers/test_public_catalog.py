@@ -39,6 +39,7 @@ def test_every_entry_is_valid_and_listed_as_unreached(offline, capsys):
     assert json.loads(capsys.readouterr().out) == {"status": "valid", "entries": answers}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "variable", "pattern"),
     [

@@ -82,6 +82,7 @@ def monthly_cube(config, sources, first, last):
     return ds.load(), {name: value.compute() for name, value in cube.counters["soil_moisture"].items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAILY)
 def test_a_daily_image(test_data, tmp_path, name):
     day, files, share = DAILY[name]
@@ -136,6 +137,7 @@ def test_three_days_of_one_month(test_data, tmp_path):
     assert (ds["soil_moisture"] == 0).any()  # real files hold exact zeros
 
 
+@pytest.mark.slow
 def test_monthly_images(test_data, tmp_path):
     folder = test_data / "cci_images"
     config, sources = opened(tmp_path, folder, MONTHLY, "month", flag=False)
