@@ -78,8 +78,9 @@ def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.Da
 def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
     """Convert the numbers (time, block, number) of :class:`ValueCounts` to lazy counters (time)."""
     together = {"smallest": "min", "largest": "max"}
-    return {
-        f"{prefix}{name}": getattr(numbers.isel(number=i), together.get(name, "sum"))("block")
+    data, time = numbers.transpose("time", "block", "number").data, {"time": numbers["time"]}
+    return {  # of the arrays themselves: none of the numbers is ever missing
+        f"{prefix}{name}": xr.DataArray(getattr(data[..., i], together.get(name, "sum"))(axis=1), time, ("time",))
         for i, name in enumerate(NUMBERS)
     }
 

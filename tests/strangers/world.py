@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dask
+import dask.array
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from smcloud.catalog import load_catalog
+from smcloud.catalog import load_catalog, open_entry
 from smcloud.config import parse_config
-from smcloud.cube import add_counters, build, open_inputs, validate_counters
+from smcloud.cube import add_counters, build, open_sources, validate_counters
+from smcloud.cube.sources import resolve_months
 from smcloud.io_errors import VALUES, reaching
 from tests.strangers.forms import Place, Raw, Values
 
@@ -26,7 +27,6 @@ AXES = ("time", "lat", "lon")
 GRID = {"lat": Raw(("lat",), LAT), "lon": Raw(("lon",), LON)}
 EPOCH = "days since 2000-01-01"
 SOIL = ("soil_moisture", "soil_moisture_days")
-_PLAIN = tempfile.TemporaryDirectory(prefix="smcloud-plain-")
 
 
 def stamps(times: pd.DatetimeIndex) -> Raw:
@@ -79,7 +79,7 @@ def cube_of(
     sources = {"source": entry}
     inputs = dict.fromkeys([role, *(others or {})], "source")
     if role != "soil_moisture":
-        sources["soil"] = _soil_moisture(start, end)
+        sources["soil"] = PLAIN
         inputs["soil_moisture"] = "soil"
     (folder / "catalog.yaml").write_text(json.dumps({"sources": sources}))
     catalog = load_catalog(folder / "catalog.yaml")
@@ -89,31 +89,39 @@ def cube_of(
             "grid": "native", "store": "nowhere", "monthly": {"min_days": 1},
         } | dict(settings or {})
     )  # fmt: skip
-    inputs_of_cube = open_inputs(config, catalog)
-    made = build(config, inputs_of_cube.sources, inputs_of_cube.months)
+    datasets = {"source": open_entry(catalog, "source")}
+    if role != "soil_moisture":
+        datasets["soil"] = _plain(start, end)
+    opened = open_sources(config, catalog, datasets)
+    made = build(config, opened, resolve_months(config, opened))
     tried = {name: dict(made.counters[name]) for name in (role, *(others or {}))}
     ds = made.dataset.drop_vars([name for name in SOIL if name in made.dataset] if role != "soil_moisture" else [])
     with dask.config.set(scheduler="synchronous"), reaching(VALUES, "source"):
         ds, counted = dask.compute(ds, tried)
     for name, counters in add_counters([counted]).items():
-        source = inputs_of_cube.sources[name]
+        source = opened[name]
         limits = source.spec.valid_range, source.spec.units, source.where, source.spec.coverage_change
         validate_counters(name, counters, *limits, packing=source.packing)
     return ds  # type: ignore[no-any-return]
 
 
+# Beside the stranger's source stands one that is plain, made once a process for each period.
 @functools.cache
-def _soil_moisture(start: str, end: str) -> dict[str, Any]:
-    """The entry of a plain soil moisture, whose store is written once a process."""
+def _plain(start: str, end: str) -> xr.Dataset:
     months = pd.date_range(start, end, freq="MS")
-    place = Path(_PLAIN.name) / f"{start}-{end}.zarr"
-    values = random_field(len(months), 0.1, 0.4, seed=99)
-    ds = xr.Dataset({"sm": (AXES, values, {"units": "m3 m-3"})}, {"time": months, "lat": LAT, "lon": LON})
-    ds.to_zarr(place, zarr_format=3, consolidated=False)
-    variable = {"name": "sm", "units": "m3 m-3", "period": "month", "valid_range": [0, 1]}
-    return {
-        "driver": "zarr",
-        "description": "soil moisture",
-        "args": {"urlpath": str(place), "xarray_kwargs": {"consolidated": False}},
-        "metadata": {"licence": "x", "citation": "x", "variables": {"soil_moisture": variable}},
-    }
+    values = dask.array.from_array(random_field(len(months), 0.1, 0.4, seed=99))
+    return xr.Dataset({"sm": (AXES, values, {"units": "m3 m-3"})}, {"time": months, "lat": LAT, "lon": LON})
+
+
+PLAIN = {
+    "driver": "zarr",
+    "description": "soil moisture",
+    "args": {"urlpath": "plain.zarr"},
+    "metadata": {
+        "licence": "x",
+        "citation": "x",
+        "variables": {
+            "soil_moisture": {"name": "sm", "units": "m3 m-3", "period": "month", "valid_range": [0, 1]},
+        },
+    },
+}
