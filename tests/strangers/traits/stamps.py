@@ -15,7 +15,6 @@ from tests.strangers.world import AXES, EPOCH, GRID, SHAPE, axes, cube_of, stamp
 
 LINE = "time: stamps"
 ANY_STAMP = "HDF4 files are dated by the day of their names, GeoTIFF has no time"
-NUMBERS_ONLY = "what differs is the axis's numbers, not how they are stored: one form stands for all"
 NO_TIME = "GeoTIFF has no time"
 DAY = pd.Timedelta("1D")
 DAYS = pd.date_range("2000-01-31", "2000-03-01")  # one day of January, all of February, one of March
@@ -80,10 +79,6 @@ def each(name: str, run: Callable[[str, Path], Values], expect: Outcome) -> Trai
     return Trait(LINE, name, run, expect, FREE, ANY_STAMP)
 
 
-def few(name: str, run: Callable[[str, Path], Values], expect: Outcome) -> Trait:
-    return Trait(LINE, name, run, expect, ("zarr3",), NUMBERS_ONLY)
-
-
 NOON, NEXT = DAYS + DAY / 2, DAYS + DAY
 HALF_PAST = HOURS + pd.Timedelta("30min")
 MIDDLE = MONTHS + pd.Timedelta("14D12h")
@@ -100,28 +95,28 @@ TRAITS = [
     each("days stamped at noon, with bounds", attempt(RAIN, NOON, BOUNDED), RIGHT),
     each("days stamped at noon, without bounds", attempt(RAIN, NOON), Refused("calendar", (*NAMED, "12:00"))),
     each("days stamped at noon, stamp: start against the bounds", attempt(RAIN, NOON, BOUNDED, stamp="start"), BOTH),
-    few("days stamped at noon, stamp: mid", attempt(RAIN, NOON, stamp="mid"), RIGHT),
-    few("days stamped at their end, with bounds", attempt(RAIN, NEXT, BOUNDED), RIGHT),
-    few("days stamped at 09:00, with bounds", attempt(RAIN, DAYS + pd.Timedelta("9h"), BOUNDED), RIGHT),
-    few("days whose bounds end at 23:00", attempt(RAIN, NOON, (DAYS, DAYS + pd.Timedelta("23h"))), RIGHT),
-    few("hours stamped at half past, with bounds", attempt(
+    each("days stamped at noon, stamp: mid", attempt(RAIN, NOON, stamp="mid"), RIGHT),
+    each("days stamped at their end, with bounds", attempt(RAIN, NEXT, BOUNDED), RIGHT),
+    each("days stamped at 09:00, with bounds", attempt(RAIN, DAYS + pd.Timedelta("9h"), BOUNDED), RIGHT),
+    each("days whose bounds end at 23:00", attempt(RAIN, NOON, (DAYS, DAYS + pd.Timedelta("23h"))), RIGHT),
+    each("hours stamped at half past, with bounds", attempt(
         HOUR_RAIN, HALF_PAST, (HOURS, HOURS + pd.Timedelta("1h")), "hour"), Right(OF_HOURS)),
-    few("hours stamped at half past, without bounds", attempt(HOUR_RAIN, HALF_PAST, None, "hour"),
+    each("hours stamped at half past, without bounds", attempt(HOUR_RAIN, HALF_PAST, None, "hour"),
         Refused("calendar", (*NAMED, "00:30"))),
-    few("months stamped in their middle", attempt(MONTH_RAIN, MIDDLE, **YEAR), OF_MONTHS),
-    few("months stamped in their middle, with bounds", attempt(MONTH_RAIN, MIDDLE, (MONTHS, ENDS), **YEAR), OF_MONTHS),
-    few("months stamped at their end, with bounds", attempt(MONTH_RAIN, ENDS, (MONTHS, ENDS), **YEAR), OF_MONTHS),
-    few("months stamped at their end, stamp: end", attempt(MONTH_RAIN, ENDS, **YEAR, stamp="end"), OF_MONTHS),
-    few("months stamped at their end, stamp: start against the bounds",
+    each("months stamped in their middle", attempt(MONTH_RAIN, MIDDLE, **YEAR), OF_MONTHS),
+    each("months stamped in their middle, with bounds", attempt(MONTH_RAIN, MIDDLE, (MONTHS, ENDS), **YEAR), OF_MONTHS),
+    each("months stamped at their end, with bounds", attempt(MONTH_RAIN, ENDS, (MONTHS, ENDS), **YEAR), OF_MONTHS),
+    each("months stamped at their end, stamp: end", attempt(MONTH_RAIN, ENDS, **YEAR, stamp="end"), OF_MONTHS),
+    each("months stamped at their end, stamp: start against the bounds",
         attempt(MONTH_RAIN, ENDS, (MONTHS, ENDS), **YEAR, stamp="start"), BOTH),
-    few("months, bounds to their last day", attempt(MONTH_RAIN, MIDDLE, (MONTHS, ENDS - DAY), **YEAR), OF_MONTHS),
-    few("bounds of thirty years: a climatology", attempt(MONTH_RAIN, MONTHS, CLIMATE, **YEAR),
+    each("months, bounds to their last day", attempt(MONTH_RAIN, MIDDLE, (MONTHS, ENDS - DAY), **YEAR), OF_MONTHS),
+    each("bounds of thirty years: a climatology", attempt(MONTH_RAIN, MONTHS, CLIMATE, **YEAR),
         Refused("calendar", ("time_bnds", "climatology", "not one month long"))),
-    few("eight days stamped at their start", attempt(WEEK_VALUES, WEEKS, **WEEKLY), Right(mean_of_weeks())),
-    few("eight days stamped in their middle, with bounds", attempt(
+    each("eight days stamped at their start", attempt(WEEK_VALUES, WEEKS, **WEEKLY), Right(mean_of_weeks())),
+    each("eight days stamped in their middle, with bounds", attempt(
         WEEK_VALUES, WEEKS + 4 * DAY, (WEEKS, pd.DatetimeIndex([*WEEKS[1:], pd.Timestamp("2001-01-01")])), **WEEKLY),
         Right(mean_of_weeks())),
-    few("eight days stamped in their middle, without bounds", attempt(WEEK_VALUES, WEEKS + 4 * DAY, **WEEKLY),
+    each("eight days stamped in their middle, without bounds", attempt(WEEK_VALUES, WEEKS + 4 * DAY, **WEEKLY),
         Refused("calendar", (*NAMED, "8day"))),
 ]  # fmt: skip
 SWITCHES = [

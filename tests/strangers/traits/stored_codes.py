@@ -18,8 +18,6 @@ from tests.strangers.world import AXES, GRID, axes, cube_of, random_field
 MONTHS = pd.date_range("2000-01", periods=12, freq="MS")
 UNWRITTEN, ADVICE = "missing: what was never written", "missing: advice"
 NO_OWN = "an array of these files has no default of its own"
-FEW = ("zarr3", "netcdf4")
-ALIKE = "it is judged after opening, alike in all forms: each cell costs a cube"
 NO_TYPE = "the form has no such attribute or type"
 SPEC = {"name": "pre", "units": "mm month-1", "period": "month", "valid_range": [0, 2000], "coverage_change": 1}
 AT = np.zeros((12, 4, 3), bool)
@@ -86,10 +84,10 @@ def time_with(value: float, attrs: dict[str, Any]) -> Any:
     return attempt
 
 
-def advised(words: str, code: float, name: str, dtype: str = "f4", forms: Any = FEW, **given: Any) -> Trait:
+def advised(words: str, code: float, name: str, dtype: str = "f4", forms: Any = FREE, **given: Any) -> Trait:
     """The gate finds a code, and its advice holds ``words``."""
     values = coded(code, dtype, WHOLE if dtype == "i2" else RAIN)
-    return stored(ADVICE, name, values, Refused("valid-range", (words,)), forms, ALIKE, **given)
+    return stored(ADVICE, name, values, Refused("valid-range", (words,)), forms, NO_TYPE, **given)
 
 
 def one_states(form: str, folder: Path) -> Values:
@@ -128,7 +126,7 @@ TRAITS = [
     stored(OUTSIDE, "default -9999 in any version of Zarr", coded(-9999), HOLES, STORES, NO_OWN, own=-9999.0),
     stored(CODES, "missing_value in float64 of float32", coded(-999.99), HOLES, FREE, NO_TYPE,
            attrs={"missing_value": -999.99}),
-    stored(CODES, "missing_value as text", coded(-999.99), HOLES, FEW, ALIKE, attrs={"missing_value": "-999.99"}),
+    stored(CODES, "missing_value as text", coded(-999.99), HOLES, FREE, NO_TYPE, attrs={"missing_value": "-999.99"}),
     Trait(CODES, "_FillValue is a plain number in JSON", stated_in_json, Right(JSON_HOLES), ("zarr2", "zarr3"),
           "the test writes into the JSON of a store on disk"),
     _never_written("i1", -127, FILES),
@@ -137,25 +135,25 @@ TRAITS = [
     _never_written("u2", 65535, ("cdf5", "netcdf4", "hdf4")),
     stored(UNWRITTEN, "the default of i2, said to be a value", coded(-32767, "i2", WHOLE),
            np.where(AT, -32767, WHOLE) * 0.01 + 400, FILES, NO_TYPE, attrs=PACKED, valid_range=[-500, 2000], fill=[]),
-    Trait(UNWRITTEN, "a time", time_with(9.969209968386869e36, {}), NO_PLACE, FEW, ALIKE),
-    Trait(AXIS, "a time is the fill value that is stated", time_with(-999.0, {"missing_value": -999.0}), NO_PLACE, FEW,
-          ALIKE),
+    Trait(UNWRITTEN, "a time", time_with(9.969209968386869e36, {}), NO_PLACE, FREE, NO_TYPE),
+    Trait(AXIS, "a time is the fill value that is stated", time_with(-999.0, {"missing_value": -999.0}), NO_PLACE, FREE,
+          NO_TYPE),
     advised("add fill: [-999.99] to", -999.99, "a usual code without an attribute"),
     advised("add fill: [-9999, -999.99] to", -999.99, "another code than the catalog's", fill=[-9999]),
     advised("add fill: [32767] to", 32767, "a packed code is named as it is stored", "i2",
-            (*FEW, "geotiff"), attrs={"scale_factor": 10.0}),
+            (*FREE, "geotiff"), attrs={"scale_factor": 10.0}),
     advised(REPEATS, -77.7, "an unknown code repeats"),
     stored(TWICE, "an offset alone, and a scale in the catalog", WHOLE, Refused("unit", ("scale 0.1",)),
-           (*FEW, "hdf4"), ALIKE, attrs={"add_offset": 5.0}, scale=0.1),
-    stored(TWICE, "as text", WHOLE, WHOLE * 0.1, FEW, ALIKE, attrs={"scale_factor": "0.1"}, scale=0.1),
-    stored(TWICE, "as text that is no number", WHOLE, Refused("variable", ("tenth", "pre")), FEW, ALIKE,
+           (*FREE, "hdf4"), NO_TYPE, attrs={"add_offset": 5.0}, scale=0.1),
+    stored(TWICE, "as text", WHOLE, WHOLE * 0.1, FREE, NO_TYPE, attrs={"scale_factor": "0.1"}, scale=0.1),
+    stored(TWICE, "as text that is no number", WHOLE, Refused("variable", ("tenth", "pre")), FREE, NO_TYPE,
            attrs={"scale_factor": "tenth"}),
     Trait(TWICE, "one that converts the unit", converted,
           lambda form: Right((WHOLE[0] if form == "geotiff" else WHOLE) * 0.025), FORMS),
     Trait(APART, "only the first file states the scale", one_states,
           lambda form: Right(WHOLE * 0.5) if form == "hdf4" else Refused("variable", ("pre", "0.5", "None")),
           (*FILES, "hdf4"), "a store is one file"),
-    stored(NUMBERS, "i4 under a scale of float32", BIG.astype("i4"), BEYOND, FEW, ALIKE, attrs=ZERO),
+    stored(NUMBERS, "i4 under a scale of float32", BIG.astype("i4"), BEYOND, FREE, NO_TYPE, attrs=ZERO),
     stored(NUMBERS, "i8 under a scale of float32", BIG, BEYOND, NEW, NO_TYPE, attrs=ZERO),
 ]  # fmt: skip
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.strangers.forms import FREE, Raw, Values, write
+from tests.strangers.forms import FILES, FREE, Raw, Values, write
 from tests.strangers.matrix import Outcome, Refused, Right, Switch, Trait
 from tests.strangers.world import AXES, GRID, SHAPE, cube_of, random_field, stamps
 
 LINE = "time: axes"
 BY_NAME = "HDF4 files are dated by their names, GeoTIFF has no time"
-NUMBERS_ONLY = "what differs is the axis's numbers and attributes, not how they are stored: one form stands for all"
 ONE_STORE = "kerchunk and Icechunk are one store with one time axis, HDF4 is dated by names, GeoTIFF has no time"
 MONTHS = pd.date_range("2000-01", periods=12, freq="MS")
 RAIN = random_field(12, 1, 200)
@@ -86,12 +85,8 @@ def each(name: str, run: Callable[[str, Path], Values], expect: Outcome) -> Trai
     return Trait(LINE, name, run, expect, FREE, BY_NAME)
 
 
-def few(name: str, run: Callable[[str, Path], Values], expect: Outcome) -> Trait:
-    return Trait(LINE, name, run, expect, ("zarr3",), NUMBERS_ONLY)
-
-
 def scalar(name: str, run: Callable[[str, Path], Values], expect: Outcome) -> Trait:
-    return Trait(LINE, name, run, expect, ("zarr3", "netcdf3", "netcdf4"), ONE_STORE)
+    return Trait(LINE, name, run, expect, ("zarr2", "zarr3", *FILES), ONE_STORE)
 
 
 SINCE = {"units": "months since 2000-01-01", "calendar": "standard"}
@@ -125,28 +120,28 @@ TRAITS = [
     each("descending", months(DAYS[::-1], PLAIN, values=RAIN[::-1]), RIGHT),
     each("calendar noleap", months(DAYS, PLAIN | {"calendar": "noleap"}), other("noleap")),
     each("a soil moisture that begins and ends a day late and early", days(LATE, end="2000-03", **SOIL), Right(PARTS)),
-    few("months since, with halves: their middles", months(COUNT + 0.5, SINCE), RIGHT),
-    few("months since the 15th of a month", months(COUNT + 1.0, {"units": "Months since 1999-12-15 00:00:00"}), RIGHT),
-    few("years since, in twelfths", months(COUNT / 12 + 30, {"units": "years since 1970-01-01"}), RIGHT),
-    few("YYYYMM in float32, units YYYYMM", months(YYYYMM.astype("f4"), {"units": "YYYYMM"}), RIGHT),
-    few("YYYYMMDD in int32", months((YYYYMM * 100 + 1).astype("i4"), {"long_name": "date"}), RIGHT),
-    few("YYYYMMDD in float32, which holds every second day", months((YYYYMM * 100 + 1).astype("f4"), {}), NO_DATES),
-    few("numbers 1 to 12", months((COUNT + 1).astype("i4"), {}, "month"), Refused("calendar", ("month", "no dates"))),
-    few("calendar 360_day", months(DAYS, PLAIN | {"calendar": "360_day"}), other("360_day")),
-    few("a missing stamp", months(np.where(COUNT == 5, np.nan, DAYS), PLAIN), Refused("calendar", ("missing",))),
-    *(few(f"named {name}", months(DAYS, NAMED, name), RIGHT) for name in NAMES),
-    few("named record, without a standard name", months(DAYS, PLAIN, "record"), RIGHT),
-    few("valid_time beside time", months(DAYS, PLAIN, valid_time=Raw(("time",), DAYS, NAMED)), RIGHT),
-    few("reference times beside valid ones", months(DAYS - 40, START, valid_time=Raw(("time",), DAYS, NAMED)), RIGHT),
+    each("months since, with halves: their middles", months(COUNT + 0.5, SINCE), RIGHT),
+    each("months since the 15th of a month", months(COUNT + 1.0, {"units": "Months since 1999-12-15 00:00:00"}), RIGHT),
+    each("years since, in twelfths", months(COUNT / 12 + 30, {"units": "years since 1970-01-01"}), RIGHT),
+    each("YYYYMM in float32, units YYYYMM", months(YYYYMM.astype("f4"), {"units": "YYYYMM"}), RIGHT),
+    each("YYYYMMDD in int32", months((YYYYMM * 100 + 1).astype("i4"), {"long_name": "date"}), RIGHT),
+    each("YYYYMMDD in float32, which holds every second day", months((YYYYMM * 100 + 1).astype("f4"), {}), NO_DATES),
+    each("numbers 1 to 12", months((COUNT + 1).astype("i4"), {}, "month"), Refused("calendar", ("month", "no dates"))),
+    each("calendar 360_day", months(DAYS, PLAIN | {"calendar": "360_day"}), other("360_day")),
+    each("a missing stamp", months(np.where(COUNT == 5, np.nan, DAYS), PLAIN), Refused("calendar", ("missing",))),
+    *(each(f"named {name}", months(DAYS, NAMED, name), RIGHT) for name in NAMES),
+    each("named record, without a standard name", months(DAYS, PLAIN, "record"), RIGHT),
+    each("valid_time beside time", months(DAYS, PLAIN, valid_time=Raw(("time",), DAYS, NAMED)), RIGHT),
+    each("reference times beside valid ones", months(DAYS - 40, START, valid_time=Raw(("time",), DAYS, NAMED)), RIGHT),
     scalar("a scalar time in a file for each month", files("time", dim=False), RIGHT),
     scalar("a scalar valid_time in a file for each month", files("valid_time", dim=False), RIGHT),
-    few("a mean that begins and ends a day late and early", days(LATE, end="2000-03", **HEAT), Right(PARTS)),
-    few("a sum that begins and ends a day late and early", days(LATE, end="2000-03", **SUM), OUTSIDE),
-    few("a soil moisture that begins on the 20th", days(SHORT, end="2000-02", **SOIL),
+    each("a mean that begins and ends a day late and early", days(LATE, end="2000-03", **HEAT), Right(PARTS)),
+    each("a sum that begins and ends a day late and early", days(LATE, end="2000-03", **SUM), OUTSIDE),
+    each("a soil moisture that begins on the 20th", days(SHORT, end="2000-02", **SOIL),
         Refused("period", ("within 2000-02 to 2000-02", "monthly.min_days"))),
-    few("the same, where 10 days are enough", days(SHORT, end="2000-02", min_days=10, **SOIL),
+    each("the same, where 10 days are enough", days(SHORT, end="2000-02", min_days=10, **SOIL),
         Right(mean_of(("2000-01-20", "2000-01-31"), ("2000-02-01", "2000-02-29")))),
-    few("days missing in the middle", days(GAP, end="2000-02", **SOIL), Right(GAPS)),
+    each("days missing in the middle", days(GAP, end="2000-02", **SOIL), Right(GAPS)),
 ]  # fmt: skip
 SWITCHES = [
     Switch(LINE, "smcloud.catalog.time_axis._months_after", lambda start, months: start + months.astype("m8[D]") * 30),

@@ -15,7 +15,6 @@ from tests.strangers.world import AXES, GRID, SHAPE, cube_of, stamps
 
 LINE = "time: running totals"
 HOURLY = "HDF4 files are dated by the day, GeoTIFF has no time"
-NUMBERS_ONLY = "what differs is numbers, not how they are stored: one form stands for all"
 HOURS = pd.date_range("2000-02-01T01", "2000-03-01T00", freq="h")  # each hour stamped where it ends
 LIMITS = {"valid_range": [0, 0.1], "units": "m"}
 
@@ -68,10 +67,6 @@ def attempt(
 
 def trait(name: str, run: Callable[[str, Path], Values], expect: Right | Refused) -> Trait:
     return Trait(LINE, name, run, expect, FREE, HOURLY)
-
-
-def few(name: str, run: Callable[[str, Path], Values], expect: Right | Refused) -> Trait:
-    return Trait(LINE, name, run, expect, ("zarr3",), NUMBERS_ONLY)
 
 
 DAILY: dict[str, Any] = {"accumulation": {"reset": "day"}}
@@ -154,40 +149,40 @@ TRAITS = [
     trait("packed in 16 bits, so that totals fall by rounding", attempt(_packed, dtype="i2", **DAILY), _of_packed()),
     trait("said to be amounts", attempt(lambda: TOTAL, stamp="end", valid_range=[0, 1]), WANTS),
     trait("true hourly rain", attempt(lambda: RAIN, stamp="end"), Right(FEBRUARY)),
-    few("stamp left out", attempt(lambda: TOTAL, **DAILY), Right(FEBRUARY)),
-    few("six-hourly", attempt(_six, SIX, period="6hour", **DAILY), _months_of(SIX_RAIN)),
-    few("six-hourly, said to be amounts", attempt(_six, SIX, period="6hour", stamp="end"), WANTS),
-    few(
+    trait("stamp left out", attempt(lambda: TOTAL, **DAILY), Right(FEBRUARY)),
+    trait("six-hourly", attempt(_six, SIX, period="6hour", **DAILY), _months_of(SIX_RAIN)),
+    trait("six-hourly, said to be amounts", attempt(_six, SIX, period="6hour", stamp="end"), WANTS),
+    trait(
         "daily, since the month's begin", attempt(_since_month, DAYS, "2000-04", **AS_MONTH), Right(np.array(IN_MONTH))
     ),
-    few(
+    trait(
         "since the year's begin, of a record that begins in February: its first day is not known",
         attempt(_since_year, DAYS, "2000-04", **AS_YEAR, coverage_change=1),
         Right(np.array([np.full(SHAPE, np.nan), *IN_MONTH[1:]])),
     ),
-    few("one total missing", attempt(_gap, **DAILY), Right(_with_gap())),
-    few("falling within a day", attempt(_falling, **DAILY), Refused("accumulation", ("falls between two resets",))),
-    few(
+    trait("one total missing", attempt(_gap, **DAILY), Right(_with_gap())),
+    trait("falling within a day", attempt(_falling, **DAILY), Refused("accumulation", ("falls between two resets",))),
+    trait(
         "amounts that are said to be totals",
         attempt(lambda: RAIN, **DAILY),
         Refused("accumulation", ("precipitation", "plain amounts need no accumulation")),
     ),
-    few(
+    trait(
         "said to be stamped at their start",
         attempt(lambda: LONG_TOTAL, LONG, stamp="start", **DAILY),
         Refused("accumulation", ("precipitation", "stamp: end")),
     ),
-    few("said to be amounts, stamp left out", attempt(lambda: LONG_TOTAL, LONG, valid_range=[0, 1]), WANTS),
-    few("reset at 06:00, said to be amounts", attempt(lambda: np.roll(TOTAL, 6, axis=0), stamp="end"), WANTS),
-    few("no rain at all", attempt(lambda: np.zeros_like(RAIN), stamp="end"), Right(np.zeros((1, *SHAPE)))),
-    few("drizzle without an end", attempt(lambda: DRIZZLE, stamp="end"), _months_of(DRIZZLE)),
-    few("days in 24 equal parts", attempt(lambda: SPREAD, stamp="end"), _months_of(SPREAD)),
-    few(
+    trait("said to be amounts, stamp left out", attempt(lambda: LONG_TOTAL, LONG, valid_range=[0, 1]), WANTS),
+    trait("reset at 06:00, said to be amounts", attempt(lambda: np.roll(TOTAL, 6, axis=0), stamp="end"), WANTS),
+    trait("no rain at all", attempt(lambda: np.zeros_like(RAIN), stamp="end"), Right(np.zeros((1, *SHAPE)))),
+    trait("drizzle without an end", attempt(lambda: DRIZZLE, stamp="end"), _months_of(DRIZZLE)),
+    trait("days in 24 equal parts", attempt(lambda: SPREAD, stamp="end"), _months_of(SPREAD)),
+    trait(
         "since a forecast's start",
         attempt(lambda: TOTAL, accumulation={"reset": "forecast"}),
         Refused("catalog", ("reset", "forecast", "da.diff('step')")),
     ),
-    few("since the start of forecasts of 24 steps", _forecasts, Refused("grid", ("pre", "step", "da.diff('step')"))),
+    trait("since the start of forecasts of 24 steps", _forecasts, Refused("grid", ("pre", "step", "da.diff('step')"))),
 ]
 SWITCHES = [
     Switch(LINE, "smcloud.cube.accumulation.pattern_of", lambda spec, rounding: None),
