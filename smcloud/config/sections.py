@@ -97,15 +97,23 @@ class Years(Model):
 
 
 class Trend(Model):
-    """Estimator, test and interval of the trend product's main columns; with ``3pw`` the tests that belong to it.
+    """Estimator, test and interval of the trend product's main columns.
 
-    ``interval: effective`` is that of the least-squares slope under autocorrelation.
+    ``effective`` allows for the autocorrelation of the cell's own residuals, ``effective_pooled`` for one that the
+    cells within ``radius_km`` share; both are of the least-squares slope.
     """
 
     estimator: Literal["ols", "sen"]
-    test: Literal["ols", "mann_kendall", "3pw"]
-    interval: Literal["t", "effective"]
+    test: Literal["ols", "effective", "effective_pooled", "mann_kendall", "prewhitening", "3pw", "hamed_rao"]
+    interval: Literal["t", "effective", "effective_pooled"]
     significance: Literal["p_value", "p_adjusted"]
+    radius_km: Annotated[float, Field(gt=0, le=20_040)] = 1500.0
+
+    @model_validator(mode="after")
+    def _interval_of_estimator(self) -> Trend:
+        if self.estimator == "sen" and self.interval != "t":
+            raise invalid_value("t, as Sen's slope has an interval of its own", self.interval, "interval")
+        return self
 
 
 class Drivers(Model):

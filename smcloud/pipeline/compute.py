@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import xarray as xr
 
@@ -14,7 +14,7 @@ from smcloud.errors import ReleaseConflictError
 from smcloud.io_errors import NETWORK, is_network, reaching
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
-from smcloud.products import PRODUCTS, make_products, to_storage_dtype
+from smcloud.products import PRODUCTS, Finish, make_products, to_storage_dtype
 from smcloud.store import Prefix, ProductEntry, Store, cube_path, product_path
 
 log = logging.getLogger("smcloud")
@@ -76,10 +76,10 @@ class StoreWriter:
             self.prefixes[name].mark_tile(tile.name, {})
             log.info("tile %s of %s is written", tile.name, name)
 
-    def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
+    def append(self, name: str, finish: Finish) -> None:
         """Load the maps of ``name`` and add what needs all cells at once."""
         if not self.prefixes[name].is_sealed:
-            more = finish(self.open(name).load(), self.config)
+            more = to_storage_dtype(finish(self.open(name).load(), self.config))
             self.prefixes[name].append(more)
             self.variables[name] += [str(key) for key in more.variables if key not in self.variables[name]]
 

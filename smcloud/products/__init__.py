@@ -7,7 +7,7 @@ made of stands in :mod:`smcloud.products.definition`.
 from smcloud.products.annual import annual
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.ddww import ddww, ddww_attributes, ddww_interval, interval_attributes
-from smcloud.products.definition import PRODUCTS, Writer, make_products
+from smcloud.products.definition import PRODUCTS, Finish, Writer, make_products
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
 from smcloud.products.regions import regions, strata
@@ -16,6 +16,7 @@ from smcloud.products.trend import trend_fields, trend_maps
 
 __all__ = [
     "PRODUCTS",
+    "Finish",
     "Writer",
     "annual",
     "ddww",

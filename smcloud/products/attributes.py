@@ -47,9 +47,20 @@ TREND: dict[str, dict[str, Any]] = {
     "mk_tau": _about("Kendall tau-b of soil moisture and time"),
     "mk_p_value": _about("two-sided p value of the Mann-Kendall test"),
     "vctfpw_slope": _about("Theil-Sen slope after trend-free prewhitening with the variance restored (VCTFPW)", SLOPE),
+    "effective_p_value": _about("two-sided p value of ols_slope, effective sample size of the cell"),
+    "pw3_p_value": _about("the larger p value of the Mann-Kendall tests after prewhitening, with and without trend"),
     "pw_p_value": _about("two-sided p value of the Mann-Kendall test after prewhitening"),
     "hamed_rao_p_value": _about("two-sided p value of the Mann-Kendall test with the variance of Hamed and Rao"),
     "lag1_autocorrelation": _about("lag-1 autocorrelation of the residuals of ols_slope"),
+    "r1_pooled": _about("lag-1 autocorrelation that the cells within the radius share"),
+    "n_pooled": _about("cells whose residuals r1_pooled is made of", standard_name="number_of_observations"),
+    "r1_dispersion": _about(
+        "variance of the lag-1 autocorrelations within the radius over the variance that one value would give them",
+        comment="Above 1.5 the cells do not share one autocorrelation, and the size of the test is not promised.",
+    ),
+    "minimum_detectable_slope": _about(
+        "slope that is found in 80 % of all records, by the test with the shared autocorrelation", SLOPE
+    ),
     "climatology": _about(
         "mean annual soil moisture",
         "m3 m-3",

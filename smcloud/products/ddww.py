@@ -10,7 +10,7 @@ from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.flags import CLASSES, NO_DATA, ZONES
-from smcloud.products.trend import ends_covered, preset_trend, trend_fields
+from smcloud.products.trend import ends_covered, preset_trend, significance
 from smcloud.stats import area_weighted_sums, bootstrap
 
 CLASS_FLAGS = {name: flag for flag, name in CLASSES.items() if 0 < flag < NO_DATA}
@@ -92,7 +92,9 @@ def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
     def shares(series: xr.DataArray) -> xr.DataArray:
         trend = preset_trend(series, config)
         valid = trend["slope"].notnull() & (zone > 0)
-        changed = valid & (trend_fields(trend, config)["significant"] == 1) & (trend["slope"] != 0)
+        changed = (
+            valid & (significance(trend["p_value"], trend["slope"], config)["significant"] == 1) & (trend["slope"] != 0)
+        )
         drier, wetter = trend["slope"] < 0, trend["slope"] > 0
         ddww_cells = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
         masks = xr.concat([ddww_cells, changed, valid], dim="mask").astype("float64")

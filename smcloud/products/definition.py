@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import xarray as xr
@@ -19,6 +20,7 @@ from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
 Compute = Callable[[xr.Dataset], xr.Dataset]
+Finish = Callable[[xr.Dataset, RunConfig], xr.Dataset]
 
 
 class Writer(Protocol):
@@ -27,7 +29,7 @@ class Writer(Protocol):
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Write the lazy products of one phase, by name, in one go."""
 
-    def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
+    def append(self, name: str, finish: Finish) -> None:
         """Load the written product ``name`` and add what ``finish`` makes of it."""
 
     def open(self, name: str) -> xr.Dataset:
@@ -43,14 +45,16 @@ class Product:
 
     ``make`` is given the configuration and what ``needs`` names (the cube, other products; None where one is not
     made) and returns a lazy Dataset, or None where there is nothing to make it of. ``complete`` computes what is small
-    before it is written; ``finish`` makes of the written maps what needs all cells at once.
+    before it is written; ``finish`` makes of the written maps, and of the lazy products ``beside`` them, what needs all
+    cells at once.
     """
 
     name: str
     needs: tuple[str, ...]
     make: Callable[..., xr.Dataset | None]
     complete: Callable[..., xr.Dataset] | None = None
-    finish: Callable[[xr.Dataset, RunConfig], xr.Dataset] | None = None
+    finish: Callable[..., xr.Dataset] | None = None
+    beside: tuple[str, ...] = ()
 
 
 def _annual(config: RunConfig, cube: xr.Dataset) -> xr.Dataset:
@@ -96,7 +100,7 @@ def _strata(
 PHASES: tuple[tuple[Product, ...], ...] = (
     (Product("annual", ("cube",), _annual),),
     (
-        Product("trend", ("cube", "annual"), _trend, finish=trend_fields),
+        Product("trend", ("cube", "annual"), _trend, finish=trend_fields, beside=("annual",)),
         Product("drivers", ("cube", "annual"), _drivers, finish=driver_fields),
     ),
     (
@@ -124,6 +128,6 @@ def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
         writer.write(ready)
         for product in phase:
             if product.name in ready and product.finish is not None:
-                writer.append(product.name, product.finish)
+                writer.append(product.name, partial(product.finish, **{name: made[name] for name in product.beside}))
             if product.name in ready and phase is not PHASES[-1]:
                 made[product.name] = writer.open(product.name)

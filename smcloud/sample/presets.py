@@ -28,8 +28,9 @@ def preset_records(truth: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> li
     records: list[dict[str, Any]] = []
     for preset in sorted(path.stem for path in PRESETS.glob("*.yaml")):
         chosen = config.trend_of_preset(preset)
-        trend = products.trend_maps(products.annual(cube, chosen), chosen).compute()
-        trend = trend.assign(products.trend_fields(trend, chosen))
+        annual = products.annual(cube, chosen)
+        trend = products.trend_maps(annual, chosen).compute()
+        trend = trend.assign(products.trend_fields(trend, chosen, annual).compute())
         right = np.sign(trend["slope"]) == np.sign(truth["beta"])
         hits = {"p_value": trend["p_value"].where(right, 1.0), "significant": trend["significant"].where(right, 0)}
         alarms = products.false_alarms(trend, null, truth["phi"], levels, chosen)

@@ -51,7 +51,7 @@ def test_presets_are_complete_and_overridden_key_by_key(preset: str) -> None:
 def test_the_two_presets_differ_where_the_science_says_so() -> None:
     study, rigorous = (parse_config(BASE | {"preset": name}) for name in ("peng2023", "rigorous"))
     assert (study.annual.method, rigorous.annual.method) == ("monthly_means", "anomalies")
-    assert (study.trend.test, rigorous.trend.test) == ("ols", "3pw")
+    assert (study.trend.test, rigorous.trend.test) == ("ols", "effective_pooled")
     assert (study.trend.significance, rigorous.trend.significance) == ("p_value", "p_adjusted")
     assert study.assumed and not rigorous.assumed
 

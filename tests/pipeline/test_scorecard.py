@@ -57,7 +57,7 @@ def annual_with(reference, config, catalog, *roles):
 
 def card_of(config, truth, annual, cube=None):
     trend = products.trend_maps(annual, config, cube)
-    trend = trend.merge(products.trend_fields(trend, config))
+    trend = trend.merge(products.trend_fields(trend, config, annual))
     drivers = products.driver_maps(annual, config)
     drivers = drivers.merge(products.driver_fields(drivers, config))
     return scorecard(truth, trend, drivers, products.ddww(trend, annual, config))

@@ -133,7 +133,7 @@ def annual(config: RunConfig) -> xr.Dataset:
 def products(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> dict[str, xr.Dataset]:
     """Both phases, in the order of the pipeline."""
     trend = trend_maps(annual, config, cube)
-    trend = trend.assign(trend_fields(trend, config))
+    trend = trend.assign(trend_fields(trend, config, annual))
     drivers = driver_maps(annual, config, cube)
     drivers = drivers.assign(driver_fields(drivers, config))
     out = {"annual": annual, "trend": trend, "drivers": drivers}

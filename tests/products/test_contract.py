@@ -23,6 +23,7 @@ CONTRACT = {
     "clay sand land_mask",
     "trend": "slope slope_lower slope_upper p_value p_adjusted significant ols_slope ols_stderr ols_p_value sen_slope "
     "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status "
+    "r1_pooled n_pooled r1_dispersion minimum_detectable_slope "
     "slope_with_breaks p_value_with_breaks n_breaks stderr_growth slope_stderr_measurement "
     "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
@@ -118,7 +119,7 @@ def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
     whole, lazy = everything(make_cube(), config), everything(make_cube().chunk(lat=2, lon=3), config)
     more = {
         "annual": "n_fixed_months",
-        "trend": "pw_p_value hamed_rao_p_value",
+        "trend": "effective_p_value pw3_p_value pw_p_value hamed_rao_p_value",
         "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n",
     }
     arrays = {product: {name: da.data for name, da in ds.data_vars.items()} for product, ds in lazy.items()}

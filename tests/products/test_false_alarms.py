@@ -1,5 +1,7 @@
 """The two presets where there is no trend: on a hand-made field, and on twenty-four sample worlds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,11 +10,13 @@ from smcloud.errors import GridError
 from smcloud.products.false_alarms import false_alarms
 from smcloud.products.trend import trend_fields, trend_maps
 from smcloud.sample import annual_world
+from smcloud.sample.coefficients import Coefficients
 
 from .conftest import make_config
 from .test_ddww import area
 
-SEEDS, LEVELS = range(24), (0.0, 0.2, 0.4)
+LEVELS = (0.0, 0.2, 0.4)
+COEFFICIENTS = Coefficients()
 
 
 def field(values: object) -> xr.DataArray:
@@ -50,47 +54,62 @@ def test_other_cells_are_refused() -> None:
         false_alarms(trend, shifted > 0, shifted, (1.0,), make_config())
 
 
-@pytest.fixture(scope="module")
-def alarms() -> xr.Dataset:
-    """False alarms by preset, seed and autocorrelation of the world."""
-    rows: dict[str, list[xr.Dataset]] = {"peng2023": [], "rigorous": []}
-    for seed in SEEDS:
-        annual, truth = annual_world(9100 + seed)
+def alarms_of(preset: str, seeds: range, phi: tuple[float, float, float]) -> tuple[xr.Dataset, xr.Dataset]:
+    """The mean false alarms of a preset over worlds, and their standard errors."""
+    config, found = make_config(preset=preset), []
+    for seed in seeds:
+        annual, truth = annual_world(9100 + seed, coefficients=replace(COEFFICIENTS, phi=phi))
         null = (truth["beta"] == 0) & (truth["constant"] == 0) & (truth["sensor_step"] == 0)
-        for preset, found in rows.items():
-            config = make_config(preset=preset)
-            trend = trend_maps(annual, config)
-            trend = trend.assign(trend_fields(trend, config))
-            found.append(false_alarms(trend, null, truth["phi"], LEVELS, config))
-    return xr.concat([xr.concat(found, dim="seed") for found in rows.values()], dim="preset").assign_coords(
-        preset=list(rows)
-    )
+        trend = trend_maps(annual, config)
+        trend = trend.assign(trend_fields(trend, config, annual))
+        found.append(false_alarms(trend, null, truth["phi"], sorted(set(phi)), config))
+    every = xr.concat(found, dim="seed")
+    assert (every["n_cells"] > 60).all()
+    return every.mean("seed"), every.std("seed", ddof=1) / np.sqrt(len(seeds))
 
 
 @pytest.mark.slow
-def test_rigorous_keeps_false_alarms_below_nominal_where_the_study_does_not(alarms: xr.Dataset) -> None:
-    assert (alarms["n_cells"] > 60).all()
-    share, error = alarms.mean("seed"), alarms.std("seed", ddof=1) / np.sqrt(len(SEEDS))
-    study, strict = (share.sel(preset=name) for name in ("peng2023", "rigorous"))
+def test_the_study_has_more_false_alarms_than_its_level() -> None:
+    share, error = alarms_of("peng2023", range(24), LEVELS)
     for level, expected in zip(LEVELS, (0.050, 0.105, 0.188), strict=True):
-        beyond = 4 * float(error["significant_share"].sel(preset="peng2023", level=level))
-        assert float(study["significant_share"].sel(level=level)) == pytest.approx(expected, abs=beyond)
-        if level:
-            assert float(study["significant_share"].sel(level=level)) > 0.07
-        assert float(strict["significant_share"].sel(level=level)) <= 0.05
-        wrong = 3 * float(error["rejected_share"].sel(preset="rigorous", level=level))
-        assert float(strict["rejected_share"].sel(level=level)) <= 0.05 + wrong
-    np.testing.assert_array_equal(study["significant_share"], study["rejected_share"])
-    assert (strict["rejected_share"] < study["rejected_share"]).all()
+        beyond = 4 * float(error["significant_share"].sel(level=level))
+        assert float(share["significant_share"].sel(level=level)) == pytest.approx(expected, abs=beyond)
+        assert level == 0 or float(share["significant_share"].sel(level=level)) > 0.07
+    np.testing.assert_array_equal(share["significant_share"], share["rejected_share"])
 
 
-def test_what_that_costs_in_detected_trends() -> None:
-    """Prewhitening with r1 of the series as it is removes much of a strong trend: 22 years leave it little power."""
+@pytest.mark.slow
+def test_few_of_the_trends_that_rigorous_finds_are_none() -> None:
+    """The share of what it calls significant that has no trend: what its rule is to keep below 5 %."""
+    found: dict[str, list[float]] = {"peng2023": [], "rigorous": []}
+    size = []
+    for seed in range(12):
+        annual, truth = annual_world(9100 + seed)
+        null = (truth["beta"] == 0) & (truth["constant"] == 0)
+        for preset, shares in found.items():
+            config = make_config(preset=preset)
+            trend = trend_maps(annual, config)
+            trend = trend.assign(trend_fields(trend, config, annual))
+            called = trend["significant"] == 1
+            shares.append(float((called & null).sum() / called.sum()))
+        size.append(float((trend["p_value"] < 0.05).where(null & (truth["phi"] == 0.4)).mean()))
+    assert np.mean(found["rigorous"]) <= 0.05 < np.mean(found["peng2023"])
+    # Cells without a trend have the autocorrelation of the rest alone, others that of their drivers too: no pool is of
+    # one kind here, and no size is promised.
+    assert 0.06 < np.mean(size) < 0.2
+
+
+@pytest.mark.slow
+def test_strong_trends_are_found_by_both_presets() -> None:
     annual, truth = annual_world(9100)
     strong = truth["delta"] >= 4
     share = {}
     for preset in ("peng2023", "rigorous"):
-        trend = trend_maps(annual, make_config(preset=preset))
-        right = (trend["p_value"] < 0.05) & (np.sign(trend["slope"]) == np.sign(truth["beta"]))
+        config = make_config(preset=preset)
+        trend = trend_maps(annual, config)
+        trend = trend.assign(trend_fields(trend, config, annual))
+        right = (trend["significant"] == 1) & (np.sign(trend["slope"]) == np.sign(truth["beta"]))
         share[preset] = float(right.where(strong).mean())
-    assert share["peng2023"] > 0.95 and 0.3 < share["rigorous"] < 0.7
+        prewhitened = (trend["pw3_p_value"] < 0.05) if "pw3_p_value" in trend else None
+    assert share["peng2023"] > 0.95 and share["rigorous"] > 0.9
+    assert prewhitened is not None and float(prewhitened.where(strong).mean()) < 0.7  # it removes much of the trend

@@ -4,9 +4,10 @@ import scipy.stats
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.errors import ChunkError
+from smcloud.errors import ChunkError, ConfigurationError
 from smcloud.products.flags import STATUS
 from smcloud.products.trend import trend_fields, trend_maps
+from smcloud.stats import cell_area, pooled_trend
 from smcloud.stats.status import FLAGS
 
 from .conftest import CONSTANT, EMPTY, MISSING_START, OCEAN, SHORT, TIES, each_cell, make_config, products
@@ -141,7 +142,7 @@ def test_false_discovery_rate_over_the_valid_cells(world: dict[str, xr.Dataset],
     np.testing.assert_allclose(trend["p_adjusted"].values[valid], scipy.stats.false_discovery_control(p[valid]))
     assert np.isnan(trend["p_adjusted"].values[~valid]).all()
     np.testing.assert_array_equal(trend["significant"], np.where(valid, p < 0.05, 255))
-    adjusted = trend_fields(trend, make_config(trend={"significance": "p_adjusted"}))
+    adjusted = trend_fields(trend, make_config(trend={"significance": "p_adjusted"}), world["annual"])
     np.testing.assert_array_equal(adjusted["significant"], np.where(valid, trend["p_adjusted"] <= 0.05, 255))
     assert (adjusted["significant"] == 1).sum() < (trend["significant"] == 1).sum()
     assert adjusted["significant"].dtype == np.uint8
@@ -207,15 +208,55 @@ def corrected(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
     return {"pw_p_value": pw, "p_value": max(pw, tfpw)}
 
 
-def test_rigorous_judges_by_3pw_with_its_comparators_beside(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
-    config = make_config(preset="rigorous")
+def test_rigorous_judges_by_the_shared_autocorrelation(annual: xr.Dataset) -> None:
+    config = make_config(preset="rigorous", trend={"radius_km": 3000})
+    trend = trend_maps(annual, config)
+    got = trend.assign(trend_fields(trend, config, annual))
+    series = annual["soil_moisture"].where(annual["land_mask"] > 0).where(got["status"] != CODES["ends_not_covered"])
+    pooled = pooled_trend(series, cell_area(annual.lat, annual.lon), "year", 3000, min_valid=15)
+    for name in ("slope_lower", "slope_upper", "p_value", "r1_pooled", "n_pooled", "r1_dispersion"):
+        np.testing.assert_array_equal(got[name], pooled[name], err_msg=name)
+    np.testing.assert_allclose(got["slope"], pooled["slope"], rtol=1e-10)
+    valid = got["p_value"].notnull().values
+    assert valid.sum() > 35 and np.unique(got["r1_pooled"].values[valid]).size > 5
+    adjusted = scipy.stats.false_discovery_control(got["p_value"].values[valid])
+    np.testing.assert_allclose(got["p_adjusted"].values[valid], adjusted)
+    np.testing.assert_array_equal(got["significant"].values[valid], adjusted <= 0.05)
+    # The slope that is said to be detectable has a power of 80 %.
+    delta = (got["minimum_detectable_slope"] / pooled["stderr"]).values
+    tried = np.isfinite(delta)
+    df = pooled["df"].values[tried]
+    power = scipy.stats.nct.sf(scipy.stats.t.isf(0.025, df), df, delta[tried])
+    assert tried.sum() > 35 and power.min() > 0.795 and power.max() < 0.815
+    lazy = trend_fields(trend, config, annual.chunk(lat=2, lon=3))
+    assert lazy["p_value"].chunks and "p_value" not in trend
+    for name in ("p_value", "p_adjusted", "significant", "minimum_detectable_slope"):
+        np.testing.assert_array_equal(lazy[name], got[name], err_msg=name)
+
+
+def test_both_presets_tell_what_could_have_been_found(world: dict[str, xr.Dataset]) -> None:
+    trend = world["trend"]
+    valid = trend["status"] == CODES["ok"]
+    assert (trend["minimum_detectable_slope"].where(valid) > 0).sum() == valid.sum() > 35
+    assert trend["n_pooled"].max() <= valid.sum() and trend["n_pooled"].dtype == np.int32
+    assert trend["minimum_detectable_slope"].attrs["units"] == "m3 m-3 yr-1"
+
+
+def test_an_interval_that_is_not_of_the_estimator_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="interval"):
+        make_config(trend={"estimator": "sen", "interval": "effective_pooled"})
+
+
+def test_tests_of_single_cells_stand_beside_it(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+    config = make_config(preset="rigorous", trend={"interval": "effective"})
     got = trend_maps(annual, config)
     tested = got["slope"].notnull() & (got["status"] == CODES["ok"])
-    for name in ("p_value", "pw_p_value"):
+    for name, column in (("p_value", "pw3_p_value"), ("pw_p_value", "pw_p_value")):
         expected = each_cell(lambda i, j, n=name: corrected(annual, i, j).get(n, np.nan))
         assert np.isfinite(expected).sum() > 35
-        np.testing.assert_allclose(got[name].where(tested), np.where(tested, expected, np.nan), rtol=1e-8)
+        np.testing.assert_allclose(got[column].where(tested), np.where(tested, expected, np.nan), rtol=1e-8)
     wide = trend_maps(annual, make_config(trend={"interval": "effective"}, years={"ends": {}}))
+    np.testing.assert_array_equal(got["effective_p_value"], wide["p_value"])
     for name in ("slope", "slope_lower", "slope_upper"):
         np.testing.assert_array_equal(got[name], wide[name])
     ends = got["status"] == CODES["ends_not_covered"]
@@ -244,6 +285,6 @@ def test_a_slope_that_no_test_can_judge_is_not_significant(world: dict[str, xr.D
     p = world["trend"]["p_value"].copy()
     p[2, 3] = np.nan
     for rule in ("p_value", "p_adjusted"):
-        got = trend_fields(world["trend"].assign(p_value=p), make_config(trend={"significance": rule}))
+        got = trend_fields(world["trend"].assign(p_value=p), make_config(trend={"significance": rule}), world["annual"])
         assert int(got["significant"][2, 3]) == 0 and np.isnan(got["p_adjusted"][2, 3])
         assert int(got["significant"][EMPTY]) == 255

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from smcloud.cube import Times
 from smcloud.pipeline.planning.graphs import arrays, read_of, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
-from smcloud.products import make_products, to_storage_dtype
+from smcloud.products import Finish, make_products, to_storage_dtype
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
@@ -118,12 +118,14 @@ class DryWriter:
             self.written += self._arrays(ds)
         self.staged |= staged
 
-    def append(self, name: str, finish: Callable[[xr.Dataset, RunConfig], xr.Dataset]) -> None:
+    def append(self, name: str, finish: Finish) -> None:
         """Count the loading of a whole product, and add zeros in place of what is made of it."""
         maps = self.staged[name]
-        more = _zeros(finish(maps.chunk(), self.config))
-        self.loaded += tasks_of(template(maps, name, self.part, chunking.TILES))
+        lazy = to_storage_dtype(finish(_zeros(maps), self.config))
+        more = _zeros(lazy)
+        self.loaded += tasks_of(template(maps, name, self.part, chunking.TILES)) + tasks_of(lazy)
         self.read += self._arrays(maps)
+        self._read(lazy)
         self.written += self._arrays(more)
         self.fields = max(self.fields, sum(array.bytes for array in self._arrays(maps) + self._arrays(more)))
         self.staged[name] = _zeros(maps).assign(more.data_vars)
