@@ -119,7 +119,9 @@ BAD = [
     ({"inputs": BASE["inputs"] | {"P-ET": "x"}}, "inputs", "P-ET"),
     ({"inputs": BASE["inputs"] | {"lai": "glass lai"}}, "inputs.lai", "'glass lai'"),
     ({"bootstrap": {"replicates": 39}}, "bootstrap.replicates", "39"),
-    ({"bootstrap": {"block": 0}}, "bootstrap.block", "0"),
+    ({"bootstrap": {"block": 2}}, "bootstrap.block", "block"),
+    ({"zones": {"scheme": "terciles"}}, "zones.scheme", "terciles"),
+    ({"zones": {"transition_in_share": "maybe"}}, "zones.transition_in_share", "maybe"),
     ({"cluster": {"kind": "kubernetes"}}, "cluster.kind", "kubernetes"),
     ({"store": None}, "store", "None"),
 ]
