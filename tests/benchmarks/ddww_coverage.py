@@ -27,7 +27,9 @@ SHARED = [AT[name] for name in ("DD", "DW", "WD", "WW", "TD", "TW")]
 
 def land() -> np.ndarray:
     """True (row, column) where a centre lies on a continent."""
-    return np.any([shapely.contains_xy(shapely.Polygon(c), *np.meshgrid(LON, LAT)) for c in CONTINENTS.values()], axis=0)
+    return np.any(
+        [shapely.contains_xy(shapely.Polygon(c), *np.meshgrid(LON, LAT)) for c in CONTINENTS.values()], axis=0
+    )
 
 
 def fields(length: float, count: int, seed: int) -> np.ndarray:
