@@ -142,7 +142,7 @@ ZONE_ROLES: Mapping[str, tuple[str, ...]] = {
 
 
 class Zones(Model):
-    """Dry, transition and wet, by ``scheme``; ``limits`` of the aridity index belong to ``aridity``.
+    """Dry, transition and wet, by ``scheme``; ``aridity`` takes ``limits`` of the aridity index.
 
     ``aridity_terciles`` and ``climatology_terciles`` (of mean soil moisture) divide the area of the land in three,
     ``water_balance`` goes by the sign of precipitation less potential evaporation. Where ``transition_in_share`` is
@@ -150,15 +150,23 @@ class Zones(Model):
     """
 
     scheme: Literal["aridity", "aridity_terciles", "climatology_terciles", "water_balance"]
-    limits: tuple[float, float]
+    limits: tuple[float, float] | None = None
     transition_in_share: bool = True
 
     @field_validator("limits")
     @classmethod
-    def _ascending(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1]:
+    def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] <= value[1]:
             raise invalid_value("two positive ascending aridity indices, for example [0.5, 0.65]", list(value))
         return value
+
+    @model_validator(mode="after")
+    def _limits_of_aridity(self) -> Zones:
+        if self.scheme == "aridity" and self.limits is None:
+            raise invalid_value("two aridity indices, for example [0.5, 0.65]", "nothing", "limits")
+        if self.scheme != "aridity" and self.limits is not None:
+            raise invalid_value(f"no limits: {self.scheme} has its own", list(self.limits), "limits")
+        return self
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -54,8 +54,7 @@ def zones(annual: xr.Dataset, trend: xr.Dataset, config: RunConfig, cube: xr.Dat
     if config.zones.scheme.endswith("terciles"):
         limits = _terciles(value, cell_areas(annual))
     else:
-        fixed = config.zones.limits if config.zones.scheme == "aridity" else (0.0, 0.0)
-        limits = xr.DataArray(np.array(fixed, np.float64), dims="limit")
+        limits = xr.DataArray(np.array(config.zones.limits or (0.0, 0.0)), dims="limit")
     dry, wet = (limits.isel(limit=k, drop=True) for k in (0, 1))
     if config.zones.scheme == "aridity":
         dry, wet = dry.astype(value.dtype), wet.astype(value.dtype)  # an index that is stored as 0.65 is not below it
