@@ -16,8 +16,8 @@ MIB = 2**20
 PROCESS_BYTES = 400 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
-# Of one core: products of one land cell, per pair of years, and per replicate of its bootstrap.
-CELL_YEAR_PAIR_NS, CELL_REPLICATE_US = 600, 39
+# Of one core: products of one land cell, per pair of years.
+CELL_YEAR_PAIR_NS = 600
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # Until everything is compiled, whatever the number of cores.
 INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
@@ -98,7 +98,6 @@ class ComputeWork(NamedTuple):
     fields: int
     cells: int
     years: int
-    replicates: int
     preset: str
     seal_tasks: int
 
@@ -180,7 +179,7 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
     """Cube to sealed products."""
     chunks, made = sum(array.chunks for array in work.written), sum(array.bytes for array in work.written)
     loaded = sum(array.bytes for array in work.read) + made
-    cell_ns = work.years * work.years * CELL_YEAR_PAIR_NS + work.replicates * CELL_REPLICATE_US * 1000
+    cell_ns = work.years * work.years * CELL_YEAR_PAIR_NS
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
     ms += work.cells * LAND_PERCENT // 100 * cell_ns // 1_000_000
     stage = Stage(

@@ -57,7 +57,7 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
     """Lay ``data`` over its preset and check it; raises :class:`ConfigurationError` that names all dotted keys.
 
     The preset's drivers are those of its list that ``inputs`` holds (see :func:`dropped_drivers`); a list
-    in ``data`` is taken as it stands.
+    in ``data`` is taken as it stands. Limits of zones are the preset's only under its scheme.
     """
     try:
         preset = _preset_of(data, where)
@@ -81,6 +81,9 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
         if isinstance(names, list | tuple):
             floors = {name: floor for name, floor in floors.items() if name in names}
         preset["drivers"] |= {"names": names, "floors": floors}
+    zones = data.get("zones")
+    if isinstance(zones, Mapping) and zones.get("scheme", preset["zones"]["scheme"]) != preset["zones"]["scheme"]:
+        del preset["zones"]["limits"]  # they are of the preset's scheme
     try:
         return RunConfig.model_validate(_overlay(preset, data))
     except ValidationError as err:

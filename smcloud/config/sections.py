@@ -140,28 +140,55 @@ class Drivers(Model):
         return value
 
 
-class Zones(Model):
-    """Dry, transition and wet: aridity index below, between and above two limits."""
+# Roles that each scheme of zones needs.
+ZONE_ROLES: Mapping[str, tuple[str, ...]] = {
+    "aridity": ("aridity_index",),
+    "aridity_terciles": ("aridity_index",),
+    "climatology_terciles": (),
+    "water_balance": ("precipitation", "potential_evaporation"),
+}
 
-    scheme: Literal["aridity"]
-    limits: tuple[float, float]
+
+class Zones(Model):
+    """Dry, transition and wet, by ``scheme``; ``aridity`` takes ``limits`` of the aridity index.
+
+    ``aridity_terciles`` and ``climatology_terciles`` (of mean soil moisture) divide the area of the land in three,
+    ``water_balance`` goes by the sign of precipitation less potential evaporation. Where ``transition_in_share`` is
+    false, shares of the changed land leave its transition zone out.
+    """
+
+    scheme: Literal["aridity", "aridity_terciles", "climatology_terciles", "water_balance"]
+    limits: tuple[float, float] | None = None
+    transition_in_share: bool = True
 
     @field_validator("limits")
     @classmethod
-    def _ascending(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1]:
+    def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] <= value[1]:
             raise invalid_value("two positive ascending aridity indices, for example [0.5, 0.65]", list(value))
         return value
 
+    @model_validator(mode="after")
+    def _limits_of_aridity(self) -> Zones:
+        if self.scheme == "aridity" and self.limits is None:
+            raise invalid_value("two aridity indices, for example [0.5, 0.65]", "nothing", "limits")
+        if self.scheme != "aridity" and self.limits is not None:
+            raise invalid_value(f"no limits: {self.scheme} has its own", list(self.limits), "limits")
+        return self
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the scheme needs."""
+        return ZONE_ROLES[self.scheme]
+
 
 class Bootstrap(Model):
-    """How the interval of the DDWW shares is computed: replicates of blocks of whole years, no interval where 0.
+    """How far the DDWW shares can be trusted: ``replicates`` draws of tiles of the map, and as many fields of chance.
 
-    One sequence of years, from ``seed``, serves all cells.
+    Neither an interval nor a range of chance where it is 0. ``seed`` is that of the random numbers.
     """
 
     replicates: Annotated[int, Field(ge=0)]
-    block: Annotated[int, Field(ge=1)] = 2
     seed: Annotated[int, Field(ge=0)] = 1
 
 

@@ -23,7 +23,7 @@ log = logging.getLogger("smcloud")
 def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
     """Compute and seal the products of the job's cube: maps tile by tile, then what needs the whole field, then tables.
 
-    Products that are sealed already are kept. Without drivers there is no drivers product, without an aridity index no
+    Products that are sealed already are kept. Without drivers there is no drivers product, without zones no
     ddww. Raises :class:`UnreachableError` that names the store, and what zarr raises of a lost or damaged chunk.
     """
     store = Store.open(job.store)

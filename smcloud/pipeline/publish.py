@@ -151,7 +151,7 @@ def notes_on(config: RunConfig) -> list[str]:
     """Write sentences about what a run leaves out because a role has no input."""
     notes = [f"The role {name} has no input: it is not among the drivers." for name in dropped_drivers(config)]
     consequences = {
-        "aridity_index": "no DDWW classes and no aridity strata",
+        "aridity_index": "no aridity strata",
         "land_mask": "land is where soil moisture has values",
         "land_cover": "no land-cover strata",
         "elevation": "no elevation strata",
@@ -159,5 +159,7 @@ def notes_on(config: RunConfig) -> list[str]:
         "sand": "no soil-texture strata",
         "lai": "no leaf-area strata",
     }
+    for role in config.zones.roles:
+        consequences[role] = " and ".join(filter(None, ("no DDWW classes", consequences.get(role))))
     absent = [role for role in consequences if role not in config.inputs]
     return notes + [f"The role {role} has no input: {consequences[role]}." for role in absent]

@@ -6,7 +6,7 @@ made of stands in :mod:`smcloud.products.definition`.
 
 from smcloud.products.annual import annual
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.ddww import ddww, ddww_attributes, ddww_interval, interval_attributes
+from smcloud.products.ddww import completed_ddww, ddww, ddww_attributes
 from smcloud.products.definition import PRODUCTS, Finish, Writer, make_products
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
@@ -19,13 +19,12 @@ __all__ = [
     "Finish",
     "Writer",
     "annual",
+    "completed_ddww",
     "ddww",
     "ddww_attributes",
-    "ddww_interval",
     "driver_fields",
     "driver_maps",
     "false_alarms",
-    "interval_attributes",
     "make_products",
     "regions",
     "strata",

@@ -130,6 +130,16 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
     return first, months[first] // MONTHS + np.arange(count, dtype=np.int64)
 
 
+def whole_year_sums(cube: xr.Dataset, name: str, config: RunConfig) -> xr.DataArray:
+    """Sum the twelve months of ``name`` (year, lat, lon) in every whole year, NaN where one is missing; lazy.
+
+    Raises what :func:`annual` raises.
+    """
+    first, years = whole_years(cube, config)
+    monthly = one_chunk(cube[name].isel(time=slice(first, first + MONTHS * len(years))), name)
+    return _years(monthly, summed=True, need=MONTHS)[0].assign_coords(year=years)
+
+
 def one_chunk(da: xr.DataArray, name: str) -> xr.DataArray:
     """Return ``da`` as it is; raises :class:`ChunkError` where it has several chunks along time."""
     chunks = da.chunksizes.get("time", ())

@@ -122,7 +122,7 @@ DRIVERS: dict[str, dict[str, Any]] = {
 }
 
 DDWW: dict[str, dict[str, Any]] = {
-    "zone": {"long_name": "zone by the aridity index"} | flags(ZONES),
+    "zone": {"long_name": "zone of dryness"} | flags(ZONES),
     "ddww_class": {
         "long_name": "class of the significant change: first letter the zone, second letter the change",
         "comment": "; ".join(f"{key}: {value}" for key, value in CLASS_MEANING.items()),
@@ -131,11 +131,12 @@ DDWW: dict[str, dict[str, Any]] = {
     "area_km2": _about("area of the class", "km2", cell_methods="area: sum"),
     "share_of_all_land": _about("share of the class in all land, with or without a valid trend"),
     "share_of_land": _about("share of the class in the land with a valid trend and a zone"),
-    "share_of_change": _about("share of the class in the area with a significant change and a zone"),
+    "share_of_change": _about("share of the class in the land with a significant change and a zone that counts"),
     "expected_share": _about(
-        "share of change expected by chance: share of the zone in the land with a valid trend and a zone, times the "
-        "share of the drying or wetting part in the area with a significant change"
+        "share of change expected by chance: share of the zone in the land of share_of_change, times the share of the "
+        "drying or wetting part in it"
     ),
+    "zone_limits": _about("limits of the zones"),
 }
 
 TABLE: dict[str, dict[str, Any]] = {
@@ -165,6 +166,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
+    "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 
 VARIABLES = {

@@ -1,35 +1,36 @@
-"""Whether dry gets drier and wet gets wetter: zones, classes of significant change, and their share of the land."""
+"""Whether dry gets drier and wet gets wetter: classes of significant change by zone, and their share of the land."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
+from smcloud.products.association import association
 from smcloud.products.attributes import add_cf_attributes
-from smcloud.products.flags import CLASSES, NO_DATA, ZONES
-from smcloud.products.trend import ends_covered, preset_trend, significance
-from smcloud.stats import area_weighted_sums, bootstrap
+from smcloud.products.flags import CLASS_FLAGS, NO_DATA, ZONE_FLAGS
+from smcloud.products.zones import zone_attributes, zones
+from smcloud.stats import area_weighted_sums
 
-CLASS_FLAGS = {name: flag for flag, name in CLASSES.items() if 0 < flag < NO_DATA}
-ZONE_FLAGS = {name[0].upper(): flag for flag, name in ZONES.items() if flag > 0}
+ZONE_LIMITS = "zone_limits"  # of a scheme that computes them, until they are attributes
 
 
-def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
-    """Make zone and class (lat, lon), area and shares by ``class``; None without the role ``aridity_index``.
+def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset | None:
+    """Make zone and class (lat, lon), area and shares by ``class``; None without the roles of ``zones.scheme``.
 
-    ``trend`` holds ``slope`` and ``significant``; ``annual`` the static roles. A zone needs land and an aridity
-    index (P/PET): dry below the first limit of ``zones.limits``, wet from the second on. A class needs a zone and a
-    valid trend. Areas are km2 over the cells; a share whose denominator is empty is NaN. ``expected_share`` is the
-    share of the zone in the land that could have a class, times the share of the class's direction in the area with
-    a significant change.
+    ``trend`` holds ``slope``, ``significant`` and ``climatology``; ``annual`` the roles, the monthly ``cube`` what it
+    was made of (see :func:`~smcloud.products.zones.zones`). A class needs a zone and a valid trend. Areas are km2 over
+    the cells; a share whose denominator is empty is NaN. ``share_of_change`` is of the changed land with a zone, and
+    ``expected_share`` the share of the class's zone in that land times the share of its direction in it. Where
+    ``zones.transition_in_share`` is false both leave the transition zone out, and are NaN for its classes.
     """
-    if "aridity_index" not in annual:
+    zoned = zones(annual, trend, config, cube)
+    if zoned is None:
         return None
-    zone = _zone(annual["aridity_index"], land(annual), config.zones.limits)
-    slope = trend["slope"]
+    zone, slope = zoned.code, trend["slope"]
     valid = slope.notnull() & (zone > 0)
     changed = valid & (trend["significant"] == 1) & (slope != 0)
     direction = {"D": changed & (slope < 0), "W": changed & (slope > 0)}
@@ -37,93 +38,87 @@ def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset
     code = xr.full_like(zone, 0).where(valid, NO_DATA)
     for name, flag in CLASS_FLAGS.items():
         code = code.where(~masks[name], flag)
+    counted = changed if config.zones.transition_in_share else changed & (zone != ZONE_FLAGS["T"])
     area = _areas(
         masks
-        | {f"zone {letter}": valid & (zone == flag) for letter, flag in ZONE_FLAGS.items()}
-        | {f"direction {letter}": mask for letter, mask in direction.items()}
-        | {"changed": changed, "valid": valid, "land": land(annual)},
+        | {f"zone {letter}": counted & (zone == flag) for letter, flag in ZONE_FLAGS.items()}
+        | {f"direction {letter}": mask & counted for letter, mask in direction.items()}
+        | {"counted": counted, "valid": valid, "land": land(annual)},
         annual,
     )
+    columns = {"zone": zone, "ddww_class": code.astype("uint8")} | _shares(area, config)
+    if config.zones.scheme.endswith("terciles"):
+        columns[ZONE_LIMITS] = zoned.limits
+        return add_cf_attributes(xr.Dataset(columns), "ddww", config)
+    return _with_zones(add_cf_attributes(xr.Dataset(columns), "ddww", config), zoned.limits, config)
+
+
+def _shares(area: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:
+    """Area and shares by ``class``."""
     total = area.where(area > 0)
     names = list(CLASS_FLAGS)
     by_class = area.sel(group=names).rename(group="class")
     expected = [
         total.sel(group=f"zone {name[0]}").fillna(0)
-        / total.sel(group="valid")
+        / total.sel(group="counted")
         * total.sel(group=f"direction {name[1]}").fillna(0)
-        / total.sel(group="changed")
+        / total.sel(group="counted")
         for name in names
     ]
-    columns = {
-        "zone": zone,
-        "ddww_class": code.astype("uint8"),
+    expected_share = xr.concat([e.drop_vars("group", errors="ignore") for e in expected], dim=by_class["class"])
+    in_share = xr.DataArray([name in shared_classes(config) for name in names], dims="class")
+    return {
         "area_km2": by_class,
         "share_of_all_land": by_class / total.sel(group="land", drop=True),
         "share_of_land": by_class / total.sel(group="valid", drop=True),
-        "share_of_change": by_class / total.sel(group="changed", drop=True),
-        "expected_share": xr.concat([e.drop_vars("group", errors="ignore") for e in expected], dim=by_class["class"]),
+        "share_of_change": (by_class / total.sel(group="counted", drop=True)).where(in_share),
+        "expected_share": expected_share.where(in_share),
     }
-    out = add_cf_attributes(xr.Dataset(columns), "ddww", config)
-    limits = "dry below {:g}, wet from {:g} on".format(*config.zones.limits)
-    out["zone"].attrs["comment"] = f"Aridity index (precipitation over potential evaporation): {limits}."
-    return out
+
+
+def shared_classes(config: RunConfig) -> list[str]:
+    """Return the classes that shares of the changed land are of."""
+    return [name for name in CLASS_FLAGS if config.zones.transition_in_share or name[0] != "T"]
+
+
+def completed_ddww(ddww: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """Give a computed :func:`ddww` the shares of DD and WW together as attributes, with what they are worth.
+
+    That is :func:`ddww_attributes` and :func:`~smcloud.products.association.association`.
+    """
+    out = _with_zones(ddww.drop_vars(ZONE_LIMITS), ddww[ZONE_LIMITS], config) if ZONE_LIMITS in ddww else ddww
+    more = ddww_attributes(ddww) | association(ddww["ddww_class"], annual, shared_classes(config), config)
+    return out.assign_attrs(out.attrs | more)
 
 
 def ddww_attributes(ddww: xr.Dataset) -> dict[str, float]:
-    """Return the shares of DD and WW together, of a computed :func:`ddww`: of the significant change, and of land."""
-    both = ddww.sel({"class": ["DD", "WW"]})
-    return {f"ddww_{name}": float(both[name].sum(skipna=False)) for name in ("share_of_change", "share_of_land")}
+    """Return the shares of DD and WW together, of a computed :func:`ddww`, and their association with the zones.
 
-
-def ddww_interval(annual: xr.Dataset, config: RunConfig) -> xr.Dataset | None:
-    """Compute the interval of the two shares of :func:`ddww_attributes` by a block bootstrap of years; lazy.
-
-    None without the role ``aridity_index`` and where ``bootstrap.replicates`` is 0. By ``share`` (share_of_change,
-    share_of_land): ``estimate``, ``stderr``, ``lower``, ``upper`` and ``replicates``, as
-    :func:`~smcloud.stats.bootstrap` gives them; every replicate is tested by the preset's rule, and one sequence of
-    years serves all cells, which keeps what neighbours have in common.
+    The shares are of the change, of land, of the change without the transition zone, and the one expected by chance;
+    ``odds_ratio`` is DD WW/(DW WD) by area. NaN where a denominator is empty, the ratio where one of its classes is.
     """
-    choice = config.bootstrap
-    if "aridity_index" not in annual or not choice.replicates:
-        return None
-    zone, area = _zone(annual["aridity_index"], land(annual), config.zones.limits), cell_areas(annual)
-    everywhere = xr.ones_like(area, dtype=bool).expand_dims("group")
-
-    def shares(series: xr.DataArray) -> xr.DataArray:
-        trend = preset_trend(series, config)
-        valid = trend["slope"].notnull() & (zone > 0)
-        changed = (
-            valid & (significance(trend["p_value"], trend["slope"], config)["significant"] == 1) & (trend["slope"] != 0)
-        )
-        drier, wetter = trend["slope"] < 0, trend["slope"] > 0
-        ddww_cells = changed & (((zone == ZONE_FLAGS["D"]) & drier) | ((zone == ZONE_FLAGS["W"]) & wetter))
-        masks = xr.concat([ddww_cells, changed, valid], dim="mask").astype("float64")
-        total = area_weighted_sums(masks, area, everywhere)["sum"].isel(group=0, drop=True)
-        base = total.isel(mask=[1, 2]).rename(mask="share").assign_coords(share=["share_of_change", "share_of_land"])
-        return total.isel(mask=0, drop=True) / base.where(base > 0)
-
-    observed = annual["soil_moisture"].where(land(annual))
-    series = observed.where(ends_covered(observed, config.years.ends))
-    return bootstrap(
-        shares, series, dim="year", block=choice.block, replicates=choice.replicates, seed=choice.seed,
-        alpha=config.alpha,
-    )  # fmt: skip
-
-
-def interval_attributes(interval: xr.Dataset) -> dict[str, float | int]:
-    """Return the limits of a computed :func:`ddww_interval` as attributes of the product, NaN where the share is."""
-    limits = {
-        f"ddww_{name}_{limit}": float(interval[limit].where(interval["estimate"].notnull()).sel(share=name))
-        for name in interval["share"].values
-        for limit in ("lower", "upper")
+    both = ddww.sel({"class": ["DD", "WW"]})
+    shares = {f"ddww_{name}": float(both[name].sum(skipna=False)) for name in ("share_of_change", "share_of_land")}
+    dd, dw, wd, ww = (float(ddww["area_km2"].sel({"class": name})) for name in ("DD", "DW", "WD", "WW"))
+    changed = dd + dw + wd + ww
+    return shares | {
+        "ddww_expected_share": float(both["expected_share"].sum(skipna=False)),
+        "ddww_share_without_transition": (dd + ww) / changed if changed else float("nan"),
+        "odds_ratio": dd * ww / (dw * wd) if min(dd, dw, wd, ww) > 0 else float("nan"),
     }
-    return limits | {"ddww_replicates": int(interval["replicates"].min())}
 
 
-def _zone(aridity: xr.DataArray, on_land: xr.DataArray, limits: tuple[float, float]) -> xr.DataArray:
-    dry, wet = limits
-    code = xr.full_like(aridity, 3).where(aridity >= wet, 2).where(aridity >= dry, 1)
-    return code.where(aridity.notnull() & on_land, 0).astype("uint8")
+def _with_zones(ds: xr.Dataset, limits: xr.DataArray, config: RunConfig) -> xr.Dataset:
+    """Name the zones, and the land that shares of change are of, in the attributes."""
+    lower, upper = (float(limits.isel(limit=k)) for k in (0, 1))
+    out = ds.assign(zone=ds["zone"].assign_attrs(zone_attributes(config, (lower, upper))))
+    where = "and a zone" if config.zones.transition_in_share else "in the dry and the wet zone"
+    more: dict[str, Any] = {
+        "zones_scheme": config.zones.scheme,
+        "zones_limits": [lower, upper],
+        "ddww_share_of_change_denominator": f"the area with a significant change {where}",
+    }
+    return out.assign_attrs(ds.attrs | more)
 
 
 def _areas(masks: Mapping[str, xr.DataArray], annual: xr.Dataset) -> xr.DataArray:

@@ -11,8 +11,8 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import annual as annual_of
+from smcloud.products.ddww import completed_ddww
 from smcloud.products.ddww import ddww as ddww_of
-from smcloud.products.ddww import ddww_attributes, ddww_interval, interval_attributes
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.regions import regions as regions_of
 from smcloud.products.regions import strata as strata_of
@@ -69,18 +69,14 @@ def _drivers(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Data
     return driver_maps(annual, config, cube) if config.drivers.names else None
 
 
-def _ddww(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset) -> xr.Dataset | None:
-    return ddww_of(trend, annual, config)
+def _ddww(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dataset) -> xr.Dataset | None:
+    return ddww_of(trend, annual, config, cube)
 
 
 def _with_shares(
-    ds: xr.Dataset, compute: Compute, config: RunConfig, annual: xr.Dataset, trend: xr.Dataset
+    ds: xr.Dataset, compute: Compute, config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dataset
 ) -> xr.Dataset:
-    computed = compute(ds)
-    attributes = ddww_attributes(computed)
-    if (interval := ddww_interval(annual, config)) is not None:
-        attributes |= interval_attributes(compute(interval))
-    return computed.assign_attrs(computed.attrs | attributes)
+    return completed_ddww(compute(ds), annual, config)
 
 
 def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None) -> xr.Dataset:
@@ -104,7 +100,7 @@ PHASES: tuple[tuple[Product, ...], ...] = (
         Product("drivers", ("cube", "annual"), _drivers, finish=driver_fields),
     ),
     (
-        Product("ddww", ("annual", "trend"), _ddww, complete=_with_shares),
+        Product("ddww", ("cube", "annual", "trend"), _ddww, complete=_with_shares),
         Product("regional", ("annual", "trend", "drivers"), _regional),
         Product("strata", ("annual", "trend", "drivers", "ddww"), _strata),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NO_DATA, TIE = 255, 254
-NOT_LAND, ENDS_NOT_COVERED = 7, 8
+NOT_LAND, ENDS_NOT_COVERED, CHOSEN_BY_RESULT = 7, 8, 9
 
 STATUS = {
     0: "ok",
@@ -18,10 +18,14 @@ STATUS = {
     6: "collinear",
     NOT_LAND: "not_land",
     ENDS_NOT_COVERED: "ends_not_covered",
+    CHOSEN_BY_RESULT: "chosen_by_this_result",
 }
 SIGNIFICANT = {0: "not_significant", 1: "significant", NO_DATA: "no_data"}
 ZONES = {0: "none", 1: "dry", 2: "transition", 3: "wet"}
 CLASSES = {0: "not_significant", 1: "DD", 2: "DW", 3: "WD", 4: "WW", 5: "TD", 6: "TW", NO_DATA: "no_data"}
+# Codes by class and by the first letter of a zone.
+CLASS_FLAGS = {name: flag for flag, name in CLASSES.items() if 0 < flag < NO_DATA}
+ZONE_FLAGS = {name[0].upper(): flag for flag, name in ZONES.items() if flag > 0}
 CLASS_MEANING = {
     "DD": "dry gets drier",
     "DW": "dry gets wetter",

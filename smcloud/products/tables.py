@@ -7,6 +7,7 @@ import xarray as xr
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land, ordered_mean
 from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.flags import CHOSEN_BY_RESULT
 from smcloud.products.regions import Groups
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
@@ -14,6 +15,9 @@ from smcloud.stats import area_weighted_series, linear_trend
 # The fixed set of cells: valid in at least this share of the years (exact in integers), and at both ends.
 FIXED_YEARS = (4, 5)
 REGIONAL_KINDS = ("globe", "hemisphere", "tropics", "band")
+# What a group that was chosen by its own trend says of that trend is no evidence: such groups have none of these.
+CHOSEN_KIND = "ddww"
+OF_THE_RESULT = ("p_value", "slope_lower", "slope_upper", "drying_share", "wetting_share")
 
 
 def table(
@@ -31,7 +35,8 @@ def table(
     cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
     sample size. Regions also get ``slope_fixed_cells``: the same of anomalies from each cell's own mean over a set of
     cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5 or as ``years.ends`` says).
-    A mean over no cell is NaN, an area 0. Raises :class:`GridError` where the grids differ.
+    A mean over no cell is NaN, an area 0; ``status`` says why there is no slope. The classes of ddww were chosen by
+    their trends, so they have no p value, interval and shares (status 9). Raises :class:`GridError` where grids differ.
     """
     groups, labels, kinds = chosen
     on_land = land(annual)
@@ -63,6 +68,9 @@ def table(
         anomalies = _fixed_anomalies(annual["soil_moisture"].where(on_land), config)
         columns |= _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config)
     out = xr.Dataset({name: da.drop_attrs() for name, da in columns.items()})
+    chosen_by_result = xr.DataArray([kind == CHOSEN_KIND for kind in kinds], dims=dim)
+    out = out.assign({name: out[name].where(~chosen_by_result) for name in OF_THE_RESULT})
+    out["status"] = out["status"].where(~chosen_by_result, CHOSEN_BY_RESULT).astype("uint8")
     out = out.assign_coords(kind=(dim, list(kinds)), label=(dim, list(labels)))
     return add_cf_attributes(out, "regional" if dim == "region" else "strata", config)
 
@@ -70,8 +78,8 @@ def table(
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
     line = linear_trend(series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective")
     parts = {"slope": name, "slope_lower": f"{name}_lower", "slope_upper": f"{name}_upper"}
-    p_name = "p_value" if name == "slope" else f"{name}_p_value"
-    return {new: line[old] for old, new in parts.items()} | {p_name: line["p_value"]}
+    parts |= {"p_value": "p_value", "status": "status"} if name == "slope" else {"p_value": f"{name}_p_value"}
+    return {new: line[old] for old, new in parts.items()}
 
 
 def _fixed_anomalies(series: xr.DataArray, config: RunConfig) -> xr.DataArray:

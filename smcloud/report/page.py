@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
 from smcloud.report.figures import draw_all
 from smcloud.report.published import comparison, ddww_figures, differences
@@ -146,7 +147,7 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
 
 
 def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:
-    headers, text, rows = layout(table)
+    headers, text, rows = layout(table, OF_THE_RESULT if name == "strata_ddww" else ())
     return {"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows}
 
 

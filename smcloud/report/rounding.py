@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 Record = dict[str, Any]
@@ -89,12 +89,12 @@ def shown(key: str, value: Any) -> str:
     return number(value, 0) if float(value).is_integer() else number(value, 3)
 
 
-def layout(table: Sequence[Record]) -> tuple[list[str], list[bool], list[list[str]]]:
+def layout(table: Sequence[Record], kept: Collection[str] = ()) -> tuple[list[str], list[bool], list[list[str]]]:
     """Return headers, which columns are text, and the rounded cells; an estimate and its limits share two columns.
 
-    Columns without a single value are left out; ``key`` is for machines and is not shown.
+    Columns without a single value are left out, but for those of ``kept``; ``key`` is for machines and is not shown.
     """
-    keys = [key for key in table[0] if key != "key" and any(row[key] is not None for row in table)]
+    keys = [key for key in table[0] if key != "key" and (key in kept or any(row[key] is not None for row in table))]
     headers, text, columns = [], [], []
     for key in keys:
         if key.endswith("_upper") and f"{key.removesuffix('_upper')}_lower" in keys:

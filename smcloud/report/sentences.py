@@ -87,7 +87,7 @@ def ddww(product: xr.Dataset, table: Table) -> list[str]:
         return ["No zone has a significant change, so there is no DDWW share."]
     lines = [
         f"“Dry gets drier, wet gets wetter” (DD + WW) holds on {percent(shares['of_change'])}"
-        f"{_interval(product, 'change')} of the area with a significant change and a zone ({area(shares['changed'])}), "
+        f"{_interval(product, 'change')} of {_changed_land(product)} ({area(shares['changed'])}), "
         f"which is {percent(shares['of_land'])}{_interval(product, 'land')} of the land with a valid trend and a zone."
     ]
     opposite = (
@@ -100,6 +100,11 @@ def ddww(product: xr.Dataset, table: Table) -> list[str]:
     return [*lines, f"{opposite}; {chance} of the changed area."]
 
 
+def _changed_land(product: xr.Dataset) -> str:
+    """What shares of the change are of."""
+    return str(product.attrs.get("ddww_share_of_change_denominator", "the area with a significant change and a zone"))
+
+
 def _interval(product: xr.Dataset, base: str) -> str:
     """The interval of a DDWW share in brackets, nothing where the run has none."""
     names = [f"ddww_share_of_{base}_{limit}" for limit in ("lower", "upper")]
@@ -107,7 +112,7 @@ def _interval(product: xr.Dataset, base: str) -> str:
     if lower is None or upper is None:
         return ""
     level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
-    return f" ({level:g} % interval {number(100 * lower, 1)} to {percent(upper)}, by a bootstrap of the years)"
+    return f" ({level:g} % interval {number(100 * lower, 1)} to {percent(upper)}, by a bootstrap of 20-degree tiles)"
 
 
 def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
         "opposite_of_change": together(("DW", "WD"), "share_of_change"),
         "opposite_of_land": together(("DW", "WD"), "share_of_land"),
         "by_chance": together(("DD", "WW"), "expected_share"),
-        "changed": sum(row["area_km2"] or 0.0 for row in table),
+        "changed": sum(row["area_km2"] or 0.0 for row in table if row["share_of_change"] is not None),
     }
 
 

@@ -161,7 +161,7 @@ def plain(value: Any) -> float | int | None:
 
 
 def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
-    flat = [str(name) for name in ds.data_vars if ds[name].dims == (dim,)]
+    flat = [str(name) for name in ds.data_vars if ds[name].dims == (dim,) and name != "status"]
     crossed = [str(name) for name in ds.data_vars if set(ds[name].dims) == {dim, "driver"}]
     names = sorted(flat + crossed, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     drivers = [str(name) for name in ds["driver"].values] if crossed else []

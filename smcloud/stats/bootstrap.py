@@ -82,8 +82,9 @@ def bootstrap(
     call raises. Values may be float32; arithmetic and results are float64. Nothing depends on chunks or workers.
 
     The limits are too narrow for short series: those of a slope over 22 years, meant for 95 %, cover 93 % with
-    ``block=1`` for white noise, and with ``block=3`` 90, 86, 71 % for AR(1) 0, 0.3, 0.6; those of the share of cells
-    that follow a pattern (DDWW) about 90 %. ``linear_trend(interval="effective")`` is the better one for single series.
+    ``block=1`` for white noise, and with ``block=3`` 90, 86, 71 % for AR(1) 0, 0.3, 0.6. ``linear_trend(interval=
+    "effective")`` is the better one for single series. Not for shares of cells that pass a test: replicates add noise
+    to slopes that are noisy already, so more cells pass in them than in the record.
 
     Parameters
     ----------

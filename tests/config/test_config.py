@@ -119,10 +119,22 @@ BAD = [
     ({"inputs": BASE["inputs"] | {"P-ET": "x"}}, "inputs", "P-ET"),
     ({"inputs": BASE["inputs"] | {"lai": "glass lai"}}, "inputs.lai", "'glass lai'"),
     ({"bootstrap": {"replicates": 39}}, "bootstrap.replicates", "39"),
-    ({"bootstrap": {"block": 0}}, "bootstrap.block", "0"),
+    ({"bootstrap": {"block": 2}}, "bootstrap.block", "block"),
+    ({"zones": {"scheme": "terciles"}}, "zones.scheme", "terciles"),
+    ({"zones": {"scheme": "water_balance", "limits": [0.5, 0.65]}}, "zones.limits", "[0.5, 0.65]"),
+    ({"zones": {"limits": None}}, "zones.limits", "nothing"),
+    ({"zones": {"transition_in_share": "maybe"}}, "zones.transition_in_share", "maybe"),
     ({"cluster": {"kind": "kubernetes"}}, "cluster.kind", "kubernetes"),
     ({"store": None}, "store", "None"),
 ]
+
+
+def test_limits_are_of_the_aridity_index_alone() -> None:
+    assert parse_config(BASE).zones.limits == (0.5, 0.65)
+    assert parse_config(BASE | {"zones": {"scheme": "aridity", "limits": [0.65, 0.65]}}).zones.limits == (0.65, 0.65)
+    of_moisture = parse_config(BASE | {"zones": {"scheme": "climatology_terciles"}})
+    assert of_moisture.zones.limits is None and of_moisture.zones.transition_in_share
+    assert of_moisture.trend_of_preset("rigorous").zones == of_moisture.zones
 
 
 def test_monthly_drivers_lags_and_the_share_of_a_year() -> None:

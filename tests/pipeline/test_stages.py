@@ -88,6 +88,33 @@ def test_without_aridity_there_is_no_ddww_and_the_run_says_so(small_world):
     assert any("aridity_index" in note for note in pipeline.notes_on(config))
 
 
+def test_what_the_scheme_of_zones_lacks_is_said(small_world):
+    balance, of_moisture = (
+        pipeline.notes_on(load_config(small_world(zones={"scheme": name})))
+        for name in ("water_balance", "climatology_terciles")
+    )
+    assert "The role potential_evaporation has no input: no DDWW classes." in balance
+    assert not any("DDWW" in note for note in of_moisture)
+
+
+@pytest.mark.slow
+def test_zones_of_another_scheme_are_published_with_what_they_are(small_world):
+    zones = {"scheme": "climatology_terciles", "transition_in_share": False}
+    config = load_config(small_world(zones=zones))
+    job, _, release = whole_job(config)
+    ddww, strata = (smcloud.open_product(job.store, name) for name in ("ddww", "strata"))
+    lower, upper = ddww.attrs["zones_limits"]
+    climatology = smcloud.open_product(job.store, "trend")["climatology"]
+    expected = xr.where(climatology.isnull(), 0, 1 + (climatology >= lower) + (climatology >= upper))
+    np.testing.assert_array_equal(ddww["zone"], expected)
+    assert "zone_limits" not in ddww and ddww.attrs["zones_scheme"] == "climatology_terciles"
+    assert ddww.attrs["ddww_share_of_change"] == ddww.attrs["ddww_share_without_transition"]
+    assert np.isnan(ddww.attrs["ddww_share_of_change_lower"]) and "no interval" in ddww.attrs["ddww_interval_comment"]
+    chosen = strata["kind"] == "ddww"
+    assert (strata["status"].where(chosen, 9) == 9).all() and strata["p_value"].where(chosen).isnull().all()
+    assert pipeline.report(release, job.store).tables["strata_ddww"][0]["p_value"] is None
+
+
 @pytest.mark.slow
 def test_the_rigorous_preset_runs_whole(small_world):
     period = {"start": "2000-01", "end": "2017-12"}

@@ -32,9 +32,9 @@ CONTRACT = {
     "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
     "wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower "
     "slope_fixed_cells_upper "
-    "slope_fixed_cells_p_value soil_moisture",
+    "slope_fixed_cells_p_value soil_moisture status",
     "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
-    "wetting_share partial_correlation trend_contribution soil_moisture",
+    "wetting_share partial_correlation trend_contribution soil_moisture status",
 }
 
 

@@ -154,9 +154,23 @@ def test_parts_add_up(regional: xr.Dataset, by_stratum: xr.Dataset, world: dict[
             assert float(by_stratum[name].where(by_stratum["kind"] == kind).sum()) == pytest.approx(whole, rel=1e-12)
     classes = by_stratum["area_km2"].sel(stratum=[f"ddww/{name}" for name in world["ddww"]["class"].values])
     np.testing.assert_allclose(classes, world["ddww"]["area_km2"], rtol=1e-12)
-    drying = by_stratum.sel(stratum=["ddww/DD", "ddww/WD"])
-    np.testing.assert_array_equal(drying["drying_share"].where(drying["n_cells"] > 0, 1), 1)
-    np.testing.assert_array_equal(drying["wetting_share"].where(drying["n_cells"] > 0, 0), 0)
+
+
+def test_classes_chosen_by_their_trend_have_no_test_of_it(by_stratum: xr.Dataset, regional: xr.Dataset) -> None:
+    chosen = (by_stratum["kind"] == "ddww").values
+    names = ["p_value", "slope_lower", "slope_upper", "drying_share", "wetting_share"]
+    for name in names:
+        assert by_stratum[name].isel(stratum=chosen).isnull().all(), name
+        assert by_stratum[name].isel(stratum=~chosen).notnull().any(), name
+    assert (by_stratum["status"].isel(stratum=chosen) == 9).all()
+    there = by_stratum.isel(stratum=~chosen)
+    np.testing.assert_array_equal(there["status"] == 0, there["slope"].notnull())
+    filled = by_stratum.isel(stratum=chosen & (by_stratum["n_cells"] > 0).values)
+    assert filled.sizes["stratum"] >= 4
+    for name in ("slope", "mean_of_slopes", "area_km2", "trend_contribution"):
+        assert filled[name].notnull().any(), name
+    assert int(regional["status"].sel(region="globe")) == 0 and int(regional["status"].sel(region="0-10N")) == 1
+    assert by_stratum["status"].dtype == np.uint8
 
 
 def test_a_stratum_against_a_plain_loop(world: dict[str, xr.Dataset], by_stratum: xr.Dataset) -> None:

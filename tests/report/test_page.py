@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from smcloud.report import render
 from smcloud.report.page import pieces, unbroken
@@ -265,8 +266,25 @@ def test_the_interval_of_the_ddww_share_stands_beside_it(products, context):
     limits = {"ddww_share_of_change_lower": 0.3111, "ddww_share_of_change_upper": 0.5222}
     changed = products | {"ddww": products["ddww"].assign_attrs(products["ddww"].attrs | limits)}
     text = render(changed, context)["index.html"].decode().replace("\u00a0", " ")
-    assert "(95 % interval 31.1 to 52.2 %, by a bootstrap of the years) of the area with a significant change" in text
+    assert (
+        "(95 % interval 31.1 to 52.2 %, by a bootstrap of 20-degree tiles) of the area with a significant change"
+        in text
+    )
     assert "by a bootstrap" not in render(products, context)["index.html"].decode()
+
+
+@pytest.mark.slow
+def test_classes_that_were_chosen_by_their_trend_have_dashes(products, context):
+    chosen = products["strata"]["kind"] == "ddww"
+    without = ("p_value", "slope_lower", "slope_upper", "drying_share", "wetting_share")
+    strata = products["strata"].assign({name: products["strata"][name].where(~chosen) for name in without})
+    strata["status"] = xr.where(chosen, 9, 0).astype("uint8")
+    page = Page(render(products | {"strata": strata}, context)["index.html"])
+    header, *rows = page.tables["table-strata_ddww"]
+    assert len(rows) == 6 and "status" not in header
+    for name in ("p", "interval", "Drying (%)", "Wetting (%)"):
+        assert {row[header.index(name)] for row in rows} == {"–"}, name
+    assert "–" not in {row[header.index("Area (10³ km²)")] for row in rows}
 
 
 @pytest.mark.slow

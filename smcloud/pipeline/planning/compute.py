@@ -58,7 +58,6 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         fields=dry.fields,
         cells=grid["lat"] * grid["lon"],
         years=grid["year"],
-        replicates=config.bootstrap.replicates if "aridity_index" in first_year else 0,
         preset=config.preset,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
     )
