@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NO_DATA, TIE = 255, 254
-NOT_LAND, ENDS_NOT_COVERED = 7, 8
+NOT_LAND, ENDS_NOT_COVERED, NOT_CONNECTED = 7, 8, 10
 
 STATUS = {
     0: "ok",
@@ -18,6 +18,7 @@ STATUS = {
     6: "collinear",
     NOT_LAND: "not_land",
     ENDS_NOT_COVERED: "ends_not_covered",
+    NOT_CONNECTED: "months_not_connected",
 }
 SIGNIFICANT = {0: "not_significant", 1: "significant", NO_DATA: "no_data"}
 ZONES = {0: "none", 1: "dry", 2: "transition", 3: "wet"}
