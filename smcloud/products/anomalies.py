@@ -9,7 +9,7 @@ in its unit.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,6 @@ ROUNDING = 1e-9
 Block = npt.NDArray[np.floating]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-ByteArray = npt.NDArray[np.uint8]
 
 
 class SoilMoistureYears(NamedTuple):
@@ -128,10 +127,21 @@ def anomaly_columns(series: xr.DataArray, months: xr.DataArray, config: RunConfi
     return {"anomaly_slope": line["slope"]}
 
 
-def _soil_moisture_block(
-    block: Block, rule: Annual
-) -> tuple[FloatArray, ByteArray, BoolArray, ByteArray, BoolArray, ByteArray]:
-    months, valid, seen = _by_month(block)
+def _soil_moisture_block(block: Block, rule: Annual) -> tuple[npt.NDArray[Any], ...]:
+    """Compute the cells that have any value. The others, most of the globe, have an empty set."""
+    rows = block.reshape(-1, block.shape[-1])
+    here = ~np.isnan(rows).all(axis=-1)
+    made = _soil_moisture_of_rows(rows[here], rule)
+    filled = []
+    for values, empty in zip(made, (np.nan, 0, True, 0, True, EMPTY), strict=True):
+        whole = np.full((here.size, *values.shape[1:]), empty, values.dtype)
+        whole[here] = values
+        filled.append(whole.reshape(*block.shape[:-1], *values.shape[1:]))
+    return tuple(filled)
+
+
+def _soil_moisture_of_rows(rows: Block, rule: Annual) -> tuple[npt.NDArray[Any], ...]:
+    months, valid, seen = _by_month(rows)
     fixed = (seen >= rule.min_climatology_years) & (seen >= rule.fixed_months_share * months.shape[-2] - ROUNDING)
     size = fixed.sum(axis=-1)
     used = valid & fixed[..., np.newaxis, :]
@@ -142,10 +152,10 @@ def _soil_moisture_block(
     base = _ordered_mean(np.moveaxis(level, -1, 0), np.moveaxis(fixed, -1, 0))
     value = np.where(enough, base[..., np.newaxis] + _departure(months, level, used, summed=False), np.nan)
     empty = (size == 0)[..., np.newaxis, np.newaxis]
-    behind = np.where(enough[..., np.newaxis], used, fixed[..., np.newaxis, :] | empty).reshape(block.shape)
+    behind = np.where(enough[..., np.newaxis], used, fixed[..., np.newaxis, :] | empty).reshape(rows.shape)
     status = np.where(size == 0, EMPTY, np.where(connected, OK, NOT_CONNECTED)).astype(np.uint8)
     count = valid.sum(axis=-1).astype(np.uint8)
-    return value, count, behind, size.astype(np.uint8), (used | empty).reshape(block.shape), status
+    return value, count, behind, size.astype(np.uint8), (used | empty).reshape(rows.shape), status
 
 
 def _driver_block(block: Block, behind: BoolArray, fitted: BoolArray, least: int, summed: bool) -> FloatArray:
@@ -170,7 +180,7 @@ def _deseasonalised_block(block: Block, least: int) -> FloatArray:
 
 def _by_month(block: Block) -> tuple[FloatArray, BoolArray, npt.NDArray[np.int64]]:
     """Values and validity (..., year, month), and the valid years of each month."""
-    months = block.reshape(*block.shape[:-1], -1, MONTHS).astype(np.float64)
+    months = block.reshape(*block.shape[:-1], block.shape[-1] // MONTHS, MONTHS).astype(np.float64)
     valid = ~np.isnan(months)
     return months, valid, valid.sum(axis=-2)
 

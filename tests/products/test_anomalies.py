@@ -302,3 +302,14 @@ def test_a_season_that_repeats_itself_is_exactly_constant() -> None:
 def test_chunks_along_time_are_refused(gappy: xr.Dataset, strict: RunConfig) -> None:
     with pytest.raises(ChunkError, match="one chunk"):
         annual_product(gappy.chunk(time=12), strict)
+
+
+def test_a_block_without_any_value_is_empty_and_leaves_the_drivers_theirs(strict: RunConfig) -> None:
+    cube = make_cube()
+    cube["soil_moisture"][:] = np.nan
+    made = annual_product(cube, strict)
+    assert made["soil_moisture"].isnull().all() and (made["anomaly_status"] == 1).all()
+    assert (made["n_fixed_months"] == 0).all() and (made["n_months"] == 0).all()
+    plain = annual_product(cube, make_config())
+    for name in ("precipitation", "soil_temperature"):
+        np.testing.assert_allclose(made[name], plain[name], rtol=1e-6)

@@ -27,19 +27,25 @@ def month_levels(series: FloatArray, used: BoolArray, levels: FloatArray, connec
     matrix, change = np.empty((MONTHS, MONTHS)), np.empty(MONTHS)
     for cell in range(series.shape[0]):
         x, chosen = series[cell], used[cell]
-        _own_means(x, chosen, mean, count)
-        members = _equations(x, chosen, mean, matrix, change, masks)
-        whole = members == _linked(masks, members)
-        if whole:
-            _solve(matrix, change, count)
+        whole = _own_means(x, chosen, mean, count)
+        change[:] = 0.0
+        if not whole:
+            members = _equations(x, chosen, mean, matrix, change, masks)
+            whole = members == _linked(masks, members)
+            if whole:
+                _solve(matrix, change, count)
         for m in range(MONTHS):
             levels[cell, m] = mean[m] + change[m] if whole and count[m] > 0 else math.nan
         connected[cell] = 1 if whole else 0
 
 
 @jit
-def _own_means(x: FloatArray, used: BoolArray, mean: FloatArray, count: IntArray) -> None:
-    """Mean of each month, from its first value on, so that the mean of equal values is exactly this value."""
+def _own_means(x: FloatArray, used: BoolArray, mean: FloatArray, count: IntArray) -> bool:
+    """Mean of each month, from its first value on, so that the mean of equal values is exactly this value.
+
+    True where every month is used in all years or in none: then these are the levels.
+    """
+    full = True
     for m in range(MONTHS):
         start, total, n = 0.0, 0.0, 0
         for i in range(m, x.size, MONTHS):
@@ -50,6 +56,8 @@ def _own_means(x: FloatArray, used: BoolArray, mean: FloatArray, count: IntArray
                 n += 1
         mean[m] = start + total / max(n, 1)
         count[m] = n
+        full = full and (n == 0 or n == x.size // MONTHS)
+    return full
 
 
 @jit
