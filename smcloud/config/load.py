@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from smcloud.config.choices import SECTIONS, changed_keys
 from smcloud.config.run import RunConfig, load_preset
 from smcloud.config.strict_yaml import MAX_BYTES, problems_of, read_yaml
 from smcloud.errors import ConfigurationError, SmcloudError, noting
@@ -66,9 +67,12 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
         with noting(others):  # what else is wrong does not depend on which preset was meant
             parse_config({**data, "preset": "peng2023"}, where)
         raise err.with_others(others) from None
+    _refuse_made_keys(data, where)
     inputs, own = data.get("inputs"), data.get("drivers", {})
+    untouched = preset
     if isinstance(inputs, Mapping) and isinstance(own, Mapping):
-        names = own.get("names", [name for name in preset["drivers"]["names"] if name in inputs])
+        present = [name for name in preset["drivers"]["names"] if name in inputs]
+        names = own.get("names", present)
         if names == [] and "names" in own:
             raise ConfigurationError(
                 "the list of drivers is empty",
@@ -77,15 +81,13 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
                 expected=f"one role or more of inputs: {', '.join(map(str, inputs))}",
                 next=f"add a role in {where}, or leave drivers.names out",
             )
-        floors = preset["drivers"]["floors"]
-        if isinstance(names, list | tuple):
-            floors = {name: floor for name, floor in floors.items() if name in names}
-        preset["drivers"] |= {"names": names, "floors": floors}
+        untouched = _with_drivers(preset, present)
+        preset = _with_drivers(preset, names)
     zones = data.get("zones")
     if isinstance(zones, Mapping) and zones.get("scheme", preset["zones"]["scheme"]) != preset["zones"]["scheme"]:
-        del preset["zones"]["limits"]  # they are of the preset's scheme
+        preset = {**preset, "zones": {key: value for key, value in preset["zones"].items() if key != "limits"}}
     try:
-        return RunConfig.model_validate(_overlay(preset, data))
+        config = RunConfig.model_validate(_overlay(preset, data))
     except ValidationError as err:
         problems = [
             ConfigurationError(
@@ -94,6 +96,7 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
             for what, key, found, expected in problems_of(err, RunConfig)
         ]
         raise problems[0].with_others(problems[1:]) from err
+    return config.model_copy(update={"changed": _changed(data, config, untouched)})
 
 
 def _preset_of(data: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -106,6 +109,35 @@ def _preset_of(data: Mapping[str, Any], where: str) -> dict[str, Any]:
             next="add the line preset: peng2023",
         )
     return load_preset(str(data["preset"]), where)
+
+
+def _refuse_made_keys(data: Mapping[str, Any], where: str) -> None:
+    for key in ("levels", "changed"):
+        if key in data:
+            raise ConfigurationError(
+                "a key that nobody sets",
+                where=f"{where}: {key}",
+                found=key,
+                expected="none: levels are the preset's, and what is changed is found by comparison",
+                next=f"remove {key} from {where}",
+            )
+
+
+def _with_drivers(preset: Mapping[str, Any], names: Any) -> dict[str, Any]:
+    """The preset with these drivers, and with its floors for them; any other form than a list is left to the check."""
+    floors = preset["drivers"]["floors"]
+    if isinstance(names, list | tuple):
+        floors = {name: floor for name, floor in floors.items() if name in names}
+    return {**preset, "drivers": preset["drivers"] | {"names": names, "floors": floors}}
+
+
+def _changed(data: Mapping[str, Any], config: RunConfig, preset: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of ``data`` whose checked values are not those that the preset alone would give."""
+    given = {key: data[key] for key in SECTIONS if key in data}
+    if not given:
+        return ()
+    plain = RunConfig.model_validate({**preset, **{key: data[key] for key in data if key not in SECTIONS}})
+    return changed_keys(given, config.model_dump(mode="json"), plain.model_dump(mode="json"))
 
 
 def dropped_drivers(config: RunConfig) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from smcloud.config import sections
+from smcloud.config.choices import SECTIONS, Level
 from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value, read_yaml
 from smcloud.errors import ConfigurationError
@@ -20,7 +21,11 @@ INPUT_PATTERN = re.compile(r"[^:\s]+(:[^:\s]+)?")
 
 
 class RunConfig(Model):
-    """Everything that a run needs; the README has an annotated example."""
+    """Everything that a run needs; the README has an annotated example.
+
+    ``levels`` are those of the preset and ``changed`` lists the keys that the user set to something else: nobody writes
+    these two into a file (:mod:`smcloud.config.choices`).
+    """
 
     preset: Literal["peng2023", "rigorous"]
     period: sections.Period
@@ -36,7 +41,8 @@ class RunConfig(Model):
     zones: sections.Zones
     bootstrap: sections.Bootstrap
     alpha: Annotated[float, Field(gt=0, lt=1)]
-    assumed: tuple[str, ...] = ()
+    levels: Mapping[str, Level] = Field(default_factory=dict, init=False)
+    changed: tuple[str, ...] = Field(default=(), init=False)
     store: str
     cluster: sections.Cluster = sections.Cluster()
     budget: sections.Budget = sections.Budget()
@@ -97,8 +103,10 @@ class RunConfig(Model):
     def trend_of_preset(self, name: str) -> RunConfig:
         """Return this configuration with the annual values, years and trend of the preset ``name``."""
         own = load_preset(name)
-        chosen = {key: own[key] for key in ("annual", "years", "trend")}
-        return RunConfig.model_validate(self.model_dump(mode="json") | chosen | {"preset": name})
+        chosen: dict[str, Any] = {key: own[key] for key in ("annual", "years", "trend")}
+        kept = [key for key in self.changed if key.partition(".")[0] not in chosen]
+        made = {"preset": name, "levels": own["levels"], "changed": kept}
+        return RunConfig.model_validate(self.model_dump(mode="json") | chosen | made)
 
     def harmonisation(self) -> dict[str, Any]:
         """Return the keys that the cube depends on: they are hashed into the cube id."""
@@ -108,7 +116,7 @@ class RunConfig(Model):
     def analysis(self) -> dict[str, Any]:
         """Return the keys that the products depend on: they are hashed into the run id."""
         data = self.model_dump(mode="json")
-        keys = ("annual", "years", "trend", "drivers", "zones", "bootstrap", "alpha", "preset", "assumed")
+        keys = (*SECTIONS[2:], "preset", "levels", "changed")
         return {key: data[key] for key in keys}
 
 

@@ -88,6 +88,12 @@ class Ends(Model):
     span: Annotated[int, Field(ge=1)] = 5
     min_years: Annotated[int, Field(ge=1)] = 3
 
+    @model_validator(mode="after")
+    def _fits(self) -> Ends:
+        if self.min_years > self.span:
+            raise invalid_value(f"at most {self.span}, the years of an end (span)", self.min_years, "min_years")
+        return self
+
 
 class Years(Model):
     """How many valid years a cell needs."""

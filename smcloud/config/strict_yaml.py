@@ -162,4 +162,4 @@ def _fields(model: type[BaseModel], parts: list[str]) -> list[str]:
         at = at.model_fields[part].annotation if hasattr(at, "model_fields") else get_args(at)[-1]
         if get_origin(at) in (Union, UnionType):
             at = next(arg for arg in get_args(at) if hasattr(arg, "model_fields"))
-    return list(at.model_fields)
+    return [name for name, field in at.model_fields.items() if field.init is not False]  # what a file may hold

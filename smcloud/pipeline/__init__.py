@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smcloud.pipeline.compute import compute
+    from smcloud.pipeline.findings import require_years
     from smcloud.pipeline.ingest import found_cube, ingest, require_cube
-    from smcloud.pipeline.job import Job, check, released, require_shared_store, require_years
+    from smcloud.pipeline.job import Job, check, released, require_shared_store
     from smcloud.pipeline.planning.plan import plan, require_budget
     from smcloud.pipeline.publish import notes_on, publish, report
 
@@ -37,8 +38,9 @@ __all__ = [
 ]
 _ROOMS = {
     "compute": ("compute",),
+    "findings": ("require_years",),
     "ingest": ("found_cube", "ingest", "require_cube"),
-    "job": ("Job", "check", "released", "require_shared_store", "require_years"),
+    "job": ("Job", "check", "released", "require_shared_store"),
     "planning.plan": ("plan", "require_budget"),
     "publish": ("notes_on", "publish", "report"),
 }

@@ -12,6 +12,7 @@ from smcloud.chunking import Tile
 from smcloud.config import RunConfig
 from smcloud.errors import ReleaseConflictError
 from smcloud.io_errors import NETWORK, is_network, reaching
+from smcloud.pipeline.findings import require_findings
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
 from smcloud.products import PRODUCTS, Finish, make_products, to_storage_dtype
@@ -24,13 +25,15 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
     """Compute and seal the products of the job's cube: maps tile by tile, then what needs the whole field, then tables.
 
     Products that are sealed already are kept. Without drivers there is no drivers product, without zones no
-    ddww. Raises :class:`UnreachableError` that names the store, and what zarr raises of a lost or damaged chunk.
+    ddww. Raises :class:`UnreachableError` that names the store, :class:`NoDataError` where no cell has a result
+    (nothing is sealed then), and what zarr raises of a lost or damaged chunk.
     """
     store = Store.open(job.store)
     writer = StoreWriter(config, {name: Prefix(store, product_path(name, job.run_id)) for name in PRODUCTS})
     try:
         with reaching(NETWORK, store.url):
             make_products(Prefix(store, cube_path(job.cube_id)).open(chunking.TILES), config, writer)
+            require_findings(config, writer.opened("trend", "drivers"))
             return writer.seal(job.run_id)
     except (ValueError, RuntimeError) as err:  # what zarr and codecs raise of a chunk that is lost or damaged
         if not is_network(err):
@@ -90,6 +93,10 @@ class StoreWriter:
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
         """Compute a small Dataset."""
         return ds.compute()
+
+    def opened(self, *names: str) -> dict[str, xr.Dataset]:
+        """Open those of the products ``names`` that the run has."""
+        return {name: self.open(name) for name in names if name in self.variables}
 
     def seal(self, run_id: str) -> dict[str, ProductEntry]:
         """Seal all that was written, in the order of the products."""

@@ -29,8 +29,8 @@ CUBE_CODE = (
     "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
-    "smcloud.chunking", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products", "smcloud.stats",
-    "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
+    "smcloud.chunking", "smcloud.config.choices", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products",
+    "smcloud.stats", "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (

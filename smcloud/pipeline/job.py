@@ -13,7 +13,7 @@ from smcloud.catalog.fingerprints.file_spans import file_spans
 from smcloud.cluster.health import on_each_worker
 from smcloud.config import RunConfig
 from smcloud.cube import CubeInputs, open_inputs, provisional_flags
-from smcloud.errors import TooFewYearsError, UnreachableError
+from smcloud.errors import UnreachableError
 from smcloud.pipeline import identity, incremental
 from smcloud.pipeline.identity import SourceStates
 from smcloud.store import InputEntry, Lineage, Release, Store
@@ -98,19 +98,6 @@ def _input(catalog: Catalog, entry: str, state: str, reach: dict[str, str]) -> I
         citation=metadata.citation,
         source=reach,
     )
-
-
-def require_years(config: RunConfig, job: Job) -> None:
-    """Raise :class:`TooFewYearsError` where the period of ``job`` is too short for a trend; a cube may be short."""
-    years = len(job.opened.months) // 12
-    if years < config.years.min_years:
-        raise TooFewYearsError(
-            "the period has too few years for a trend",
-            where="period",
-            found=f"{years} years, {job.period[0]} to {job.period[1]}",
-            expected=f"at least {config.years.min_years} (years.min_years)",
-            next="lengthen period in the configuration",
-        )
 
 
 def require_shared_store(job: Job) -> None:

@@ -121,7 +121,8 @@ def _context(
 ) -> ReportContext:
     from smcloud.report import ReportContext
 
-    config = RunConfig.model_validate(release.config)
+    record = {key: value for key, value in release.config.items() if key != "assumed"}  # what earlier versions wrote
+    config = RunConfig.model_validate(record)
     scores, presets = None, []
     if truth is not None:
         import xarray as xr

@@ -17,9 +17,10 @@ from smcloud.cluster.health import count_tasks
 from smcloud.config import RunConfig, load_config
 from smcloud.io_errors import fault_of
 from smcloud.pipeline.compute import compute as compute_products
+from smcloud.pipeline.findings import require_years
 from smcloud.pipeline.identity import SourceStates
 from smcloud.pipeline.ingest import CubeRecord, found_cube, ingest, require_cube
-from smcloud.pipeline.job import Job, check, released, require_shared_store, require_years
+from smcloud.pipeline.job import Job, check, released, require_shared_store
 from smcloud.pipeline.planning.plan import require_budget
 from smcloud.pipeline.publish import RunRecord, has_report, publish, report, run_record
 

@@ -17,12 +17,21 @@ def compiling_kernels() -> AbstractContextManager[None]:
     """
     from smcloud.cube import month_kernels, regrid_kernels
     from smcloud.jit import compiling
-    from smcloud.stats.engine import break_kernels, driver_kernels, mk_kernels, ols, regression_kernels, short_series
+    from smcloud.stats.engine import (
+        break_kernels,
+        driver_kernels,
+        level_kernels,
+        mk_kernels,
+        ols,
+        regression_kernels,
+        short_series,
+    )
 
     return compiling(
         [
             month_kernels.add_float32,
             regrid_kernels.rows_float64,
+            level_kernels.month_levels,
             short_series.slopes_of_lanes,
             short_series.score_of_lanes,
             ols._trend,

@@ -15,8 +15,9 @@ from smcloud.stats import cell_area
 
 REFERENCE = "soil_moisture_reference"
 ANOMALIES = (
-    "Departures of the months from their own means, over the months that the cell's soil moisture has in nearly every "
-    "year, plus the level of these months. For another level add a constant per cell."
+    "Departures of the months from their levels (months and years fitted together by least squares), over the months "
+    "that the cell's soil moisture has in nearly every year, plus the mean level of these months. For another level "
+    "add a constant per cell."
 )
 
 
@@ -29,8 +30,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     moisture is, over the months that soil moisture has. ``anomalies``: soil moisture is the mean of the
     months' anomalies over the cell's fixed set of months (``n_fixed_months``, uint8) plus the mean of that set, and
     drivers are over the same months (see :mod:`smcloud.products.anomalies`), so that every series keeps its unit and
-    level. ``n_months`` (uint8) counts all valid months of soil moisture. Only whole calendar years count; ``year``
-    holds them as integers.
+    level; ``anomaly_status`` (uint8) says where there is no such set, or its months have no common level. ``n_months``
+    (uint8) counts all valid months of soil moisture. Only whole calendar years count; ``year`` holds them as integers.
 
     Raises :class:`TooFewYearsError` (fewer whole years than ``years.min_years``), :class:`CalendarError` (months
     missing, repeated or unsorted), :class:`ChunkError` (several chunks along time).
@@ -42,7 +43,7 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     anomalies = config.annual.method == "anomalies"
     if anomalies:
         moisture = one_chunk(cube["soil_moisture"].isel(time=span), "soil_moisture")
-        own, count, months, size = soil_moisture_years(moisture, config.annual)
+        made = soil_moisture_years(moisture, config.annual)
     for name in map(str, cube.data_vars):
         da = cube[name]
         if set(da.dims) == {"lat", "lon"}:
@@ -56,12 +57,12 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
                 moisture_like = target or name == REFERENCE
                 value, count = _years(monthly, summed, config.annual.min_months if moisture_like else MONTHS)
             else:
-                value = own if target else driver_years(monthly, months, config.annual, summed)
+                value = made.value if target else driver_years(monthly, made, config.annual, summed)
             out[name] = value.assign_attrs(_annual_attrs(da, name, summed, anomalies))
             if target:
-                out["n_months"] = count
+                out["n_months"] = made.n_months if anomalies else count
                 if anomalies:
-                    out["n_fixed_months"] = size
+                    out["n_fixed_months"], out["anomaly_status"] = made.size, made.status
     return add_cf_attributes(out, "annual", config)
 
 

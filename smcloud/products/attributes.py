@@ -7,7 +7,8 @@ from typing import Any
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.products.flags import CLASS_MEANING, CLASSES, SIGNIFICANT, STATUS, ZONES, flags
+from smcloud.products.choices import choice_attributes
+from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
 
 SLOPE = "m3 m-3 yr-1"
 
@@ -29,6 +30,8 @@ ANNUAL: dict[str, dict[str, Any]] = {
         "valid months of soil moisture in the year", standard_name="number_of_observations", cell_methods="time: sum"
     ),
     "n_fixed_months": _about("calendar months that annual values of the cell are made of"),
+    "anomaly_status": {"long_name": "why a cell has no annual anomalies", "standard_name": "status_flag"}
+    | flags({code: STATUS[code] for code in (0, 1, NOT_CONNECTED)}),
 }
 
 TREND: dict[str, dict[str, Any]] = {
@@ -41,6 +44,12 @@ TREND: dict[str, dict[str, Any]] = {
     "ols_slope": _about("ordinary least squares slope", SLOPE),
     "ols_stderr": _about("standard error of ols_slope, without autocorrelation", SLOPE),
     "ols_p_value": _about("two-sided p value of ols_slope (t, n - 2 degrees of freedom)"),
+    "anomaly_slope": _about(
+        "ordinary least squares slope of annual anomalies",
+        SLOPE,
+        comment="Months and years fitted together, over the months that a cell has in nearly every year: the trend if "
+        "a month that is missing in some years did not count by its place in the seasons.",
+    ),
     "sen_slope": _about("Theil-Sen slope", SLOPE),
     "mk_s": _about("Mann-Kendall S"),
     "mk_z": _about("Mann-Kendall Z"),
@@ -153,6 +162,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
     "area_km2": _about("land area", "km2", cell_methods="area: sum"),
     "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
+    "covered_share": _about("covered_area_km2 as a share of area_km2"),
     "n_cells": _about("cells with a valid trend", standard_name="number_of_observations"),
     "drying_share": _about("share of the covered area with a significant drying", cell_methods="area: mean"),
     "wetting_share": _about("share of the covered area with a significant wetting", cell_methods="area: mean"),
@@ -167,6 +177,8 @@ TABLE: dict[str, dict[str, Any]] = {
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
     "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
+    "n_fixed_cells": _about("cells of the fixed set", standard_name="number_of_observations"),
+    "fixed_cells_share": _about("share of the land area that the fixed set of cells covers"),
 }
 
 VARIABLES = {
@@ -224,9 +236,7 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
     """Give ``ds`` the attributes of ``product``, and no others but those of the series and static roles of annual."""
     title, summary = TEXTS[product]
     attrs: dict[str, Any] = {"Conventions": "CF-1.11, ACDD-1.3", "title": title, "summary": summary}
-    attrs |= {"preset": config.preset, "alpha": config.alpha}
-    if config.assumed:
-        attrs["comment"] = f"Assumed, since the study does not say: {', '.join(config.assumed)}."
+    attrs |= choice_attributes(config, product)
     if "year" in ds.coords:
         first, last = ds.indexes["year"][[0, -1]]
         attrs |= {"time_coverage_start": f"{first}-01-01", "time_coverage_end": f"{last}-12-31"}

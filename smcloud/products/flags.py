@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NO_DATA, TIE = 255, 254
-NOT_LAND, ENDS_NOT_COVERED, CHOSEN_BY_RESULT = 7, 8, 9
+NOT_LAND, ENDS_NOT_COVERED, CHOSEN_BY_RESULT, NOT_CONNECTED = 7, 8, 9, 10
 
 STATUS = {
     0: "ok",
@@ -19,6 +19,7 @@ STATUS = {
     NOT_LAND: "not_land",
     ENDS_NOT_COVERED: "ends_not_covered",
     CHOSEN_BY_RESULT: "chosen_by_this_result",
+    NOT_CONNECTED: "months_not_connected",
 }
 SIGNIFICANT = {0: "not_significant", 1: "significant", NO_DATA: "no_data"}
 ZONES = {0: "none", 1: "dry", 2: "transition", 3: "wet"}

@@ -35,10 +35,10 @@ def monthly_columns(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) 
     These are ``monthly_partial_correlation``, ``monthly_p_value``, ``monthly_n_effective`` (driver, lat, lon) and
     ``monthly_n``. ``months`` is what :func:`monthly_series` gives, ``partial`` the annual result (p_value and status by
     driver): a cell without one has no monthly one, and a driver that the annual one leaves out is left out. Every
-    series is the departure from the mean of its calendar month, where that is there in
-    ``annual.min_climatology_years``. A driver leads by ``drivers.lags`` months; ``drivers.detrend`` makes time one more
-    control; ``drivers.dof`` and ``drivers.method`` are as for the annual values. Fewer than ``years.min_years``
-    complete months, and number of series + 2: NaN.
+    series is the departure from the level of its calendar month, where that is there in
+    ``annual.min_climatology_years`` (:func:`~smcloud.products.anomalies.deseasonalised`). A driver leads by
+    ``drivers.lags`` months; ``drivers.detrend`` makes time one more control; ``drivers.dof`` and ``drivers.method`` are
+    as for the annual values. Fewer than ``years.min_years`` complete months, and number of series + 2: NaN.
     """
     names, least = list(config.drivers.names), config.annual.min_climatology_years
     target = deseasonalised(months["soil_moisture"], least).where(partial["p_value"].notnull().any("driver"))

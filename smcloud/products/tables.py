@@ -34,9 +34,11 @@ def table(
     :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
     cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
     sample size. Regions also get ``slope_fixed_cells``: the same of anomalies from each cell's own mean over a set of
-    cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5 or as ``years.ends`` says).
-    A mean over no cell is NaN, an area 0; ``status`` says why there is no slope. The classes of ddww were chosen by
-    their trends, so they have no p value, interval and shares (status 9). Raises :class:`GridError` where grids differ.
+    cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5 or as ``years.ends`` says),
+    with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share`` say what the others rest on.
+    A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
+    ddww were chosen by their trends, so they have no p value, interval and shares (status 9). Raises
+    :class:`GridError` where the grids differ.
     """
     groups, labels, kinds = chosen
     on_land = land(annual)
@@ -47,26 +49,25 @@ def table(
     valid = trend["slope"].notnull()
     significant = trend["significant"] == 1
     covered = area_weighted_series(trend["slope"], weights, groups)
+    all_land = area_weighted_series(xr.ones_like(area), weights, groups)["covered_area"]
     drying = ((trend["slope"] < 0) & significant).astype("float64").where(valid)
     wetting = ((trend["slope"] > 0) & significant).astype("float64").where(valid)
-    columns = (
-        {"soil_moisture": series.transpose(dim, "year")}
-        | _line(series, "slope", config)
-        | {
-            "mean_of_slopes": covered["mean"],
-            "area_km2": area_weighted_series(xr.ones_like(area), weights, groups)["covered_area"],
-            "covered_area_km2": covered["covered_area"],
-            "n_cells": covered["n_cells"],
-            "drying_share": area_weighted_series(drying, weights, groups)["mean"],
-            "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
-        }
-    )
+    columns = {
+        "soil_moisture": series.transpose(dim, "year"),
+        **_line(series, "slope", config),
+        "mean_of_slopes": covered["mean"],
+        "area_km2": all_land,
+        "covered_area_km2": covered["covered_area"],
+        "covered_share": covered["covered_area"] / all_land.where(all_land > 0),
+        "n_cells": covered["n_cells"],
+        "drying_share": area_weighted_series(drying, weights, groups)["mean"],
+        "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
+    }
     if drivers is not None:
         for name in ("partial_correlation", "trend_contribution"):
             columns[name] = area_weighted_series(drivers[name], weights, groups)["mean"]
     if set(kinds) <= set(REGIONAL_KINDS):
-        anomalies = _fixed_anomalies(annual["soil_moisture"].where(on_land), config)
-        columns |= _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config)
+        columns |= _over_fixed_cells(annual["soil_moisture"].where(on_land), weights, groups, all_land, config)
     out = xr.Dataset({name: da.drop_attrs() for name, da in columns.items()})
     chosen_by_result = xr.DataArray([kind == CHOSEN_KIND for kind in kinds], dims=dim)
     out = out.assign({name: out[name].where(~chosen_by_result) for name in OF_THE_RESULT})
@@ -82,9 +83,21 @@ def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.Da
     return {new: line[old] for old, new in parts.items()}
 
 
-def _fixed_anomalies(series: xr.DataArray, config: RunConfig) -> xr.DataArray:
-    """Anomalies from the cell's own mean, NaN outside the fixed set of cells."""
+def _over_fixed_cells(
+    moisture: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray, all_land: xr.DataArray, config: RunConfig
+) -> dict[str, xr.DataArray]:
+    """Columns of the mean anomaly, from each cell's own mean, of the fixed set of cells, and of the set itself."""
+    fixed = fixed_cells(moisture, config)
+    anomalies = (moisture - ordered_mean(moisture, "year")).where(fixed)
+    members = area_weighted_series(xr.ones_like(weights).where(fixed), weights, groups)
+    return _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config) | {
+        "n_fixed_cells": members["n_cells"],
+        "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
+    }
+
+
+def fixed_cells(series: xr.DataArray, config: RunConfig) -> xr.DataArray:
+    """Return the fixed set of cells (lat, lon): a value in 80 % of the years of ``series``, and at both ends."""
     valid = series.notnull().sum("year")
     part, total = FIXED_YEARS
-    fixed = (valid * total >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
-    return (series - ordered_mean(series, "year")).where(fixed)
+    return (valid * total >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from smcloud.config.choices import described, flattened, follows_the_study, levels_of
 from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
 from smcloud.report.figures import draw_all
@@ -66,7 +67,8 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         comparison=comparison(products, tables, context),
         ddww_figures=ddww_figures(products, tables),
         differences=differences(products, context),
-        assumed=[(key, _value(context.config.get(key))) for key in context.config.get("assumed", ())],
+        choices=_choices(context.config),
+        follows=follows_the_study(context.config),
         config=_flat(context.config),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
         presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
@@ -120,7 +122,7 @@ def _with_resolution(context: ReportContext, products: Mapping[str, xr.Dataset])
 def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[tuple[str, str]]:
     catalog = ", ".join(dict.fromkeys(str(record.get("entry", "?")) for record in context.inputs.values()))
     return [
-        ("Preset", str(context.config.get("preset", "none"))),
+        ("Preset", described(context.config)),
         ("Period", context.period(products)),
         ("Grid", context.grid),
         ("Significance", context.trend_test),
@@ -149,6 +151,23 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
 def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:
     headers, text, rows = layout(table, OF_THE_RESULT if name == "strata_ddww" else ())
     return {"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows}
+
+
+# From what nobody knows to what the study says; then whose choices the others are.
+_LEVELS = {
+    "unknown": "unknown: the study does not say",
+    "likely": "likely: it follows from what the study says",
+    "stated": "stated by the study",
+    "method": "smcloud’s own method",
+    "chosen": "chosen by you",
+}
+
+
+def _choices(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Key, value and level in words of every choice, those that the study leaves open first."""
+    values, levels = flattened(config), levels_of(config)
+    order = sorted(levels, key=lambda key: list(_LEVELS).index(levels[key]) if levels[key] in _LEVELS else len(_LEVELS))
+    return [(key, _value(values[key]), _LEVELS.get(levels[key], levels[key])) for key in order]
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from smcloud.config.choices import described, follows_the_study
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.profiles import bands, latitudes
 from smcloud.report.rounding import Record, Table, number, percent, shown, words
@@ -37,16 +38,16 @@ def comparison(
         share = f"{percent(got['of_change'])} of the {CHANGED} and a zone ({area(got['changed'])})"
     rows = [
         ("R1", "Global trend", f"−0.10 × {SLOPE_UNITS}, 2000–2021; no interval",
-         global_trend(globe, context), "The study’s estimator and its area are assumed."),
+         global_trend(globe, context), "The study’s estimator is likely least squares; its area is unknown."),
         ("R2", "Where it dries", "Drying of the southern hemisphere dominates; the higher the latitude, the stronger "
          "the overall drying.", _hemispheres(products, tables),
          "Set side by side as shares of the area with data, not tested."),
         ("R3", "Strongest partial correlation", "Precipitation dominates where soil moisture is high; vegetation and "
          "precipitation act positively where it is low; soil temperature matters least.", _dominance(products, tables),
-         "Degrees of freedom and the rule for “dominant” are assumed; a partial correlation of values with trends is "
+         "The study’s degrees of freedom and controls are unknown; a partial correlation of values with trends is "
          "inflated by common trends."),
         ("R4", "DDWW share", "41.06 % of the area with a significant change", share,
-         "The zone limits and masks are assumed; only shares with the same denominator can be compared."),
+         "The study’s zone limits and masks are unknown; only shares with the same denominator can be compared."),
         ("R5", "Drivers per class", "Precipitation recharge and vegetation water retention behind WW and DW; soil "
          "temperature behind WD; falling vegetation cover and precipitation behind DD.", _class_drivers(tables),
          "The run’s numbers are mean partial correlations of all valid cells of a class; they show what varies "
@@ -94,11 +95,13 @@ def differences(products: Mapping[str, xr.Dataset], context: ReportContext) -> l
             f"The drivers are {join([words(name) for name in names]) if names else 'none'}; the study’s are "
             "precipitation, soil temperature and LAI."
         )
-    if context.config.get("assumed"):
-        lines.append("The study’s full text was not at hand: the choices listed as assumed are guesses at it.")
+    if follows_the_study(context.config):
+        lines.append("The study’s full text was not at hand: choices listed as unknown or likely are guesses at it.")
     else:
         preset = context.config.get("preset", "unknown")
         lines.append(f"The preset is {preset}, which departs from the study on purpose.")
+    if context.config.get("changed"):
+        lines.append(f"Chosen for this run: {described(context.config)}.")
     return lines
 
 

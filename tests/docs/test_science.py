@@ -4,11 +4,11 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from smcloud.config.choices import flattened, levels_of
 from smcloud.config.run import load_preset
 from smcloud.products.attributes import STATUS, VARIABLES
 
@@ -93,12 +93,14 @@ def test_the_codes_of_status_are_those_of_the_table() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_preset_table_is_that_of_the_file(preset: str) -> None:
     cells = {key: row[PRESETS.index(preset)] for key, *row in TABLE}
-    assert {key: yaml.safe_load(cell) for key, cell in cells.items() if cell != "-"} == _flat(load_preset(preset))
+    assert {key: yaml.safe_load(cell) for key, cell in cells.items() if cell != "-"} == flattened(load_preset(preset))
 
 
-def _flat(data: dict[str, Any]) -> dict[str, Any]:
-    """Keys of the sections, with a dot."""
-    out: dict[str, Any] = {}
-    for key, value in data.items():
-        out |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-    return out
+def test_the_levels_of_the_page_are_those_of_the_file() -> None:
+    rows = re.findall(r"^\| (stated|likely|method) \| (`.+) \|$", PAGE.split("## Presets")[1], re.M)
+    told = {key: level for level, keys in rows for key in re.findall(r"`([\w.]+)`", keys)}
+    found = levels_of(load_preset("peng2023"))
+    assert {level for level, _ in rows} == {"stated", "likely", "method"}
+    assert {key: told.get(key, told.get(key.partition(".")[0], "unknown")) for key in found} == found
+    assert set(load_preset("peng2023")["levels"].values()) == {"stated", "likely", "method", "unknown"}
+    assert set(levels_of(load_preset("rigorous")).values()) == {"method"}

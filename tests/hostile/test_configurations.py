@@ -62,7 +62,7 @@ WRONG = [
     ("a catalog as list", with_(catalog=["a"]), "catalog"),
     ("an escape code", with_(store="\x1b]0;x\x07"), "control"),
     ("a NUL", with_(catalog="a\x00b"), "control"),
-    ("a bidi override", with_(assumed=["\u202ex"]), "control"),
+    ("a bidi override", with_(changed=["\u202ex"]), "control"),
     ("an infinite level", raw("alpha", ".inf"), "alpha"),
     ("a level that is none", raw("alpha", ".nan"), "alpha"),
     ("a level that overflows", raw("alpha", "1.0e999"), "alpha"),

@@ -71,6 +71,7 @@ EXEMPT_CODE = {
     "smcloud.errors": "ends a run",
     "smcloud.io_errors": "ends a run",
     "smcloud.pipeline": "names only",
+    "smcloud.pipeline.findings": "ends a run",
     "smcloud.pipeline.identity": "ids themselves",
     "smcloud.pipeline.incremental": "months are taken over by digests that are in the record, with its schema",
     "smcloud.pipeline.job": "ids themselves",

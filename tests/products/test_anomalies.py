@@ -1,4 +1,4 @@
-"""Annual values of the method ``anomalies`` against plain loops, and what the method is for."""
+"""Annual values of the method ``anomalies`` against plain least squares, and what the method is for."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,10 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError
 from smcloud.products.annual import annual as annual_product
-from smcloud.products.anomalies import deseasonalised
+from smcloud.products.anomalies import anomaly_columns, deseasonalised, soil_moisture_years
+from smcloud.products.flags import NOT_CONNECTED
 from smcloud.products.trend import trend_fields, trend_maps
+from smcloud.stats.engine.level_kernels import month_levels
 
 from .conftest import CONSTANT, EMPTY, MISSING_START, SHORT, each_cell, make_config, make_cube
 
@@ -69,22 +71,39 @@ def used_months(moisture: dict[int, dict[int, float]], year: int) -> list[int]:
     return used if fixed and 100 * len(used) >= 80 * len(fixed) else []
 
 
+def season(values: dict[int, dict[int, float]]) -> dict[int, float]:
+    """a(month) of x = a(month) + b(year) + e by least squares over all of ``values``; the a add up to 0."""
+    cells = [(month, year) for month, found in values.items() for year in found]
+    months, years = sorted({m for m, _ in cells}), sorted({y for _, y in cells})
+    design = np.zeros((len(cells), len(months) + len(years)))
+    for row, (month, year) in zip(design, cells, strict=True):
+        row[months.index(month)] = row[len(months) + years.index(year)] = 1
+    solved = np.linalg.lstsq(design, np.array([values[m][y] for m, y in cells]), rcond=None)[0][: len(months)]
+    return dict(zip(months, solved - solved.mean(), strict=True))
+
+
 def oracle(cube: xr.Dataset, name: str, year: int, i: int, j: int) -> float:
     moisture = by_month(cube, "soil_moisture", i, j)
     fixed, used = fixed_set(moisture), used_months(moisture, year)
     if name == "soil_moisture":
         if not used:
             return np.nan
-        normal = {m: sum(moisture[m].values()) / len(moisture[m]) for m in fixed}
-        return sum(normal.values()) / len(fixed) + sum(moisture[m][year] - normal[m] for m in used) / len(used)
-    fixed = fixed or list(range(1, 13))
-    used = used or fixed
+        a = season({m: moisture[m] for m in fixed})
+        return sum(moisture[m][year] - a[m] for m in used) / len(used)
     driver = by_month(cube, name, i, j)
-    if any(year not in driver[m] for m in used) or any(len(driver[m]) < 10 for m in fixed):
+    if fixed:  # of the driver count the months that soil moisture has
+        together = {m: {y: x for y, x in driver[m].items() if y in moisture[m]} for m in fixed}
+    else:
+        fixed = list(range(1, 13))
+        together = {m: driver[m] for m in fixed}
+    used = used or fixed
+    if any(year not in driver[m] for m in used) or any(len(together[m]) < 10 for m in fixed):
         return np.nan
-    normal = {m: sum(driver[m].values()) / len(driver[m]) for m in fixed}
-    departure, level = sum(driver[m][year] - normal[m] for m in used), sum(normal.values())
-    return level + departure if name == "precipitation" else level / len(fixed) + departure / len(used)
+    a = season(together)
+    if name != "precipitation":
+        return sum(driver[m][year] - a[m] for m in used) / len(used)
+    average = sum(sum(found.values()) / len(found) for found in together.values()) / len(fixed)
+    return sum(driver[m][year] - a[m] for m in used) + (len(fixed) - len(used)) * average
 
 
 @pytest.mark.slow
@@ -173,16 +192,126 @@ def test_deseasonalised_months(gappy: xr.Dataset) -> None:
     got = deseasonalised(monthly, 10)
     i, j = SNOW
     values = by_month(gappy, "soil_moisture", i, j)
+    kept = {month: found for month, found in values.items() if len(found) >= 10}
+    a = season(kept)
+    level = sum(sum(found.values()) / len(found) for found in kept.values()) / len(kept)
+    assert {3, 4, 7} <= set(kept) and 12 not in kept
     for month in (3, 4, 7, 12):
-        mean = sum(values[month].values()) / len(values[month]) if len(values[month]) >= 10 else np.nan
         for year in (2000, 2001, 2017):
-            expected = values[month].get(year, np.nan) - mean
+            expected = values[month].get(year, np.nan) - level - a.get(month, np.nan)
             actual = float(got.sel(time=f"{year}-{month:02d}-01")[i, j])
             np.testing.assert_allclose(actual, expected, atol=1e-15)
     few = deseasonalised(monthly, 22)
     assert few.notnull().sum() < got.notnull().sum() and got.dims == monthly.dims
 
 
+def winters_lost(first_years: int) -> xr.Dataset:
+    """A season and a trend of 1.0e-3 a year; November to March are missing in the first years."""
+    cube = make_cube()
+    month, year = cube.time.dt.month, cube.time.dt.year
+    line = 0.2 + 1e-3 * (year + (month - 0.5) / 12 - 2000) + 0.08 * np.cos(2 * np.pi * (month - 1) / 12)
+    lost = np.isin(month, [11, 12, 1, 2, 3]) & (year.values < 2000 + first_years)
+    cube["soil_moisture"] = line.where(~lost).broadcast_like(cube["soil_moisture"]).astype("float32")
+    return cube.transpose("time", "lat", "lon")
+
+
+@pytest.mark.parametrize("share", [0.8, 0.5], ids=["without those years", "with those years"])
+def test_months_that_begin_late_do_not_bend_the_slope(share: float) -> None:
+    cube = winters_lost(4)
+    plain = make_config(annual={"year_months_share": share})
+    own = make_config(annual={"year_months_share": share, "method": "anomalies"})
+    by_means, by_anomalies = annual_product(cube, plain), annual_product(cube, own)
+    assert float(trend_maps(by_means, plain)["slope"][0, 0]) == pytest.approx(2.7e-3, rel=0.02)
+    trend = trend_maps(by_anomalies, own)
+    assert int(trend["n_years"][0, 0]) == (18 if share == 0.8 else 22)
+    assert float(trend["slope"][0, 0]) == pytest.approx(1.0e-3, rel=1e-5)
+    months = cube["soil_moisture"].sel(time=slice("2000", "2021"))
+    beside = anomaly_columns(by_means["soil_moisture"], months, plain)["anomaly_slope"]
+    assert float(beside[0, 0]) == pytest.approx(1.0e-3, rel=1e-5)
+    assert anomaly_columns(by_anomalies["soil_moisture"], months, own) == {}
+    nowhere = anomaly_columns(by_means["soil_moisture"].where(by_means["lat"] > 0), months, plain)["anomaly_slope"]
+    assert nowhere[0].isnull().all() and nowhere[-1].notnull().all()
+
+
+def test_what_soil_moisture_follows_month_by_month_it_follows_year_by_year() -> None:
+    cube = gappy_cube()
+    rng = np.random.default_rng(3)
+    warm = 285 + rng.normal(size=cube["soil_moisture"].shape) + 0.1 * cube.time.dt.year.values[:, None, None]
+    cube["soil_temperature"] = cube["soil_temperature"].copy(data=warm)
+    cube["soil_moisture"] = (2e-3 * cube["soil_temperature"]).where(cube["soil_moisture"].notnull())
+    made = annual_product(cube, make_config(preset="rigorous", annual={"year_months_share": 0.5}))
+    both = made["soil_moisture"].notnull()
+    assert (made["n_months"].where(both, 12) < made["n_fixed_months"]).sum() > 100
+    rest = (made["soil_moisture"] - 2e-3 * made["soil_temperature"]).where(both)
+    assert float((rest.max("year") - rest.min("year")).max()) < 1e-12
+
+
+def test_levels_and_links_against_least_squares_and_its_rank() -> None:
+    rng = np.random.default_rng(2)
+    cells, years = 80, 6
+    used = rng.random((cells, years * 12)) < np.linspace(0.06, 0.9, cells)[:, None]
+    series = rng.normal(size=used.shape)
+    levels, connected = np.empty((cells, 12)), np.empty(cells, np.uint8)
+    month_levels(series, used, levels, connected)
+    linked = 0
+    for x, chosen, level, whole in zip(series, used, levels, connected, strict=True):
+        at = np.flatnonzero(chosen)
+        months, when = np.unique(at % 12), np.unique(at // 12)
+        design = np.column_stack([at[:, None] % 12 == months, at[:, None] // 12 == when]).astype(float)
+        assert whole == (np.linalg.matrix_rank(design) == months.size + when.size - 1)
+        if whole:
+            linked += 1
+            a = np.linalg.lstsq(design, x[at], rcond=None)[0][: months.size]
+            own = [x[at[at % 12 == m]].mean() for m in months]
+            np.testing.assert_allclose(level[months], a - a.mean() + np.mean(own), atol=1e-12)
+        assert np.isnan(level).sum() == (12 - months.size if whole else 12)
+    assert 20 < linked < cells - 5
+
+
+def test_months_and_years_that_do_not_hang_together_have_no_value_and_a_reason() -> None:
+    """Summers in the first half of the record, winters in the second: nobody can tell season from change."""
+    cube = make_cube()
+    summer = np.isin(cube.time.dt.month, [5, 6, 7, 8, 9, 10])
+    early = cube.time.dt.year.values < 2011
+    cube["soil_moisture"][:] = 0.3 + 0.01 * np.random.default_rng(1).normal(size=cube["soil_moisture"].shape)
+    cube["soil_moisture"][summer != early, 2, 2] = np.nan
+    cube["soil_moisture"][:, *EMPTY] = np.nan
+    config = make_config(preset="rigorous", annual={"fixed_months_share": 0.5, "year_months_share": 0.5})
+    made = annual_product(cube, config)
+    assert int(made["n_fixed_months"][2, 2]) == 12 and made["soil_moisture"][:, 2, 2].isnull().all()
+    assert int(made["anomaly_status"][2, 2]) == NOT_CONNECTED
+    assert int(made["anomaly_status"][EMPTY]) == 1 and int(made["anomaly_status"][3, 3]) == 0
+    assert made["soil_moisture"][:, 3, 3].notnull().all() and made["lai"][:, 2, 2].isnull().all()
+    assert deseasonalised(cube["soil_moisture"].sel(time=slice("2000", "2021")), 10)[:, 2, 2].isnull().all()
+    cube["soil_moisture"][cube.time.dt.year.values == 2011, 2, 2] = 0.3  # one whole year links them
+    linked = annual_product(cube, config)
+    assert int(linked["anomaly_status"][2, 2]) == 0 and linked["soil_moisture"][:, 2, 2].notnull().all()
+
+
+def test_a_season_that_repeats_itself_is_exactly_constant() -> None:
+    cube = make_cube()
+    rng = np.random.default_rng(4)
+    one_year = rng.random((12, *cube["soil_moisture"].shape[1:])).astype("float32")
+    months = cube.time.dt.month.values - 1
+    gap = rng.random(cube["soil_moisture"].shape) < 0.1
+    cube["soil_moisture"] = cube["soil_moisture"].copy(data=np.where(gap, np.nan, one_year[months]))
+    made = soil_moisture_years(
+        cube["soil_moisture"].sel(time=slice("2000", "2021")), make_config(preset="rigorous").annual
+    )
+    assert float((made.value.max("year") - made.value.min("year")).max()) == 0.0
+
+
 def test_chunks_along_time_are_refused(gappy: xr.Dataset, strict: RunConfig) -> None:
     with pytest.raises(ChunkError, match="one chunk"):
         annual_product(gappy.chunk(time=12), strict)
+
+
+def test_a_block_without_any_value_is_empty_and_leaves_the_drivers_theirs(strict: RunConfig) -> None:
+    cube = make_cube()
+    cube["soil_moisture"][:] = np.nan
+    made = annual_product(cube, strict)
+    assert made["soil_moisture"].isnull().all() and (made["anomaly_status"] == 1).all()
+    assert (made["n_fixed_months"] == 0).all() and (made["n_months"] == 0).all()
+    plain = annual_product(cube, make_config())
+    for name in ("precipitation", "soil_temperature"):
+        np.testing.assert_allclose(made[name], plain[name], rtol=1e-6)

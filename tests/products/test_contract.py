@@ -29,12 +29,11 @@ CONTRACT = {
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
-    "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
-    "wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower "
-    "slope_fixed_cells_upper "
-    "slope_fixed_cells_p_value soil_moisture status",
-    "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 n_cells drying_share "
-    "wetting_share partial_correlation trend_contribution soil_moisture status",
+    "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
+    "drying_share wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower "
+    "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status",
+    "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
+    "drying_share wetting_share partial_correlation trend_contribution soil_moisture status",
 }
 
 
@@ -118,7 +117,7 @@ def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
     config = make_config(preset="rigorous", drivers={"lags": {"precipitation": 1}})
     whole, lazy = everything(make_cube(), config), everything(make_cube().chunk(lat=2, lon=3), config)
     more = {
-        "annual": "n_fixed_months",
+        "annual": "n_fixed_months anomaly_status",
         "trend": "effective_p_value pw3_p_value pw_p_value hamed_rao_p_value",
         "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n",
     }

@@ -74,6 +74,8 @@ def test_regions_against_a_plain_loop(world: dict[str, xr.Dataset], regional: xr
     assert float(row["area_km2"]) == pytest.approx(sum(area(i) for i, _ in cells), rel=1e-12)
     assert float(row["covered_area_km2"]) == pytest.approx(sum(area(i) for i, _ in covered), rel=1e-12)
     assert int(row["n_cells"]) == len(covered)
+    share = sum(area(i) for i, _ in covered) / sum(area(i) for i, _ in cells)
+    assert float(row["covered_share"]) == pytest.approx(share, rel=1e-12)
     for share, sign in (("drying_share", -1), ("wetting_share", 1)):
         part = sum(area(i) for i, j in covered if p[i, j] < 0.05 and sign * slope[i, j] > 0)
         assert float(row[share]) == pytest.approx(part / sum(area(i) for i, _ in covered), abs=1e-14)
@@ -98,6 +100,10 @@ def test_fixed_cells_against_a_plain_loop(world: dict[str, xr.Dataset], regional
     names = [f"slope_fixed_cells{tail}" for tail in ("", "_lower", "_upper", "_p_value")]
     got = [float(regional[k].sel(region=name)) for k in names]
     np.testing.assert_allclose(got, line(world["annual"]["year"].values, series), rtol=1e-7)
+    row = regional.sel(region=name)
+    assert int(row["n_fixed_cells"]) == len(cells)
+    share = sum(area(i) for i, _ in cells) / sum(area(i) for i, _ in members(name))
+    assert float(row["fixed_cells_share"]) == pytest.approx(share, rel=1e-12) and share < float(row["covered_share"])
 
 
 def test_wetter_cells_that_enter_late_do_not_move_the_fixed_set(
@@ -140,7 +146,9 @@ def test_who_is_not_in_the_fixed_set(world: dict[str, xr.Dataset], config: RunCo
 def test_regions_without_cells_are_nan_and_zero(regional: xr.Dataset) -> None:
     row = regional.sel(region="0-10N")
     assert float(row["area_km2"]) == 0 and int(row["n_cells"]) == 0 and float(row["covered_area_km2"]) == 0
-    for name in ("slope", "p_value", "mean_of_slopes", "drying_share", "slope_fixed_cells"):
+    assert int(row["n_fixed_cells"]) == 0
+    shares = ("covered_share", "fixed_cells_share", "drying_share")
+    for name in ("slope", "p_value", "mean_of_slopes", "slope_fixed_cells", *shares):
         assert np.isnan(row[name]), name
     assert row["partial_correlation"].isnull().all()
 

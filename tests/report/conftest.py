@@ -191,7 +191,8 @@ def make_context(**changes: object) -> ReportContext:
         "trend": {"estimator": "ols", "test": "ols", "interval": "t", "significance": "p_value"},
         "drivers": {"names": ["precipitation", "soil_temperature", "lai"], "dominant": "p_value"},
         "zones": {"scheme": "aridity", "limits": [0.5, 0.65]},
-        "assumed": ["monthly", "years", "trend", "drivers", "zones"],
+        "levels": {"monthly": "unknown", "years": "unknown", "trend": "likely", "trend.significance": "stated",
+                   "drivers": "unknown", "zones": "unknown", "alpha": "stated"}, "changed": ["zones.limits"],
     }  # fmt: skip
     inputs = {
         "soil_moisture": {"entry": "esa_cci_sm", "version": "v08.1", "state": "3f2a9c", "licence": "CC-BY-4.0",

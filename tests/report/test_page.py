@@ -144,13 +144,22 @@ def test_provenance(page, context):
     assert context.notes[0] in page.text
 
 
-@pytest.mark.slow
-def test_assumed_choices_are_called_assumed(page, products, new_context, context):
-    assert [row[0] for row in page.tables["table-assumed"][1:]] == list(context.config["assumed"])
-    assert "assumed" in page.text and "exact replication" not in page.text
-    rigorous = new_context(config=dict(context.config) | {"preset": "rigorous", "assumed": []})
+def test_each_choice_has_its_level_and_nobodys_own_is_called_assumed(page, products, new_context, context):
+    rows = {row[0]: row[1:] for row in page.tables["table-choices"][1:]}
+    assert rows["years.min_years"] == ["15", "unknown: the study does not say"]
+    assert rows["trend.test"][1].startswith("likely") and rows["trend.significance"][1] == "stated by the study"
+    assert rows["zones.limits"] == ["0.5, 0.65", "chosen by you"] and len(rows) == 13
+    assert "Presetpeng2023, changed: zones.limits" in page.text.replace("\n", "")
+    assert "assumed" not in page.text and "exact replication" not in page.text and "is a guess at it" in page.text
+    own = {"preset": "rigorous", "levels": {"trend": "method", "zones": "method"}, "changed": ["trend.test"]}
+    rigorous = new_context(config=dict(context.config) | own)
     other = Page(render({"regional": products["regional"]}, rigorous)["index.html"])
-    assert "table-assumed" not in other.tables and "none is assumed" in other.text
+    levels = {row[0]: row[2] for row in other.tables["table-choices"][1:]}
+    assert levels["trend.test"] == "chosen by you" and levels["zones.limits"] == "smcloud’s own method"
+    assert "is a guess at it" not in other.text and "assumed" not in other.text
+    earlier = {key: value for key, value in context.config.items() if key not in ("levels", "changed")}
+    old = Page(render({"regional": products["regional"]}, new_context(config=earlier))["index.html"])
+    assert "table-choices" not in old.tables and "does not record" in old.text
 
 
 @pytest.mark.slow
@@ -303,7 +312,8 @@ def test_the_page_escapes_and_masks_what_a_catalog_says(products, new_context):
     names = ("entry", "version", "state", "licence", "citation")
     context = new_context(
         inputs={bad: dict.fromkeys(names, bad)}, notes=[bad], run_id=bad, cube_id=bad, created=bad,
-        config={"preset": bad, "store": bad, "assumed": [bad], bad: {"x": bad}},
+        config={"preset": bad, "store": bad, "levels": {"trend": bad}, "changed": [bad], "trend": {bad: bad},
+                bad: {"x": bad}},
     )  # fmt: skip
     regional = products["regional"].assign_coords(
         label=products["regional"]["label"].astype(object).where(False, f"$\\frac{{{bad}")

@@ -80,7 +80,9 @@ def test_what_differs_is_said(products, context, new_context, make_products):
     shorter = {name: ds for name, ds in products.items()}
     shorter["annual"] = products["annual"].isel(year=slice(0, 20))
     assert any("2000–2019" in line for line in differences(shorter, context))
-    config = dict(context.config) | {"preset": "rigorous", "assumed": [], "drivers": {"names": ["lai"]}}
+    own = {"preset": "rigorous", "levels": {"trend": "method"}, "changed": ["drivers.names"]}
+    config = dict(context.config) | own | {"drivers": {"names": ["lai"]}}
     lines = " ".join(differences(products, new_context(config=config)))
     assert "rigorous" in lines and "drivers are LAI" in lines and "guesses" not in lines
+    assert "Chosen for this run: rigorous, changed: drivers.names." in lines
     assert "invented" in differences(products, new_context(scorecard={}))[0]

@@ -8,8 +8,9 @@ from smcloud import chunking
 from smcloud import plan as plans
 from smcloud import store as stores
 from smcloud.config import RunConfig
-from smcloud.cube import CubeInputs, Times, build
+from smcloud.cube import CubeInputs, build
 from smcloud.pipeline import incremental
+from smcloud.pipeline.findings import whole_years
 from smcloud.pipeline.ingest import found_cube
 from smcloud.pipeline.job import Job, released
 from smcloud.pipeline.planning.budget import require_within
@@ -51,15 +52,10 @@ def stages_of(
     """Plan the stages for the whole cube, or its ``runs`` where given, and for all products where asked for."""
     months = opened.months
     first_year = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
-    grid = {"time": len(months), "year": _years(months)} | {dim: first_year.sizes[dim] for dim in ("lat", "lon")}
+    grid = {"time": len(months), "year": whole_years(months)} | {dim: first_year.sizes[dim] for dim in ("lat", "lon")}
     ingest = Stage("ingest")
     if runs is None or runs:
         ingest = ingest_stage(config, opened, runs, first_year, grid)
     if not products:
         return (ingest,)
     return ingest, compute_stage(config, first_year, months, grid), *plans.FIXED
-
-
-def _years(months: Times) -> int:
-    first = int(-months[0].astype(int) % 12)
-    return (len(months) - first) // 12
