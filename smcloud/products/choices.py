@@ -7,14 +7,15 @@ from typing import Any
 from smcloud.config import RunConfig
 from smcloud.config.choices import described, levels_of
 
-# Sections of the configuration whose keys are attributes of a product, as section_key.
-SHAPED_BY = {
-    "annual": ("annual",),
-    "trend": ("annual", "trend"),
-    "drivers": ("annual", "drivers"),
-    "ddww": ("annual", "trend", "zones"),
-    "regional": ("annual", "trend"),
-    "strata": ("annual", "trend", "zones"),
+# Attributes of a product: what their names begin with, and the section of the configuration whose keys they are. A
+# table has trends of its own, always tested in one way; the test of its cells decides what their shares are.
+SHAPED_BY: dict[str, dict[str, str]] = {
+    "annual": {"annual": "annual"},
+    "trend": {"annual": "annual", "trend": "trend"},
+    "drivers": {"annual": "annual", "drivers": "drivers"},
+    "ddww": {"annual": "annual", "trend": "trend", "zones": "zones"},
+    "regional": {"annual": "annual", "cells_trend": "trend"},
+    "strata": {"annual": "annual", "cells_trend": "trend", "zones": "zones"},
 }
 
 
@@ -27,8 +28,8 @@ def choice_attributes(config: RunConfig, product: str) -> dict[str, Any]:
     """
     record = config.model_dump(mode="json")
     attrs: dict[str, Any] = {"preset": config.preset, "choices": described(record), "alpha": config.alpha}
-    for section in SHAPED_BY[product]:
-        attrs |= {f"{section}_{key}": text for key, value in record[section].items() if (text := _told(value)) != ""}
+    for name, section in SHAPED_BY[product].items():
+        attrs |= {f"{name}_{key}": text for key, value in record[section].items() if (text := _told(value)) != ""}
     levels = levels_of(record)
     told = []
     for level in ("likely", "unknown"):

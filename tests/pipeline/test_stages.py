@@ -107,6 +107,18 @@ def test_soil_moisture_alone_is_enough(small_world):
 
 
 @pytest.mark.slow
+def test_a_release_that_knows_no_levels_can_still_be_reported(published, tmp_path):
+    """Earlier versions recorded whole sections as assumed."""
+    job = pipeline.check(load_config(published))
+    release = pipeline.released(job)
+    assert release.config["levels"]["alpha"] == "stated" and release.config["changed"] == []
+    earlier = {key: value for key, value in release.config.items() if key not in ("levels", "changed")}
+    page = pipeline.report(release.model_copy(update={"config": earlier | {"assumed": ["trend", "zones"]}}), job.store)
+    text = (tmp_path / "store" / release.report).read_text()
+    assert page.report.endswith(release.report) and "does not record" in text and "assumed" not in text
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The specified chunks separate the stored chunks")  # as this test wants them
 def test_workers_and_chunks_do_not_change_a_bit(published, tmp_path, monkeypatch):
     config = load_config(published)
