@@ -7,8 +7,8 @@ from typing import Any
 from smcloud.config import RunConfig
 from smcloud.config.choices import described, levels_of
 
-# Attributes of a product: what their names begin with, and the section of the configuration that has their keys. A table
-# has trends of its own, always tested in one way; the test of its cells decides what their shares are.
+# Attributes of a product: what their names begin with, and the section of the configuration whose keys they are. A
+# table has trends of its own, always tested in one way; the test of its cells decides what their shares are.
 SHAPED_BY: dict[str, dict[str, str]] = {
     "annual": {"annual": "annual"},
     "trend": {"annual": "annual", "trend": "trend"},
