@@ -11,13 +11,15 @@ import xarray as xr
 
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land, ordered_mean, ordered_sum
+from smcloud.products.anomalies import anomaly_columns
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
-from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_LAND
+from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_CONNECTED, NOT_LAND
 from smcloud.products.measurement import measured_months, measurement_columns
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
 from smcloud.stats import fdr, linear_trend, mann_kendall, pooled_trend, theil_sen
 
+NEEDED = ("soil_moisture", "n_months", "anomaly_status", "land_mask", REFERENCE)
 Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
 
 
@@ -33,7 +35,7 @@ def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = 
     and errors leave uncertain (:func:`~smcloud.products.measurement.measurement_columns`). Raises :class:`ChunkError`
     for several chunks along year or time.
     """
-    needed = annual[[name for name in ("soil_moisture", "n_months", "land_mask", REFERENCE) if name in annual]]
+    needed = annual[[name for name in NEEDED if name in annual]]
     months = [] if cube is None else [measured_months(cube, config)]
     return per_block(_trend_maps, needed, *months, config=config)
 
@@ -45,6 +47,8 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
     ols, sen, mk = statistics["ols"], statistics["sen"], statistics["mann_kendall"]
     sampling = linear_trend(annual["n_months"].where(n_years > 0), dim="year")
     status = ols["status"].where(covered | (n_years == 0), ENDS_NOT_COVERED)
+    if "anomaly_status" in annual:
+        status = status.where(annual["anomaly_status"] != NOT_CONNECTED, NOT_CONNECTED)
     columns = {name: da for name, da in preset_trend(series, config, statistics).items() if name not in _later(config)}
     columns |= {
         "ols_slope": ols["slope"],
@@ -73,6 +77,7 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
         columns |= {"reference_slope": other["slope"], "reference_p_value": other["p_value"]}
         columns |= {str(name): da for name, da in agreement(series, reference, config.years.min_years).items()}
     if months is not None:
+        columns |= anomaly_columns(series, months["soil_moisture"], config)
         columns |= measurement_columns(series, ols, months, config)
     return add_cf_attributes(xr.Dataset(columns), "trend", config)
 

@@ -23,7 +23,7 @@ CONTRACT = {
     "clay sand land_mask",
     "trend": "slope slope_lower slope_upper p_value p_adjusted significant ols_slope ols_stderr ols_p_value sen_slope "
     "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status "
-    "r1_pooled n_pooled r1_dispersion minimum_detectable_slope "
+    "r1_pooled n_pooled r1_dispersion minimum_detectable_slope anomaly_slope "
     "slope_with_breaks p_value_with_breaks n_breaks stderr_growth slope_stderr_measurement "
     "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
@@ -124,7 +124,9 @@ def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
     arrays = {product: {name: da.data for name, da in ds.data_vars.items()} for product, ds in lazy.items()}
     (computed,) = dask.compute(arrays)
     for product, ds in whole.items():
-        assert set(map(str, ds.data_vars)) == {*CONTRACT[product].split(), *more.get(product, "").split()}
+        assert set(map(str, ds.data_vars)) == {*CONTRACT[product].split(), *more.get(product, "").split()} - {
+            "anomaly_slope"  # its annual values are anomalies
+        }
         for name, da in ds.data_vars.items():
             assert da.attrs["long_name"] and da.attrs["units"], name
             np.testing.assert_array_equal(computed[product][name], da, err_msg=f"{product}: {name}")
