@@ -17,7 +17,15 @@ def compiling_kernels() -> AbstractContextManager[None]:
     """
     from smcloud.cube import month_kernels, regrid_kernels
     from smcloud.jit import compiling
-    from smcloud.stats.engine import break_kernels, driver_kernels, mk_kernels, ols, regression_kernels, short_series
+    from smcloud.stats.engine import (
+        break_kernels,
+        driver_kernels,
+        effect_kernels,
+        mk_kernels,
+        ols,
+        regression_kernels,
+        short_series,
+    )
 
     return compiling(
         [
@@ -30,6 +38,7 @@ def compiling_kernels() -> AbstractContextManager[None]:
             break_kernels.line_with_steps,
             driver_kernels._by_inverse,
             regression_kernels.trend_contribution,
+            effect_kernels.leading_driver,
             mk_kernels.prewhitened,
             mk_kernels.corrected,
             driver_kernels._by_projection,
