@@ -33,6 +33,7 @@ class RunConfig(Model):
     years: sections.Years
     trend: sections.Trend
     drivers: sections.Drivers
+    attribution: sections.Attribution = sections.Attribution()
     zones: sections.Zones
     bootstrap: sections.Bootstrap
     alpha: Annotated[float, Field(gt=0, lt=1)]
@@ -108,7 +109,18 @@ class RunConfig(Model):
     def analysis(self) -> dict[str, Any]:
         """Return the keys that the products depend on: they are hashed into the run id."""
         data = self.model_dump(mode="json")
-        keys = ("annual", "years", "trend", "drivers", "zones", "bootstrap", "alpha", "preset", "assumed")
+        keys = (
+            "annual",
+            "years",
+            "trend",
+            "drivers",
+            "attribution",
+            "zones",
+            "bootstrap",
+            "alpha",
+            "preset",
+            "assumed",
+        )
         return {key: data[key] for key in keys}
 
 

@@ -132,6 +132,12 @@ class Drivers(Model):
         return value
 
 
+class Attribution(Model):
+    """What is told of the drivers beside their correlations: ``lmg``, their shares of R2 over all orders of entry."""
+
+    lmg: bool = False
+
+
 class Zones(Model):
     """Dry, transition and wet: aridity index below, between and above two limits."""
 

@@ -101,6 +101,7 @@ DRIVERS: dict[str, dict[str, Any]] = {
     "contribution_without_time": _about("trend_contribution with time not held: credits idle drivers too", SLOPE),
     "trend_unexplained": _about("part of slope_complete_cases that goes with no driver", SLOPE),
     "slope_complete_cases": _about("ordinary least squares slope over the years with all drivers in use", SLOPE),
+    "lmg": _about("share of R2 that enters with the driver, mean over all orders of entry (LMG)"),
     "correlation": _about("Pearson correlation of annual soil moisture with the driver"),
     "correlation_p_value": _about("two-sided p value of correlation"),
     "n": _about("years with soil moisture and all drivers", standard_name="number_of_observations"),

@@ -15,7 +15,7 @@ from smcloud.products.blocks import per_block
 from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, driver_flags
 from smcloud.products.monthly_drivers import TIME_CONTROL, lag_attributes, monthly_columns, monthly_series
 from smcloud.products.trend import ends_covered
-from smcloud.stats import fdr, leading_driver, partial_correlation, trend_contribution
+from smcloud.stats import fdr, leading_driver, partial_correlation, standardised_regression, trend_contribution
 
 
 def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
@@ -27,7 +27,8 @@ def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None =
     lower order (``df``, ``status``).
     ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) and its errors come from the
     regression with time in either case; with ``trend_unexplained`` they add up to ``slope_complete_cases``, the slope
-    of the same years. ``dominance_probability`` is NaN where a single driver is in use: it has no other to lead. NaN
+    of the same years. ``dominance_probability`` is NaN where a single driver is in use: it has no other to lead.
+    ``attribution.lmg`` adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too). NaN
     off land and where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly ``cube`` that
     ``annual`` was made of is given, the same of its deseasonalised months, with the lags in their attributes
     (:func:`~smcloud.products.monthly_drivers.monthly_columns`). Raises :class:`ChunkError` for several
@@ -71,6 +72,9 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
         "status": status.where(on_land, NOT_LAND).astype("uint8"),
     }
     columns |= _contributions(target, drivers, floors, config) | _dominance(target, drivers, floors, config)
+    if config.attribution.lmg:
+        shares = standardised_regression(target, controls, dim="year", floors=floors)["lmg"].sel(driver=names)
+        columns["lmg"] = shares.where(partial["r"].notnull())
     if months is not None:
         columns |= monthly_columns(months, partial, config)
     return add_cf_attributes(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)

@@ -27,7 +27,7 @@ TABLE = re.findall(r"^\| `([\w.]+)` \| (.+) \| (.+) \|$", PAGE.split("## Presets
 
 
 def test_the_page_names_enough_to_be_checked() -> None:
-    assert len(NAMES) >= 60 and len(FILES) >= 40 and len(PUBLISHED) >= 40 and len(PLANNED) >= 10
+    assert len(NAMES) >= 60 and len(FILES) >= 40 and len(PUBLISHED) >= 40
     numbers = re.findall(r"^### (\d+b?)\. ", PAGE, re.M)
     assert numbers == [*map(str, range(1, 8)), "7b", *map(str, range(8, 23))]
 

@@ -1,3 +1,5 @@
+from itertools import combinations, permutations
+
 import numpy as np
 import pandas as pd
 import pingouin
@@ -174,6 +176,32 @@ def test_detrending_makes_time_a_control(annual: xr.Dataset) -> None:
     plain = driver_maps(annual, make_config())
     for name in ("trend_contribution", "contribution_without_time"):
         np.testing.assert_array_equal(got[name], plain[name])
+
+
+@pytest.mark.parametrize("detrend", [False, True])
+def test_shares_of_r2_are_there_where_asked_for(
+    detrend: bool, annual: xr.Dataset, world: dict[str, xr.Dataset]
+) -> None:
+    got = driver_maps(annual, make_config(drivers={"detrend": detrend}, attribution={"lmg": True}))
+    assert got["lmg"].attrs["long_name"] and "lmg" not in world["drivers"]
+    for cell in ((2, 1), DESERT):
+        frame = cases(annual, *cell, DRIVERS)
+        names = [name for name in frame.columns if name in DRIVERS] + ["year"] * detrend
+        r2 = {(): 0.0}
+        for size in range(1, len(names) + 1):
+            for chosen in combinations(names, size):
+                centred = frame[list(chosen)] - frame[list(chosen)].mean()
+                r2[chosen] = sm.OLS(frame["soil_moisture"], sm.add_constant(centred)).fit().rsquared
+        for name in DRIVERS:
+            gains = [
+                r2[tuple(n for n in names if n in {*order[: order.index(name)], name})]
+                - r2[tuple(n for n in names if n in order[: order.index(name)])]
+                for order in permutations(names)
+                if name in names
+            ]
+            expected = np.mean(gains) if gains else np.nan
+            np.testing.assert_allclose(got["lmg"].sel(driver=name)[cell], expected, rtol=1e-7)
+    assert (got["lmg"].isnull() == got["partial_correlation"].isnull()).all()
 
 
 def test_effective_sample_size_is_passed_on(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
