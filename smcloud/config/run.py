@@ -109,19 +109,8 @@ class RunConfig(Model):
     def analysis(self) -> dict[str, Any]:
         """Return the keys that the products depend on: they are hashed into the run id."""
         data = self.model_dump(mode="json")
-        keys = (
-            "annual",
-            "years",
-            "trend",
-            "drivers",
-            "attribution",
-            "zones",
-            "bootstrap",
-            "alpha",
-            "preset",
-            "assumed",
-        )
-        return {key: data[key] for key in keys}
+        keys = ("annual", "years", "trend", "drivers", "attribution", "zones", "bootstrap", "alpha")
+        return {key: data[key] for key in (*keys, "preset", "assumed")}
 
 
 def load_preset(name: str, where: str = "configuration") -> dict[str, Any]:
