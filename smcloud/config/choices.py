@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 # Parts of a configuration that presets supply: the science, as against the data and the machines.
-SECTIONS = ("flags", "monthly", "annual", "years", "trend", "drivers", "zones", "bootstrap", "alpha")
+SECTIONS = ("flags", "monthly", "annual", "years", "trend", "drivers", "attribution", "zones", "bootstrap", "alpha")
 # How sure a preset's value is. ``method``: the preset's own way of working, not said to be the study's.
 Level = Literal["stated", "likely", "unknown", "method"]
 CHOSEN = "chosen"

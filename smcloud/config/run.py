@@ -38,6 +38,7 @@ class RunConfig(Model):
     years: sections.Years
     trend: sections.Trend
     drivers: sections.Drivers
+    attribution: sections.Attribution = sections.Attribution()
     zones: sections.Zones
     bootstrap: sections.Bootstrap
     alpha: Annotated[float, Field(gt=0, lt=1)]

@@ -146,6 +146,12 @@ class Drivers(Model):
         return value
 
 
+class Attribution(Model):
+    """What is told of the drivers beside their correlations: ``lmg``, their shares of R2 over all orders of entry."""
+
+    lmg: bool = False
+
+
 # Roles that each scheme of zones needs.
 ZONE_ROLES: Mapping[str, tuple[str, ...]] = {
     "aridity": ("aridity_index",),

@@ -20,6 +20,7 @@ def compiling_kernels() -> AbstractContextManager[None]:
     from smcloud.stats.engine import (
         break_kernels,
         driver_kernels,
+        effect_kernels,
         level_kernels,
         mk_kernels,
         ols,
@@ -39,6 +40,7 @@ def compiling_kernels() -> AbstractContextManager[None]:
             break_kernels.line_with_steps,
             driver_kernels._by_inverse,
             regression_kernels.trend_contribution,
+            effect_kernels.leading_driver,
             mk_kernels.prewhitened,
             mk_kernels.corrected,
             driver_kernels._by_projection,

@@ -114,7 +114,14 @@ DRIVERS: dict[str, dict[str, Any]] = {
     "p_adjusted": _about("p_value adjusted for the false discovery rate (Benjamini-Hochberg), all drivers and cells"),
     "df": _about("degrees of freedom of partial_correlation"),
     "n_effective": _about("effective sample size of partial_correlation"),
-    "trend_contribution": _about("part of the soil moisture trend that goes with the trend of the driver", SLOPE),
+    "trend_contribution": _about("part of the trend that goes with the driver's trend, time and others held", SLOPE),
+    "trend_contribution_stderr": _about("standard error of trend_contribution, of the driver as it was", SLOPE),
+    "trend_contribution_stderr_total": _about("the same with the error of the driver's own trend", SLOPE),
+    "trend_contribution_df": _about("degrees of freedom of trend_contribution_stderr, effective sample size"),
+    "contribution_without_time": _about("trend_contribution with time not held: credits idle drivers too", SLOPE),
+    "trend_unexplained": _about("part of slope_complete_cases that goes with no driver", SLOPE),
+    "slope_complete_cases": _about("ordinary least squares slope over the years with all drivers in use", SLOPE),
+    "lmg": _about("share of R2 that enters with the driver, mean over all orders of entry (LMG)"),
     "correlation": _about("Pearson correlation of annual soil moisture with the driver"),
     "correlation_p_value": _about("two-sided p value of correlation"),
     "n": _about("years with soil moisture and all drivers", standard_name="number_of_observations"),
@@ -127,6 +134,7 @@ DRIVERS: dict[str, dict[str, Any]] = {
     "monthly_n": _about("months with soil moisture and all drivers", standard_name="number_of_observations"),
     "dominant_driver": _about("driver with the strongest significant partial correlation"),
     "dominant_correlation": _about("partial correlation with the dominant driver"),
+    "dominance_probability": _about("1 - largest p value of the strongest driver's lead over another; no posterior"),
     "status": {"long_name": "why a cell has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -13,7 +15,7 @@ from smcloud.products.blocks import per_block
 from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, driver_flags
 from smcloud.products.monthly_drivers import TIME_CONTROL, lag_attributes, monthly_columns, monthly_series
 from smcloud.products.trend import ends_covered
-from smcloud.stats import fdr, partial_correlation, trend_contribution
+from smcloud.stats import fdr, leading_driver, partial_correlation, standardised_regression, trend_contribution
 
 
 def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
@@ -23,10 +25,13 @@ def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None =
     ``years.min_years`` and number of drivers + 2 years are needed. A driver without a value, that is constant, or that
     varies less than its floor in ``drivers.floors``, is NaN in that cell: its gaps do not count, and the others keep a
     lower order (``df``, ``status``).
-    ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) is always of the values
-    as they are. NaN off land and where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly
-    ``cube`` that ``annual`` was made of is given, the same of its deseasonalised months, with the lags in their
-    attributes (:func:`~smcloud.products.monthly_drivers.monthly_columns`). Raises :class:`ChunkError` for several
+    ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) and its errors come from the
+    regression with time in either case; with ``trend_unexplained`` they add up to ``slope_complete_cases``, the slope
+    of the same years. ``dominance_probability`` is NaN where a single driver is in use: it has no other to lead.
+    ``attribution.lmg`` adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too). NaN
+    off land and where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly ``cube`` that
+    ``annual`` was made of is given, the same of its deseasonalised months, with the lags in their attributes
+    (:func:`~smcloud.products.monthly_drivers.monthly_columns`). Raises :class:`ChunkError` for several
     chunks along year or time.
     """
     needed = annual[[name for name in ("soil_moisture", *config.drivers.names, "land_mask") if name in annual]]
@@ -48,56 +53,91 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     drivers = annual[names].astype("float64")
     floors = {name: floor for name, floor in config.drivers.floors.items() if name in names}
     controls = drivers.assign({TIME_CONTROL: target["year"].astype("float64")}) if config.drivers.detrend else drivers
-    least = max(config.years.min_years, len(controls) + 2)
     partial = partial_correlation(
         target,
         controls,
         dim="year",
         dof=config.drivers.dof,
-        min_valid=least,
+        min_valid=max(config.years.min_years, len(controls) + 2),
         alpha=config.alpha,
         method=config.drivers.method,
         floors=floors,
     ).sel(driver=names)
-    parts = trend_contribution(target, drivers, dim="year", floors=floors)
     pearson = [_pearson(target, drivers[name], config.years.min_years) for name in names]
     status = partial["status"].where(covered | ~observed.notnull().any("year"), ENDS_NOT_COVERED)
     columns = {name: partial[name] for name in ("r_lower", "r_upper", "p_value", "df", "n_effective", "n")} | {
         "partial_correlation": partial["r"],
-        "trend_contribution": parts["contribution"].where(parts["n"] >= least),
         "correlation": xr.concat([r for r, _ in pearson], dim=partial["driver"]),
         "correlation_p_value": xr.concat([p for _, p in pearson], dim=partial["driver"]),
         "status": status.where(on_land, NOT_LAND).astype("uint8"),
     }
+    columns |= _contributions(target, drivers, floors, config) | _dominance(target, drivers, floors, config)
+    if config.attribution.lmg:
+        shares = standardised_regression(target, controls, dim="year", floors=floors)["lmg"].sel(driver=names)
+        columns["lmg"] = shares.where(partial["r"].notnull())
     if months is not None:
         columns |= monthly_columns(months, partial, config)
     return add_cf_attributes(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)
+
+
+def _contributions(
+    target: xr.DataArray, drivers: xr.Dataset, floors: Mapping[str, float], config: RunConfig
+) -> dict[str, xr.DataArray]:
+    """The parts of the trend, with time in the regression; beside them those of the regression without time."""
+    least = max(config.years.min_years, len(drivers) + 3)
+    parts = trend_contribution(target, drivers, dim="year", floors=floors, min_valid=least)
+    without_time = trend_contribution(target, drivers, "year", False, floors, dof="n", min_valid=least)
+    return {
+        "trend_contribution": parts["contribution"],
+        "trend_contribution_stderr": parts["stderr"],
+        "trend_contribution_stderr_total": parts["stderr_total"],
+        "trend_contribution_df": parts["df"],
+        "trend_unexplained": parts["unexplained"],
+        "slope_complete_cases": parts["slope"],
+        "contribution_without_time": without_time["contribution"],
+    }
+
+
+def _dominance(
+    target: xr.DataArray, drivers: xr.Dataset, floors: Mapping[str, float], config: RunConfig
+) -> dict[str, xr.DataArray]:
+    """``dominance_probability``: 1 - the largest p of the leader against another driver, in the regression of r."""
+    lead = leading_driver(
+        target,
+        drivers,
+        dim="year",
+        control_time=config.drivers.detrend,
+        floors=floors,
+        dof=config.drivers.dof,
+        method=config.drivers.method,
+        min_valid=max(config.years.min_years, len(drivers) + 2 + config.drivers.detrend),
+    )
+    return {"dominance_probability": 1 - lead["p_value"].max("driver")}
 
 
 def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     """Compute ``p_adjusted``, ``dominant_driver`` and ``dominant_correlation``.
 
     ``p_adjusted`` is Benjamini-Hochberg over all drivers and cells. The dominant driver has the largest absolute
-    partial correlation among the significant ones, as 1.. in the order of ``driver``; 0 where none is significant, 255
-    where nothing was tested. ``drivers.dominant`` = ``p_value``: significant is p < alpha, and 254 (tie) stands for
-    equal absolute values. ``p_adjusted``: significant is p_adjusted <= alpha, and 254 stands where the interval of
-    another significant driver overlaps that of the strongest, signs aside. ``dominant_correlation`` is NaN without one
-    dominant driver. ``monthly_p_adjusted`` exists where ``monthly_p_value`` does.
+    partial correlation, as 1.. in the order of ``driver``; 0 where none is significant, 255 where nothing was tested.
+    ``drivers.dominant`` = ``p_value``: the largest among those with p < alpha, and 254 (tie) stands for equal absolute
+    values. ``p_adjusted``: the largest of all, named where its p_adjusted <= alpha and its lead over every other driver
+    has p < alpha (``dominance_probability`` > 1 - alpha; a single driver has none to lead); 254 where only some driver
+    is significant. ``dominant_correlation`` is NaN without one dominant driver. ``monthly_p_adjusted`` exists where
+    ``monthly_p_value`` does.
     """
     r, p = maps["partial_correlation"], maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
     by_p = config.drivers.dominant == "p_value"
     significant = (p < config.alpha if by_p else adjusted <= config.alpha) & r.notnull()
-    strength = abs(r).where(significant, -1.0)
+    strength = abs(r).where(significant if by_p else r.notnull(), -1.0)
     first = strength.argmax("driver")
     position = xr.DataArray(np.arange(r.sizes["driver"]), dims="driver", coords={"driver": r["driver"]})
     if by_p:
-        rivals = strength == strength.max("driver")
+        tie = ((strength == strength.max("driver")) & significant & (position != first)).any("driver")
     else:
-        lower = maps["r_lower"].where(r > 0, -maps["r_upper"])
-        upper = maps["r_upper"].where(r > 0, -maps["r_lower"])
-        rivals = upper >= lower.where(position == first).max("driver")
-    tie = (rivals & significant & (position != first)).any("driver")
+        not_ahead = 1 - maps["dominance_probability"] >= config.alpha  # NaN: there is no other to lead
+        tie = not_ahead | ~significant.where(position == first, False).any("driver")
     any_significant = significant.any("driver")
     dominant = (first + 1).where(~tie, TIE).where(any_significant, 0).where(p.notnull().any("driver"), NO_DATA)
     strongest = r.where((position == first) & any_significant & ~tie).max("driver")

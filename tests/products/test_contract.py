@@ -27,6 +27,8 @@ CONTRACT = {
     "slope_with_breaks p_value_with_breaks n_breaks stderr_growth slope_stderr_measurement "
     "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
+    "trend_contribution_stderr trend_contribution_stderr_total trend_contribution_df contribution_without_time "
+    "trend_unexplained slope_complete_cases dominance_probability "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
     "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "

@@ -1,8 +1,11 @@
+from itertools import combinations, permutations
+
 import numpy as np
 import pandas as pd
 import pingouin
 import pytest
 import scipy.stats
+import statsmodels.api as sm
 import xarray as xr
 
 from smcloud.config import RunConfig
@@ -96,18 +99,70 @@ def test_plain_correlation_against_scipy(annual: xr.Dataset, world: dict[str, xr
         np.testing.assert_allclose(got["correlation_p_value"], expected[..., 1], rtol=1e-8)
 
 
-def test_contributions_add_up_to_the_slope(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
+@pytest.mark.parametrize("preset", ["peng2023", "rigorous"])
+def test_contributions_add_up_to_the_slope(preset: str, annual: xr.Dataset) -> None:
+    """In both presets: with time in the regression, and beside it the form without; n_eff of definition 10."""
+    got = driver_maps(annual, make_config(preset=preset))
     cell = (2, 1)
     frame = cases(annual, *cell, DRIVERS)
-    columns = frame[list(DRIVERS)].to_numpy()
-    design = np.column_stack([np.ones(len(frame)), columns])
-    beta = np.linalg.lstsq(design, frame["soil_moisture"].to_numpy(), rcond=None)[0]
-    slopes = [scipy.stats.linregress(frame["year"], columns[:, k]).slope for k in range(3)]
-    got = world["drivers"]["trend_contribution"][:, *cell]
-    np.testing.assert_allclose(got, beta[1:] * slopes, rtol=1e-8)
-    rest = frame["soil_moisture"].to_numpy() - design @ beta
-    total = got.sum() + scipy.stats.linregress(frame["year"], rest).slope
-    np.testing.assert_allclose(total, scipy.stats.linregress(frame["year"], frame["soil_moisture"]).slope, rtol=1e-9)
+    y, t, columns = frame["soil_moisture"].to_numpy(), frame["year"].to_numpy(float), frame[list(DRIVERS)].to_numpy()
+    design = np.column_stack([np.ones(t.size), columns])
+    slopes = np.array([scipy.stats.linregress(t, column).slope for column in columns.T])
+    old = np.linalg.lstsq(design, y, rcond=None)[0][1:]
+    fit = sm.OLS(y, np.column_stack([design, t - t.mean()])).fit()
+    here = got.isel(lat=cell[0], lon=cell[1])
+    np.testing.assert_allclose(here["contribution_without_time"], old * slopes, rtol=1e-8)
+    np.testing.assert_allclose(here["trend_contribution"], fit.params[1:4] * slopes, rtol=1e-8)
+    scale = np.sqrt(fit.df_resid / here["trend_contribution_df"])
+    np.testing.assert_allclose(here["trend_contribution_stderr"], abs(slopes) * fit.bse[1:4] * scale, rtol=1e-8)
+    assert (here["trend_contribution_df"] <= fit.df_resid).all()
+    assert (here["trend_contribution_stderr_total"] > here["trend_contribution_stderr"]).all()
+    np.testing.assert_allclose(here["trend_unexplained"], fit.params[-1], rtol=1e-8)
+    slope = scipy.stats.linregress(t, y).slope
+    np.testing.assert_allclose(here["slope_complete_cases"], slope, rtol=1e-9)
+    np.testing.assert_allclose(here["trend_contribution"].sum() + here["trend_unexplained"], slope, rtol=1e-9)
+    if preset == "rigorous":  # the same regression as that of r
+        np.testing.assert_allclose(here["trend_contribution_df"], here["df"], rtol=1e-9)
+    for name in ("trend_unexplained", "slope_complete_cases"):
+        assert got[name].dims == ("lat", "lon")
+        assert [bool(np.isnan(got[name][c])) for c in (OCEAN, EMPTY, SHORT, CONSTANT, DESERT)] == [True] * 3 + [
+            False
+        ] * 2
+
+
+@pytest.mark.parametrize("preset", ["peng2023", "rigorous"])
+def test_dominance_probability_is_that_of_the_regression_of_r(preset: str, annual: xr.Dataset) -> None:
+    """1 - p of the leader's lead over the nearest other, from the covariance of the coefficients (definition 20)."""
+    got = driver_maps(annual, make_config(preset=preset))
+    seen = 0
+    for cell in ((2, 1), (3, 1), (3, 5), DESERT):
+        frame = cases(annual, *cell, DRIVERS)
+        here = got.isel(lat=cell[0], lon=cell[1])
+        names = [name for name in frame.columns if name in DRIVERS]
+        time = ["year"] if preset == "rigorous" else []
+        fit = sm.OLS(frame["soil_moisture"], sm.add_constant(frame[names + time] - frame[names + time].mean())).fit()
+        spread = []
+        for name in names:
+            others = [n for n in names if n != name] + time
+            own = sm.OLS(frame[name], sm.add_constant(frame[others] - frame[others].mean())).fit()
+            spread.append(np.sqrt(own.ssr / own.df_resid))
+        b = fit.params[names].to_numpy() * spread
+        v = fit.cov_params().loc[names, names].to_numpy() * np.outer(spread, spread)
+        lead = int(np.argmax(abs(b)))
+        assert names[lead] == here["driver"].values[int(abs(here["partial_correlation"]).fillna(0).argmax("driver"))]
+        df = here["df"].sel(driver=names).to_numpy()
+        p = []
+        for j in set(range(len(names))) - {lead}:
+            own = min(df[lead], df[j])
+            error = np.sqrt((v[lead, lead] + v[j, j] - 2 * np.sign(b[lead] * b[j]) * v[lead, j]) * fit.df_resid / own)
+            p.append(2 * scipy.stats.t.sf((abs(b[lead]) - abs(b[j])) / error, own))
+        np.testing.assert_allclose(here["dominance_probability"], 1 - max(p), rtol=1e-7)
+        seen += 1
+    assert seen == 4 and got["dominance_probability"].dims == ("lat", "lon")
+    for cell in (OCEAN, EMPTY, SHORT, CONSTANT):
+        assert np.isnan(got["dominance_probability"][cell])
+    alone = driver_maps(annual, make_config(preset=preset, drivers={"names": ["lai"]}))
+    assert alone["dominance_probability"].isnull().all() and alone["trend_contribution"].notnull().any()
 
 
 def test_detrending_makes_time_a_control(annual: xr.Dataset) -> None:
@@ -120,7 +175,34 @@ def test_detrending_makes_time_a_control(annual: xr.Dataset) -> None:
         assert float(got["partial_correlation"].sel(driver=name)[cell]) == pytest.approx(expected["r"], rel=1e-8)
         assert float(got["df"].sel(driver=name)[cell]) == len(frame) - 3 - 2
     plain = driver_maps(annual, make_config())
-    np.testing.assert_array_equal(got["trend_contribution"], plain["trend_contribution"])
+    for name in ("trend_contribution", "contribution_without_time"):
+        np.testing.assert_array_equal(got[name], plain[name])
+
+
+@pytest.mark.parametrize("detrend", [False, True])
+def test_shares_of_r2_are_there_where_asked_for(
+    detrend: bool, annual: xr.Dataset, world: dict[str, xr.Dataset]
+) -> None:
+    got = driver_maps(annual, make_config(drivers={"detrend": detrend}, attribution={"lmg": True}))
+    assert got["lmg"].attrs["long_name"] and "lmg" not in world["drivers"]
+    for cell in ((2, 1), DESERT):
+        frame = cases(annual, *cell, DRIVERS)
+        names = [name for name in frame.columns if name in DRIVERS] + ["year"] * detrend
+        r2 = {(): 0.0}
+        for size in range(1, len(names) + 1):
+            for chosen in combinations(names, size):
+                centred = frame[list(chosen)] - frame[list(chosen)].mean()
+                r2[chosen] = sm.OLS(frame["soil_moisture"], sm.add_constant(centred)).fit().rsquared
+        for name in DRIVERS:
+            gains = [
+                r2[tuple(n for n in names if n in {*order[: order.index(name)], name})]
+                - r2[tuple(n for n in names if n in order[: order.index(name)])]
+                for order in permutations(names)
+                if name in names
+            ]
+            expected = np.mean(gains) if gains else np.nan
+            np.testing.assert_allclose(got["lmg"].sel(driver=name)[cell], expected, rtol=1e-7)
+    assert (got["lmg"].isnull() == got["partial_correlation"].isnull()).all()
 
 
 def test_effective_sample_size_is_passed_on(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
@@ -163,39 +245,34 @@ def test_dominant_driver_against_a_plain_loop(world: dict[str, xr.Dataset]) -> N
     assert drivers["dominant_driver"].attrs["flag_values"] == [0, 1, 2, 3, 254, 255]
 
 
-def fields(r: list[float], p: list[float], half: float = 0.1) -> xr.Dataset:
-    def make(values: list[float]) -> xr.DataArray:
-        return xr.DataArray(
-            np.array(values).reshape(-1, 1, 1), dims=("driver", "lat", "lon"),
-            coords={"driver": list(DRIVERS), "lat": [0.0], "lon": [0.0]},
-        )  # fmt: skip
-
-    return xr.Dataset(
-        {
-            "partial_correlation": make(r),
-            "p_value": make(p),
-            "r_lower": make(list(np.array(r) - half)),
-            "r_upper": make(list(np.array(r) + half)),
-        }
-    )
+def fields(r: list[float], p: list[float], probability: float) -> xr.Dataset:
+    coords = {"driver": list(DRIVERS), "lat": [0.0], "lon": [0.0]}
+    maps = {
+        name: xr.DataArray(np.array(values).reshape(-1, 1, 1), coords, ("driver", "lat", "lon"))
+        for name, values in (("partial_correlation", r), ("p_value", p))
+    }
+    maps["dominance_probability"] = xr.full_like(maps["p_value"].isel(driver=0, drop=True), probability)
+    return xr.Dataset(maps)
 
 
 @pytest.mark.parametrize(
-    ("r", "p", "by_p", "by_adjusted"),
+    ("r", "p", "probability", "by_p", "by_adjusted"),
     [
-        ([0.6, -0.6, 0.1], [0.001, 0.001, 0.9], 254, 254),  # equal in size
-        ([0.6, -0.61, 0.1], [0.001, 0.001, 0.9], 2, 254),  # intervals overlap, signs aside
-        ([0.6, -0.9, 0.1], [0.001, 0.0001, 0.9], 2, 2),  # intervals apart
-        ([0.6, 0.7, 0.1], [0.001, 0.5, 0.9], 1, 1),  # the stronger one is not significant
-        ([0.6, 0.1, 0.2], [0.04, 0.9, 0.9], 1, 0),  # not significant after adjustment
-        ([0.1, 0.1, 0.2], [0.4, 0.9, 0.9], 0, 0),
-        ([np.nan, 0.7, 0.2], [np.nan, 0.001, 0.9], 2, 2),
-        ([np.nan] * 3, [np.nan] * 3, 255, 255),
-        ([-0.9, 0.2, 0.2], [0.0001, 0.9, 0.9], 1, 1),
+        ([0.6, -0.6, 0.1], [0.001, 0.001, 0.9], 0.0, 254, 254),  # equal in size
+        ([0.6, -0.61, 0.1], [0.001, 0.001, 0.9], 0.06, 2, 254),  # no lead is shown
+        ([0.6, -0.9, 0.1], [0.001, 0.0001, 0.9], 0.96, 2, 2),
+        ([0.6, -0.9, 0.1], [0.001, 0.0001, 0.9], 0.94, 2, 254),
+        ([0.6, 0.7, 0.1], [0.001, 0.5, 0.9], 0.99, 1, 254),  # the leader is not significant, another one is
+        ([0.6, 0.1, 0.2], [0.04, 0.9, 0.9], 0.99, 1, 0),  # not significant after adjustment
+        ([0.1, 0.1, 0.2], [0.4, 0.9, 0.9], 0.99, 0, 0),
+        ([np.nan, 0.7, np.nan], [np.nan, 0.001, np.nan], np.nan, 2, 2),  # there is no other
+        ([np.nan, 0.7, np.nan], [np.nan, 0.2, np.nan], np.nan, 0, 0),
+        ([np.nan] * 3, [np.nan] * 3, np.nan, 255, 255),
+        ([-0.9, 0.2, 0.2], [0.0001, 0.9, 0.9], 0.999, 1, 1),
     ],
 )
-def test_ties_none_and_no_data(r: list[float], p: list[float], by_p: int, by_adjusted: int) -> None:
-    maps = fields(r, p)
+def test_ties_none_and_no_data(r: list[float], p: list[float], probability: float, by_p: int, by_adjusted: int) -> None:
+    maps = fields(r, p, probability)
     for rule, expected in (("p_value", by_p), ("p_adjusted", by_adjusted)):
         got = driver_fields(maps, make_config(drivers={"dominant": rule}))
         assert got["dominant_driver"].item() == expected, rule

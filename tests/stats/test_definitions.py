@@ -328,19 +328,22 @@ def test_shares_over_all_orders_of_entry(lags: dict[str, int] | None, world: tup
         assert out.n[cell] == table.shape[1]
 
 
-def test_contributions_to_the_slope_with_gaps(world: tuple) -> None:
+@pytest.mark.parametrize("control_time", [True, False])
+def test_contributions_to_the_slope_with_gaps(control_time: bool, world: tuple) -> None:
     """Definition 16: beta_j times the slope of the driver, all on the complete cases at their true times."""
     target, drivers = world
-    out = trend_contribution(*labelled(world))
+    out = trend_contribution(*labelled(world), control_time=control_time)
     for cell in range(30):
         table = np.vstack([target[cell], *[values[cell] for values in drivers.values()]])
         both = np.isfinite(table).all(axis=0)
         x, t = table[:, both], YEARS[both]
         slopes = [stats.linregress(t, row).slope for row in x]
-        design = np.vstack([np.ones(t.size), x[1:]]).T
+        others = np.vstack([x[1:], *([t - t.mean()] if control_time else [])])
+        design = np.vstack([np.ones(t.size), others]).T
         beta = np.linalg.lstsq(design, x[0], rcond=None)[0][1:]
-        rest = stats.linregress(t, of_residuals(x[:1], x[1:])[0]).slope
-        np.testing.assert_allclose(out.contribution[:, cell], beta * slopes[1:], rtol=1e-9, atol=1e-14)
-        np.testing.assert_allclose(out.residual[cell], rest, rtol=1e-9, atol=1e-14)
-        total = float(out.contribution[:, cell].sum() + out.residual[cell])
+        rest = beta[-1] if control_time else stats.linregress(t, of_residuals(x[:1], x[1:])[0]).slope
+        np.testing.assert_allclose(out.contribution[:, cell], beta[:3] * slopes[1:], rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(out.unexplained[cell], rest, rtol=1e-9, atol=1e-14)
+        total = float(out.contribution[:, cell].sum() + out.unexplained[cell])
         assert total == pytest.approx(slopes[0], rel=1e-10, abs=1e-15)
+        assert float(out.slope[cell]) == pytest.approx(slopes[0], rel=1e-10)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.stats import partial_correlation, standardised_regression, trend_contribution
+from smcloud.stats import leading_driver, partial_correlation, standardised_regression, trend_contribution
 from smcloud.stats.status import DROPPED, EMPTY, OK, TOO_SHORT
 
 YEARS = np.arange(2000, 2022)
@@ -43,7 +43,9 @@ STATISTICS = {
     "spearman": (partial_correlation, {"min_valid": 6, "method": "spearman"}),
     "effective": (partial_correlation, {"min_valid": 6, "dof": "effective"}),
     "regression": (standardised_regression, {}),
-    "contribution": (trend_contribution, {}),
+    "contribution": (trend_contribution, {"min_valid": 6}),
+    "contribution, time not held": (trend_contribution, {"control_time": False}),
+    "lead": (leading_driver, {"min_valid": 6}),
 }
 
 

@@ -111,11 +111,11 @@ def test_shares_add_up_to_r2(seed: int, k: int, near: float) -> None:
 
 def test_coefficients_give_the_contributions_to_the_trend(rng: np.random.Generator) -> None:
     target, drivers = world(rng, 20, 3)
-    out, parts = standardised_regression(target, drivers), trend_contribution(target, drivers)
+    out, parts = standardised_regression(target, drivers), trend_contribution(target, drivers, control_time=False)
     together = target.notnull() & drivers.to_dataarray().notnull().all("variable")
     slopes = {name: linear_trend(x.where(together)).slope for name, x in drivers.assign(y=target).items()}
     spread = {name: x.where(together).std("time") for name, x in drivers.assign(y=target).items()}
-    total = parts.residual
+    total = parts.unexplained
     for name in drivers:
         part = out.coefficient.sel(driver=name) * spread["y"] / spread[name] * slopes[name]
         np.testing.assert_allclose(part, parts.contribution.sel(driver=name), rtol=1e-9)

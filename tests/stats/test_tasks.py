@@ -12,6 +12,7 @@ from dask._task_spec import Task
 
 from smcloud.stats import (
     fdr,
+    leading_driver,
     linear_trend,
     mann_kendall,
     partial_correlation,
@@ -64,8 +65,9 @@ def test_statistics_of_one_series(name: str, stored: xr.Dataset, tmp_path: Path)
 @pytest.mark.parametrize(
     "function",
     [partial_correlation, partial(partial_correlation, dof="effective", method="spearman", lags={"a": 1}),
-     trend_contribution, standardised_regression],
-    ids=["partial_correlation", "partial_correlation with options", "trend_contribution", "standardised_regression"],
+     trend_contribution, leading_driver, standardised_regression],
+    ids=["partial_correlation", "partial_correlation with options", "trend_contribution", "leading_driver",
+         "standardised_regression"],
 )  # fmt: skip
 def test_statistics_of_a_target_and_its_drivers(
     function: Callable[..., xr.Dataset], stored: xr.Dataset, tmp_path: Path

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from smcloud.errors import CalendarError, ChunkError, ConfigurationError, GridError, VariableError
-from smcloud.stats import linear_trend, partial_correlation, theil_sen, trend_contribution
+from smcloud.errors import CalendarError, ChunkError, ConfigurationError, VariableError
+from smcloud.stats import linear_trend, theil_sen
 from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
@@ -300,8 +300,6 @@ def test_several_chunks_along_time_are_an_error(rng: np.random.Generator, annual
     for function in (linear_trend, theil_sen):
         with pytest.raises(ChunkError, match=r'\.chunk\(\{"time": -1\}\)'):
             function(split)
-    with pytest.raises(ChunkError):
-        trend_contribution(split, xr.Dataset({"a": split}))
 
 
 @pytest.mark.parametrize(
@@ -317,94 +315,6 @@ def test_several_chunks_along_time_are_an_error(rng: np.random.Generator, annual
 def test_impossible_arguments(arguments: dict, error: type, annual: Callable) -> None:
     with pytest.raises(error):
         linear_trend(annual(np.arange(22.0)), **arguments)
-
-
-# --- contributions ---
-
-
-def make_drivers(rng: np.random.Generator, cells: int, names: str = "abc") -> tuple[xr.DataArray, xr.Dataset]:
-    t = np.arange(22)
-    values = {n: 3 * i + (0.05 * i - 0.04) * t + rng.normal(size=(cells, 22)) for i, n in enumerate(names)}
-    coords = {"time": YEARS}
-    target = 0.3 + 0.02 * t + sum((0.3 - 0.2 * i) * v for i, v in enumerate(values.values()))
-    target = target + 0.3 * rng.normal(size=(cells, 22))
-    drivers = xr.Dataset({n: (("cell", "time"), v) for n, v in values.items()}, coords)
-    return xr.DataArray(target, dims=("cell", "time"), coords=coords), drivers
-
-
-def complete(target: xr.DataArray, drivers: xr.Dataset) -> xr.DataArray:
-    return np.isfinite(target) & np.isfinite(drivers.to_dataarray()).all("variable")
-
-
-def test_contributions_and_residual_add_up_to_the_slope(rng: np.random.Generator) -> None:
-    target, drivers = make_drivers(rng, 50)
-    target = target.where(rng.random(target.shape) > 0.15)
-    drivers["b"] = drivers["b"].where(rng.random(target.shape) > 0.15)
-    out = trend_contribution(target, drivers)
-    assert out.contribution.dims == ("driver", "cell") and out.driver.values.tolist() == ["a", "b", "c"]
-    slope = linear_trend(target.where(complete(target, drivers)))
-    check(out.contribution.sum("driver") + out.residual, slope.slope, rtol=0, atol=1e-15)
-    assert (out.n == slope.n).all() and (out.status == 0).all()
-    assert float(abs(out.contribution).min()) > 0
-
-
-def test_contributions_come_from_the_regression(rng: np.random.Generator) -> None:
-    target, drivers = make_drivers(rng, 1)
-    y, x = target.values[0], drivers.to_dataarray().values[:, 0]
-    design = np.column_stack([np.ones(22), x.T])
-    beta = np.linalg.lstsq(design, y, rcond=None)[0]
-    slopes = [stats.linregress(YEARS, row).slope for row in x]
-    out = trend_contribution(target, drivers).isel(cell=0)
-    check(out.contribution, beta[1:] * slopes)
-    check(out.residual, stats.linregress(YEARS, y - design @ beta).slope, rtol=1e-9)
-
-
-def test_contributions_of_dropped_and_collinear_drivers_are_missing_and_the_rest_add_up(
-    rng: np.random.Generator,
-) -> None:
-    target, drivers = make_drivers(rng, 4, "abcd")
-    drivers["c"][0] = 0.0
-    drivers["d"][1] = 2 * drivers["a"][1] + 1
-    drivers["b"][2] *= 1e-3
-    target[3] = 5.0
-    out = trend_contribution(target, drivers, floors={"b": 0.1})
-    assert out.status.transpose("cell", "driver").values.tolist() == [
-        [0, 0, 5, 0],
-        [6, 0, 0, 6],
-        [0, 5, 0, 0],
-        [3, 3, 3, 3],
-    ]
-    assert (out.contribution.isnull() == (out.status >= 5)).all()
-    check(out.contribution.sum("driver") + out.residual, linear_trend(target).slope, rtol=0, atol=1e-15)
-    without = trend_contribution(target, drivers.drop_vars("c")).isel(cell=0)
-    check(out.contribution.isel(cell=0).dropna("driver"), without.contribution, rtol=1e-12)
-    alone = trend_contribution(target, drivers.drop_vars("d")).isel(cell=1)
-    check(out.contribution.isel(cell=1).sel(driver="b"), alone.contribution.sel(driver="b"), rtol=1e-11)
-    assert (out.contribution.isel(cell=3) == 0).all()
-
-
-def test_contributions_use_the_cases_of_the_partial_correlation(rng: np.random.Generator) -> None:
-    target, drivers = make_drivers(rng, 6)
-    target[0, 4:] = np.nan
-    target[1] = np.nan
-    both = trend_contribution(target, drivers), partial_correlation(target, drivers)
-    assert both[0].n.identical(both[1].n)
-    assert both[0].status.identical(both[1].status)
-    assert both[0].status.isel(driver=0).values.tolist() == [2, 1, 0, 0, 0, 0]
-    assert both[0].residual.isnull().values.tolist() == [True, True, False, False, False, False]
-
-
-def test_contributions_lazy_is_eager(rng: np.random.Generator) -> None:
-    target, drivers = make_drivers(rng, 9)
-    lazy = trend_contribution(target.chunk(cell=4), drivers.chunk(cell=2))
-    assert lazy.contribution.chunks
-    assert lazy.compute(scheduler="threads").identical(trend_contribution(target, drivers))
-
-
-def test_different_grids_are_an_error(rng: np.random.Generator) -> None:
-    target, drivers = make_drivers(rng, 3)
-    with pytest.raises(GridError):
-        trend_contribution(target, drivers.assign_coords(time=YEARS + 1))
 
 
 @pytest.mark.parametrize("case", ["plain", "first far away", "only the last third", "nearly straight", "high"])

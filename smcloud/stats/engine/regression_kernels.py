@@ -10,43 +10,35 @@ import numpy.typing as npt
 
 from smcloud.jit import jit, kernel
 from smcloud.stats.engine.arrays import COLUMNS, LINE, ByteArray, FloatArray, IntArray
-from smcloud.stats.engine.case_kernels import (
-    COLLINEAR_BELOW,
-    TILE,
-    add_axis,
-    complete_cases,
-    gather_lane,
-    given_others,
-    project_out,
-)
+from smcloud.stats.engine.case_kernels import COLLINEAR_BELOW, TILE, add_axis, complete_cases, gather_lane, project_out
+from smcloud.stats.engine.effect_kernels import effect, hold_time, slope_variance
 from smcloud.stats.engine.kernels import copy, deviations, dot, fill
 from smcloud.stats.status import COLLINEAR, DROPPED
 
 
-@kernel(TILE, LINE, LINE, nb.int64, COLUMNS, nb.float64[::1], nb.float64[::1], nb.uint8[:, ::1])
+@kernel(
+    TILE, LINE, LINE, nb.int64, nb.boolean, nb.boolean, nb.float64[:, :, ::1], COLUMNS, nb.float64[::1],
+    nb.uint8[:, ::1],
+)  # fmt: skip
 def trend_contribution(
-    tile: FloatArray,
-    t: FloatArray,
-    floors: FloatArray,
-    min_valid: int,
-    out: FloatArray,
-    residual: FloatArray,
-    count: FloatArray,
-    status: npt.NDArray[np.uint8],
-) -> None:
-    """Columns: contribution by driver; beside them the slope of the rest, and n.
+    tile: FloatArray, t: FloatArray, floors: FloatArray, min_valid: int, control_time: bool, effective: bool,
+    out: npt.NDArray[np.float64], whole: FloatArray, count: FloatArray, status: npt.NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Columns by driver: contribution, its standard error, that with the error of the driver's slope, df.
 
-    ``tile`` (variable, step, LANES), the target first; ``status`` says how many of the lanes are in use.
+    Beside them ``whole``: slope of the rest, slope of the target; and n. ``tile`` (variable, step, LANES), the target
+    first; ``status`` says how many of the lanes are in use.
     """
     (cells, size), steps = status.shape, t.size
-    valid, rows, units = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 1, steps))
-    basis, members = np.empty((size, steps)), np.arange(size)
-    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size, np.uint8)
+    valid, rows, units = np.empty(steps, np.bool_), np.empty((size + 1, steps)), np.empty((size + 2, steps))
+    basis, members = np.empty((size + 1, steps)), np.arange(size + 1)
+    own, rest, judged = np.empty(steps), np.empty(steps), np.empty(size + 1, np.uint8)
     unexplained, x = np.empty(steps), np.empty(steps)
     for cell in range(cells):
-        fill(out[cell], math.nan)
-        residual[cell] = math.nan
         flags = status[cell]
+        fill(whole[cell], math.nan)
+        for j in range(size):
+            fill(out[cell, j], math.nan)
         gather_lane(tile, cell, rows)
         n, length = complete_cases(rows, floors, min_valid, valid, units, flags)
         count[cell] = n
@@ -54,21 +46,25 @@ def trend_contribution(
             continue
         deviations(t, valid, x)
         xx = dot(x, x)
-        for j in range(size):
-            judged[j] = flags[j]
+        hold_time(t, valid, control_time, flags, units, judged)
         copy(units[0], unexplained)
         for j in range(size):
             if judged[j] == DROPPED:
                 continue
-            _, own_length, _ = given_others(units, j, judged, basis, members, own, rest)
-            if own_length <= COLLINEAR_BELOW:
+            beta, own_length, _, squares, df = effect(units, j, judged, basis, members, own, rest, float(n), effective)
+            if beta != beta:
                 flags[j] = COLLINEAR
                 continue
-            beta = dot(own, units[0]) / (own_length * own_length)
+            column, slope = out[cell, j], dot(x, units[1 + j])
             for i in range(steps):
                 unexplained[i] -= beta * units[1 + j, i]
-            out[cell, j] = length * beta * dot(x, units[1 + j]) / xx
-        residual[cell] = length * dot(x, unexplained) / xx
+            column[0] = length * beta * slope / xx
+            column[1] = length * abs(slope) / xx * math.sqrt(squares / df) / own_length
+            variance = slope_variance(units[1 + j], x, float(n), effective, rest)
+            column[2] = math.sqrt(column[1] ** 2 + (length * beta) ** 2 * variance)
+            column[3] = df
+        whole[cell, 0] = length * dot(x, unexplained) / xx
+        whole[cell, 1] = length * dot(x, units[0]) / xx
 
 
 @jit
