@@ -19,7 +19,7 @@ TITLES = {
     "power": ("Power", "area with a true trend of this size: right sign and significant by the run’s rule"),
     "false_alarms": ("False alarms", "area without a trend that is significant by the run’s rule"),
     "false_discoveries": ("False discoveries", "area that is significant by the run’s rule and has no trend"),
-    "recall": ("Class found", "area of the true class that is given this class"),
+    "recall": ("DDWW class found", "area of the true class that is given this class"),
     "driver": ("Right driver named", "area with one strong true driver: that one is named"),
     "driver_named_without": ("Driver named in vain", "area without a driver that is given one"),
     "idle_soil_temperature_named": ("Idle driver named", "area given soil temperature, which does nothing here"),
@@ -31,7 +31,7 @@ TITLES = {
         "False alarms, sensor step", "p < 0.05 where only the sensors changed: a trend test takes a step for a trend",
     ),
     "sensor_step_with_break_terms": (
-        "False alarms beside a term", "p < 0.05 in the same area, beside a term for each change of the sensors",
+        "False alarms, sensor step with a term", "p < 0.05 in the same area, with a term for each sensor change",
     ),
     "sensor_drift_called_significant": (
         "False alarms, sensor drift", "p < 0.05 where only the record drifts: a test takes it for a trend",

@@ -69,7 +69,7 @@ def alarms() -> xr.Dataset:
 
 @pytest.mark.slow
 def test_rigorous_keeps_false_alarms_below_nominal_where_the_study_does_not(alarms: xr.Dataset) -> None:
-    assert (alarms["n_cells"] > 60).all()
+    assert (alarms["n_cells"] > 25).all()  # the ladder has taken its part of the land without a trend
     share, error = alarms.mean("seed"), alarms.std("seed", ddof=1) / np.sqrt(len(SEEDS))
     study, strict = (share.sel(preset=name) for name in ("peng2023", "rigorous"))
     for level, expected in zip(LEVELS, (0.050, 0.105, 0.188), strict=True):

@@ -20,7 +20,7 @@ def test_scorecard_verdicts(scorecard):
     assert "41,234,567" in strong["details"] and "right sign" in strong["details"]
     assert rows["Right driver named"]["verdict"] == "fail"
     assert vain["verdict"] == "pass" and "at most" in vain["wanted"]
-    assert rows["Class found: WW"]["verdict"] == "no value" and rows["Class found: WW"]["score"] == "–"
+    assert rows["DDWW class found: WW"]["verdict"] == "no value" and rows["DDWW class found: WW"]["score"] == "–"
     assert rows["Slope map: mean error"]["score"] == "−1.20 × 10⁻⁵"
     assert len(rows) == 13
     table = scorecard_table({"whole": {"score": 1.0, "area_km2": 71257369.443}, "cells": 3})

@@ -97,8 +97,9 @@ def test_the_idle_driver_warms_by_four_standard_deviations_and_does_nothing() ->
     assert float(last - first) == pytest.approx(11 * float(p.g[0, 1]), rel=0.1)
 
 
-def test_the_south_dries_with_latitude() -> None:
-    p = physics(5.0, WORLDS["drying with latitude"])
+@pytest.mark.parametrize("resolution", [5.0, 2.5])
+def test_the_south_dries_with_latitude(resolution: float) -> None:
+    p = physics(resolution, WORLDS["drying with latitude"])
     south = (p.geo.lat < 0) & p.geo.alive
     np.testing.assert_allclose(p.beta[south], 4e-5 * p.geo.lat[south], rtol=1e-12)
     bands = [p.beta[south & (np.floor(p.geo.lat / 10) == k)].mean() for k in (-5, -4, -3, -2, -1)]
