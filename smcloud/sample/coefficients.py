@@ -86,5 +86,6 @@ WORLDS = {
     "drying with latitude": Coefficients(southern_drying=4e-5),
     "crossover of drivers": Coefficients(crossover=0.65),
     "drifting record": Coefficients(sensor_drift=1e-3),
+    "one autocorrelation": Coefficients(phi=(0.4, 0.4, 0.4), driver_strength=0.0, second_strength=0.0),
 }
 """Worlds with one property each that a run must get right, or must not fall for; the demo's is the default."""

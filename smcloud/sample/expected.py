@@ -37,6 +37,8 @@ POWER_AFTER_BH: dict[str, dict[float, Rates]] = {
 
 
 SERIES = "many simulated series of 22 years"
+# The world's blocks of one autocorrelation are smaller than a pool, and its drivers have no memory.
+MIXED = "; there neighbours have one autocorrelation, here they have not"
 CELLS = "1,000 simulated cells, of which 30 % have such a trend; where more have one, more is found"
 FIELDS = "simulated fields of 2,500 cells, of which 30 % have such a trend; where more have one, more is found"
 
@@ -48,8 +50,8 @@ def expected_power(config: RunConfig, delta: float, phi: float) -> dict[str, flo
     """
     test: str = config.trend.test
     if config.trend.significance == "p_value":
-        return _at(config, POWER.get(test, {}).get(delta), phi, SERIES)
-    source = FIELDS if test == "effective_pooled" else CELLS
+        return _at(config, POWER.get(test, {}).get(delta), phi, SERIES + MIXED * (test == "effective_pooled"))
+    source = FIELDS + MIXED if test == "effective_pooled" else CELLS
     return _at(config, POWER_AFTER_BH.get(test, {}).get(delta), phi, source)
 
 
@@ -58,8 +60,9 @@ def expected_false_alarms(config: RunConfig, phi: float) -> dict[str, float | st
 
     Empty where it was not simulated, as after a correction for many cells: that depends on all other cells.
     """
-    rates = FALSE_ALARMS.get(config.trend.test) if config.trend.significance == "p_value" else None
-    return _at(config, rates, phi, SERIES)
+    test: str = config.trend.test
+    rates = FALSE_ALARMS.get(test) if config.trend.significance == "p_value" else None
+    return _at(config, rates, phi, SERIES + MIXED * (test == "effective_pooled"))
 
 
 def _at(config: RunConfig, rates: Rates | None, phi: float, source: str) -> dict[str, float | str]:

@@ -14,6 +14,7 @@ from smcloud.sample.coefficients import YEARS
 from smcloud.sample.months import Months
 from smcloud.sample.physics import Physics, physics
 from smcloud.sample.world import geography
+from smcloud.stats import cell_area, fdr, pooled_trend
 
 from .conftest import seed_of
 
@@ -133,3 +134,25 @@ def test_the_record_drifts_in_its_region_from_2010_on() -> None:
     assert not geography(5.0).sensor_drift.any()
     truth = annual_world(7, coefficients=WORLDS["drifting record"])[1]
     assert (truth["ddww_class"].values[truth["sensor_drift"].values == 1] == 0).all()
+
+
+@pytest.mark.slow
+def test_pooled_trends_keep_their_promise_in_a_world_of_one_autocorrelation() -> None:
+    """Size at 5 %, realised false discoveries and power after BH: the mean over worlds, within its scatter."""
+    shares = []
+    for seed in range(seed_of("pool"), seed_of("pool") + 12):
+        annual, truth = annual_world(seed, coefficients=WORLDS["one autocorrelation"])
+        area = cell_area(truth["lat"], truth["lon"]).transpose("lat", ...).broadcast_like(truth["beta"])
+        years = annual["soil_moisture"].assign_coords(year=annual["year"].astype(float))
+        trend = pooled_trend(years, area, dim="year", min_valid=15)
+        called = fdr(trend["p_value"])["p_adjusted"] <= 0.05
+        null, real = truth["delta"] == 0, truth["delta"] > 0
+        rungs = [truth["rung"] == rung for rung in (3, 4, 6)]
+        right = called & (np.sign(trend["slope"]) == np.sign(truth["beta"]))
+        pairs = [(trend["p_value"] < 0.05, null), (null, called & (null | real)), *((right, rung) for rung in rungs)]
+        shares.append([float(area.where(hit & among, 0).sum() / area.where(among, 0).sum()) for hit, among in pairs])
+        assert float(trend["r1_pooled"].median()) == pytest.approx(0.4, abs=0.12)
+    size, false, three, four, six = np.mean(shares, axis=0)
+    error = np.std(shares, axis=0, ddof=1) / np.sqrt(len(shares))
+    assert abs(size - 0.05) < 3 * error[0] < 0.03 and false < 0.05 + 3 * error[1] < 0.1
+    assert 0.4 < three < 0.7 and four > 0.75 and six > 0.97
