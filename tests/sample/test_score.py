@@ -11,7 +11,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig, parse_config
 from smcloud.errors import GridError
-from smcloud.sample import SampleWorld, annual_world, scorecard
+from smcloud.sample import Coefficients, SampleWorld, annual_world, scorecard
 from smcloud.sample.coefficients import YEARS
 from smcloud.sample.demo import configuration
 from smcloud.sample.expected import expected_false_alarms, expected_power
@@ -96,6 +96,27 @@ def test_the_ladder_is_scored_by_what_the_run_calls_with_the_right_sign(three_wo
     assert card["false_discoveries"]["score"] == pytest.approx(share) and share > 0.2
 
 
+def test_an_idle_driver_and_a_drifting_record_have_scores_of_their_own() -> None:
+    truth = annual_world(3, coefficients=Coefficients(idle_warming=4.0, sensor_drift=1e-3))[1]
+    trend, drivers, ddww = perfect(truth)
+    west = (truth["lon"] < 0) & (truth["land_mask"] == 1)
+    drivers["dominant_driver"] = truth["driver"].where(~west, 2)
+    part = (truth["beta"] * 0.3).where(west, truth["beta"] * -0.1)
+    drivers["trend_contribution"] = xr.concat([part * np.nan, part, part * np.nan], "driver")
+    drift = truth["sensor_drift"] == 1
+    trend["p_value"] = trend["p_value"].where(~(drift & (truth["lat"] > -20)), 0.01)
+    card = scorecard(truth, trend, drivers, ddww)
+    area = (np.cos(np.deg2rad(truth["lat"])) * np.isfinite(truth["delta"])).transpose("lat", "lon")
+    share = float(area.where(west, 0).sum() / area.sum())
+    assert card["idle_soil_temperature_named"]["score"] == pytest.approx(share)
+    size = area * np.abs(truth["beta"])
+    given = float((0.3 * size.where(west, 0) - 0.1 * size.where(~west, 0)).sum() / size.sum())
+    assert card["idle_soil_temperature_contribution"]["score"] == pytest.approx(given) and abs(given) > 0.01
+    north = float(area.where(drift & (truth["lat"] > -20), 0).sum() / area.where(drift, 0).sum())
+    assert card["sensor_drift_called_significant"]["score"] == pytest.approx(north) and 0 < north < 1
+    assert "idle_soil_temperature_named" not in scorecard(annual_world(3)[1], trend, drivers, ddww)
+
+
 def test_another_number_of_years_has_no_expected_value(three_worlds: Worlds) -> None:
     truth = three_worlds[0][1]
     trend, drivers, ddww = perfect(truth)
@@ -116,7 +137,9 @@ def test_expected_values_are_those_of_the_rule() -> None:
     assert expected_power(ruled(test="3pw"), 6, 0.2)["expected"] == 0.43
     after = ruled(test="effective_pooled", significance="p_adjusted")
     assert [expected_power(after, delta, 0.4)["expected"] for delta in (3, 4, 6)] == [0.50, 0.85, 1.00]
-    assert "30 %" in str(expected_power(after, 3, 0.0)["expected_from"])
+    source = str(expected_power(after, 3, 0.0)["expected_from"])
+    assert "30 %" in source and "here they have not" in source  # one autocorrelation in a pool
+    assert "here they have not" not in str(expected_power(config, 3, 0.0)["expected_from"])
     assert expected_power(ruled(test="effective_pooled"), 4, 0.4)["expected"] == 0.96
     assert expected_power(ruled(test="effective_pooled"), 3, 0.4) == {}  # not simulated
     assert expected_power(config, 3, 0.3) == {} and expected_power(config, 5, 0.0) == {}

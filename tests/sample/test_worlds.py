@@ -11,7 +11,7 @@ from scipy.stats import linregress, nct, t
 from smcloud.errors import ConfigurationError
 from smcloud.sample import WORLDS, Coefficients, SampleWorld, annual_world
 from smcloud.sample.coefficients import YEARS
-from smcloud.sample.months import Months
+from smcloud.sample.months import Months, dates_of
 from smcloud.sample.physics import Physics, physics
 from smcloud.sample.world import geography
 from smcloud.stats import cell_area, fdr, pooled_trend
@@ -58,6 +58,18 @@ def test_the_power_of_least_squares_on_the_ladder_is_that_of_a_noncentral_t() ->
     for rung, hits in found.items():
         assert np.mean(hits) == pytest.approx(exact[rung], abs=0.04), rung
     assert 0.80 < np.mean(found[3]) < 0.92 < np.mean(found[4]) < np.mean(found[6])
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_every_world_stays_in_the_range_of_its_variables(name: str) -> None:
+    months = Months(SampleWorld(31, coefficients=WORLDS[name]))
+    for year in (2000, 2021):
+        rain, deluge = months.precipitation(year)
+        assert min(rain.min(), deluge.min()) >= 0
+        assert months.soil_moisture(year).min() > 0 and months.soil_moisture(year).max() < 0.6
+        leaves = months.lai(year, dates_of(year)[::8])
+        assert leaves.min() >= 0 and leaves.max() < 10 and leaves[months.geo.lai_mean > 0].min() > 0
+        assert months.soil_temperature(year).min() > 200 and months.soil_temperature(year).max() < 330
 
 
 def test_a_world_without_trends() -> None:
