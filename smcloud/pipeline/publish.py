@@ -130,7 +130,7 @@ def _context(
         from smcloud.sample import preset_records, scorecard
 
         known = xr.open_zarr(truth).load()
-        scores = scorecard(known, products["trend"], products["drivers"], products["ddww"])
+        scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config)
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
         title="Soil-moisture change: trend, drivers and DDWW",

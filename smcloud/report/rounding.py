@@ -21,6 +21,7 @@ _HEADERS = {
     "meaning": "Meaning",
     "name": "Score",
     "score": "Reached",
+    "expected": "Expected",
     "wanted": "Wanted",
     "verdict": "Verdict",
     "details": "Details",
@@ -131,6 +132,8 @@ def _header(key: str) -> str:
         name, driver = key.split(": ")
         prefix = {"partial_correlation": "r", "trend_contribution": "Part of trend (10⁻³/yr)"}.get(name, name)
         return f"{prefix}, {words(driver)}"
+    if key.startswith("power_"):
+        return f"Power at {key.split('_')[1]} standard errors, by the preset’s rule (%)"
     return _HEADERS.get(key, key.replace("_", " "))
 
 

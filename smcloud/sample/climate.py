@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from smcloud.sample.coefficients import FIRST_YEAR, TAIL_YEAR, YEARS, Coefficients
-from smcloud.sample.physics import T0, WAVES, physics
-from smcloud.sample.world import Array, axes
+from smcloud.sample.fields import WAVES, Array, axes
+from smcloud.sample.physics import T0, physics
 
 SPUN_UP = (FIRST_YEAR - 1, *range(FIRST_YEAR, TAIL_YEAR + 1))
 """Years that are drawn: one before the record (its last step ends in it) to the end of the tail."""

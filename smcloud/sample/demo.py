@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 
 from smcloud.config.code import code_digest
+from smcloud.sample.coefficients import Coefficients
 
 CATALOG = Path(__file__).parents[2] / "catalogs" / "sample.yaml"
 SEED = 20230501
 
 
-def prepare_demo(inputs: Path, store: Path, seed: int = SEED, resolution: float = 5.0) -> tuple[Path, Path]:
+def prepare_demo(
+    inputs: Path, store: Path, seed: int = SEED, resolution: float = 5.0, coefficients: Coefficients | None = None
+) -> tuple[Path, Path]:
     """Write the world into ``inputs`` unless this very world is there; returns (configuration file, truth.zarr).
 
     ``SMCLOUD_SAMPLE``, which the sample catalog refers to, is set to ``inputs`` for this process.
     """
     from smcloud.sample.native import write_world
 
-    made_of = json.dumps(
-        {"seed": seed, "resolution": resolution, "code": code_digest(("smcloud.sample",))}, sort_keys=True
-    )
+    world = {"seed": seed, "resolution": resolution, "coefficients": asdict(coefficients or Coefficients())}
+    made_of = json.dumps(world | {"code": code_digest(("smcloud.sample",))}, sort_keys=True)
     marker = inputs / "world.json"
     if not marker.is_file() or marker.read_text() != made_of:
         inputs.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
-        write_world(inputs, seed=seed, resolution=resolution)
+        write_world(inputs, seed=seed, resolution=resolution, coefficients=coefficients)
         marker.write_text(made_of)
     config = inputs / "demo.yaml"
     config.write_text(yaml.safe_dump(configuration(store), sort_keys=False))

@@ -11,8 +11,9 @@ import numpy as np
 
 from smcloud.sample.climate import SPUN_UP, SampleWorld, generator
 from smcloud.sample.coefficients import FIRST_YEAR, LAST_YEAR
+from smcloud.sample.fields import Array, Codes
 from smcloud.sample.physics import T0
-from smcloud.sample.world import DELUGE_LATITUDE, Array, Codes
+from smcloud.sample.world import DELUGE_LATITUDE
 
 MONTH = np.arange(12)
 P_WITHIN, T_WITHIN, LAI_WITHIN, U_WITHIN = 0.25, 0.5, 0.03, 0.5
@@ -20,6 +21,7 @@ LAST_DAY_SHARE = 0.25  # of a month's rain, so that every month's first stamp ca
 WET_DAYS = (2, 7, 12, 17, 22, 27)
 NODE_SIGMAS = 4.5
 STEP_START = (2007, 7)
+DRIFT_START = 2010.0
 GAP_YEARS = range(2004, 2010)
 LATE_YEAR = 2010
 SSMI, AMSRE, AMSR2, ASCATA = 2, 8, 32, 256
@@ -106,7 +108,7 @@ class Months:
         return np.where((p.lai_scale > 0)[:, None], np.maximum(value, 0.0), 0.0)
 
     def soil_moisture(self, year: int) -> Array:
-        """Monthly means (cell, 12), m3 m-3, the declared sensor step included."""
+        """Monthly means (cell, 12), m3 m-3, what the sensors add included."""
         p, geo = self.p, self.geo
         amplitude = np.where(geo.snow > 0, 0.004, np.where(geo.zone == 1, 0.012, 0.03)) * np.sign(geo.lat)
         season = amplitude[:, None] * np.cos(2 * np.pi * (MONTH - 1) / 12)
@@ -119,9 +121,15 @@ class Months:
             + U_WITHIN * p.u_scale[:, None] * self._within(U_MONTHS, year, geo.lat.size)
             + season
         )
+        return p.sm_mean[:, None] + np.where(geo.constant[:, None], 0.0, moving + self._instrument(year))
+
+    def _instrument(self, year: int) -> Array:
+        """What the sensors add to the monthly means (cell, 12): a step, and a drift within the life of one sensor."""
+        c, geo = self.p.coefficients, self.geo
         after = (year + MONTH / 12) >= STEP_START[0] + (STEP_START[1] - 1) / 12
-        step = p.coefficients.sensor_step * geo.sensor_step[:, None] * after
-        return p.sm_mean[:, None] + np.where(geo.constant[:, None], 0.0, moving + step)
+        drifted = np.maximum(year + (MONTH + 0.5) / 12 - DRIFT_START, 0.0)
+        step, drift = c.sensor_step * geo.sensor_step, c.sensor_drift * geo.sensor_drift
+        return np.asarray(step[:, None] * after + drift[:, None] * drifted)
 
     @cached_property
     def within_variance(self) -> Array:
@@ -131,12 +139,6 @@ class Months:
         rain = P_WITHIN * p.to_cells(p.p_scale) * shrink
         parts = np.stack([rain, T_WITHIN * p.t_scale * shrink, LAI_WITHIN * (p.lai_scale > 0)], axis=-1)
         return np.asarray((U_WITHIN * p.u_scale) ** 2 + ((p.b * parts) ** 2).sum(axis=-1))
-
-    @cached_property
-    def uncertainty(self) -> Array:
-        """Standard deviation of a daily value (cell), m3 m-3; 0 in the constant cells."""
-        sigma = np.interp(self.geo.aridity, [0, 0.2, 0.65, 2.0], [0.006, 0.012, 0.02, 0.026])
-        return np.where(self.geo.constant, 0.0, sigma)
 
     def flags(self, year: int, days: np.ndarray) -> np.ndarray:
         """Quality flag (cell, day), 127 where nothing was measured: snow, dense forest, chance, gaps, barren ground."""

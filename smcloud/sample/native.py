@@ -12,10 +12,11 @@ import zarr
 
 from smcloud.sample.climate import SampleWorld, generator
 from smcloud.sample.coefficients import FIRST_YEAR, TAIL_YEAR, YEARS, Coefficients
+from smcloud.sample.fields import Array
 from smcloud.sample.months import CLOUDS, DAYS, FLAGS, LAST_DAY_SHARE, POISON, WET_DAYS, Months, dates_of, months_of
 from smcloud.sample.stores import flush, new_array, new_store, write_axis, write_lat_lon
 from smcloud.sample.truth import truth_of
-from smcloud.sample.world import LAND_COVER, Array
+from smcloud.sample.world import LAND_COVER
 
 VALID_STOP = "2022-01-14"
 """ERA5's attribute; the data are good to the step that ends on the day after."""
@@ -57,7 +58,7 @@ def _sampling(months: Months, days_used: np.ndarray) -> tuple[np.ndarray, Array]
     n = (used > 0).sum(axis=2)
     valid = n >= MIN_MONTHS
     with np.errstate(divide="ignore", invalid="ignore"):
-        daily = (np.where(used > 0, 1 / used, 0.0).sum(axis=2) / n**2) * months.uncertainty[:, None] ** 2
+        daily = (np.where(used > 0, 1 / used, 0.0).sum(axis=2) / n**2) * months.p.uncertainty[:, None] ** 2
         missing = (1 / n - 1 / 12) * months.within_variance[:, None]
     total = np.where(valid, daily + missing, 0.0).sum(axis=1)
     return valid, total / np.maximum(valid.sum(axis=1), 1)
@@ -99,7 +100,7 @@ def _write_soil_moisture(path: str, world: SampleWorld, months: Months) -> np.nd
             good = seen & ((flag == 0) | (flag == 64))
             first = np.flatnonzero(np.diff(months_of(these), prepend=-1))
             used[:, year - FIRST_YEAR] = np.add.reduceat(good, first, axis=1, dtype=np.int64)
-        sigma = np.where(seen, months.uncertainty[:, None].astype("f4"), np.float32(FILL))
+        sigma = np.where(seen, world.physics.uncertainty[:, None].astype("f4"), np.float32(FILL))
         blocks["sm"].append(world.grid(np.where(seen, sm, FILL), FILL, np.float32))
         blocks["sm_uncertainty"].append(world.grid(sigma, FILL, np.float32))
         blocks["flag"].append(world.grid(flag, 127, np.int8))
@@ -119,7 +120,7 @@ def _one_year(world: SampleWorld, months: Months, year: int) -> tuple[Array, np.
     days = dates_of(year)
     seen, flag = months.measured(year, days), months.flags(year, days)
     rng = generator(world.seed, DAYS, year, 1)
-    noise = months.uncertainty[:, None] * rng.standard_normal(seen.shape, np.float32)
+    noise = world.physics.uncertainty[:, None] * rng.standard_normal(seen.shape, np.float32)
     value = months.soil_moisture(year)[:, months_of(days)] + noise
     level = 0.3 + 0.16 * generator(world.seed, FLAGS, year, 1).standard_normal(geo.lat.size)
     wrong = np.clip(level - 3 * p.beta * (year - YEARS[len(YEARS) // 2]), 0.02, 0.6)

@@ -13,74 +13,21 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from smcloud.sample.coefficients import FIRST_YEAR, LAST_YEAR, YEARS, Coefficients
-from smcloud.sample.world import Array, Codes, Geography, geography, pattern, sphere
+from smcloud.sample.fields import Array, basis, pattern
+from smcloud.sample.nodes import Nodes
+from smcloud.sample.world import geography
 
-EARTH_RADIUS_KM = 6371.0072
 T0 = 0.5 * (FIRST_YEAR + LAST_YEAR + 1)
-WAVES = 400
 BLOCK = 1000
-
-
-@lru_cache(maxsize=8)
-def _waves(efolding_km: float) -> Array:
-    """Wave vectors of the exponential kernel on the sphere's chord: its spectrum is a Cauchy law."""
-    rng = np.random.default_rng(WAVES)
-    direction, scale = rng.standard_normal((WAVES, 3)), np.abs(rng.standard_normal(WAVES))
-    return np.asarray(direction / scale[:, None] * (EARTH_RADIUS_KM / efolding_km))
-
-
-def basis(lat: Array, lon: Array, efolding_km: float) -> Array:
-    """Rows of unit length, one per point: times N(0, 1) they give a field with variance 1 and that kernel."""
-    angle = sphere(lat, lon) @ _waves(efolding_km).T
-    return np.asarray(np.concatenate([np.cos(angle), np.sin(angle)], axis=-1) / np.sqrt(WAVES))
+DAYS_PER_MONTH = 20.2
+"""Days of a month that are seen and pass the flags, on average."""
 
 
 @dataclass(frozen=True)
-class Physics:
+class Physics(Nodes):
     """What is the same at every seed: coefficients per land cell and node, and the noise's structure."""
 
-    geo: Geography
     coefficients: Coefficients
-
-    @cached_property
-    def nodes(self) -> tuple[Array, Array]:
-        """ERA5-like nodes: on the cells' corners, poles included; latitude descending, longitude 0..360."""
-        res = self.geo.resolution
-        return np.linspace(90, -90, round(180 / res) + 1), np.arange(round(360 / res), dtype=np.float64) * res
-
-    @cached_property
-    def corners(self) -> tuple[Codes, Array]:
-        """Flat node indices (cell, 4) around each land cell and their weights by overlap: sin lat times lon."""
-        rows, columns = np.nonzero(self.geo.land)
-        width = self.geo.land.shape[1]
-        west = (columns + width // 2) % width  # longitude -180 is 180 in 0..360
-        east = (west + 1) % width
-        index = np.stack([rows * width + west, rows * width + east, (rows + 1) * width + west,
-                          (rows + 1) * width + east], axis=-1)  # fmt: skip
-        lat, half = np.deg2rad(self.geo.lat), np.deg2rad(self.geo.resolution / 2)
-        north, south = np.sin(lat + half) - np.sin(lat), np.sin(lat) - np.sin(lat - half)
-        weight = np.stack([north, north, south, south], axis=-1)
-        return index, weight / weight.sum(axis=-1, keepdims=True)
-
-    def to_cells(self, values: Array) -> Array:
-        """Area-weighted mean of the four nodes around each land cell; ``values`` is (node, ...)."""
-        index, weight = self.corners
-        return np.asarray(np.einsum("ck,ck...->c...", weight, values[index]))
-
-    def to_nodes(self, values: Array, where: Array, elsewhere: float) -> Array:
-        """Mean of ``values`` over the land cells around each node that ``where`` selects."""
-        index, _ = self.corners
-        shape = self.nodes[0].size * self.nodes[1].size
-        pick = np.broadcast_to(where[:, None].astype(float), index.shape)
-        total = np.bincount(index.ravel(), (pick * values[:, None]).ravel(), shape)
-        count = np.bincount(index.ravel(), pick.ravel(), shape)
-        return np.where(count > 0, total / np.maximum(count, 1), elsewhere)
-
-    @cached_property
-    def node_points(self) -> tuple[Array, Array]:
-        """Latitude and longitude of the flat nodes."""
-        lon2, lat2 = np.meshgrid(self.nodes[1], self.nodes[0])
-        return lat2.ravel(), lon2.ravel()
 
     @cached_property
     def node_basis(self) -> Array:
@@ -91,12 +38,6 @@ class Physics:
     def cell_basis(self) -> Array:
         """Noise basis (cell, wave)."""
         return basis(self.geo.lat, self.geo.lon, self.coefficients.efolding_km)
-
-    @cached_property
-    def node_sign(self) -> Array:
-        """+1 and -1 by turns, from node to node."""
-        row, column = np.indices((self.nodes[0].size, self.nodes[1].size))
-        return np.asarray(1.0 - 2.0 * ((row + column) % 2)).ravel()
 
     @cached_property
     def p_mean(self) -> Array:
@@ -157,6 +98,18 @@ class Physics:
         return np.interp(self.geo.aridity, [0, 0.2, 0.65, 2.0], [0.0018, 0.0028, 0.0038, 0.0042])
 
     @cached_property
+    def uncertainty(self) -> Array:
+        """Standard deviation of a daily value (cell), m3 m-3; 0 in the constant cells."""
+        sigma = np.interp(self.geo.aridity, [0, 0.2, 0.65, 2.0], [0.006, 0.012, 0.02, 0.026])
+        return np.where(self.geo.constant, 0.0, sigma)
+
+    @cached_property
+    def expected_measurement(self) -> Array:
+        """Variance that the days of a record without gaps add to an annual mean, on average."""
+        months = 12 - np.where(self.geo.snow > 0, self.geo.snow + 0.5, 0)  # the first and half of the second April
+        return self.uncertainty**2 / (DAYS_PER_MONTH * months)
+
+    @cached_property
     def phi(self) -> Array:
         """Lag-1 autocorrelation of the unexplained annual soil moisture."""
         return np.asarray(self.coefficients.phi)[self.geo.phi_kind]
@@ -182,10 +135,12 @@ class Physics:
         sd = np.sqrt(np.einsum("cjj->cj", self.noise_covariance))
         out = []
         for j, scale in enumerate((self.p_scale, np.full(self.p_scale.shape, self.t_scale))):
-            moving = (self.geo.driver == j) & (self.geo.direction != 0) & ~self.geo.weak
+            moving = (self.geo.driver == j) & self.geo.carried
             kept = float(np.median(sd[:, j] / self.to_cells(scale)))  # of the nodes' scale in a cell's mean
             wanted = self.geo.direction * np.sign(self.b[:, j]) * (self._trend_per_sd * kept)
             out.append(self.to_nodes(np.asarray(wanted, np.float64), moving, 0.0) * scale)
+            if j == 1 and self.coefficients.idle_warming:
+                out[j] = np.full(scale.shape, self.coefficients.idle_warming / (len(YEARS) - 1) * kept * self.t_scale)
         return out[0], out[1]
 
     @property
@@ -199,18 +154,34 @@ class Physics:
     def g(self) -> Array:
         """Trend of each driver on the cells (cell, 3), per year."""
         p, t = (self.to_cells(node) for node in self.g_nodes)
-        moving = (self.geo.driver == 2) & (self.geo.direction != 0) & ~self.geo.weak
+        moving = (self.geo.driver == 2) & self.geo.carried
         lai = np.where(moving, self.geo.direction * np.sign(self.b[:, 2]) * self._trend_per_sd * self.lai_scale, 0.0)
         return np.stack([p, t, lai], axis=-1)
 
     @cached_property
-    def a(self) -> Array:
-        """Own trend of soil moisture, m3 m-3 yr-1: of the weak cells, and where no driver is behind the trend."""
+    def rung(self) -> Array:
+        """Intended delta of the cells of the ladder; NaN elsewhere, and where a world has no trends."""
+        c = self.coefficients
+        rungs = np.append(np.minimum(c.ladder, c.trend_strength), np.nan)[self.geo.rung]
+        return np.where(rungs > 0, rungs, np.nan)
+
+    @cached_property
+    def planted(self) -> Array:
+        """Trend of the cells that have a stated one, whatever drivers do around them, m3 m-3 yr-1; NaN elsewhere."""
         c, geo = self.coefficients, self.geo
-        own = (geo.direction != 0) & (geo.driver < 0) & ~geo.weak
+        se = self.slope_se(np.ones((geo.lat.size, len(YEARS)), bool), self.expected_measurement)
+        south = (geo.lat < 0) & geo.alive & (c.southern_drying > 0)
+        return np.where(south, c.southern_drying * geo.lat, geo.direction * self.rung * se)
+
+    @cached_property
+    def a(self) -> Array:
+        """Own trend of soil moisture, m3 m-3 yr-1: all of it where no driver is behind the trend."""
+        c, geo = self.coefficients, self.geo
+        own = (geo.direction != 0) & (geo.driver < 0) & ~geo.weak & (geo.rung < 0)
         wanted = np.where(geo.weak, min(c.weak_strength, c.trend_strength), np.where(own, c.trend_strength, 0.0))
         se = self.slope_se(np.ones((geo.lat.size, len(YEARS)), bool), np.zeros(geo.lat.size))
-        return geo.direction * wanted * se
+        rest = self.planted - (self.b * self.g).sum(axis=-1)
+        return np.where(np.isfinite(self.planted), rest, geo.direction * wanted * se)
 
     @cached_property
     def beta(self) -> Array:
@@ -245,4 +216,4 @@ def _spread(years: int) -> float:
 @lru_cache(maxsize=4)
 def physics(resolution: float, coefficients: Coefficients) -> Physics:
     """The seed-independent part of the world, made once."""
-    return Physics(geography(resolution), coefficients)
+    return Physics(geography(resolution, coefficients), coefficients)

@@ -7,67 +7,150 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from smcloud.config import RunConfig
 from smcloud.errors import GridError
 from smcloud.sample.coefficients import DRIVERS
+from smcloud.sample.expected import YEARS, expected_false_alarms, expected_power
 from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DRIVER, NOT_SIGNIFICANT
 from smcloud.stats.area import cell_area
 
 SIGNIFICANT = 0.05
-# Rejections of the OLS t test at n = 22 without a trend: the mean over worlds. One world scatters around it,
-# because its neighbours go together, so it gets no verdict.
-NULL_REJECTION = {0.0: 0.050, 0.2: 0.105, 0.4: 0.188}
+MOSTLY = 0.9  # of the cells that a score is about must have the years of the tables
 
 
-def scorecard(truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: xr.Dataset) -> dict[str, Any]:
-    """Scores of a run on the sample world; all floats, NaN where nothing can be scored (as None).
+def scorecard(
+    truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: xr.Dataset, config: RunConfig | None = None
+) -> dict[str, Any]:
+    """Scores of a run on the sample world: shares by area, None where there is nothing to score.
 
-    ``truth`` as stored in ``truth.zarr``; the products on the same cells, latitude in either order:
-    ``trend`` (slope, p_value; p_value_with_breaks where it is there), ``drivers`` (dominant_driver), ``ddww``
-    (ddww_class). Cells without a value in a product count as missed. Raises :class:`GridError` where the cells differ.
+    ``truth`` as stored in ``truth.zarr``; the products on the same cells, latitude in either order: ``trend`` (slope,
+    p_value, significant; n_years and p_value_with_breaks where they are there), ``drivers`` (dominant_driver;
+    trend_contribution where it is there), ``ddww`` (ddww_class). Cells without a value in a product count as missed.
+    ``config``, that of the run, adds what simulations expect. Raises :class:`GridError` where the cells differ.
     """
     truth = truth.sortby("lat")
-    slope, p_value = (_on(truth, trend[name]) for name in ("slope", "p_value"))
+    maps = _Maps(truth, trend, config)
+    delta, wanted_class, driver = (truth[name].values for name in ("delta", "ddww_class", "driver"))
     mapped_class, dominant = _on(truth, ddww["ddww_class"]), _names(_on(truth, drivers["dominant_driver"]), drivers)
-    area = np.broadcast_to(cell_area(truth["lat"], truth["lon"]).transpose("lat", ...).values, slope.shape)
-    beta, delta, wanted_class = (truth[name].values for name in ("beta", "delta", "ddww_class"))
-    land = truth["land_mask"].values == 1
-    step = truth["sensor_step"].values == 1
-
-    def share(hit: np.ndarray, among: np.ndarray) -> float | None:
-        total = float(area[among].sum())
-        return float(area[among & hit].sum()) / total if total else None
-
-    detectable = land & (delta >= DETECTABLE)
-    named = land & (truth["driver"].values >= 1) & (truth["driver"].values <= len(DRIVERS))
-    scored = np.isfinite(delta) & land
-    without = scored & (truth["driver"].values == NO_DRIVER)
-    null = scored & (wanted_class == NOT_SIGNIFICANT)
-    right = (np.sign(slope) == np.sign(beta)) & (p_value < SIGNIFICANT)
-    card: dict[str, Any] = {
-        "detectable": {"score": share(right, detectable), "wanted": 0.95, "area_km2": float(area[detectable].sum())},
-        "driver": {"score": share(dominant == truth["driver"].values, named & scored), "wanted": 0.92},
-        "driver_named_without": {"score": share(dominant > 0, without), "wanted_at_most": 0.20},
+    strong = maps.scored & (delta >= DETECTABLE)
+    named, without = maps.scored & (driver >= 1) & (driver <= len(DRIVERS)), maps.scored & (driver == NO_DRIVER)
+    found = maps.share(maps.right & maps.below, strong)
+    return {
+        "detectable": {"score": found, "wanted": 0.95, "area_km2": float(maps.area[strong].sum())},
+        "power": _power(maps),
+        "false_alarms": _false_alarms(maps),
+        "false_discoveries": _false_discoveries(maps),
         "recall": {
-            name: {"score": share(mapped_class == code, scored & (wanted_class == code)), "wanted": 0.90}
+            name: {"score": maps.share(mapped_class == code, maps.scored & (wanted_class == code)), "wanted": 0.90}
             for code, name in enumerate(CLASSES, 1)
         },
-        "not_significant": {},
-        "skill": _skill(slope, beta, area, scored & ~step),
+        "driver": {"score": maps.share(dominant == driver, named), "wanted": 0.92},
+        "driver_named_without": {"score": maps.share(dominant > 0, without), "wanted_at_most": 0.20},
+        **_idle(maps, drivers, dominant),
+        "skill": _skill(maps.slope, maps.beta, maps.area, maps.scored & ~maps.instrument),
+        **_instrument(maps, trend),
+        "unscored_share": {
+            "weak": maps.share((delta > 0) & (delta < DETECTABLE) & ~np.isfinite(truth["rung"].values), maps.land),
+            "without_a_trend_to_find": maps.share(~np.isfinite(delta), maps.land),
+            "sensor_step": maps.share(maps.instrument, maps.land),
+        },
     }
-    for phi in np.unique(truth["phi"].values[land]):
-        here = null & ~step & (truth["phi"].values == phi)
-        expected = 1 - NULL_REJECTION[float(phi)] if float(phi) in NULL_REJECTION else None
-        card["not_significant"][f"phi {phi:g}"] = {"score": share(mapped_class == 0, here), "expected": expected}
-    card["sensor_step_called_significant"] = {"score": share(p_value < SIGNIFICANT, land & step)}
+
+
+class _Maps:
+    """The truth and the trend product on its cells, as arrays (lat, lon)."""
+
+    def __init__(self, truth: xr.Dataset, trend: xr.Dataset, config: RunConfig | None) -> None:
+        self.truth, self.config = truth, config
+        self.slope = _on(truth, trend["slope"])
+        self.p_value = _on(truth, trend["p_value"])
+        self.called = _on(truth, trend["significant"]) == 1
+        self.years = _on(truth, trend["n_years"]) if "n_years" in trend else truth["n_years"].values
+        area = cell_area(truth["lat"], truth["lon"]).transpose("lat", ...).values
+        self.area = np.broadcast_to(area, self.slope.shape)
+        self.beta, self.phi = truth["beta"].values, truth["phi"].values
+        self.land = truth["land_mask"].values == 1
+        self.instrument = (truth["sensor_step"].values == 1) | (truth["sensor_drift"].values == 1)
+        self.scored = self.land & np.isfinite(truth["delta"].values)
+        self.null = self.scored & (truth["ddww_class"].values == NOT_SIGNIFICANT) & ~self.instrument
+        self.right = np.sign(self.slope) == np.sign(self.beta)
+        self.below = self.p_value < SIGNIFICANT
+        self.levels = [float(level) for level in np.unique(self.phi[self.land])]
+
+    def share(self, hit: np.ndarray, among: np.ndarray) -> float | None:
+        """Share of the area of ``among`` that is hit."""
+        total = float(self.area[among].sum())
+        return float(self.area[among & hit].sum()) / total if total else None
+
+    def row(self, hit: np.ndarray, here: np.ndarray) -> dict[str, Any]:
+        """A score with the number of its cells and their area."""
+        return {"score": self.share(hit, here), "n_cells": int(here.sum()), "area_km2": float(self.area[here].sum())}
+
+    def expects(self, here: np.ndarray) -> bool:
+        """Whether the tables, which are for one number of years, are about the cells ``here``."""
+        return bool(here.any()) and float((self.years[here] == YEARS).mean()) >= MOSTLY
+
+
+def _power(maps: _Maps) -> dict[str, Any]:
+    """What the rule of the run finds of each rung of the ladder, with the right sign, at each autocorrelation."""
+    rung, delta = maps.truth["rung"].values, maps.truth["delta"].values
+    out: dict[str, Any] = {}
+    for height in np.unique(rung[np.isfinite(rung)]):
+        rows = out.setdefault(f"delta {height:g}", {})
+        for level in maps.levels:
+            here = maps.scored & (rung == height) & (maps.phi == level)
+            expected = expected_power(maps.config, height, level) if maps.config and maps.expects(here) else {}
+            mean = float(np.average(delta[here], weights=maps.area[here])) if here.any() else None
+            rows[f"phi {level:g}"] = maps.row(maps.right & maps.called, here) | {"mean_delta": mean} | expected
+    return out
+
+
+def _false_alarms(maps: _Maps) -> dict[str, Any]:
+    """What the rule of the run calls where there is no trend, at each autocorrelation.
+
+    No verdict: one world scatters around what is expected, because its neighbours go together.
+    """
+    out: dict[str, Any] = {}
+    for level in maps.levels:
+        here = maps.null & (maps.phi == level)
+        expected = expected_false_alarms(maps.config, level) if maps.config and maps.expects(here) else {}
+        out[f"phi {level:g}"] = maps.row(maps.called, here) | expected
+    return out
+
+
+def _false_discoveries(maps: _Maps) -> dict[str, Any]:
+    """The share without a trend of the area that is called; correction for many cells keeps it below alpha."""
+    row = maps.row(maps.null, maps.called & maps.scored & ~maps.instrument)
+    corrects = maps.config is not None and maps.config.trend.significance == "p_adjusted"
+    return row | ({"expected_at_most": maps.config.alpha} if maps.config and corrects else {})
+
+
+def _instrument(maps: _Maps, trend: xr.Dataset) -> dict[str, Any]:
+    """What is called a trend where only the sensors changed."""
+    step, drift = (maps.land & (maps.truth[name].values == 1) for name in ("sensor_step", "sensor_drift"))
+    card = {"sensor_step_called_significant": {"score": maps.share(maps.below, step)}}
     if "p_value_with_breaks" in trend:
-        p_value = _on(truth, trend["p_value_with_breaks"])
-        card["sensor_step_with_break_terms"] = {"score": share(p_value < SIGNIFICANT, land & step)}
-    card["unscored_share"] = {
-        "weak": share((delta > 0) & (delta < DETECTABLE), land),
-        "without_a_trend_to_find": share(~np.isfinite(delta), land),
-        "sensor_step": share(step, land),
-    }
+        below = _on(maps.truth, trend["p_value_with_breaks"]) < SIGNIFICANT
+        card["sensor_step_with_break_terms"] = {"score": maps.share(below, step)}
+    if drift.any():
+        card["sensor_drift_called_significant"] = {"score": maps.share(maps.below, drift)}
     return card
+
+
+def _idle(maps: _Maps, drivers: xr.Dataset, dominant: np.ndarray) -> dict[str, Any]:
+    """Scores of each driver that trends and does nothing: where it is named, and the part of the trend it is given."""
+    out: dict[str, Any] = {}
+    for k, name in enumerate(DRIVERS):
+        b, g = (maps.truth[key].sel(driver_name=name).values for key in ("b", "g"))
+        if np.nanmax(np.abs(b)) > 0 or not np.nanmax(np.abs(g)) > 0:
+            continue
+        out[f"idle_{name}_named"] = {"score": maps.share(dominant == k + 1, maps.scored)}
+        if "trend_contribution" in drivers:
+            part = _on(maps.truth, drivers["trend_contribution"].sel(driver=name)) * np.sign(maps.beta)
+            use = np.isfinite(part) & maps.scored & (maps.beta != 0)
+            whole, given = (float((maps.area * each)[use].sum()) for each in (np.abs(maps.beta), part))
+            out[f"idle_{name}_contribution"] = {"score": given / whole if whole else None}
+    return out
 
 
 def _on(truth: xr.Dataset, da: xr.DataArray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numcodecs
 import numpy as np
 import zarr
 
-from smcloud.sample.world import Array
+from smcloud.sample.fields import Array
 
 
 def new_store(path: str, attrs: Mapping[str, Any]) -> zarr.Group:

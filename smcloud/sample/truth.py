@@ -7,15 +7,15 @@ import xarray as xr
 
 from smcloud.sample.climate import SampleWorld
 from smcloud.sample.coefficients import DRIVERS, YEARS, Coefficients
+from smcloud.sample.fields import Array, Codes
 from smcloud.sample.physics import T0
-from smcloud.sample.world import Array, Codes
 
 DETECTABLE = 4.0
 NAMED_RHO, NAMED_LEAD = 0.6, 0.3
 CLASSES = ("DD", "DW", "WD", "WW", "TD", "TW")
 NOT_SIGNIFICANT, NOT_SCORED, NO_DATA = 0, 254, 255
 NO_DRIVER, NO_SINGLE_DRIVER = 0, 254
-REGIONS = ("snow", "dense", "late_start", "gap", "sensor_step", "constant", "empty", "deluge")
+REGIONS = ("snow", "dense", "late_start", "gap", "sensor_step", "sensor_drift", "constant", "empty", "deluge")
 FEWEST_YEARS = 15
 
 
@@ -63,6 +63,7 @@ def truth_of(world: SampleWorld, valid: np.ndarray, measurement: Array) -> xr.Da
         "beta": (np.where(geo.empty, np.nan, p.beta), "m3 m-3 yr-1", "true trend"),
         "se": (np.where(scored, se, np.nan), "m3 m-3 yr-1", "standard deviation of the annual OLS slope over worlds"),
         "delta": (delta, "1", "absolute true trend over se; NaN where no trend can be expected from the record"),
+        "rung": (np.where(scored, p.rung, np.nan), "1", "intended delta in the regions of the ladder; NaN elsewhere"),
         "phi": (p.phi, "1", "lag-1 autocorrelation of the unexplained annual soil moisture"),
         "own_trend": (p.a, "m3 m-3 yr-1", "part of the trend without a driver"),
         "n_years": (years.astype(float), "1", "years with data"),

@@ -214,7 +214,9 @@ SCORECARD = {
     "driver": {"score": 0.911, "wanted": 0.92},
     "driver_named_without": {"score": 0.13, "wanted_at_most": 0.2},
     "recall": {"DD": {"score": 0.95, "wanted": 0.9}, "WW": {"score": float("nan"), "wanted": 0.9}},
-    "not_significant": {"phi 0.0": {"score": 0.951, "wanted": 0.92}, "phi 0.4": {"score": 0.83, "wanted": None}},
+    "power": {"delta 3": {"phi 0.4": {"score": 0.83, "n_cells": 9, "mean_delta": 3.04, "expected": 0.95}}},
+    "false_alarms": {"phi 0": {"score": 0.049, "expected": 0.05}, "phi 0.4": {"score": 0.17, "expected": None}},
+    "false_discoveries": {"score": 0.021, "expected_at_most": 0.05},
     "skill": {"pearson_r": 0.934, "rmse": 0.000312, "mean_error": -1.2e-5},
     "unscored_share": 0.31,
 }

@@ -168,7 +168,9 @@ def test_the_sample_world_is_called_invented(products, scorecard, new_context, p
     sample = Page(render({"regional": products["regional"]}, new_context(scorecard=scorecard))["index.html"])
     assert "This is an invented world." in sample.text
     rows = {row[0]: row for row in sample.tables["scorecard"][1:]}
-    assert rows["driver"][3] == "fail" and rows["detectable"][3] == "pass"
+    assert rows["Right driver named"][4] == "fail" and rows["Power, strong trends"][4] == "pass"
+    order = [sample.text.index(heading) for heading in ("Figures", "Scorecard against the known truth", "Tables")]
+    assert order == sorted(order)
 
 
 @pytest.mark.slow

@@ -43,6 +43,7 @@ def products_of(annual: xr.Dataset) -> Products:
     first = xr.where(zone == 1, 1, xr.where(zone == 3, 3, 5))
     code = xr.where(trend["p_value"] < 0.05, first + (trend["slope"] > 0), 0).where(trend["slope"].notnull(), 255)
     drivers = xr.Dataset({"dominant_driver": best}, {"driver": DRIVERS})
+    trend["significant"] = (trend["p_value"] < 0.05).astype("uint8").where(trend["slope"].notnull(), 255)
     return Products(trend, drivers, xr.Dataset({"ddww_class": code}))
 
 

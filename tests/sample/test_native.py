@@ -133,6 +133,9 @@ def test_bytes_hold_the_worlds_annual_series(from_bytes: FromBytes, world: Sampl
 def test_truth_store_says_what_the_record_can_show(stores: dict[str, str], world: SampleWorld) -> None:
     truth = xr.open_zarr(stores["truth"]).load()
     assert truth["lat"].values[0] < truth["lat"].values[-1] and truth.attrs["seed"] == world.seed
+    for rung in (3, 4, 6):
+        found = truth["delta"].values[truth["rung"].values == rung]
+        assert found.size >= 20 and abs(found.mean() / rung - 1) < 0.02 and np.abs(found / rung - 1).max() < 0.06
     late = truth["late_start"].values == 1
     assert late.any() and np.isnan(truth["delta"].values[late]).all() and (truth["n_years"].values[late] == 12).all()
     assert (truth["n_years"].values[truth["gap"].values == 1] == 16).all()

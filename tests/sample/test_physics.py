@@ -8,8 +8,8 @@ import xarray as xr
 
 from smcloud.sample import SampleWorld
 from smcloud.sample.coefficients import YEARS, Coefficients
-from smcloud.sample.physics import EARTH_RADIUS_KM, physics
-from smcloud.sample.world import sphere
+from smcloud.sample.fields import EARTH_RADIUS_KM, sphere
+from smcloud.sample.physics import physics
 from smcloud.stats import linear_trend
 
 REPLICATES = 200

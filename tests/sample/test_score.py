@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from smcloud.config import RunConfig, parse_config
 from smcloud.errors import GridError
-from smcloud.sample import SampleWorld, annual_world, scorecard
+from smcloud.sample import Coefficients, SampleWorld, annual_world, scorecard
 from smcloud.sample.coefficients import YEARS
+from smcloud.sample.demo import configuration
+from smcloud.sample.expected import expected_false_alarms, expected_power
 from smcloud.stats import linear_trend
 
 from .conftest import DRIVERS, FromBytes, products_of, score_of, seed_of
 
 pytestmark = pytest.mark.slow
 
+PHI = ("phi 0", "phi 0.2", "phi 0.4")
 CLASSES = ("DD", "DW", "WD", "WW", "TD", "TW")
 Worlds = list[tuple[xr.Dataset, xr.Dataset]]
 
@@ -25,6 +29,7 @@ Worlds = list[tuple[xr.Dataset, xr.Dataset]]
 def perfect(truth: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
     code = truth["ddww_class"].where(truth["ddww_class"] < 7, 0)
     trend = xr.Dataset({"slope": truth["beta"], "p_value": xr.where(truth["beta"] == 0, 1.0, 0.0)})
+    trend["significant"] = (truth["beta"] != 0).astype("uint8")
     drivers = xr.Dataset({"dominant_driver": truth["driver"]}, {"driver": DRIVERS})
     return trend, drivers, xr.Dataset({"ddww_class": code})
 
@@ -35,9 +40,10 @@ def test_perfect_products_score_one_and_reach_json(three_worlds: Worlds) -> None
     assert card["detectable"]["score"] == card["driver"]["score"] == 1
     assert card["driver_named_without"]["score"] == 0
     assert all(card["recall"][name]["score"] == 1 for name in CLASSES)
-    assert {key: entry["score"] for key, entry in card["not_significant"].items()} == dict.fromkeys(
-        ("phi 0", "phi 0.2", "phi 0.4"), 1.0
-    )
+    assert {key: entry["score"] for key, entry in card["false_alarms"].items()} == dict.fromkeys(PHI, 0.0)
+    assert card["false_discoveries"]["score"] == 0
+    for rung in ("delta 3", "delta 4", "delta 6"):
+        assert {key: entry["score"] for key, entry in card["power"][rung].items()} == dict.fromkeys(PHI, 1.0)
     assert card["skill"]["pearson_r"] == pytest.approx(1) and card["skill"]["rmse"] == pytest.approx(0, abs=1e-12)
     assert 1e6 < card["detectable"]["area_km2"] < 1.5e8
     assert card["unscored_share"]["weak"] < 0.15
@@ -56,6 +62,96 @@ def test_scores_are_shares_of_area_and_read_latitude_either_way(three_worlds: Wo
     for code, name in enumerate(CLASSES, 1):
         weight = np.cos(np.deg2rad(truth["lat"])) * (truth["ddww_class"] == code)
         assert card["recall"][name]["score"] == pytest.approx(float(weight.where(north, 0).sum() / weight.sum()))
+
+
+def test_the_ladder_is_scored_by_what_the_run_calls_with_the_right_sign(three_worlds: Worlds) -> None:
+    truth = three_worlds[1][1]
+    trend, drivers, ddww = perfect(truth)
+    east = truth["lon"] > 20
+    trend["p_value"] = trend["p_value"] * 0 + 1.0  # p is no matter here: the rule of the run is
+    trend["significant"] = xr.where(east, 1, 0).broadcast_like(truth["beta"]).astype("uint8")
+    trend["slope"] = xr.where(truth["lat"] < 0, -truth["beta"], truth["beta"])
+    card = scorecard(truth, trend, drivers, ddww, parse_config(configuration("store")))
+    edges = np.deg2rad(np.linspace(-90, 90, 37))
+    area = (np.sin(edges[1:]) - np.sin(edges[:-1]))[:, None] * np.ones(72)
+    right, called = (truth["lat"].values > 0)[:, None], (truth["lon"].values > 20)[None, :]
+    expected = {3: (0.81, 0.89, 0.95), 4: (0.97, 0.99, 0.99), 6: (1.0, 1.0, 1.0)}
+    seen = 0
+    for delta, rates in expected.items():
+        for phi, rate in zip((0.0, 0.2, 0.4), rates, strict=True):
+            here = (truth["rung"].values == delta) & (truth["phi"].values == phi)
+            row = card["power"][f"delta {delta}"][f"phi {phi:g}"]
+            assert row["score"] == pytest.approx(area[here & right & called].sum() / area[here].sum())
+            assert row["n_cells"] == here.sum() >= 5 and row["expected"] == rate
+            assert delta <= row["mean_delta"] <= 1.1 * delta
+            seen += here.sum()
+    assert seen == np.isfinite(truth["rung"].values).sum()
+    null = (truth["beta"].values == 0) & (truth["delta"].values == 0) & (truth["sensor_step"].values == 0)
+    for phi, rate in zip((0.0, 0.2, 0.4), (0.050, 0.105, 0.188), strict=True):
+        here = null & (truth["phi"].values == phi)
+        row = card["false_alarms"][f"phi {phi:g}"]
+        assert row["score"] == pytest.approx(area[here & called].sum() / area[here].sum()) and row["expected"] == rate
+    scored = np.isfinite(truth["delta"].values) & (truth["sensor_step"].values == 0) & called
+    share = area[null & called].sum() / area[scored].sum()
+    assert card["false_discoveries"]["score"] == pytest.approx(share) and share > 0.2
+
+
+def test_an_idle_driver_and_a_drifting_record_have_scores_of_their_own() -> None:
+    truth = annual_world(3, coefficients=Coefficients(idle_warming=4.0, sensor_drift=1e-3))[1]
+    trend, drivers, ddww = perfect(truth)
+    west = (truth["lon"] < 0) & (truth["land_mask"] == 1)
+    drivers["dominant_driver"] = truth["driver"].where(~west, 2)
+    part = (truth["beta"] * 0.3).where(west, truth["beta"] * -0.1)
+    drivers["trend_contribution"] = xr.concat([part * np.nan, part, part * np.nan], "driver")
+    drift = truth["sensor_drift"] == 1
+    trend["p_value"] = trend["p_value"].where(~(drift & (truth["lat"] > -20)), 0.01)
+    card = scorecard(truth, trend, drivers, ddww)
+    area = (np.cos(np.deg2rad(truth["lat"])) * np.isfinite(truth["delta"])).transpose("lat", "lon")
+    share = float(area.where(west, 0).sum() / area.sum())
+    assert card["idle_soil_temperature_named"]["score"] == pytest.approx(share)
+    size = area * np.abs(truth["beta"])
+    given = float((0.3 * size.where(west, 0) - 0.1 * size.where(~west, 0)).sum() / size.sum())
+    assert card["idle_soil_temperature_contribution"]["score"] == pytest.approx(given) and abs(given) > 0.01
+    north = float(area.where(drift & (truth["lat"] > -20), 0).sum() / area.where(drift, 0).sum())
+    assert card["sensor_drift_called_significant"]["score"] == pytest.approx(north) and 0 < north < 1
+    assert "idle_soil_temperature_named" not in scorecard(annual_world(3)[1], trend, drivers, ddww)
+
+
+def test_another_number_of_years_has_no_expected_value(three_worlds: Worlds) -> None:
+    truth = three_worlds[0][1]
+    trend, drivers, ddww = perfect(truth)
+    config = parse_config(configuration("store"))
+    card = scorecard(truth, trend.assign(n_years=truth["n_years"] * 0 + 21), drivers, ddww, config)
+    rows = [row for rung in card["power"].values() for row in rung.values()] + list(card["false_alarms"].values())
+    assert len(rows) == 12 and not any("expected" in row for row in rows)
+    assert "expected" in scorecard(truth, trend, drivers, ddww, config)["power"]["delta 3"]["phi 0"]
+    assert "expected" not in scorecard(truth, trend, drivers, ddww)["power"]["delta 3"]["phi 0"]
+
+
+def test_expected_values_are_those_of_the_rule() -> None:
+    config = parse_config(configuration("store"))
+
+    def ruled(**keys: object) -> RunConfig:
+        return config.model_copy(update={"trend": config.trend.model_copy(update=keys)})
+
+    assert expected_power(ruled(test="3pw"), 6, 0.2)["expected"] == 0.43
+    after = ruled(test="effective_pooled", significance="p_adjusted")
+    assert [expected_power(after, delta, 0.4)["expected"] for delta in (3, 4, 6)] == [0.50, 0.85, 1.00]
+    source = str(expected_power(after, 3, 0.0)["expected_from"])
+    assert "30 %" in source and "here they have not" in source  # one autocorrelation in a pool
+    assert "here they have not" not in str(expected_power(config, 3, 0.0)["expected_from"])
+    assert expected_power(ruled(test="effective_pooled"), 4, 0.4)["expected"] == 0.96
+    assert expected_power(ruled(test="effective_pooled"), 3, 0.4) == {}  # not simulated
+    assert expected_power(config, 3, 0.3) == {} and expected_power(config, 5, 0.0) == {}
+    assert expected_false_alarms(after, 0.0) == {} and expected_false_alarms(config, 0.6)["expected"] == 0.311
+    assert expected_power(config.model_copy(update={"alpha": 0.1}), 3, 0.0) == {}
+    card_rule = scorecard_rule(after)
+    assert card_rule["expected_at_most"] == 0.05 and "expected_at_most" not in scorecard_rule(config)
+
+
+def scorecard_rule(config: RunConfig) -> dict:
+    truth = annual_world(1)[1]
+    return scorecard(truth, *perfect(truth), config)["false_discoveries"]
 
 
 def test_wrong_sign_missing_values_and_ties_are_misses(three_worlds: Worlds) -> None:
