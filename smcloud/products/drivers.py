@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from smcloud.config import RunConfig
@@ -28,9 +30,10 @@ def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None =
     ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) and its errors come from the
     regression with time in either case; with ``trend_unexplained`` they add up to ``slope_complete_cases``, the slope
     of the same years. ``dominance_probability`` is NaN where a single driver is in use: it has no other to lead.
-    ``attribution.lmg`` adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too). NaN
-    off land and where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly ``cube`` that
-    ``annual`` was made of is given, the same of its deseasonalised months, with the lags in their attributes
+    ``attribution.lmg`` adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too), and
+    ``attribution.lags`` r and p (lag, driver, lat, lon) with all drivers that many years earlier. NaN off land and
+    where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly ``cube`` that ``annual`` was made
+    of is given, the same of its deseasonalised months, with the lags in their attributes
     (:func:`~smcloud.products.monthly_drivers.monthly_columns`). Raises :class:`ChunkError` for several
     chunks along year or time.
     """
@@ -53,16 +56,16 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     drivers = annual[names].astype("float64")
     floors = {name: floor for name, floor in config.drivers.floors.items() if name in names}
     controls = drivers.assign({TIME_CONTROL: target["year"].astype("float64")}) if config.drivers.detrend else drivers
-    partial = partial_correlation(
-        target,
-        controls,
+    correlate = functools.partial(
+        partial_correlation,
         dim="year",
         dof=config.drivers.dof,
         min_valid=max(config.years.min_years, len(controls) + 2),
         alpha=config.alpha,
         method=config.drivers.method,
         floors=floors,
-    ).sel(driver=names)
+    )
+    partial = correlate(target, controls).sel(driver=names)
     pearson = [_pearson(target, drivers[name], config.years.min_years) for name in names]
     status = partial["status"].where(covered | ~observed.notnull().any("year"), ENDS_NOT_COVERED)
     columns = {name: partial[name] for name in ("r_lower", "r_upper", "p_value", "df", "n_effective", "n")} | {
@@ -75,9 +78,23 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     if config.attribution.lmg:
         shares = standardised_regression(target, controls, dim="year", floors=floors)["lmg"].sel(driver=names)
         columns["lmg"] = shares.where(partial["r"].notnull())
+    if any(config.attribution.lags):
+        columns |= _lagged(correlate, target, controls, config)
     if months is not None:
         columns |= monthly_columns(months, partial, config)
-    return add_cf_attributes(xr.Dataset(columns).transpose("driver", "lat", "lon"), "drivers", config)
+    out = xr.Dataset(columns).transpose("lag", "driver", "lat", "lon", missing_dims="ignore")
+    return add_cf_attributes(out, "drivers", config)
+
+
+def _lagged(
+    correlate: Callable[..., xr.Dataset], target: xr.DataArray, controls: xr.Dataset, config: RunConfig
+) -> dict[str, xr.DataArray]:
+    """The partial correlations of soil moisture with what the drivers were ``attribution.lags`` years before."""
+    lags, names = config.attribution.lags, list(config.drivers.names)
+    each = [correlate(target.shift(year=-lag), controls).sel(driver=names) for lag in lags]
+    along = pd.Index(lags, dtype="int64", name="lag")
+    published = {"lagged_partial_correlation": "r", "lagged_p_value": "p_value"}
+    return {name: xr.concat([one[column] for one in each], dim=along) for name, column in published.items()}
 
 
 def _contributions(

@@ -39,6 +39,9 @@ CONTRACT = {
 }
 
 
+ASKED = {"lmg": True, "lags": [-1, 0, 1]}
+
+
 def everything(cube: xr.Dataset, config: RunConfig, chunks: dict[str, int] | None = None) -> dict[str, xr.Dataset]:
     """All products of a cube, lazily where it is lazy."""
     annual = annual_product(cube, config)
@@ -96,7 +99,7 @@ def test_nothing_is_computed_inside(config: RunConfig) -> None:
 
     cube = make_cube().chunk(lat=2, lon=3)
     with dask.config.set(scheduler=refuse):
-        for rigid in (config, make_config(preset="rigorous", drivers={"lags": {"lai": 1}})):
+        for rigid in (config, make_config(preset="rigorous", drivers={"lags": {"lai": 1}}, attribution=ASKED)):
             out = everything(cube, rigid)
     for product, ds in out.items():
         for name, da in ds.data_vars.items():
@@ -116,12 +119,13 @@ def test_chunks_do_not_change_a_bit(eager: dict[str, xr.Dataset], config: RunCon
 
 
 def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
-    config = make_config(preset="rigorous", drivers={"lags": {"precipitation": 1}})
+    config = make_config(preset="rigorous", drivers={"lags": {"precipitation": 1}}, attribution=ASKED)
     whole, lazy = everything(make_cube(), config), everything(make_cube().chunk(lat=2, lon=3), config)
     more = {
         "annual": "n_fixed_months anomaly_status",
         "trend": "effective_p_value pw3_p_value pw_p_value hamed_rao_p_value",
-        "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n",
+        "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n "
+        "lmg lagged_partial_correlation lagged_p_value",
     }
     arrays = {product: {name: da.data for name, da in ds.data_vars.items()} for product, ds in lazy.items()}
     (computed,) = dask.compute(arrays)
