@@ -72,11 +72,11 @@ def hamed_rao(row: np.ndarray, t: np.ndarray, lags: int = 3, alpha: float = 0.05
         close = sum(abs(w - v) <= tolerance for w in rest.values())
         ranks[i] = sum(w < v - tolerance for w in rest.values()) + (close + 1) / 2
     total = 0.0
-    for k in range(1, lags + 1):
+    for k in range(1, min(lags, n - 1) + 1):
         rho = autocorrelation(ranks, k)
         if math.isnan(rho) and lags < 47:  # 47 are all lags: those that are known
             return score(list(x.values()))[0], math.nan
-        if k < n and abs(rho) > stats.norm.isf(alpha / 2) / math.sqrt(n):
+        if abs(rho) > stats.norm.isf(alpha / 2) / math.sqrt(n):
             total += max(0, n - k) * max(0, n - k - 1) * max(0, n - k - 2) * rho
     s, var = score(list(x.values()))
     factor = 1 + 2 * total / (n * (n - 1) * (n - 2))
