@@ -78,7 +78,7 @@ def _with_breaks(
     fit = trend_with_steps(series, steps, dim="year", alpha=config.alpha, min_valid=config.years.min_years)
     told = ols["slope"].notnull() & known
     plain = fit["n_steps"] == 0
-    growth = (fit["stderr"] / ols["stderr"].where(ols["stderr"] > 0)).where(~plain, 1.0)
+    growth = (fit["stderr_independent"] / ols["stderr"].where(ols["stderr"] > 0)).where(~plain, 1.0)
     return {
         "slope_with_breaks": fit["slope"].where(~plain, ols["slope"]).where(told),
         "p_value_with_breaks": fit["p_value"].where(~plain, ols["p_value"]).where(told),

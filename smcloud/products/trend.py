@@ -18,6 +18,7 @@ from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_CONNECTED, NOT
 from smcloud.products.measurement import measured_months, measurement_columns
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
 from smcloud.stats import fdr, linear_trend, mann_kendall, pooled_trend, theil_sen
+from smcloud.stats.status import FEWEST_PAIRS
 
 NEEDED = ("soil_moisture", "n_months", "anomaly_status", "land_mask", REFERENCE)
 Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
@@ -215,9 +216,13 @@ def ends_covered(series: xr.DataArray, ends: Ends | None) -> xr.DataArray:
 def _lag1_of_residuals(series: xr.DataArray, ols: xr.Dataset) -> xr.DataArray:
     """Lag-1 autocorrelation with gaps of the residuals of the least-squares line; NaN for a straight line.
 
-    Pairs with a gap add nothing to the numerator; the residuals' mean is 0 by construction.
+    The mean of the products of neighbours over the mean square, also NaN for fewer than 5 pairs of neighbours; the
+    residuals' mean is 0 by construction.
     """
+    valid = series.notnull()
+    pairs = (valid & valid.shift(year=1, fill_value=False)).sum("year")
+    weight = (valid.sum("year") - 1) / pairs.where(pairs >= FEWEST_PAIRS)
     rest = series - (ols["slope"] * series["year"] + ols["intercept"])
     squares = ordered_sum(rest**2, "year")
-    r1 = ordered_sum(rest * rest.shift(year=1), "year") / squares.where(squares > 0)
+    r1 = ordered_sum(rest * rest.shift(year=1), "year") / squares.where(squares > 0) * weight
     return r1.clip(-0.99, 0.99).where(ols["stderr"] > 0)

@@ -11,11 +11,11 @@ import xarray as xr
 from smcloud.errors import ConfigurationError, GridError
 from smcloud.stats.engine.checks import check_alpha, check_min_valid
 from smcloud.stats.engine.series import apply_to_series, as_rows, columns_of, in_shape
-from smcloud.stats.time_axis import FloatArray, require_one_chunk, time_series
+from smcloud.stats.time_axis import FloatArray, require_complete, require_one_chunk, time_series
 
 Block = npt.NDArray[Any]
 
-COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "n_steps")
+COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "n_steps", "stderr_independent")
 
 
 def set_breaks(sets: xr.DataArray, dim: str = "time", shortest: int = 12, most: int = 3) -> xr.DataArray:
@@ -90,8 +90,9 @@ def _set_breaks(sets: Block, *, shortest: int, most: int) -> Block:
 
 
 def trend_with_steps(
-    da: xr.DataArray, steps: xr.DataArray, dim: str = "time", alpha: float = 0.05, min_valid: int = 3
-) -> xr.Dataset:
+    da: xr.DataArray, steps: xr.DataArray, dim: str = "time", alpha: float = 0.05, min_valid: int = 3,
+    phi: xr.DataArray | None = None,
+) -> xr.Dataset:  # fmt: skip
     """Fit a straight line and a step at each break to every series, by least squares together.
 
     y = a + slope t + sum over k of h_k step_k, where the heights h_k are unknown. Non-finite values are missing.
@@ -112,31 +113,44 @@ def trend_with_steps(
         The limits enclose the slope with probability 1 - ``alpha``; between 0 and 1.
     min_valid : int
         A series with fewer valid samples is not fitted; 3 or more.
+    phi : xarray.DataArray, optional
+        Autocorrelation of the errors, from 0 to below 1, over dimensions of ``da`` other than ``dim``: the
+        ``r1_pooled`` of :func:`~smcloud.stats.pooled_trend`. Without it each series goes by that of its residuals.
 
     Returns
     -------
     xarray.Dataset
-        Over the dimensions other than ``dim`` and ``break``; standard error, interval and p are those of ordinary least
-        squares with n - 2 - ``n_steps`` degrees of freedom:
+        Over the dimensions other than ``dim`` and ``break``; for standard error, interval and p see Notes:
 
         - ``slope``, ``slope_lower``, ``slope_upper``: unit of ``da`` per unit of the coordinate
         - ``stderr``: standard error of the slope, unit of the slope
         - ``p_value``: two-sided
         - ``n_steps``: number of steps that were fitted, float64
+        - ``stderr_independent``: standard error with n - 2 - ``n_steps`` degrees of freedom, if errors of neighbouring
+          samples were independent; to be set beside that of a line without steps
         - ``n``: number of valid samples, int32
         - ``status``: uint8. 1, empty, and 2, fewer than ``min_valid`` samples: all NaN but ``n``. 3, constant: slope,
           limits and stderr 0, p 1. 6: the steps explain all that time could, no slope. 2 with a slope: no degree of
-          freedom is left, stderr, limits and p are NaN. An exact fit has stderr 0 and p 0.
+          freedom is left, fewer than 5 pairs of neighbouring samples, or no usable ``phi``; stderr, limits and p are
+          NaN. An exact fit has stderr 0 and p 0.
 
     Raises
     ------
     ConfigurationError
         ``alpha`` or ``min_valid`` has an impossible value.
     VariableError, CalendarError, ChunkError
-        In one of the two, ``dim`` is not there; has no coordinate, or one with missing, double or unsorted stamps; has
-        more than one dask chunk.
+        In one of the two, ``dim`` is not there; has no coordinate, or one with missing, double or unsorted stamps or
+        missing steps; has more than one dask chunk.
     GridError
         The two have different times.
+
+    Notes
+    -----
+    M is the projection on what mean, line and steps leave of the valid samples, e the residuals, x what they leave of
+    the times. Without ``phi``: n_eff = n (1 - r)/(1 + r) with r = (n r1 + 2)/(n - 4), kept between 0 and 1, of the
+    lag-1 autocorrelation r1 of e as in :func:`~smcloud.stats.linear_trend`; Var(slope) = e'e/(df x'x) with
+    df = n_eff - 2 - ``n_steps``. With ``phi``, R = phi^|i - j| over the positions of the valid samples:
+    Var(slope) = x'R x/(x'x)^2 e'e/tr(M R) and df = tr(M R)^2/tr(M R M R).
 
     Examples
     --------
@@ -152,6 +166,7 @@ def trend_with_steps(
     check_alpha(alpha)
     check_min_valid(min_valid)
     array, t = time_series(da, dim)
+    require_complete(array.indexes[dim])
     terms, times = time_series(steps, dim)
     if not np.array_equal(t, times):
         raise GridError(
@@ -162,23 +177,32 @@ def trend_with_steps(
         )
     members = [terms.isel({"break": k}, drop=True) for k in range(terms.sizes["break"])]
     outputs = columns_of(dict.fromkeys(COLUMNS, ()))
-    return apply_to_series(_trend_with_steps, [array, *members], dim, outputs, t=t, alpha=alpha, min_valid=min_valid)
+    pooled = [] if phi is None else [phi.astype(np.float64).expand_dims({dim: array[dim]}, -1)]
+    return apply_to_series(
+        _trend_with_steps, [array, *members, *pooled], dim, outputs, t=t, alpha=alpha, min_valid=min_valid,
+        terms=len(members),
+    )  # fmt: skip
 
 
-def _trend_with_steps(values: Block, *steps: Block, t: FloatArray, alpha: float, min_valid: int) -> tuple[Block, ...]:
+def _trend_with_steps(
+    values: Block, *others: Block, t: FloatArray, alpha: float, min_valid: int, terms: int
+) -> tuple[Block, ...]:
     from scipy.special import stdtr, stdtrit
 
     from smcloud.stats.engine import break_kernels
 
-    shape = np.broadcast_shapes(*(block.shape for block in (values, *steps)))
+    shape = np.broadcast_shapes(*(block.shape for block in (values, *others)))
     rows = as_rows(np.broadcast_to(values, shape))
-    terms = np.empty((len(rows), len(steps), t.size))
-    for k, step in enumerate(steps):
-        terms[:, k] = as_rows(np.broadcast_to(step, shape))
-    out, status = np.empty((len(rows), 6)), np.empty(len(rows), np.uint8)
-    break_kernels.line_with_steps(rows, terms, t, min_valid, out, status)
-    slope, stderr, statistic, df, fitted, n = out.T
+    steps = np.empty((len(rows), terms, t.size))
+    for k, step in enumerate(others[:terms]):
+        steps[:, k] = as_rows(np.broadcast_to(step, shape))
+    phi = np.empty(0)
+    for pooled in others[terms:]:
+        phi = np.ascontiguousarray(np.broadcast_to(pooled, shape)[..., 0]).ravel()
+    out, status = np.empty((len(rows), 7)), np.empty(len(rows), np.uint8)
+    break_kernels.line_with_steps(rows, steps, t, phi, min_valid, out, status)
+    slope, stderr, statistic, df, fitted, n, independent = out.T
     half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
     p_value = 2 * stdtr(df, -np.abs(statistic))
     limits = slope - half, slope + half
-    return in_shape(shape[:-1], slope, *limits, stderr, p_value, fitted, n.astype(np.int32), status)
+    return in_shape(shape[:-1], slope, *limits, stderr, p_value, fitted, independent, n.astype(np.int32), status)

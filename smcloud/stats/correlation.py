@@ -54,7 +54,8 @@ def partial_correlation(
     dof : {"n", "effective"}
         "n" takes the cases as independent. "effective": n_effective = n (1 - a b)/(1 + a b), at most n, where a and b
         are the lag-1 autocorrelations of the two residual series on the true axis; df = n_effective - 2 - k, at least
-        1. For 22 values of AR(1) 0.7 and three controls this brings the size of the 5 % test from 17 to 9 %, not to 5.
+        1. Fewer than 5 pairs of neighbouring cases tell neither. For 22 values of AR(1) 0.7 and three controls this
+        brings the size of the 5 % test from 17 to 9 %, not to 5.
     min_valid : int, optional
         Fewest cases of a cell that is used; by default, and at the least, k + 3 with all drivers in.
     alpha : float
@@ -81,7 +82,8 @@ def partial_correlation(
           p 1. 5, the driver has no value beside one of the target, is constant or varies less than its floor: it is
           dropped in that cell, NaN, its gaps cost no case, and k and df of the others say so. 6, the driver is a linear
           combination of others to 1e-10 of their spread, or the others explain the target entirely: NaN; for the rest k
-          counts the independent drivers.
+          counts the independent drivers. 2 with r ("effective", fewer than 5 pairs of neighbouring cases): limits, p,
+          df and ``n_effective`` are NaN.
 
         and ``n`` (int32), the number of cases, without ``driver``.
 

@@ -32,6 +32,7 @@ def mann_kendall(
     *,
     lags: int | Literal["all"] | None = None,
     r1: Literal["always", "significant"] = "always",
+    normalise: Literal["pairs", "n"] = "pairs",
 ) -> xr.Dataset:
     """Test every series for a monotonic trend, by counting the pairs of samples that rise and that fall.
 
@@ -53,12 +54,14 @@ def mann_kendall(
     min_valid : int
         Series with fewer valid samples are not tested; 3 or more.
     lags : int or "all", optional
-        Number of lags in the corrected variance: 3 by default for "hamed_rao", 1 for "yue_wang". The other methods take
-        none.
+        Number of lags in the corrected variance: 3 by default for "hamed_rao", 1 for "yue_wang". "all" are those that
+        have an r_k. The other methods take none.
     r1 : {"always", "significant"}
         "always" removes r_1 whatever it is. "significant", for "prewhitening", "tfpw" and "3pw", removes it only where
         |r_1| > z/sqrt(n), as the reference software of 3PW does; else that series stays as it is, with all its
         samples. Where r_1 of x itself is not significant, so do all three series, and ``slope`` is b.
+    normalise : {"pairs", "n"}
+        How r_k treats gaps; see Notes. "n" is the way of reference software. Without gaps both are the same number.
 
     Returns
     -------
@@ -72,15 +75,17 @@ def mann_kendall(
         - ``p_value``: two-sided
         - ``slope``, for "3pw" only: unit of ``da`` per unit of the coordinate (per year for dates)
         - ``n``: number of valid samples, int32
-        - ``status``: uint8. 1, empty, and 2, fewer than ``min_valid`` samples, or fewer than 3 pairs of neighbours to
-          pre-whiten: all NaN but ``n``. 3, constant, also after pre-whitening: S, Var S and Z 0, p 1, tau NaN; slope 0
-          where x is constant. 4, the corrected variance is not positive: ``var_s`` is the uncorrected one.
+        - ``status``: uint8. 1, empty, and 2, fewer than ``min_valid`` samples, or fewer than 5 pairs of neighbours to
+          pre-whiten (3 for ``normalise="n"``): all NaN but ``n``. 2 with S: a lag of the corrected variance has fewer
+          than 5 pairs; ``var_s``, ``z`` and ``p_value`` are NaN. 3, constant, also after pre-whitening: S, Var S and Z
+          0, p 1, tau NaN; slope 0 where x is constant. 4, the corrected variance is not positive: ``var_s`` is
+          the uncorrected one.
 
     Raises
     ------
     ConfigurationError
-        ``method``, ``alpha``, ``min_valid``, ``lags`` or ``r1`` has an impossible value, or the method takes no
-        ``lags`` or ``r1``.
+        ``method``, ``alpha``, ``min_valid``, ``lags``, ``r1`` or ``normalise`` has an impossible value, or the
+        method takes no ``lags`` or ``r1``.
     VariableError, CalendarError, ChunkError
         A variable has no ``dim``; its coordinate is not there, or has missing, double or unsorted stamps or (all
         methods but "original") missing steps; it is split into several dask chunks.
@@ -88,8 +93,9 @@ def mann_kendall(
     Notes
     -----
     x_t are the values, m their mean, b their Sen slope, n the number of valid samples, z the normal quantile of
-    1 - ``alpha``/2, and r_k = sum over the valid pairs k steps apart of (x_t - m)(x_(t+k) - m) / sum (x - m)^2, clipped
-    to +-0.99.
+    1 - ``alpha``/2, and r_k = sum over the valid pairs k steps apart of (x_t - m)(x_(t+k) - m) / sum (x - m)^2, times
+    (n - k)/(number of these pairs), clipped to +-0.99; fewer than 5 pairs give no r_k. ``normalise="n"`` leaves out
+    that factor, which is 1 without gaps, and takes any number of pairs.
 
     - "original": the variance of independent samples.
     - "hamed_rao": ``var_s`` = Var S {1 + 2/[n(n-1)(n-2)] sum (n-k)(n-k-1)(n-k-2) rho_k} over k = 1..``lags`` with
@@ -125,6 +131,7 @@ def mann_kendall(
     """
     check_choice("method", method, METHODS)
     check_choice("r1", r1, ("always", "significant"))
+    check_choice("normalise", normalise, ("pairs", "n"))
     check_alpha(alpha)
     check_min_valid(min_valid)
     number = _lag_number(method, lags)
@@ -140,7 +147,7 @@ def mann_kendall(
     require_complete(array.indexes[dim])
     return apply_to_series(
         _variant, [array], dim, outputs, t=t, method=method, alpha=alpha, min_valid=min_valid, lags=number,
-        significant=r1 == "significant",
+        significant=r1 == "significant", by_pairs=normalise == "pairs",
     )  # fmt: skip
 
 
@@ -166,8 +173,9 @@ def _original(values: Block, *, t: FloatArray, min_valid: int) -> tuple[Block, .
 
 
 def _variant(
-    values: Block, *, t: FloatArray, method: str, alpha: float, min_valid: int, lags: int, significant: bool
-) -> tuple[Block, ...]:
+    values: Block, *, t: FloatArray, method: str, alpha: float, min_valid: int, lags: int, significant: bool,
+    by_pairs: bool,
+) -> tuple[Block, ...]:  # fmt: skip
     from scipy.special import ndtri
 
     from smcloud.stats.engine import mk_kernels, rank_kernels
@@ -178,10 +186,10 @@ def _variant(
     z = -float(ndtri(alpha / 2))
     slopes = np.zeros(len(rows)) if method == "prewhitening" else rank_kernels.sen_slopes(rows, t)
     if method in DEFAULT_LAGS:
-        mk_kernels.corrected(rows, t, slopes, number, min_valid, lags, z, out, status)
+        mk_kernels.corrected(rows, t, slopes, number, min_valid, lags, z, by_pairs, out, status)
     else:
         series = np.full(rows.shape if method == "3pw" else (len(rows), 0), np.nan)
-        mk_kernels.prewhitened(rows, t, slopes, number, min_valid, z, significant, series, out, status)
+        mk_kernels.prewhitened(rows, t, slopes, number, min_valid, z, significant, by_pairs, series, out, status)
     if method == "3pw":
         out[:, 5] = np.where(np.isnan(out[:, 5]), rank_kernels.sen_slopes(series, t), out[:, 5])
     return score_columns(out if method == "3pw" else out[:, :5], status, values.shape[:-1])

@@ -10,6 +10,8 @@ NOT_CORRECTED = 4
 DROPPED = 5
 COLLINEAR = 6
 
+FEWEST_PAIRS = 5  # valid pairs of neighbouring steps; fewer say nothing about an autocorrelation
+
 FLAGS = {
     OK: "ok",
     EMPTY: "empty",

@@ -23,6 +23,7 @@ def linear_trend(
     alpha: float = 0.05,
     min_valid: int = 3,
     interval: Literal["t", "effective"] = "t",
+    normalise: Literal["pairs", "n"] = "pairs",
 ) -> xr.Dataset:
     """Fit a straight line to every series by least squares and test whether its slope differs from zero.
 
@@ -46,6 +47,10 @@ def linear_trend(
         residual variance, quantile and p with n_eff - 2 degrees of freedom, where n_eff = n (1 - phi)/(1 + phi) and
         phi = (n r1 + 2)/(n - 4), kept between 0 and 1. r1 is the lag-1 autocorrelation of the residuals on the true
         axis.
+    normalise : {"pairs", "n"}
+        What r1 divides its sums by, for "effective". "pairs": the products by the number of pairs, the squares by
+        n - 1; with gaps this is hardly biased, and fewer than 5 pairs give no r1. "n": neither, as reference software
+        does; with gaps r1 comes out too small, and so does p. Both are the same number for a series without gaps.
 
     Returns
     -------
@@ -59,13 +64,14 @@ def linear_trend(
         - ``n_effective``: the n_eff above; n for "t"
         - ``n``: number of valid samples, int32
         - ``status``: uint8. 1, empty, and 2, fewer than ``min_valid`` samples: all NaN but ``n``. 3, constant: slope,
-          limits and stderr 0, p 1. 2 with a slope ("effective", n <= 4 or n_eff <= 2): stderr, limits and p are NaN.
+          limits and stderr 0, p 1. 2 with a slope ("effective" with fewer than 5 pairs of neighbours, n <= 4 or
+          n_eff <= 2): stderr, limits and p are NaN, and without an r1 n_effective too.
           A straight line has stderr 0 and p 0.
 
     Raises
     ------
     ConfigurationError
-        ``alpha``, ``min_valid`` or ``interval`` has an impossible value.
+        ``alpha``, ``min_valid``, ``interval`` or ``normalise`` has an impossible value.
     VariableError, CalendarError, ChunkError
         ``dim`` is no dimension of a variable; has no coordinate, or one with missing, double or unsorted stamps (for
         "effective" also with missing steps); has more than one dask chunk.
@@ -88,23 +94,27 @@ def linear_trend(
     check_alpha(alpha)
     check_min_valid(min_valid)
     check_choice("interval", interval, ("t", "effective"))
+    check_choice("normalise", normalise, ("pairs", "n"))
     array, t = time_series(da, dim)
     if interval == "effective":
         require_complete(array.indexes[dim])
     outputs = columns_of(dict.fromkeys((*LINE, "stderr", "p_value", "n_effective"), ()))
     return apply_to_series(
-        _linear_trend, [array], dim, outputs, t=t, alpha=alpha, min_valid=min_valid, effective=interval == "effective"
-    )
+        _linear_trend, [array], dim, outputs, t=t, alpha=alpha, min_valid=min_valid,
+        effective=interval == "effective", by_pairs=normalise == "pairs",
+    )  # fmt: skip
 
 
-def _linear_trend(values: Block, *, t: FloatArray, alpha: float, min_valid: int, effective: bool) -> tuple[Block, ...]:
+def _linear_trend(
+    values: Block, *, t: FloatArray, alpha: float, min_valid: int, effective: bool, by_pairs: bool
+) -> tuple[Block, ...]:
     from scipy.special import stdtrit
 
     from smcloud.stats.engine import ols, student
 
     rows = values.reshape(-1, t.size)
     out, status = np.empty((len(rows), 7)), np.empty(len(rows), np.uint8)
-    ols.linear_trend(rows, t, min_valid, effective, out, status)
+    ols.linear_trend(rows, t, min_valid, effective=effective, by_pairs=by_pairs, out=out, status=status)
     slope, intercept, stderr, statistic, df, n_effective, n = out.T
     # The t quantile takes long to compute, so once per number of degrees of freedom: without "effective" there are few.
     freedom, which = np.unique(df, return_inverse=True)

@@ -10,7 +10,8 @@ import yaml
 
 from smcloud.config.choices import flattened, levels_of
 from smcloud.config.run import load_preset
-from smcloud.products.attributes import STATUS, VARIABLES
+from smcloud.products.flags import STATUS
+from smcloud.products.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")

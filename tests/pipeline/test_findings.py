@@ -12,7 +12,7 @@ from smcloud import store as stores
 from smcloud.config import load_config, parse_config
 from smcloud.errors import NoDataError, TooFewYearsError
 from smcloud.pipeline.findings import require_findings, require_years, whole_years
-from smcloud.products.attributes import TREND
+from smcloud.products.variables import TREND
 
 ROLES = ("soil_moisture", "precipitation", "soil_temperature", "lai")
 STATUS = {key: TREND["status"][key] for key in ("flag_values", "flag_meanings")}

@@ -102,8 +102,8 @@ def test_effective_sample_size(cube: xr.Dataset, annual: xr.Dataset) -> None:
         rest = np.zeros(len(whole))
         rest[frame.index] = frame[name] - design @ beta
         rests.append(rest)
-    a, b = (np.sum(rest[1:] * rest[:-1]) / np.sum(rest**2) for rest in rests)
-    n = len(frame)
+    n, pairs = len(frame), int((np.diff(frame.index) == 1).sum())
+    a, b = (np.sum(rest[1:] * rest[:-1]) / pairs / (np.sum(rest**2) / (n - 1)) for rest in rests)
     size = min(n, n * (1 - a * b) / (1 + a * b))
     assert float(got["monthly_n_effective"][cell]) == pytest.approx(size, rel=1e-8)
     r = np.corrcoef(*[rest[frame.index] for rest in rests])[0, 1]

@@ -40,7 +40,8 @@ def oracle(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
     var = (n * (n - 1) * (2 * n + 5) - sum(c * (c - 1) * (2 * c + 5) for c in ties)) / 18
     z = (s - np.sign(s)) / np.sqrt(var)
     rest = dict(zip(t, x - line.intercept - line.slope * t, strict=True))
-    r1 = sum(rest[y] * rest[y + 1] for y in rest if y + 1 in rest) / sum(v * v for v in rest.values())
+    products = [rest[y] * rest[y + 1] for y in rest if y + 1 in rest]
+    r1 = np.mean(products) / (sum(v * v for v in rest.values()) / (n - 1)) if len(products) >= 5 else np.nan
     return {
         "slope": line.slope,
         "slope_lower": line.slope - half,
@@ -196,7 +197,8 @@ def corrected(annual: xr.Dataset, i: int, j: int) -> dict[str, float]:
 
     def lag1(x: np.ndarray) -> float:
         rest = x - np.nanmean(x)
-        return float(np.clip(np.nansum(rest[1:] * rest[:-1]) / np.nansum(rest**2), -0.99, 0.99))
+        square = np.nansum(rest**2) / (np.isfinite(rest).sum() - 1)
+        return float(np.clip(np.nanmean(rest[1:] * rest[:-1]) / square, -0.99, 0.99))
 
     def whitened(x: np.ndarray) -> np.ndarray:
         return x[1:] - lag1(x) * x[:-1]

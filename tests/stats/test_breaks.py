@@ -4,12 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.stats
 import statsmodels.api as sm
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smcloud.errors import ChunkError, ConfigurationError, GridError
+from smcloud.errors import CalendarError, ChunkError, ConfigurationError, GridError
 from smcloud.stats import linear_trend, set_breaks, trend_with_steps
 from tests.examples import examples
 
@@ -83,6 +84,10 @@ def test_cells_and_chunks_stand_alone():
     y, steps = world(5)
     lazy = trend_with_steps(y.chunk(cell=7), steps.chunk(cell=7), dim="year").compute()
     xr.testing.assert_identical(lazy, trend_with_steps(y, steps, dim="year"))
+    phi = xr.DataArray(np.linspace(0, 0.9, y.sizes["cell"]), dims="cell")
+    shared = trend_with_steps(y.chunk(cell=7), steps, dim="year", phi=phi.chunk(cell=3))
+    assert shared["slope"].chunks
+    xr.testing.assert_identical(shared.compute(), trend_with_steps(y, steps, dim="year", phi=phi))
     turned = trend_with_steps(y[::-1], steps, dim="year")
     np.testing.assert_array_equal(turned["slope"], lazy["slope"])
     with pytest.raises(GridError):
@@ -106,32 +111,60 @@ def world(seed=0, cells=40, years=22):
     )
 
 
+def pooled_error(design, at, rest, phi):
+    """Definition 7b with the projection of this regression, by matrices."""
+    inverse = np.linalg.pinv(design)
+    left = np.eye(len(at)) - design @ inverse
+    errors = phi ** np.abs(np.subtract.outer(at, at))
+    trace = np.trace(left @ errors)
+    stderr = np.sqrt((inverse @ errors @ inverse.T)[1, 1] * (rest @ rest) / trace)
+    return stderr, trace**2 / np.trace(left @ errors @ left @ errors)
+
+
+def own_error(fit, at):
+    """Definition 7 with the break terms counted."""
+    n, pairs = len(at), np.flatnonzero(np.diff(at) == 1)
+    rest = fit.resid
+    r1 = np.clip((rest[pairs] * rest[pairs + 1]).mean() / ((rest @ rest) / (n - 1)), -0.99, 0.99)
+    phi = max(0.0, (n * r1 + 2) / (n - 4))
+    df = n * (1 - phi) / (1 + phi) - len(fit.params)
+    return (fit.bse[1] * np.sqrt((n - len(fit.params)) / df), df) if df > 0 else (np.nan, np.nan)
+
+
 def test_equals_statsmodels_with_a_column_for_each_step():
     y, steps = world()
-    got = trend_with_steps(y, steps, dim="year")
-    seen = set()
+    phi = xr.DataArray(np.linspace(0, 0.9, y.sizes["cell"]), dims="cell")
+    got, pooled = (trend_with_steps(y, steps, dim="year", alpha=0.1, phi=p) for p in (None, phi))
+    seen, judged = set(), 0
     for cell in range(y.sizes["cell"]):
         valid = np.isfinite(y[:, cell].values)
         used = [steps[k, :, cell].values[valid] for k in range(3) if np.isfinite(steps[k, 0, cell])]
         design = np.column_stack([np.ones(valid.sum()), y["year"].values[valid] - 2010, *used])
         fit = sm.OLS(y[:, cell].values[valid], design).fit()
-        one = {name: float(got[name][cell]) for name in got.data_vars}
-        assert one["n_steps"] == len(used) and one["status"] == 0 and one["n"] == valid.sum()
-        low, high = fit.conf_int(0.05)[1]
-        for name, value in {
-            "slope": fit.params[1], "stderr": fit.bse[1], "p_value": fit.pvalues[1], "slope_lower": low,
-            "slope_upper": high,
-        }.items():  # fmt: skip
-            np.testing.assert_allclose(one[name], value, rtol=1e-8, err_msg=name)
+        at = np.flatnonzero(valid)
+        for out, (stderr, df) in (
+            (got, own_error(fit, at)), (pooled, pooled_error(design, at, fit.resid, float(phi[cell])))
+        ):  # fmt: skip
+            half = scipy.stats.t.ppf(0.95, df) * stderr
+            for name, value in {
+                "slope": fit.params[1], "stderr_independent": fit.bse[1], "stderr": stderr,
+                "p_value": 2 * scipy.stats.t.sf(abs(fit.params[1]) / stderr, df),
+                "slope_lower": fit.params[1] - half, "slope_upper": fit.params[1] + half,
+            }.items():  # fmt: skip
+                np.testing.assert_allclose(out[name][cell], value, rtol=1e-7, err_msg=f"{name} {cell}")
+            assert int(out["status"][cell]) == (0 if np.isfinite(stderr) else 2)
+            judged += np.isfinite(stderr)
+        assert int(got["n_steps"][cell]) == len(used) and got["n"][cell] == valid.sum()
         seen.add(len(used))
-    assert seen == {0, 1, 2, 3}
+    assert seen == {0, 1, 2, 3} and judged > 70
 
 
 def test_without_steps_it_is_the_plain_trend():
     y, steps = world(1)
-    got, plain = trend_with_steps(y, steps * np.nan, dim="year"), linear_trend(y, dim="year")
+    got, plain = trend_with_steps(y, steps * np.nan, dim="year"), linear_trend(y, dim="year", interval="effective")
     for name in ("slope", "stderr", "p_value", "slope_lower", "slope_upper"):
         np.testing.assert_allclose(got[name], plain[name], rtol=1e-9)
+    np.testing.assert_allclose(got["stderr_independent"], linear_trend(y, dim="year")["stderr"], rtol=1e-9)
     assert (got["n_steps"] == 0).all()
 
 
@@ -173,4 +206,26 @@ def test_size_and_the_step_that_a_plain_trend_takes_for_one():
     y = xr.DataArray(rng.normal(size=(22, 4000)) + 3 * step[:, None], {"year": t}, ("year", "cell"))
     terms = xr.DataArray(step[None], {"year": t}, ("break", "year"))
     assert float((linear_trend(y, dim="year")["p_value"] < 0.05).mean()) > 0.95
-    assert abs(float((trend_with_steps(y, terms, dim="year")["p_value"] < 0.05).mean()) - 0.05) < 0.012
+    assert abs(float((trend_with_steps(y, terms, dim="year")["p_value"] < 0.05).mean()) - 0.039) < 0.012
+
+
+@pytest.mark.parametrize(("phi", "own"), [(0.0, 0.039), (0.2, 0.054), (0.4, 0.064)])
+def test_size_beside_a_step_under_autocorrelation(phi, own, rng, ar1):
+    """By definition 7, and nearer to 5 % with a phi that is known; independent errors reject .05, .09 and .15."""
+    count, t = 4000, np.arange(2000.0, 2022)
+    y = xr.DataArray(ar1(rng, count, 22, phi), {"year": t}, ("cell", "year"))
+    terms = xr.DataArray([(t >= 2008) * 1.0], {"year": t}, ("break", "year"))
+    for known, size in ((None, own), (xr.DataArray(phi), 0.05)):
+        share = float((trend_with_steps(y, terms, dim="year", phi=known)["p_value"] < 0.05).mean())
+        assert abs(share - size) < 3.5 * np.sqrt(2 * size * (1 - size) / count)
+        assert share < 0.08
+
+
+def test_a_phi_that_is_none_gives_no_error_and_a_missing_step_is_one():
+    y, steps = world(6, cells=4)
+    phi = xr.DataArray([np.nan, -0.1, 1.0, 0.95], dims="cell")
+    got = trend_with_steps(y, steps, dim="year", phi=phi)
+    assert got["status"].values.tolist() == [2, 2, 2, 0] and np.isfinite(got["slope"]).all()
+    assert np.isnan(got["p_value"][:3]).all() and np.isfinite(got["p_value"][3])
+    with pytest.raises(CalendarError):
+        trend_with_steps(y.drop_sel(year=2007.0), steps.drop_sel(year=2007.0), dim="year")

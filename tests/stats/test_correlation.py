@@ -101,7 +101,8 @@ def test_the_interval_is_fishers_with_n_minus_3_for_one_driver(rng: np.random.Ge
 
 def lag1(series: np.ndarray) -> float:
     rest = series - np.nanmean(series)
-    return float(np.clip(np.nansum(rest[1:] * rest[:-1]) / np.nansum(rest**2), -0.99, 0.99))
+    square = np.nansum(rest**2) / (np.isfinite(rest).sum() - 1)
+    return float(np.clip(np.nanmean(rest[1:] * rest[:-1]) / square, -0.99, 0.99))
 
 
 def test_effective_degrees_of_freedom_are_definition_10_with_gaps(rng: np.random.Generator, ar1: Callable) -> None:

@@ -48,9 +48,11 @@ def sen(x: Series, t: np.ndarray) -> float:
 def autocorrelation(x: Series, lag: int) -> float:
     """Definition 3."""
     mean = math.fsum(x.values()) / len(x)
-    squares = math.fsum((v - mean) ** 2 for v in x.values())
-    r = math.fsum((x[i] - mean) * (x[i + lag] - mean) for i in x if i + lag in x) / squares
-    return max(-0.99, min(0.99, r))
+    products = [(x[i] - mean) * (x[i + lag] - mean) for i in x if i + lag in x]
+    if len(products) < 5:
+        return math.nan
+    square = math.fsum((v - mean) ** 2 for v in x.values()) / (len(x) - lag)
+    return max(-0.99, min(0.99, math.fsum(products) / len(products) / square))
 
 
 def detrended(x: Series, t: np.ndarray) -> tuple[float, Series]:

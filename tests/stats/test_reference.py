@@ -97,7 +97,9 @@ def pearson(values: np.ndarray, lag: int) -> float:
 
 def definition_3(values: np.ndarray, lag: int) -> float:
     deviations = np.nan_to_num(values - np.nanmean(values))
-    return float(deviations[:-lag] @ deviations[lag:] / (deviations @ deviations))
+    there = np.isfinite(values)
+    pairs, square = int((there[:-lag] & there[lag:]).sum()), deviations @ deviations / (int(there.sum()) - lag)
+    return float(deviations[:-lag] @ deviations[lag:] / pairs / square)
 
 
 def significant(values: np.ndarray, r1: float, level: float) -> bool:

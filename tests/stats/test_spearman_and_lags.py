@@ -164,7 +164,7 @@ def test_effective_degrees_of_freedom_are_definition_10_on_ranks(rng: np.random.
             for row in (ranks[0], ranks[1 + j]):
                 rest = np.full(22, np.nan)
                 rest[valid] = residual(row, ranks[[2 - j]])
-                r1.append(np.nansum(rest[1:] * rest[:-1]) / np.nansum(rest**2))
+                r1.append(np.nanmean(rest[1:] * rest[:-1]) / (np.nansum(rest**2) / (n - 1)))
             n_eff = min(n, n * (1 - r1[0] * r1[1]) / (1 + r1[0] * r1[1]))
             one = out.isel(driver=j, cell=cell)
             np.testing.assert_allclose(one.n_effective, n_eff, rtol=1e-10)

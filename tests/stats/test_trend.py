@@ -120,7 +120,7 @@ def santer(t: np.ndarray, row: np.ndarray, alpha: float) -> tuple[float, float, 
     slope, intercept = np.polyfit(t[valid], row[valid], 1)
     rest = row - (intercept + slope * t)
     rest = rest - np.nanmean(rest)
-    r1 = np.clip(np.nansum(rest[1:] * rest[:-1]) / np.nansum(rest**2), -0.99, 0.99)
+    r1 = np.clip(np.nanmean(rest[1:] * rest[:-1]) / (np.nansum(rest**2) / (n - 1)), -0.99, 0.99)
     phi = max(0.0, (n * r1 + 2) / (n - 4))
     n_eff = n * (1 - phi) / (1 + phi)
     spread = ((t[valid] - t[valid].mean()) ** 2).sum()

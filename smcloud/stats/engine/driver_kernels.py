@@ -111,7 +111,12 @@ def _by_projection(
                 continue
             n_effective, column = n, out[cell, j]
             if effective and judged[j] == OK:
-                product = lag1(own) * lag1(rest)
+                product = lag1(own, valid) * lag1(rest, valid)
+                if product != product:
+                    flags[j] = TOO_SHORT
+                    column[0] = dot(own, rest) / (own_length * rest_length) if project[cell] else column[0]
+                    fill(column[1:], math.nan)
+                    continue
                 n_effective = min(n, n * (1 - product) / (1 + product))
             df = max(1.0, n_effective - 2 - rank)
             if judged[j] == CONSTANT:

@@ -41,7 +41,7 @@ def hold_time(
 @jit
 def effect(
     units: FloatArray, j: int, judged: ByteArray, basis: FloatArray, members: IntArray, own: FloatArray,
-    rest: FloatArray, n: float, effective: bool,
+    rest: FloatArray, valid: BoolArray, n: float, effective: bool,
 ) -> tuple[float, float, int, float, float]:  # fmt: skip
     """Driver ``j`` given all others in use: its coefficient, the length of its own part, the number of the others.
 
@@ -55,7 +55,7 @@ def effect(
     coefficient = dot(own, units[0]) / (length * length)
     n_effective = n
     if effective and judged[j] == OK:
-        product = lag1(own) * lag1(rest)
+        product = lag1(own, valid) * lag1(rest, valid)
         n_effective = n * (1 - product) / (1 + product)
         if n_effective > n:
             n_effective = n
@@ -68,7 +68,9 @@ def effect(
 
 
 @jit
-def slope_variance(series: FloatArray, x: FloatArray, n: float, effective: bool, rest: FloatArray) -> float:
+def slope_variance(
+    series: FloatArray, x: FloatArray, valid: BoolArray, n: float, effective: bool, rest: FloatArray
+) -> float:
     """Variance of the least-squares slope of deviations from the mean against ``x``, also deviations; ``rest`` is work.
 
     With the effective sample size of an AR(1) where that is asked for; NaN where no degree of freedom is left.
@@ -81,7 +83,7 @@ def slope_variance(series: FloatArray, x: FloatArray, n: float, effective: bool,
     if effective:
         if n <= 4:
             return math.nan
-        phi = (n * lag1(rest) + 2) / (n - 4)
+        phi = (n * lag1(rest, valid) + 2) / (n - 4)
         if phi < 0.0:
             phi = 0.0
         n_effective = n * (1 - phi) / (1 + phi)
@@ -126,7 +128,9 @@ def leading_driver(
             if judged[j] == DROPPED:
                 continue
             own = parts[j]
-            beta, length, rank, left, df = effect(units, j, judged, basis, members, own, rest, float(n), effective)
+            beta, length, rank, left, df = effect(
+                units, j, judged, basis, members, own, rest, valid, float(n), effective
+            )
             if beta != beta:
                 flags[j] = COLLINEAR
                 continue

@@ -14,7 +14,7 @@ import numpy as np
 
 from smcloud.jit import jit
 from smcloud.stats.engine.arrays import BoolArray, FloatArray
-from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
+from smcloud.stats.status import CONSTANT, EMPTY, FEWEST_PAIRS, OK, TOO_SHORT
 
 EPS = float(np.finfo(np.float64).eps)
 AUTOCORRELATION_LIMIT = 0.99
@@ -56,22 +56,40 @@ def dot(a: FloatArray, b: FloatArray) -> float:
 
 
 @jit
-def autocorrelation(deviations: FloatArray, squares: float, lag: int) -> float:
-    """Autocorrelation at a lag of deviations from the mean that are 0 in the gaps, clipped to +-0.99; ``squares`` is
-    their sum of squares.
+def pairs_weight(n: float, pairs: float, lag: int, by_pairs: bool) -> float:
+    """What turns a ratio of sums (of ``pairs`` products, of ``n`` squares) into an autocorrelation; NaN for too few.
 
-    A pair with a gap adds nothing to the numerator, and the sample sizes of both sums cancel.
+    It is exactly 1 without gaps, and always where the sums are not to be divided by their numbers.
     """
-    if squares == 0.0 or lag >= deviations.size:
-        return 0.0
-    numerator = dot(deviations[: deviations.size - lag], deviations[lag:])
-    return max(-AUTOCORRELATION_LIMIT, min(AUTOCORRELATION_LIMIT, numerator / squares))
+    if not by_pairs:
+        return 1.0
+    return (n - lag) / pairs if pairs >= FEWEST_PAIRS else math.nan
 
 
 @jit
-def lag1(deviations: FloatArray) -> float:
-    """:func:`autocorrelation` at lag 1."""
-    return autocorrelation(deviations, dot(deviations, deviations), 1)
+def autocorrelation(deviations: FloatArray, squares: float, valid: BoolArray, lag: int, by_pairs: bool) -> float:
+    """Autocorrelation at a lag of deviations from the mean that are 0 in the gaps, clipped to +-0.99; ``squares`` is
+    their sum of squares.
+
+    A pair with a gap adds nothing to the numerator; ``by_pairs`` sets it against the number of pairs (NaN below five).
+    """
+    n, pairs = 0, 0
+    for i in range(valid.size):
+        n += nb.int64(valid[i])
+        pairs += nb.int64(i >= lag and valid[i] and valid[i - lag])
+    weight = pairs_weight(float(n), float(pairs), lag, by_pairs)
+    if weight != weight:
+        return math.nan
+    if squares == 0.0 or lag >= deviations.size:
+        return 0.0
+    numerator = dot(deviations[: deviations.size - lag], deviations[lag:])
+    return max(-AUTOCORRELATION_LIMIT, min(AUTOCORRELATION_LIMIT, numerator / squares * weight))
+
+
+@jit
+def lag1(deviations: FloatArray, valid: BoolArray) -> float:
+    """:func:`autocorrelation` at lag 1, set against the number of pairs."""
+    return autocorrelation(deviations, dot(deviations, deviations), valid, 1, True)
 
 
 @jit

@@ -16,7 +16,7 @@ from smcloud.stats.engine.arrays import COLUMNS, FLAGS, LINE, ROWS, BoolArray, B
 from smcloud.stats.engine.kernels import autocorrelation, deviations, dot, fill
 from smcloud.stats.engine.rank_formulas import score
 from smcloud.stats.engine.sorting import mid_ranks
-from smcloud.stats.status import CONSTANT, EMPTY, NOT_CORRECTED, OK, TOO_SHORT
+from smcloud.stats.status import CONSTANT, EMPTY, FEWEST_PAIRS, NOT_CORRECTED, OK, TOO_SHORT
 
 TIE_TOLERANCE = 1e-12
 HAMED_RAO, YUE_WANG, PREWHITENING, TFPW, THREE_PW = range(5)
@@ -37,23 +37,31 @@ def _deviations(values: FloatArray, places: IntArray, valid: BoolArray, noise: f
 @jit
 def _variance_factor(
     method: int, rest: FloatArray, places: IntArray, valid: BoolArray, noise: float, lags: int, z: float,
-    work: FloatArray, orders: IntArray,
+    by_pairs: bool, work: FloatArray, orders: IntArray,
 ) -> float:  # fmt: skip
-    """Var*/Var of Hamed-Rao or Yue-Wang from the detrended series ``rest``; ``lags`` < 0 means all."""
+    """Var*/Var of Hamed-Rao or Yue-Wang from the detrended series ``rest``; ``lags`` < 0 means all that are known.
+
+    NaN where an autocorrelation that it needs is not known.
+    """
     n, on_axis, ranks, total = rest.size, work[4], work[5, : rest.size], 0.0
     if method == HAMED_RAO:
         mid_ranks(rest, noise, work, orders, ranks)
         squares = _deviations(ranks, places, valid, 0.0, on_axis)
         most = n - 3 if lags < 0 else min(lags, n - 3)
         for k in range(1, most + 1):
-            rho = autocorrelation(on_axis, squares, k)
+            rho = autocorrelation(on_axis, squares, valid, k, by_pairs)
+            if rho != rho and (lags >= 0 or k == 1):
+                return math.nan
             if abs(rho) > z / math.sqrt(n):
                 total += float(n - k) * (n - k - 1) * (n - k - 2) * rho
         return 1 + 2 * total / (float(n) * (n - 1) * (n - 2))
     squares = _deviations(rest, places, valid, noise, on_axis)
     most = n - 1 if lags < 0 else min(lags, n - 1)
     for k in range(1, most + 1):
-        total += (1 - k / n) * autocorrelation(on_axis, squares, k)
+        r = autocorrelation(on_axis, squares, valid, k, by_pairs)
+        if r != r and (lags >= 0 or k == 1):
+            return math.nan
+        total += (1 - k / n) * r if r == r else 0.0
     return 1 + 2 * total
 
 
@@ -129,10 +137,10 @@ def _samples(
     return OK, n, TIE_TOLERANCE * (max(abs(low), abs(high)) + abs(slope) * t_largest)
 
 
-@kernel(ROWS, LINE, LINE, nb.int64, nb.int64, nb.int64, nb.float64, COLUMNS, FLAGS)
+@kernel(ROWS, LINE, LINE, nb.int64, nb.int64, nb.int64, nb.float64, nb.boolean, COLUMNS, FLAGS)
 def corrected(
     rows: FloatArray, t: FloatArray, slopes: FloatArray, method: int, min_valid: int, lags: int, z: float,
-    out: FloatArray, status: ByteArray,
+    by_pairs: bool, out: FloatArray, status: ByteArray,
 ) -> None:  # fmt: skip
     """Hamed-Rao and Yue-Wang. Columns: S, Var S, tau-b, Z, n, and one not used. ``t`` ascends; ``slopes`` are the Sen
     slopes of the rows, ``z`` is the normal quantile of the tests."""
@@ -145,8 +153,10 @@ def corrected(
         if status[cell] != OK:
             continue
         score(work[8, :n], work, orders, row)
-        factor = _variance_factor(method, work[10, :n], places, valid, noise, lags, z, work, orders)
-        if factor > 0:
+        factor = _variance_factor(method, work[10, :n], places, valid, noise, lags, z, by_pairs, work, orders)
+        if factor != factor:
+            row[1], row[3], status[cell] = math.nan, math.nan, TOO_SHORT
+        elif factor > 0:
             row[1] *= factor
             row[3] = (row[0] - np.sign(row[0])) / math.sqrt(row[1])
         else:
@@ -155,22 +165,24 @@ def corrected(
 
 @jit
 def _prewhitened(
-    n: int, noise: float, slope: float, method: int, z: float, significant: bool, places: IntArray, valid: BoolArray,
-    work: FloatArray, orders: IntArray, one: FloatArray, series: FloatArray, out: FloatArray,
+    n: int, noise: float, slope: float, method: int, z: float, significant: bool, by_pairs: bool, places: IntArray,
+    valid: BoolArray, work: FloatArray, orders: IntArray, one: FloatArray, series: FloatArray, out: FloatArray,
 ) -> int:  # fmt: skip
     values, times, rest, white, on_axis = work[8, :n], work[9, :n], work[10, :n], work[11], work[4]
     neighbours = 0
     for i in range(1, n):
         neighbours += places[i] == places[i - 1] + 1
+    if by_pairs and neighbours < FEWEST_PAIRS:
+        return TOO_SHORT
     r1, r1_of_rest, removed, removed_from_rest, straight = 0.0, 0.0, True, True, False
     limit = z / math.sqrt(n)
     if method != TFPW or significant:
-        r1 = autocorrelation(on_axis, _deviations(values, places, valid, 0.0, on_axis), 1)
+        r1 = autocorrelation(on_axis, _deviations(values, places, valid, 0.0, on_axis), valid, 1, by_pairs)
         removed = not significant or abs(r1) > limit
     if method != PREWHITENING:
         squares = _deviations(rest, places, valid, noise, on_axis)
         straight = squares == 0.0
-        r1_of_rest = autocorrelation(on_axis, squares, 1)
+        r1_of_rest = autocorrelation(on_axis, squares, valid, 1, by_pairs)
         removed_from_rest = not significant or (removed and abs(r1_of_rest) > limit)
     if neighbours < 3 and (removed or removed_from_rest):
         return TOO_SHORT
@@ -196,10 +208,10 @@ def _prewhitened(
     return OK if out[1] > 0 else CONSTANT
 
 
-@kernel(ROWS, LINE, LINE, nb.int64, nb.int64, nb.float64, nb.boolean, COLUMNS, COLUMNS, FLAGS)
+@kernel(ROWS, LINE, LINE, nb.int64, nb.int64, nb.float64, nb.boolean, nb.boolean, COLUMNS, COLUMNS, FLAGS)
 def prewhitened(
     rows: FloatArray, t: FloatArray, slopes: FloatArray, method: int, min_valid: int, z: float, significant: bool,
-    series: FloatArray, out: FloatArray, status: ByteArray,
+    by_pairs: bool, series: FloatArray, out: FloatArray, status: ByteArray,
 ) -> None:  # fmt: skip
     """The tests after pre-whitening. Columns and arguments as for :func:`corrected`, and as the last column of 3PW its
     slope; it is NaN where the series whose slope it is stands in the row of ``series``, which is all NaN at first."""
@@ -211,5 +223,5 @@ def prewhitened(
         status[cell], n, noise = _samples(rows[cell], t, slope, min_valid, places, valid, work, row)
         if status[cell] == OK:
             status[cell] = _prewhitened(
-                n, noise, slope, method, z, significant, places, valid, work, orders, one, series[cell], row
+                n, noise, slope, method, z, significant, by_pairs, places, valid, work, orders, one, series[cell], row
             )  # fmt: skip

@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 
 from smcloud.stats.engine.arrays import BoolArray, FloatArray
+from smcloud.stats.status import FEWEST_PAIRS
 
 PHIS = np.arange(20) / 20  # 0 to 0.95
 FEWEST = 30  # cells of a pool
-FEWEST_PAIRS = 5  # of neighbouring steps, in a cell that tells of its autocorrelation
 TERMS = 2 + 2 * PHIS.size + 4  # e'L e, e'e, the traces; number of cells, r1, r1 squared, 1/pairs
 LONGEST_TABLE = 2000  # steps: the table of variances needs matrices of that size
 

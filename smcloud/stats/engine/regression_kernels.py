@@ -51,7 +51,9 @@ def trend_contribution(
         for j in range(size):
             if judged[j] == DROPPED:
                 continue
-            beta, own_length, _, squares, df = effect(units, j, judged, basis, members, own, rest, float(n), effective)
+            beta, own_length, _, squares, df = effect(
+                units, j, judged, basis, members, own, rest, valid, float(n), effective
+            )
             if beta != beta:
                 flags[j] = COLLINEAR
                 continue
@@ -60,7 +62,7 @@ def trend_contribution(
                 unexplained[i] -= beta * units[1 + j, i]
             column[0] = length * beta * slope / xx
             column[1] = length * abs(slope) / xx * math.sqrt(squares / df) / own_length
-            variance = slope_variance(units[1 + j], x, float(n), effective, rest)
+            variance = slope_variance(units[1 + j], x, valid, float(n), effective, rest)
             column[2] = math.sqrt(column[1] ** 2 + (length * beta) ** 2 * variance)
             column[3] = df
         whole[cell, 0] = length * dot(x, unexplained) / xx
