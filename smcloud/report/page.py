@@ -26,7 +26,15 @@ _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
 _BOUNDS = ("lat_bnds", "lon_bnds")
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
-    "trend": ("slope", "significant", "climatology", "status", *COMPARATOR_COLUMNS, *_BOUNDS),
+    "trend": (
+        "slope",
+        "significant",
+        "climatology",
+        "status",
+        "minimum_detectable_slope",
+        *COMPARATOR_COLUMNS,
+        *_BOUNDS,
+    ),
     "drivers": ("dominant_driver", "dominant_correlation", *_BOUNDS),
 }
 _KINDS = {
@@ -150,7 +158,16 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
 
 def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:
     headers, text, rows = layout(table, OF_THE_RESULT if name == "strata_ddww" else ())
-    return {"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows}
+    return {"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows, "grey": _grey(table)}
+
+
+def _grey(table: Table) -> list[bool]:
+    """Which rows rest on few cells, or on less than half of their land."""
+    return [
+        (row.get("n_cells") is not None and row["n_cells"] < 10)
+        or (row.get("covered_share") is not None and row["covered_share"] < 0.5)
+        for row in table
+    ]
 
 
 # From what nobody knows to what the study says; then whose choices the others are.

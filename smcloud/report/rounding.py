@@ -11,7 +11,9 @@ Table = list[Record]
 
 DASH = "–"
 MINUS = "−"
-WIDEST = 1.0  # m3 m-3 yr-1: soil moisture lies between 0 and 1, so a wider interval of its trend says nothing
+POWER = "10⁻³"
+NOT_BOUNDED = "not bounded"
+WIDEST = 0.2  # m3 m-3 yr-1: limits of a trend of -0.1 and 0.1 a year say nothing
 
 _HEADERS = {
     "label": "",
@@ -35,6 +37,9 @@ _HEADERS = {
     "area_km2": "Area (10³ km²)",
     "covered_area_km2": "With data (10³ km²)",
     "n_cells": "Cells",
+    "covered_share": "With data (%)",
+    "n_fixed_cells": "Fixed cells",
+    "fixed_cells_share": "Land of fixed cells (%)",
     "method": "Method",
     "preset": "Preset",
     "phi": "φ",
@@ -138,9 +143,9 @@ def _header(key: str) -> str:
 
 
 def interval(key: str, lower: Any, upper: Any) -> str:
-    """Format two limits for readers; a dash where one is missing, ``no bound`` where they say nothing."""
+    """Format two limits for readers; a dash where one is missing, ``not bounded`` where they say nothing."""
     if lower is None or upper is None:
         return DASH
     if "slope" in key and upper - lower > WIDEST:
-        return "no bound"
+        return NOT_BOUNDED
     return f"{shown(key, lower)} to {shown(key, upper)}"

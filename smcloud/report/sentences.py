@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.rounding import Record, Table, interval, number, percent, shown, words
+from smcloud.report.rounding import NOT_BOUNDED, POWER, Record, Table, interval, number, percent, shown, words
 from smcloud.report.tables import find, plain
 
 
@@ -28,18 +28,29 @@ def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], con
 
 
 def global_trend(globe: Record | None, context: ReportContext) -> str:
-    """Write the trend of the global area-weighted mean, its interval and p."""
+    """Write the global trend of a fixed set of cells with interval and p, then the other ways and why they differ."""
     if globe is None or globe["slope"] is None:
         return "No global trend could be computed: there are not enough valid years."
-    text = f"The global area-weighted mean changes by {slope(globe, context)}"
-    if globe.get("p_value") is not None:
-        text += f", {p_text(globe['p_value'])}"
-    if globe.get("slope_fixed_cells") is not None:
-        fixed = slope(globe, context, "slope_fixed_cells", units=False)
-        text += f"; over a fixed set of cells by {fixed}"
+    raw = slope(globe, context)
+    if globe.get("slope_fixed_cells") is None:
+        text = f"The area-weighted mean of all cells with a value changes by {raw}{_p(globe, 'p_value')}"
+        text += "; no fixed set of cells has enough years, so cells that enter or leave the record are part of it"
+    else:
+        text = f"The mean of a fixed set of cells changes by {slope(globe, context, 'slope_fixed_cells')}"
+        text += f"{_p(globe, 'slope_fixed_cells_p_value')}. The mean of all cells with a value changes by {raw}, "
+        text += "which also counts cells that enter or leave the record"
     if globe.get("mean_of_slopes") is not None:
-        text += f"; the mean of the cells’ own slopes is {shown('slope', globe['mean_of_slopes'])}"
+        text += f"; the mean of the cells’ own slopes, which weights no year, is {trend_text(globe['mean_of_slopes'])}"
     return text + "."
+
+
+def _p(row: Record, key: str) -> str:
+    return "" if row.get(key) is None else f", {p_text(row[key])}"
+
+
+def trend_text(value: float | None, units: bool = False) -> str:
+    """Format ``−0.103 × 10⁻³``: a number of a sentence carries its power of ten."""
+    return shown("slope", value) + ("" if value is None else f" × {SLOPE_UNITS if units else POWER}")
 
 
 def reference(trend: xr.Dataset | None) -> str:
@@ -90,6 +101,7 @@ def ddww(product: xr.Dataset, table: Table) -> list[str]:
         f"{_interval(product, 'change')} of {_changed_land(product)} ({area(shares['changed'])}), "
         f"which is {percent(shares['of_land'])}{_interval(product, 'land')} of the land with a valid trend and a zone."
     ]
+    lines += _odds(product)
     opposite = (
         f"The opposite (DW + WD) covers {percent(shares['opposite_of_change'])} of the changed area and "
         f"{percent(shares['opposite_of_land'])} of that land"
@@ -98,6 +110,28 @@ def ddww(product: xr.Dataset, table: Table) -> list[str]:
         return [*lines, f"{opposite}."]
     chance = f"if zone and change had nothing to do with each other, DDWW would hold on {percent(shares['by_chance'])}"
     return [*lines, f"{opposite}; {chance} of the changed area."]
+
+
+def _odds(product: xr.Dataset) -> list[str]:
+    """The odds ratio with its interval, and the range of the share where the directions know nothing of the zones."""
+
+    def attribute(name: str) -> float | None:
+        return plain(product.attrs[name]) if name in product.attrs else None
+
+    lines, odds = [], attribute("odds_ratio")
+    if odds is not None:
+        text = f"The odds ratio of the four classes is {number(odds, 2)}"
+        lower, upper = attribute("odds_ratio_lower"), attribute("odds_ratio_upper")
+        if lower is not None and upper is not None:
+            text += f" ({number(lower, 2)} to {number(upper, 2)})"
+        lines.append(f"{text}; 1 is no association.")
+    lower, upper = attribute("ddww_null_lower"), attribute("ddww_null_upper")
+    if lower is not None and upper is not None:
+        lines.append(
+            f"Where directions of change go together in space but know nothing of the zones, the share lies between "
+            f"{percent(lower)} and {percent(upper)} in 95 % of simulations."
+        )
+    return lines
 
 
 def _changed_land(product: xr.Dataset) -> str:
@@ -137,13 +171,15 @@ def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
     }
 
 
-def slope(row: Record, context: ReportContext, key: str = "slope", units: bool = True) -> str:
-    """Format ``−0.103 × 10⁻³ … (95 % interval −0.150 to −0.056)`` from a record of the regional or strata table."""
-    text = shown("slope", row[key]) + (f" × {SLOPE_UNITS}" if units else "")
+def slope(row: Record, context: ReportContext, key: str = "slope") -> str:
+    """Format ``−0.103 × 10⁻³ … (95 % interval −0.150 × 10⁻³ to −0.056 × 10⁻³)`` from a record of a table of regions."""
+    text = trend_text(row[key], units=True)
     lower, upper = row.get(f"{key}_lower"), row.get(f"{key}_upper")
     if lower is None or upper is None:
         return text
-    return f"{text} ({context.level} interval {interval(key, lower, upper)})"
+    if interval(key, lower, upper) == NOT_BOUNDED:
+        return f"{text} ({context.level} interval {NOT_BOUNDED})"
+    return f"{text} ({context.level} interval {trend_text(lower)} to {trend_text(upper)})"
 
 
 def p_text(value: float) -> str:

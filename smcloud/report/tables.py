@@ -24,14 +24,18 @@ from smcloud.report.rounding import Record, Table
 _ORDER = (
     "slope", "slope_lower", "slope_upper", "p_value", "mean_of_slopes", "slope_fixed_cells",
     "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "drying_share", "wetting_share",
-    "area_km2", "covered_area_km2", "n_cells", "partial_correlation", "trend_contribution",
+    "area_km2", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
+    "partial_correlation", "trend_contribution",
 )  # fmt: skip
 
 _COMPARATORS = (
     ("the preset’s", "slope", "p_value"),
     ("least squares, t test", "ols_slope", "ols_p_value"),
     ("Theil-Sen, Mann-Kendall", "sen_slope", "mk_p_value"),
+    ("anomalies of months", "anomaly_slope", ""),
+    ("least squares, effective sample size", "", "effective_p_value"),
     ("VCTFPW", "vctfpw_slope", ""),
+    ("Mann-Kendall, 3PW", "", "pw3_p_value"),
     ("Mann-Kendall, prewhitened", "", "pw_p_value"),
     ("Mann-Kendall, Hamed-Rao", "", "hamed_rao_p_value"),
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from smcloud.report import summary_tables
 from smcloud.report.published import comparison, ddww_figures, differences
@@ -34,19 +35,36 @@ def test_r2_gives_hemispheres_and_distance_from_the_equator(rows, products):
     assert f"0–30° {100 * want:.1f} %" in rows["R2"]["this_run"]
 
 
-def test_r3_gives_the_wetness_where_a_driver_dominates(rows, products):
-    drivers, trend = products["drivers"], products["trend"]
-    there = (drivers["dominant_driver"] == 1) & trend["climatology"].notnull()
-    weight = np.cos(np.deg2rad(drivers["lat"]))
-    mean = float(trend["climatology"].where(there).weighted(weight).mean())
-    assert f"mean soil moisture there {mean:.3f}" in rows["R3"]["this_run"]
+def test_r3_tells_the_drier_from_the_wetter_half(rows, products):
+    """Where each driver leads, in halves of the area by mean soil moisture: the mean of its cells cannot show that."""
+    drivers, wet = products["drivers"], products["trend"]["climatology"]
+    code = drivers["dominant_driver"]
+    weight = (np.cos(np.deg2rad(drivers["lat"])) * xr.ones_like(wet)).where((code != 255) & wet.notnull(), 0.0)
+    level = min(
+        value
+        for value in np.unique(wet.values[np.isfinite(wet.values)])
+        if float(weight.where(wet <= value, 0.0).sum()) >= float(weight.sum()) / 2
+    )
+    positive = drivers["dominant_correlation"] >= 0
+    drier, wetter = rows["R3"]["this_run"].split("In the ")[1:]
+    for text, half in ((drier, wet < level), (wetter, wet >= level)):
+        own = weight.where(half, 0.0)
+        share = float(own.where(code == 1, 0.0).sum() / own.sum())
+        good = float(own.where((code == 1) & positive, 0.0).sum() / own.sum())
+        assert f"precipitation {100 * share:.1f} % ({100 * good:.1f} % positive)" in text
+    assert drier.startswith("drier half (mean soil moisture below") and wetter.startswith("wetter half")
 
 
-def test_r5_gives_each_driver_for_four_classes(rows, products):
-    text = rows["R5"]["this_run"].replace("−", "-")
+def test_r5_gives_the_part_of_each_driver_in_the_trend_of_four_classes(products, context):
+    strata = products["strata"]
+    parts = products | {"strata": strata.assign(trend_contribution=strata["partial_correlation"] * 2e-3)}
+    made = comparison(parts, summary_tables(parts), context)
+    text = next(row["this_run"] for row in made if row["id"] == "R5").replace("−", "-")
     for name in ("WW", "DW", "WD", "DD"):
-        r = float(products["strata"]["partial_correlation"].sel(stratum=f"ddww/{name}", driver="precipitation"))
-        assert f"{name}: precipitation {r:.2f}" in text
+        own = strata.sel(stratum=f"ddww/{name}")
+        r = float(own["partial_correlation"].sel(driver="precipitation"))
+        assert f"{name}: precipitation {2 * r:.3f}" in text
+        assert f"of {1e3 * float(own['mean_of_slopes']):.3f} in all" in text
 
 
 def test_r6_names_the_strata_of_the_study_and_no_other(rows):
@@ -72,7 +90,7 @@ def test_without_products_nothing_is_made_up(context):
     rows = comparison({}, {}, context)
     assert all("does not hold" in row["this_run"] for row in rows if row["id"] not in ("R1",))
     assert "No global trend" in rows[0]["this_run"]
-    assert len(ddww_figures({}, {})) == 5
+    assert len(ddww_figures({}, {})) == 7
 
 
 def test_what_differs_is_said(products, context, new_context, make_products):
