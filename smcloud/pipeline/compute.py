@@ -82,7 +82,7 @@ class StoreWriter:
     def append(self, name: str, finish: Finish) -> None:
         """Load the maps of ``name`` and add what needs all cells at once."""
         if not self.prefixes[name].is_sealed:
-            more = to_storage_dtype(finish(self.open(name).load(), self.config))
+            more = to_storage_dtype(finish(self.open(name).load(), self.config)).compute()  # on the workers
             self.prefixes[name].append(more)
             self.variables[name] += [str(key) for key in more.variables if key not in self.variables[name]]
 

@@ -54,7 +54,8 @@ def pooled_trend(
 
         - ``slope``, ``slope_lower``, ``slope_upper``, ``stderr``: unit of ``da`` per unit of the coordinate
         - ``p_value``: two-sided, with ``df`` degrees of freedom
-        - ``r1_pooled``: the phi of the pool, between 0 and 0.95
+        - ``r1_pooled``: the phi of the pool, between 0 and 0.95. NaN where no cell of it has 5 pairs of neighbouring
+          steps: then limits, stderr and p are not known either
         - ``n_pooled``: its cells, int32; constant cells, those without a slope, and those with fewer than 5 pairs of
           neighbouring steps are in none
         - ``r1_dispersion``: variance of the lag-1 autocorrelations of its cells, over the variance that one phi would

@@ -211,3 +211,15 @@ def test_a_pool_of_two_kinds_is_told():
         values[i] = own * values[i - 1] + np.sqrt(1 - own**2) * values[i]
     da = xr.DataArray(values, {"time": YEARS, "lat": np.arange(16.0), "lon": np.arange(16.0)}, ("time", "lat", "lon"))
     assert float(pooled_trend(da, cell_area(da.lat, da.lon))["r1_dispersion"].mean()) > 1.5
+
+
+def test_where_no_cell_has_enough_pairs_nothing_is_said_of_its_errors():
+    """Every second year: no pair of neighbouring years, so that an autocorrelation of 0 would be a guess."""
+    axes = {"time": np.arange(2000, 2022), "lat": [0.0, 1.0], "lon": [0.0, 1.0, 2.0]}
+    values = np.random.default_rng(3).normal(size=(22, 2, 3))
+    values[1::2] = np.nan
+    da = xr.DataArray(values, axes, list(axes))
+    got = pooled_trend(da, cell_area(da.lat, da.lon))
+    assert (got["status"] == 0).all() and got["slope"].notnull().all()
+    for name in ("r1_pooled", "p_value", "slope_lower", "slope_upper", "stderr"):
+        assert got[name].isnull().all(), name

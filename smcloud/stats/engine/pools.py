@@ -53,6 +53,7 @@ def pooled_autocorrelation(
     count, traced = sums[:, -4], slice(2, 2 + PHIS.size)
     with np.errstate(divide="ignore", invalid="ignore"):  # where no cell tells
         phi = _solve(sums[:, 0] / sums[:, 1], sums[:, traced] / sums[:, 2 + PHIS.size : -4])
+        phi[np.isnan(phi) & (squares == 0)] = 0.0  # a straight line has no errors
         observed = sums[:, -2] / count - (sums[:, -3] / count) ** 2
         expected = np.interp(phi, PHIS, lag1_variances(steps)) * (steps - 1) * sums[:, -1] / count
         return np.column_stack([phi, np.rint(count), observed / expected])
@@ -77,12 +78,15 @@ def _sums(terms: FloatArray, field: Field) -> FloatArray:
 
 
 def _solve(ratio: FloatArray, table: FloatArray) -> FloatArray:
-    """Find phi by interpolation in each row of ``table``, the ratio by phi, which rises; clipped to its ends."""
+    """Find phi by interpolation in each row of ``table``, the ratio by phi, which rises; clipped to its ends.
+
+    NaN without a ratio.
+    """
     above = np.clip((table < ratio[:, np.newaxis]).sum(axis=1), 1, PHIS.size - 1)
     cells = np.arange(len(ratio))
     low, high = table[cells, above - 1], table[cells, above]
     share = np.clip((ratio - low) / (high - low), 0.0, 1.0)
-    return np.where(np.isfinite(ratio), PHIS[above - 1] + share * (PHIS[above] - PHIS[above - 1]), 0.0)
+    return np.where(np.isfinite(ratio), PHIS[above - 1] + share * (PHIS[above] - PHIS[above - 1]), np.nan)
 
 
 @cache
