@@ -83,7 +83,7 @@ def serving(listening: socket.socket) -> Iterator[None]:
         own_home = os.environ.setdefault("PREFECT_HOME", home) == home
         template = template_file()
         body = None if template is None else read_kept(template)
-        if body is not None:
+        if body is not None and own_home:  # the database of a home that is named holds what its user keeps
             Path(os.environ["PREFECT_HOME"], DATABASE).write_bytes(body)
         server = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(listening.fileno())],

@@ -44,7 +44,8 @@ def measurement_columns(
 
     ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``p_value_with_breaks``,
     ``n_breaks`` and ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where
-    they cannot be found: nothing is known of the sensors, or the steps take all that time explains. With the errors of
+    they cannot be found: nothing is known of the sensors, or the steps take all that time explains. The p beside a
+    break allows for autocorrelation (:func:`~smcloud.stats.trend_with_steps`). With the errors of
     the months: ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
     """
     used = _months_behind(months["soil_moisture"], config)

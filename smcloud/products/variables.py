@@ -80,9 +80,12 @@ TREND: dict[str, dict[str, Any]] = {
     "reference_rmse": _about("root mean square difference of annual soil moisture and the reference", "m3 m-3"),
     "reference_bias": _about("mean of annual soil moisture less the reference", "m3 m-3"),
     "slope_with_breaks": _about("ordinary least squares slope beside a step at each change of the sensors", SLOPE),
-    "p_value_with_breaks": _about("two-sided p value of slope_with_breaks (t, n - 2 - n_breaks degrees of freedom)"),
+    "p_value_with_breaks": _about(
+        "two-sided p value of slope_with_breaks under autocorrelation (t, n_eff - 2 - n_breaks degrees of freedom); "
+        "ols_p_value where n_breaks is 0"
+    ),
     "n_breaks": _about("changes of the sensors that slope_with_breaks has a step for"),
-    "stderr_growth": _about("standard error of slope_with_breaks over ols_stderr"),
+    "stderr_growth": _about("standard error of slope_with_breaks over ols_stderr, both without autocorrelation"),
     "slope_stderr_measurement": _about(
         "standard error of ols_slope from measurement: errors independent between months, within a month with a "
         "correlation that decays from day to day",

@@ -4,16 +4,19 @@ import os
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
 
-from flows.server import own_server, wait_for_server
+from flows import server as server_module
+from flows.server import DATABASE, own_server, wait_for_server
 from smcloud.errors import UnreachableError
 
 
 def test_it_ends_with_its_context(monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL")
+    monkeypatch.delenv("PREFECT_HOME", raising=False)  # that of the session's server
     with own_server():
         wait_for_server()
         url = os.environ["PREFECT_API_URL"]
@@ -26,6 +29,32 @@ def test_it_ends_with_its_context(monkeypatch):
     assert "refused" in caught.value.found
 
 
+def test_the_database_of_a_home_that_is_named_is_left_alone(monkeypatch, tmp_path):
+    kept = tmp_path / DATABASE
+    kept.write_bytes(b"runs of years")
+    monkeypatch.delenv("PREFECT_API_URL")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.setattr(server_module, "read_kept", lambda path: b"an empty database")
+    monkeypatch.setattr(server_module.subprocess, "Popen", lambda *given, **named: Ended())
+    with own_server():
+        assert kept.read_bytes() == b"runs of years"
+    monkeypatch.delenv("PREFECT_HOME")
+    with own_server():
+        assert Path(os.environ["PREFECT_HOME"], DATABASE).read_bytes() == b"an empty database"
+
+
+class Ended:
+    """A process that is over."""
+
+    stdin = None
+
+    def terminate(self):
+        pass
+
+    def wait(self, seconds=None):
+        return 0
+
+
 def test_a_server_that_is_named_is_used():
     url = os.environ["PREFECT_API_URL"]
     with own_server():
@@ -36,7 +65,7 @@ def test_a_server_that_is_named_is_used():
 def test_it_ends_with_a_process_that_is_killed(monkeypatch):
     code = "import os, signal; from flows.server import own_server\nwith own_server(): " \
            "print(os.environ['PREFECT_API_URL'], flush=True); signal.pause()"  # fmt: skip
-    variables = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    variables = {key: value for key, value in os.environ.items() if key not in ("PREFECT_API_URL", "PREFECT_HOME")}
     with subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True) as started:
         try:
             monkeypatch.setenv("PREFECT_API_URL", started.stdout.readline().strip())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import statsmodels.api as sm
 import xarray as xr
 
@@ -67,8 +68,15 @@ def with_breaks(world: World, i: int, j: int) -> dict[str, float]:
         return {"slope_with_breaks": 0, "p_value_with_breaks": 1, "n_breaks": len(columns)}
     design = np.column_stack([np.ones(valid.sum()), YEARS[valid] - 2010.0, *columns])
     fit = sm.OLS(values[valid], design).fit()
+    n, rest = valid.sum(), np.where(valid, 0.0, np.nan)
+    rest[valid] = fit.resid
+    r1 = np.nanmean(rest[1:] * rest[:-1]) / (np.nansum(rest**2) / (n - 1))
+    phi = max(0.0, (n * r1 + 2) / (n - 4))
+    df, p = n * (1 - phi) / (1 + phi) - design.shape[1], np.nan
+    if df > 0:
+        p = 2 * scipy.stats.t.sf(abs(fit.tvalues[1]) * np.sqrt(df / fit.df_resid), df)
     return {
-        "slope_with_breaks": fit.params[1], "p_value_with_breaks": fit.pvalues[1], "n_breaks": len(columns),
+        "slope_with_breaks": fit.params[1], "p_value_with_breaks": p, "n_breaks": len(columns),
         "stderr_growth": fit.bse[1] / trend["ols_stderr"],
     }  # fmt: skip
 

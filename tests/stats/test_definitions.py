@@ -233,6 +233,53 @@ def test_interval_under_autocorrelation_with_gaps_on_the_true_axis(axis: object,
     assert compared > 38
 
 
+def test_size_of_the_interval_with_gaps_and_of_the_form_without_counts(rng: np.random.Generator, ar1: Callable) -> None:
+    """Definition 7 at n = 40, phi 0.6 and 25 % gaps: sums without the numbers of pairs reject too often."""
+    count = 6000
+    rows = ar1(rng, count, 40, 0.6)
+    rows[rng.random(rows.shape) < 0.25] = np.nan
+    for normalise, size in (("pairs", 0.050), ("n", 0.072)):
+        p = linear_trend(label(rows, np.arange(40)), interval="effective", normalise=normalise).p_value
+        assert abs(float((p < 0.05).mean()) - size) < 3 * math.sqrt(size * (1 - size) / count), normalise
+
+
+def test_without_gaps_both_forms_are_the_same_bits(rng: np.random.Generator, ar1: Callable) -> None:
+    da = label(ar1(rng, 200, 31, 0.5), np.arange(31))
+    found = linear_trend(da, interval="effective")
+    assert found.identical(linear_trend(da, interval="effective", normalise="n")) and (found.n_effective < 31).any()
+    for method in ("hamed_rao", "yue_wang", "prewhitening", "tfpw", "3pw"):
+        assert mann_kendall(da, method=method).identical(mann_kendall(da, method=method, normalise="n"))
+    da[:, 7] = np.nan
+    assert not mann_kendall(da, method="yue_wang").identical(mann_kendall(da, method="yue_wang", normalise="n"))
+
+
+def test_fewer_than_five_pairs_tell_no_autocorrelation(rng: np.random.Generator) -> None:
+    """Short complete series and series of gaps alike; cell 1 has four pairs of neighbours, cell 3 five."""
+    rows = rng.normal(size=(4, 16))
+    rows[0, 5:] = rows[2, 6:] = np.nan
+    rows[1, [2, 5, 8, 11]] = rows[1, 13:] = np.nan
+    rows[1, 1], rows[3, [2, 5, 8, 11, 14]] = np.nan, np.nan
+    da = label(rows, np.arange(16))
+    pairs = [sum(i + 1 in valid(row) for i in valid(row)) for row in rows]
+    assert pairs == [4, 3, 5, 5]
+    trend = linear_trend(da, interval="effective")
+    assert trend.status[:2].values.tolist() == [2, 2] and trend.slope.notnull().all()
+    for name in ("slope_lower", "slope_upper", "stderr", "p_value", "n_effective"):
+        assert trend[name][:2].isnull().all() and np.isfinite(trend.n_effective[2:]).all()
+    assert np.isfinite(linear_trend(da, interval="effective", normalise="n").n_effective).all()
+    for method, known in (("yue_wang", [2, 3]), ("prewhitening", [2, 3]), ("3pw", [2, 3]), ("hamed_rao", [3])):
+        out = mann_kendall(da, method=method)
+        assert np.flatnonzero(np.isfinite(out.p_value)).tolist() == known, method
+        assert ((out.status == 2) == out.p_value.isnull()).all() and (out.s.notnull()[:2] == (method[0] in "hy")).all()
+    assert np.isfinite(mann_kendall(da, method="hamed_rao", normalise="n").p_value).all()
+    driver = label(rng.normal(size=(4, 16)), np.arange(16))
+    out = partial_correlation(da, xr.Dataset({"a": driver}), dof="effective").isel(driver=0)
+    plain = partial_correlation(da, xr.Dataset({"a": driver})).isel(driver=0)
+    assert out.r.identical(plain.r) and out.r.notnull().all() and out.status.values.tolist() == [2, 2, 0, 0]
+    for name in ("r_lower", "r_upper", "p_value", "df", "n_effective"):
+        assert out[name].isnull().values.tolist() == [True, True, False, False]
+
+
 def test_a_gap_keeps_its_place_in_every_statistic(rng: np.random.Generator) -> None:
     """The compressed series is another series: its lags join samples that are not neighbours."""
     row = rng.normal(size=40).cumsum()
