@@ -109,6 +109,16 @@ class RunConfig(Model):
         made = {"preset": name, "levels": own["levels"], "changed": kept}
         return RunConfig.model_validate(self.model_dump(mode="json") | chosen | made)
 
+    @classmethod
+    def of_release(cls, record: Mapping[str, Any]) -> RunConfig:
+        """Read what a release recorded; keys of an earlier version that are no more are left out."""
+        kept = {key: value for key, value in record.items() if key in cls.model_fields}
+        for key, value in kept.items():
+            section = cls.model_fields[key].annotation
+            if isinstance(value, Mapping) and isinstance(section, type) and issubclass(section, Model):
+                kept[key] = {name: part for name, part in value.items() if name in section.model_fields}
+        return cls.model_validate(kept)
+
     def harmonisation(self) -> dict[str, Any]:
         """Return the keys that the cube depends on: they are hashed into the cube id."""
         data = self.model_dump(mode="json")

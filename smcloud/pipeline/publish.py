@@ -121,8 +121,7 @@ def _context(
 ) -> ReportContext:
     from smcloud.report import ReportContext
 
-    record = {key: value for key, value in release.config.items() if key != "assumed"}  # what earlier versions wrote
-    config = RunConfig.model_validate(record)
+    config = RunConfig.of_release(release.config)
     scores, presets = None, []
     if truth is not None:
         import xarray as xr

@@ -145,7 +145,8 @@ def test_a_release_that_knows_no_levels_can_still_be_reported(published, tmp_pat
     release = pipeline.released(job)
     assert release.config["levels"]["alpha"] == "stated" and release.config["changed"] == ["years.min_years"]
     earlier = {key: value for key, value in release.config.items() if key not in ("levels", "changed")}
-    page = pipeline.report(release.model_copy(update={"config": earlier | {"assumed": ["trend", "zones"]}}), job.store)
+    earlier |= {"assumed": ["trend", "zones"], "bootstrap": {"replicates": 200, "block": 2, "seed": 1}}
+    page = pipeline.report(release.model_copy(update={"config": earlier}), job.store)
     text = (tmp_path / "store" / release.report).read_text()
     assert page.report.endswith(release.report) and "does not record" in text and "assumed" not in text
 
