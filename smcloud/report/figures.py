@@ -63,8 +63,8 @@ _PLANS = (
     ),
     _Plan(
         "zonal.png", "By latitude", ("regional",), profiles.zonal_profile,
-        "Three panels by 10-degree latitude band: share of the area that dries and becomes wetter, slope of the "
-        "band's mean with its interval, and the share of land with data.",
+        "Three panels by 10-degree latitude band: share of the area that dries and becomes wetter, trend of a fixed "
+        "set of its cells with the interval, and the share of land with data.",
         "A band with little land or little data says little: the right panel shows how much of its land has data.",
     ),
     _Plan(
