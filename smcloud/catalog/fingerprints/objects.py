@@ -57,12 +57,18 @@ def etag(info: dict[str, Any]) -> str:
 
 
 def metadata(fs: Any, place: str) -> dict[str, str]:
-    """Read the metadata documents of a Zarr node, of either format, by name."""
+    """Read the metadata documents of a Zarr node, of either format, by name; raises what its store fails with."""
     if local(fs):  # one by one: of several, fsspec takes a bracket in a folder's name for a pattern
         there = [name for name in DOCUMENTS if fs.isfile(f"{place}/{name}")]
         return {name: fs.cat_file(f"{place}/{name}").decode() for name in sorted(there)}
-    contents = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="omit")
-    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(contents.items())}
+    contents: dict[str, bytes | Exception] = fs.cat([f"{place}/{name}" for name in DOCUMENTS], on_error="return")
+    documents = {key: text for key, text in contents.items() if isinstance(text, bytes)}
+    for problem in contents.values():
+        # A store that may not be listed refuses what is not there. Any other fault leaves open what is there.
+        absent = isinstance(problem, FileNotFoundError) or (isinstance(problem, PermissionError) and documents)
+        if isinstance(problem, Exception) and not absent:
+            raise problem
+    return {key.rpartition("/")[2]: text.decode() for key, text in sorted(documents.items())}
 
 
 def local(fs: Any) -> bool:
