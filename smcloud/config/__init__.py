@@ -5,13 +5,12 @@ and what shapes the products (:meth:`RunConfig.analysis`). Where it runs (cluste
 """
 
 from smcloud.config.load import dropped_drivers, load_config, parse_config
+from smcloud.config.machines import Budget, Cluster
 from smcloud.config.run import PRESETS, RunConfig, load_preset
 from smcloud.config.sections import (
     LATEST,
     Annual,
     Bootstrap,
-    Budget,
-    Cluster,
     Drivers,
     Ends,
     Flags,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from smcloud.config import sections
+from smcloud.config import machines, sections
 from smcloud.config.choices import SECTIONS, Level
 from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value, read_yaml
@@ -45,8 +45,8 @@ class RunConfig(Model):
     levels: Mapping[str, Level] = Field(default_factory=dict, init=False)
     changed: tuple[str, ...] = Field(default=(), init=False)
     store: str
-    cluster: sections.Cluster = sections.Cluster()
-    budget: sections.Budget = sections.Budget()
+    cluster: machines.Cluster = machines.Cluster()
+    budget: machines.Budget = machines.Budget()
 
     @field_validator("catalog", "store")
     @classmethod
