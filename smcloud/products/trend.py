@@ -149,12 +149,13 @@ def preset_trend(series: xr.DataArray, config: RunConfig, found: Mapping[str, xr
 def trend_fields(maps: xr.Dataset, config: RunConfig, annual: xr.Dataset) -> xr.Dataset:
     """Compute what needs all cells at once, (lat, lon), of the fields of :func:`trend_maps` and the same ``annual``.
 
-    ``r1_pooled``, ``n_pooled``, ``r1_dispersion`` and ``minimum_detectable_slope`` are those of
-    :func:`~smcloud.stats.pooled_trend` with ``trend.radius_km``, and so are p value and limits of the slope where
-    ``trend`` says ``effective_pooled``. ``p_adjusted`` is Benjamini-Hochberg over the valid cells. ``significant``
-    (uint8, 255 no data): ``trend.significance`` decides, ``p_value`` < alpha, or ``p_adjusted`` <= alpha. A slope whose
-    p value is NaN is not significant: no data is where there is no slope. With a reference record the attribute
-    ``reference_same_sign_share`` is the share of the area with both slopes where they have the same sign.
+    ``r1_pooled``, ``n_pooled`` and ``r1_dispersion`` are those of :func:`~smcloud.stats.pooled_trend` with
+    ``trend.radius_km``, and so are p value and limits of the slope where ``trend`` says ``effective_pooled``;
+    ``minimum_detectable_slope`` (m3 m-3 yr-1) is what its test would find in 80 % of all records. ``p_adjusted`` is
+    Benjamini-Hochberg over the valid cells. ``significant`` (uint8, 255 no data): ``trend.significance`` decides,
+    ``p_value`` < alpha, or ``p_adjusted`` <= alpha. A slope whose p value is NaN is not significant: no data is where
+    there is no slope. With a reference record the attribute ``reference_same_sign_share`` is the share of the area
+    with both slopes where they have the same sign.
 
     Lazy where ``annual`` is; its soil moisture is brought to one chunk: on a grid of 0.25 degrees and 22 years, a task
     of 180 MB and as much again for its land.
@@ -180,7 +181,7 @@ def significance(p: xr.DataArray, slope: xr.DataArray, config: RunConfig) -> dic
 def _pooled(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
     """The trend under a shared autocorrelation, with the slope that would be found in 80 % of all records.
 
-    That is (t of alpha + t of 0.8) standard errors: at 20 degrees of freedom the power there is 0.801, at 5 it is 0.81.
+    That is (t of alpha + t of 0.8) standard errors: the power there is 0.800 at 20 degrees of freedom, 0.795 at 5.
     """
     whole = {dim: -1 for dim in ("year", "lat", "lon")}
     series = _series(annual[[name for name in ("soil_moisture", "land_mask") if name in annual]], config)[2]

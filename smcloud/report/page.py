@@ -18,7 +18,7 @@ from smcloud.report.figures import draw_all
 from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.rounding import Table, layout, number
 from smcloud.report.scorecard import scorecard_table
-from smcloud.report.sentences import summary
+from smcloud.report.sentences import DETECTABLE, summary
 from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
 from smcloud.secrecy import told_lines
 
@@ -26,15 +26,7 @@ _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
 _BOUNDS = ("lat_bnds", "lon_bnds")
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
-    "trend": (
-        "slope",
-        "significant",
-        "climatology",
-        "status",
-        "minimum_detectable_slope",
-        *COMPARATOR_COLUMNS,
-        *_BOUNDS,
-    ),
+    "trend": ("slope", "significant", "climatology", "status", DETECTABLE, *COMPARATOR_COLUMNS, *_BOUNDS),
     "drivers": ("dominant_driver", "dominant_correlation", *_BOUNDS),
 }
 _KINDS = {
@@ -163,11 +155,8 @@ def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:
 
 def _grey(table: Table) -> list[bool]:
     """Which rows rest on few cells, or on less than half of their land."""
-    return [
-        (row.get("n_cells") is not None and row["n_cells"] < 10)
-        or (row.get("covered_share") is not None and row["covered_share"] < 0.5)
-        for row in table
-    ]
+    limits = {"n_cells": 10, "n_fixed_cells": 10, "covered_share": 0.5, "fixed_cells_share": 0.5}
+    return [any(row.get(key) is not None and row[key] < least for key, least in limits.items()) for row in table]
 
 
 # From what nobody knows to what the study says; then whose choices the others are.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from smcloud.report.context import SLOPE_UNITS, ReportContext
 from smcloud.report.rounding import NOT_BOUNDED, POWER, Record, Table, interval, number, percent, shown, words
-from smcloud.report.tables import find, plain
+from smcloud.report.tables import areas, find, plain
+
+DETECTABLE = "minimum_detectable_slope"
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
@@ -18,7 +21,7 @@ def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], con
     lines = ["This release holds no regional product."]
     if "regional" in products:
         lines = [global_trend(globe, context), changed_area(globe, context)]
-    lines.append(reference(products.get("trend")))
+    lines += [detectable(products.get("trend")), reference(products.get("trend"))]
     lines.append(drivers(tables["drivers"], context) if "drivers" in tables else "This run tested no drivers.")
     if "ddww" in products:
         lines += ddww(products["ddww"], tables.get("ddww", []))
@@ -36,12 +39,22 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
         text = f"The area-weighted mean of all cells with a value changes by {raw}{_p(globe, 'p_value')}"
         text += "; no fixed set of cells has enough years, so cells that enter or leave the record are part of it"
     else:
-        text = f"The mean of a fixed set of cells changes by {slope(globe, context, 'slope_fixed_cells')}"
+        text = f"The mean of {_fixed_set(globe)} changes by {slope(globe, context, 'slope_fixed_cells')}"
         text += f"{_p(globe, 'slope_fixed_cells_p_value')}. The mean of all cells with a value changes by {raw}, "
         text += "which also counts cells that enter or leave the record"
     if globe.get("mean_of_slopes") is not None:
-        text += f"; the mean of the cells’ own slopes, which weights no year, is {trend_text(globe['mean_of_slopes'])}"
+        text += (
+            f"; the mean of the cells’ own slopes, each over its own years, is {trend_text(globe['mean_of_slopes'])}"
+        )
     return text + "."
+
+
+def _fixed_set(globe: Record) -> str:
+    """Say which cells the fixed set is of, and how much land they are."""
+    cells, share = globe.get("n_fixed_cells"), globe.get("fixed_cells_share")
+    of_land = "" if share is None else f", {percent(share)} of the land"
+    count = "the cells" if cells is None else f"the {number(cells, 0)} cells"
+    return f"{count} with a value in at least 80 % of the years, also at both ends{of_land},"
 
 
 def _p(row: Record, key: str) -> str:
@@ -51,6 +64,23 @@ def _p(row: Record, key: str) -> str:
 def trend_text(value: float | None, units: bool = False) -> str:
     """Format ``−0.103 × 10⁻³``: a number of a sentence carries its power of ten."""
     return shown("slope", value) + ("" if value is None else f" × {SLOPE_UNITS if units else POWER}")
+
+
+def detectable(trend: xr.Dataset | None) -> str:
+    """Write how large a trend has to be for half of the area to show it; empty where the product does not tell."""
+    if trend is None or DETECTABLE not in trend:
+        return ""
+    slopes = trend[DETECTABLE].transpose("lat", "lon").values.astype(float)
+    known = np.isfinite(slopes)
+    if not known.any():
+        return ""
+    order = np.argsort(slopes[known])
+    weight = areas(trend)[known][order].cumsum()
+    middle = float(slopes[known][order][np.searchsorted(weight, weight[-1] / 2)])
+    return (
+        f"“Not significant” is not “no change”: on half of the area a trend of {trend_text(middle, units=True)} would "
+        f"be found in at most 80 % of such records (tested under the autocorrelation that neighbours share)."
+    )
 
 
 def reference(trend: xr.Dataset | None) -> str:
@@ -120,10 +150,11 @@ def _odds(product: xr.Dataset) -> list[str]:
 
     lines, odds = [], attribute("odds_ratio")
     if odds is not None:
-        text = f"The odds ratio of the four classes is {number(odds, 2)}"
+        text = f"The odds ratio DD × WW / (DW × WD), by area, is {number(odds, 2)}"
         lower, upper = attribute("odds_ratio_lower"), attribute("odds_ratio_upper")
         if lower is not None and upper is not None:
-            text += f" ({number(lower, 2)} to {number(upper, 2)})"
+            level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
+            text += f" ({level:g} % interval {number(lower, 2)} to {number(upper, 2)})"
         lines.append(f"{text}; 1 is no association.")
     lower, upper = attribute("ddww_null_lower"), attribute("ddww_null_upper")
     if lower is not None and upper is not None:

@@ -10,13 +10,12 @@ from smcloud.errors import GridError
 from smcloud.products.false_alarms import false_alarms
 from smcloud.products.trend import trend_fields, trend_maps
 from smcloud.sample import annual_world
-from smcloud.sample.coefficients import Coefficients
+from smcloud.sample.coefficients import WORLDS, Coefficients
 
 from .conftest import make_config
 from .test_ddww import area
 
 LEVELS = (0.0, 0.2, 0.4)
-COEFFICIENTS = Coefficients()
 
 
 def field(values: object) -> xr.DataArray:
@@ -54,15 +53,15 @@ def test_other_cells_are_refused() -> None:
         false_alarms(trend, shifted > 0, shifted, (1.0,), make_config())
 
 
-def alarms_of(preset: str, seeds: range, phi: tuple[float, float, float]) -> tuple[xr.Dataset, xr.Dataset]:
+def alarms_of(preset: str, seeds: range, world: Coefficients) -> tuple[xr.Dataset, xr.Dataset]:
     """The mean false alarms of a preset over worlds, and their standard errors."""
     config, found = make_config(preset=preset), []
     for seed in seeds:
-        annual, truth = annual_world(9100 + seed, coefficients=replace(COEFFICIENTS, phi=phi))
+        annual, truth = annual_world(9100 + seed, coefficients=world)
         null = (truth["beta"] == 0) & (truth["constant"] == 0) & (truth["sensor_step"] == 0)
         trend = trend_maps(annual, config)
         trend = trend.assign(trend_fields(trend, config, annual))
-        found.append(false_alarms(trend, null, truth["phi"], sorted(set(phi)), config))
+        found.append(false_alarms(trend, null, truth["phi"], sorted(set(world.phi)), config))
     every = xr.concat(found, dim="seed")
     assert (every["n_cells"] > 25).all()  # the ladder has taken its part of the land without a trend
     return every.mean("seed"), every.std("seed", ddof=1) / np.sqrt(len(seeds))
@@ -70,12 +69,21 @@ def alarms_of(preset: str, seeds: range, phi: tuple[float, float, float]) -> tup
 
 @pytest.mark.slow
 def test_the_study_has_more_false_alarms_than_its_level() -> None:
-    share, error = alarms_of("peng2023", range(24), LEVELS)
+    share, error = alarms_of("peng2023", range(24), Coefficients(phi=LEVELS))
     for level, expected in zip(LEVELS, (0.050, 0.105, 0.188), strict=True):
         beyond = 4 * float(error["significant_share"].sel(level=level))
         assert float(share["significant_share"].sel(level=level)) == pytest.approx(expected, abs=beyond)
         assert level == 0 or float(share["significant_share"].sel(level=level)) > 0.07
     np.testing.assert_array_equal(share["significant_share"], share["rejected_share"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phi", LEVELS)
+def test_rigorous_keeps_its_level_where_neighbours_share_their_autocorrelation(phi: float) -> None:
+    share, error = alarms_of("rigorous", range(16), replace(WORLDS["one autocorrelation"], phi=(phi, phi, phi)))
+    wrong = 3 * float(error["rejected_share"].sel(level=phi))
+    assert 0.02 - wrong <= float(share["rejected_share"].sel(level=phi)) <= 0.06 + wrong
+    assert float(share["significant_share"].sel(level=phi)) <= 0.05
 
 
 @pytest.mark.slow

@@ -9,7 +9,9 @@ import pytest
 import xarray as xr
 
 from smcloud.report import render
-from smcloud.report.page import pieces, unbroken
+from smcloud.report.page import _grey, pieces, unbroken
+from smcloud.report.sentences import ddww, detectable
+from smcloud.report.tables import class_records
 
 
 class Page(HTMLParser):
@@ -328,3 +330,39 @@ def test_the_page_escapes_and_masks_what_a_catalog_says(products, new_context):
     citation = new_context(inputs={"a": dict.fromkeys(names, links)})
     page = render(products, citation)["index.html"].decode()
     assert 'href="javascript' not in page and 'href="data:text' not in page and '"onclick' not in page
+
+
+def test_the_summary_leads_with_the_fixed_cells_and_explains_each_number(page, products):
+    globe = products["regional"].sel(region="globe")
+    text = page.text.replace("\u00a0", " ").replace("−", "-")
+    fixed, raw = (f"{1e3 * float(globe[name]):.3f} × 10⁻³" for name in ("slope_fixed_cells", "slope"))
+    assert text.index(f"changes by {fixed}") < text.index(f"changes by {raw}")
+    assert "with a value in at least 80 % of the years" in text and "enter or leave the record" in text
+
+
+def test_an_odds_ratio_and_a_range_by_chance_are_told_where_they_are_known(products):
+    attributes = {"odds_ratio": 2.5, "odds_ratio_lower": 1.2, "odds_ratio_upper": 5.0, "ddww_null_lower": 0.31,
+                  "ddww_null_upper": 0.5}  # fmt: skip
+    table = class_records(products["ddww"])
+    told = " ".join(ddww(products["ddww"].assign_attrs(attributes), table))
+    assert "DD × WW / (DW × WD), by area, is 2.50 (95 % interval 1.20 to 5.00); 1 is no association" in told
+    assert "between 31.0 % and 50.0 %" in told
+    unknown = " ".join(ddww(products["ddww"].assign_attrs(dict.fromkeys(attributes, np.nan)), table))
+    assert "odds" not in unknown and "simulations" not in unknown and "nan" not in unknown
+
+
+def test_what_half_of_the_area_could_show_is_the_weighted_median(products):
+    trend = products["trend"]
+    slopes = xr.where(trend["slope"].notnull(), abs(trend["slope"]) + 1e-3, np.nan)
+    weight = np.cos(np.deg2rad(trend["lat"])) * xr.ones_like(slopes).where(slopes.notnull(), 0.0)
+    levels = np.unique(slopes.values[np.isfinite(slopes.values)])
+    half = float(weight.sum()) / 2
+    middle = next(level for level in levels if float(weight.where(slopes <= level, 0.0).sum()) >= half)
+    assert f"a trend of {1e3 * middle:.3f} × 10⁻³" in detectable(trend.assign(minimum_detectable_slope=slopes))
+    assert detectable(trend.drop_vars("minimum_detectable_slope", errors="ignore")) == detectable(None) == ""
+
+
+@pytest.mark.parametrize(("change", "grey"), [({}, False), ({"n_cells": 9}, True), ({"covered_share": 0.4}, True),
+                                              ({"n_fixed_cells": 3}, True), ({"n_cells": None}, False)])  # fmt: skip
+def test_rows_of_few_cells_or_little_land_are_grey(change, grey):
+    assert _grey([{"n_cells": 12, "covered_share": 0.8, "n_fixed_cells": 11} | change]) == [grey]
