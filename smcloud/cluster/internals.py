@@ -8,8 +8,10 @@ from typing import Any
 import dask
 import dask._task_spec
 import dask.array
-from dask.base import collections_to_expr, tokenize, unpack_collections
-from dask.core import get_dependencies
+import dask.threaded
+import numpy as np
+from dask.base import collections_to_expr, get_scheduler, tokenize, unpack_collections
+from dask.core import flatten, get_dependencies, toposort
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.local import get_sync
 from dask.optimization import cull
@@ -85,6 +87,68 @@ def optimised(writes: Any, counters: Any) -> Any:
     graph = collections_to_expr(parts).optimize().__dask_graph__()
     rebuilders = (part.__dask_postpersist__() for part in parts)
     return repack([rebuild(graph, *arguments) for rebuild, arguments in rebuilders])
+
+
+def nodes_of(graph: Graph) -> dict[Hashable, Any]:
+    """Return the tasks of ``graph`` in the order of their needs, each a node that knows its ``dependencies``."""
+    nodes = dask._task_spec.convert_legacy_graph(graph)
+    return {key: nodes[key] for key in toposort(nodes)}
+
+
+def holds_numbers(node: Any) -> bool:
+    """Return whether the task ``node`` is a number or an array that is in memory already."""
+    return isinstance(node, dask._task_spec.DataNode) and isinstance(node.value, np.ndarray | np.generic | int | float)
+
+
+def task_of(key: Hashable, tasks: Graph, outputs: Iterable[Hashable], inputs: Iterable[Hashable]) -> Any:
+    """Make one task that runs ``tasks`` in one thread and returns their ``outputs`` by key.
+
+    ``inputs`` are keys of other such tasks, whose outputs are at hand.
+    """
+    needed = [dask._task_spec.TaskRef(other) for other in inputs]
+    return dask._task_spec.Task(key, _run, dict(tasks), frozenset(outputs), *needed)
+
+
+def selection(key: Hashable, of: Hashable, outputs: Iterable[Hashable]) -> Any:
+    """Make a task that hands on some outputs of the task ``of``."""
+    return dask._task_spec.Task(key, _select, dask._task_spec.TaskRef(of), frozenset(outputs))
+
+
+def _run(tasks: Graph, outputs: frozenset[Hashable], *inputs: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    given = {key: value for values in inputs for key, value in values.items()}
+    nodes = dict(tasks) | {key: dask._task_spec.DataNode(key, value) for key, value in given.items()}
+    # With an empty set of keys nothing would be released on the way.
+    values = dask._task_spec.execute_graph(nodes, keys=outputs or {None})
+    return {key: values[key] for key in outputs}
+
+
+def _select(values: Mapping[Hashable, Any], outputs: frozenset[Hashable]) -> dict[Hashable, Any]:
+    return {key: values[key] for key in outputs}
+
+
+def keys_of(collections: Any) -> list[Hashable]:
+    """List the keys of all blocks of nested ``collections``."""
+    return [key for part in arrays_in(collections) for key in flatten(part.__dask_keys__())]
+
+
+def schedule(tasks: Graph, keys: Sequence[Hashable]) -> list[Any]:
+    """Compute ``keys`` where dask would: by the current client, or here."""
+    get = get_scheduler() or dask.threaded.get
+    return list(get(dict(tasks), list(keys)))
+
+
+def rebuilt(collections: Any, values: Mapping[Hashable, Any]) -> Any:
+    """Return nested ``collections`` as computed from the ``values`` of their blocks by key."""
+    parts, repack = unpack_collections(collections)
+
+    def filled(keys: Any) -> Any:
+        return [filled(key) for key in keys] if isinstance(keys, list) else values[keys]
+
+    finished = []
+    for part in parts:
+        finalize, arguments = part.__dask_postcompute__()
+        finished.append(finalize(filled(part.__dask_keys__()), *arguments))
+    return repack(finished)[0]
 
 
 def needed_by(graph: Graph, key: Hashable) -> set[Hashable]:

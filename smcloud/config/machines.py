@@ -19,8 +19,8 @@ class Cluster(Model):
     seconds is started again, and its work given to others. ``forward`` names the variables of this process'
     environment that the cluster gets, a ``*`` at the end for any that begin so: the endpoints and credentials of
     sources and store. Where the gateway is not on this machine, names and values of secrets are refused: it keeps what
-    it is given in the plain. A graph of more than ``graph_tasks`` tasks is computed
-    tile by tile.
+    it is given in the plain. A graph of more than ``graph_tasks`` tasks, before those of a block are put
+    together, is computed tile by tile.
     """
 
     kind: Literal["local", "gateway"] = "local"

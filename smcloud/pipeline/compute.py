@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
 from smcloud import chunking
 from smcloud.chunking import Tile
+from smcloud.cluster.fusion import compute_by_block
 from smcloud.config import RunConfig
 from smcloud.errors import ReleaseConflictError
 from smcloud.io_errors import NETWORK, is_network, reaching
@@ -16,7 +17,7 @@ from smcloud.pipeline.findings import require_findings
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
 from smcloud.products import PRODUCTS, Finish, make_products, to_storage_dtype
-from smcloud.store import Prefix, ProductEntry, Store, cube_path, product_path
+from smcloud.store import LazyWrites, Prefix, ProductEntry, Store, cube_path, product_path
 
 log = logging.getLogger("smcloud")
 
@@ -59,22 +60,18 @@ class StoreWriter:
                 raise  # else another run of the same work was faster
 
     def _write_missing(self, missing: Mapping[str, xr.Dataset]) -> None:
-        import dask
-
         tiles = tiles_of(list(missing.values()), self.config.cluster.graph_tasks)
         if len(tiles) == 1:
-            dask.compute({name: self.prefixes[name].stage(ds) for name, ds in missing.items()})
+            _compute([self.prefixes[name].stage(ds) for name, ds in missing.items()])
             return
         begun = {name: self.prefixes[name].begin(ds) for name, ds in missing.items()}
         for tile in tiles:
             self._write_tile(begun, tile)
 
     def _write_tile(self, datasets: Mapping[str, xr.Dataset], tile: Tile) -> None:
-        import dask
-
         todo = [name for name in datasets if self.prefixes[name].tile_record(tile.name) is None]
         start = {"lat": tile.rows[0] * chunking.CHUNK, "lon": tile.columns[0] * chunking.CHUNK}
-        dask.compute([self.prefixes[name].region_writes(region(datasets[name], tile), start) for name in todo])
+        _compute([self.prefixes[name].region_writes(region(datasets[name], tile), start) for name in todo])
         for name in todo:
             self.prefixes[name].mark_tile(tile.name, {})
             log.info("tile %s of %s is written", tile.name, name)
@@ -114,3 +111,7 @@ class StoreWriter:
         for prefix in self.prefixes.values():
             if not prefix.is_sealed:
                 prefix.clear_tiles()
+
+
+def _compute(writes: Sequence[LazyWrites]) -> None:
+    compute_by_block([write for each in writes for write in each.maps], [each.others for each in writes])

@@ -11,8 +11,8 @@ from typing import Any
 from smcloud import store as stores
 from smcloud.catalog import resolved
 from smcloud.catalog.hosts import silent_hosts
+from smcloud.cluster.fusion import compute_by_block
 from smcloud.cluster.health import wait_until_idle
-from smcloud.cluster.ordering import compute_by_time
 from smcloud.config import RunConfig
 from smcloud.cube import absent_months, add_counters, build, make_template, validate_counters
 from smcloud.errors import (
@@ -29,7 +29,7 @@ from smcloud.pipeline import identity, incremental
 from smcloud.pipeline.incremental import CubeUpdate
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import slabs
-from smcloud.store import CubeEntry, Prefix, Store, cube_path, lineage_object
+from smcloud.store import CubeEntry, LazyWrites, Prefix, Store, cube_path, lineage_object
 
 log = logging.getLogger("smcloud")
 
@@ -128,12 +128,12 @@ class SlabWriter:
             log.info("tile %s of the cube is written", name)
         return counted
 
-    def _compute(self, writes: Any, counters: Any) -> Any:
+    def _compute(self, writes: LazyWrites, counters: Any) -> Any:
         """Compute the months; failed writes name their store themselves, any other failure is a source's."""
         try:
             refused, lost = reaching(REFUSED, ""), reaching(CLUSTER, "the cluster of this run")
             with reaching(NETWORK, ""), refused, lost, reaching(VALUES, ""):
-                return compute_by_time(writes, counters)
+                return compute_by_block(writes.maps, [writes.others, counters])[1]
         except (SourceReadError, UnreachableError) as err:
             if not err.where:
                 err.where = _places(self.job, str(err.__cause__))

@@ -10,10 +10,9 @@ from smcloud import chunking
 from smcloud import store as stores
 from smcloud.chunking import Tile, block_tiles, time_tiles
 from smcloud.cluster import load_distributed, threads_of
-from smcloud.cluster.internals import tasks_of
 from smcloud.config import Cluster, RunConfig
-from smcloud.cube import CubeInputs, Source, Times, build
-from smcloud.pipeline.planning.graphs import layers_of, tasks_by_time
+from smcloud.cube import Cube, CubeInputs, Source, Times, build
+from smcloud.pipeline.planning.graphs import layers_of
 from smcloud.plan import Machine
 
 
@@ -30,8 +29,8 @@ def slabs(
     chunks = [at // step for first, stop in runs for at in range(first, stop, step)]
     if len(chunks) == 1:
         return list(runs)
-    limit = config.cluster.graph_tasks
-    most = limit // tasks_of_year(config, opened.moving, months, at_most=limit // len(chunks))
+    year = year_of(config, opened.moving, months)
+    most = config.cluster.graph_tasks // layers_of(stores.dry_run_writes(year.dataset), year.counters)
     if most >= len(chunks):
         return list(runs)
     return [(first * step, min(stop * step, len(months))) for first, stop in time_tiles(chunks, most)]
@@ -59,12 +58,10 @@ def memory_here() -> int:
     return int(MEMORY_LIMIT)
 
 
-def tasks_of_year(config: RunConfig, moving: Mapping[str, Source], months: Times, at_most: int = 0) -> int:
-    """Count the tasks of one time chunk of the ``moving`` roles; up to ``at_most`` roughly, but never too few."""
+def year_of(config: RunConfig, moving: Mapping[str, Source], months: Times) -> Cube:
+    """Build one time chunk of the ``moving`` roles, lazily: the second one, which has months before it."""
     start = chunking.TIME_CHUNK if len(months) >= 2 * chunking.TIME_CHUNK else 0
-    year = build(config, moving, months[start : start + chunking.TIME_CHUNK])
-    rough = layers_of(stores.dry_run_writes(year.dataset), year.counters)
-    return rough if rough <= at_most else tasks_by_time(year)
+    return build(config, moving, months[start : start + chunking.TIME_CHUNK])
 
 
 def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
@@ -78,7 +75,7 @@ def tiles_of(datasets: Sequence[xr.Dataset], limit: int) -> list[Tile]:
         return [Tile((0, 1), (0, 1))]
     rows, columns = (-(-datasets[0].sizes[dim] // chunking.CHUNK) for dim in ("lat", "lon"))
     corner = [region(stores.align(ds.drop_encoding()), Tile((0, 1), (0, 1))) for ds in datasets]
-    return block_tiles(rows, columns, tasks_of([stores.dry_run_writes(ds) for ds in corner]), limit)
+    return block_tiles(rows, columns, layers_of([stores.dry_run_writes(ds) for ds in corner]), limit)
 
 
 def region(ds: xr.Dataset, tile: Tile) -> xr.Dataset:

@@ -26,11 +26,12 @@ from smcloud.store.release import (
     write_catalog,
 )
 from smcloud.store.verify import verify
-from smcloud.store.write import align, dry_run_writes
+from smcloud.store.write import LazyWrites, align, dry_run_writes
 
 __all__ = [
     "CubeEntry",
     "InputEntry",
+    "LazyWrites",
     "Lineage",
     "Prefix",
     "ProductEntry",

@@ -10,6 +10,7 @@ from smcloud.errors import IntegrityError
 from smcloud.store import copying, integrity, read, tiles, write
 from smcloud.store.integrity import NOTHING, Finding, SealRecord
 from smcloud.store.objects import Place
+from smcloud.store.write import LazyWrites
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,7 +28,7 @@ class Prefix(Place):
         """Open what exists, sealed or not, lazily in ``chunks``; dims that a variable lacks are ignored."""
         return read.open_staged(self, chunks)
 
-    def stage(self, ds: xr.Dataset) -> tuple[Any, ...]:
+    def stage(self, ds: xr.Dataset) -> LazyWrites:
         """Write metadata and in-memory variables of ``ds``; return the rest as lazy writes (:func:`.write.stage`)."""
         return write.stage(ds, self)
 
@@ -46,7 +47,7 @@ class Prefix(Place):
         """Begin with the unchanged chunks of ``previous`` (:func:`.copying.copy_unchanged_chunks`)."""
         return copying.copy_unchanged_chunks(ds, runs, self, previous)
 
-    def region_writes(self, ds: xr.Dataset, start: Mapping[str, int]) -> tuple[Any, ...]:
+    def region_writes(self, ds: xr.Dataset, start: Mapping[str, int]) -> LazyWrites:
         """Return lazy writes of the aligned ``ds`` into existing arrays, from positions ``start`` of its dims on."""
         return write.region_writes(ds, start, self)
 

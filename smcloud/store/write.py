@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
@@ -22,13 +22,19 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def stage(ds: xr.Dataset, place: Place) -> tuple[Any, ...]:
+class LazyWrites(NamedTuple):
+    """Lazy writes, dask arrays without content: of variables (..., lat, lon), and of all others."""
+
+    maps: tuple[Any, ...]
+    others: tuple[Any, ...]
+
+
+def stage(ds: xr.Dataset, place: Place) -> LazyWrites:
     """Write metadata and in-memory variables of ``ds`` to the prefix ``path``; return the rest as lazy writes.
 
-    The lazy writes are dask arrays without content: pass them with any counters to one ``dask.compute``, and
-    each source block is computed once for both. Blocks are rechunked to whole stored chunks first. What an
-    interrupted run left unsealed at ``path`` is written over, or removed where its arrays were laid out in
-    another way; a sealed prefix raises :class:`ReleaseConflictError`.
+    Pass them with any counters to one computation, and each source block is computed once for both. Blocks are
+    rechunked to whole stored chunks first. What an interrupted run left unsealed at ``path`` is written over, or
+    removed where its arrays were laid out in another way; a sealed prefix raises :class:`ReleaseConflictError`.
     """
     ds = align(ds.drop_encoding())
     write_template(place, template_of(ds))
@@ -47,7 +53,7 @@ def write_template(place: Place, template: dict[str, bytes]) -> None:
     place.create(ZARR_JSON, root)
 
 
-def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> tuple[Any, ...]:
+def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> LazyWrites:
     """Return lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
     import zarr
 
@@ -64,7 +70,7 @@ def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> tup
     return _writes(ds, targets, regions)
 
 
-def dry_run_writes(ds: xr.Dataset) -> tuple[Any, ...]:
+def dry_run_writes(ds: xr.Dataset) -> LazyWrites:
     """Return the lazy writes that :func:`stage` would return, to be counted: they write nothing."""
     ds = align(ds.drop_encoding())
     targets = {name: _Nowhere(variable.shape, variable.dtype) for name, variable in _lazy(ds).items()}
@@ -107,17 +113,20 @@ def _lazy(ds: xr.Dataset) -> dict[Hashable, xr.Variable]:
 
 def _writes(
     ds: xr.Dataset, targets: Mapping[Hashable, Any], regions: Mapping[Hashable, tuple[slice, ...]]
-) -> tuple[Any, ...]:
+) -> LazyWrites:
     import dask.array
 
     if not targets:
-        return ()
+        return LazyWrites((), ())
     # xarray's own lazy write is a Delayed, which dask does not merge with arrays: blocks would be computed twice.
     sources = [ds.variables[name].data for name in targets]
     writes = dask.array.store(
         sources, list(targets.values()), lock=False, regions=list(regions.values()), compute=False
     )
-    return writes if isinstance(writes, tuple) else (writes,)
+    parts: tuple[list[Any], list[Any]] = [], []
+    for name, write in zip(targets, writes if isinstance(writes, tuple) else (writes,), strict=True):
+        parts[ds.variables[name].dims[-2:] != ("lat", "lon")].append(write)
+    return LazyWrites(*map(tuple, parts))
 
 
 def append(ds: xr.Dataset, place: Place) -> None:

@@ -13,7 +13,7 @@ from smcloud import plan as plans
 from smcloud.cluster.internals import tasks_of
 from smcloud.config import RunConfig
 from smcloud.cube import Times
-from smcloud.pipeline.planning.graphs import arrays, read_of, template
+from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
 from smcloud.products import Finish, make_products, to_storage_dtype
@@ -25,11 +25,11 @@ EXACT_BLOCKS = 8
 
 
 class _Counts(NamedTuple):
-    """Tasks of the graphs of the products: annual, maps, then shares and tables."""
+    """Tasks of the products, and the sizes of the graphs of annual values and of maps, before they are put together."""
 
+    tasks: int
     annual: int
     maps: int
-    tables: int
 
 
 def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid: Mapping[str, int]) -> Stage:
@@ -47,12 +47,12 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
     limit = config.cluster.graph_tasks
     graphs = 1 + sum(
         len(chunking.block_tiles(rows, columns, -(-count // blocks), limit)) if count > limit else 1
-        for count in counts[:2]
+        for count in (counts.annual, counts.maps)
     )
     work = plans.ComputeWork(
         read=dry.read,
         written=dry.written,
-        tasks=sum(counts),
+        tasks=counts.tasks,
         graphs=graphs,
         block=dry.block,
         fields=dry.fields,
@@ -89,24 +89,24 @@ class DryWriter:
         self.config, self.part, self.grid = config, part, grid
         self.opened = {"cube": cube}
         self.staged: dict[str, xr.Dataset] = {}
-        self.phases: list[int] = []  # tasks of the graph of each
+        self.graphs: list[int] = []  # the size of that of each phase
+        self.tasks = 0
         self.read: list[Array] = []
         self.written: list[Array] = []
         self.block = 0  # bytes of the largest task
         self.fields = 0  # bytes of the largest product that is loaded
-        self.loaded = 0  # tasks of what is computed beside the graphs of the phases
 
     @property
     def counts(self) -> _Counts:
-        """Tasks of the phases; what is loaded and computed in between counts with the tables."""
-        annual, maps, tables = self.phases
-        return _Counts(annual, maps, tables + self.loaded)
+        """What was counted so far."""
+        return _Counts(self.tasks, *self.graphs[:2])
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Count what one phase reads, computes and writes."""
         staged = {name: to_storage_dtype(ds) for name, ds in products.items()}
         writes = [dry_run_writes(ds) for ds in staged.values()]
-        self.phases.append(tasks_of(writes))
+        self.graphs.append(layers_of(writes))
+        self.tasks += tasks_of_writes(writes)
         used = self._read(writes)
         # A task of the annual values reads one variable of a block; a task of the maps reads all that it needs of it.
         if "annual" in products:
@@ -122,7 +122,7 @@ class DryWriter:
         maps = self.staged[name]
         lazy = to_storage_dtype(finish(_zeros(maps), self.config))
         more = _zeros(lazy)
-        self.loaded += tasks_of(template(maps, name, self.part, chunking.TILES)) + tasks_of(lazy)
+        self.tasks += tasks_of(template(maps, name, self.part, chunking.TILES)) + tasks_of(lazy)
         self.read += self._arrays(maps)
         self._read(lazy)
         self.written += self._arrays(more)
@@ -137,7 +137,7 @@ class DryWriter:
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
         """Count a computation, and return zeros of its form."""
-        self.loaded += tasks_of(ds)
+        self.tasks += tasks_of(ds)
         self._read(ds)
         return _zeros(ds)
 

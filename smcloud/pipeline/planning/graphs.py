@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dask.array
@@ -10,18 +10,25 @@ import numpy as np
 import xarray as xr
 
 from smcloud import store as stores
-from smcloud.cluster.internals import layer_sizes, merged, optimised
+from smcloud.cluster.fusion import fused
+from smcloud.cluster.internals import layer_sizes
 from smcloud.cube import Cube
 from smcloud.plan import Array
 
 
-def tasks_by_time(cube: Cube) -> int:
-    """Count the tasks of :func:`~smcloud.cluster.ordering.compute_by_time` for ``cube``, but for one a collection."""
-    return len(merged(optimised(stores.dry_run_writes(cube.dataset), cube.counters))[0])
+def tasks_of_cube(cube: Cube) -> int:
+    """Count the tasks of :func:`~smcloud.cluster.fusion.compute_by_block` for ``cube``."""
+    writes = stores.dry_run_writes(cube.dataset)
+    return len(fused(writes.maps, [writes.others, cube.counters])[0])
+
+
+def tasks_of_writes(writes: Sequence[stores.LazyWrites]) -> int:
+    """Count the tasks of ``writes`` that are computed together."""
+    return len(fused([write for each in writes for write in each.maps], [each.others for each in writes])[0])
 
 
 def layers_of(*collections: Any) -> int:
-    """Count tasks before any optimisation, mostly several times as many as are run."""
+    """Count tasks before any optimisation: what a graph takes in the client."""
     return sum(layer_sizes(*collections).values())
 
 

@@ -12,8 +12,8 @@ from smcloud import plan as plans
 from smcloud.config import RunConfig
 from smcloud.cube import CubeInputs, Source, build
 from smcloud.cube.quality import COMPARED
-from smcloud.pipeline.planning.graphs import arrays, tasks_by_time
-from smcloud.pipeline.tiling import machine_of, slabs, tasks_of_year
+from smcloud.pipeline.planning.graphs import arrays, tasks_of_cube
+from smcloud.pipeline.tiling import machine_of, slabs, year_of
 from smcloud.plan import Array, Stage
 from smcloud.store.integrity import BATCH
 
@@ -64,11 +64,11 @@ def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[i
     chunks = sum(-(-(stop - start) // step) for start, stop in tiles)
     spans = any(_months_of_chunk(source) > step for source in moving.values())
     if len(tiles) == 1 and (spans or chunks == 1):
-        return tasks_by_time(build(config, opened.sources if everything else moving, months[slice(*tiles[0])]))
-    tasks = tasks_of_year(config, moving, months) * chunks
+        return tasks_of_cube(build(config, opened.sources if everything else moving, months[slice(*tiles[0])]))
+    tasks = tasks_of_cube(year_of(config, moving, months)) * chunks
     if everything and len(moving) < len(opened.sources):
-        first = tasks_by_time(build(config, opened.sources, months[:step]))
-        tasks += first - tasks_of_year(config, moving, months[:step])
+        first = tasks_of_cube(build(config, opened.sources, months[:step]))
+        tasks += first - tasks_of_cube(build(config, moving, months[:step]))
     return tasks
 
 
