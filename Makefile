@@ -16,16 +16,17 @@ demo: $(VENV)/.ready
 cloud-demo: $(VENV)/.ready
 	$(PY) -m infra.local.cloud_demo $(ARGS)
 
-# The inner loop: lint and all tests that are neither slow nor whole runs.
+# The inner loop: lint and all tests that are neither slow nor whole runs with servers.
 check: $(VENV)/.ready lint
 	HYPOTHESIS_PROFILE=development $(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
 
 test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
-	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) \
+	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) -m "not e2e" \
 	  --cov=smcloud/stats --cov=smcloud/store --cov=smcloud/catalog --cov-report=term:skip-covered
 
+# All tests with real servers: Dask Gateway, object stores, Prefect.
 test-cloud: $(VENV)/.ready
-	$(PY) -m pytest tests/cloud
+	$(PY) -m pytest tests/flows tests/cloud
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests infra docs
