@@ -11,6 +11,7 @@ from smcloud.store.layout import (
     report_path,
     require_store,
 )
+from smcloud.store.lazy_writes import LazyWrites
 from smcloud.store.objects import create_only, put
 from smcloud.store.prefix import Prefix
 from smcloud.store.probe import can_read, probe
@@ -26,7 +27,7 @@ from smcloud.store.release import (
     write_catalog,
 )
 from smcloud.store.verify import verify
-from smcloud.store.write import LazyWrites, align, dry_run_writes
+from smcloud.store.write import align, dry_run_writes
 
 __all__ = [
     "CubeEntry",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.arrays import ZARR_JSON, buffer_of, chunk_key, in_memory, positions, steps_of
+from smcloud.store.arrays import ZARR_JSON, chunk_key, codec_of, in_memory, positions
 from smcloud.store.objects import Place
 from smcloud.store.records import INVENTORY, require_inside
 
@@ -133,7 +133,7 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
     from dask.delayed import delayed
 
     def wanted(name: str) -> Iterator[tuple[int, ...]]:
-        array, _ = _open_metadata(place, name)
+        array, _ = in_memory(metadata_of(place, name))
         return (position for position in positions(array) if chunk_key(name, array, position) not in but)
 
     tasks = [
@@ -175,27 +175,25 @@ def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ..
     """Examine objects; each is fetched once, so the bytes that are hashed are the bytes that are decoded."""
     import zarr
 
-    array, memory = _open_metadata(place, name)
+    codec = codec_of(metadata_of(place, name))
     findings = []
     for position in positions:
-        key = array.metadata.encode_chunk_key(position)
-        raw = place.read(f"{name}/{key}")
+        key = f"{name}/{codec.key(position)}"
+        raw = place.read(key)
         if raw is None:
-            findings.append(Finding(f"{name}/{key}", 0, "", "missing"))
+            findings.append(Finding(key, 0, "", "missing"))
             continue
         problem = ""
-        memory[key] = buffer_of(raw)
         try:
-            array[tuple(slice(i * n, (i + 1) * n) for i, n in zip(position, steps_of(array), strict=True))]
+            codec.decode(raw)
         except (RuntimeError, ValueError, TypeError, zarr.errors.BaseZarrError) as err:
             problem = f"does not decode: {' '.join(str(err).split())}"[:120]
-        del memory[key]
-        findings.append(Finding(f"{name}/{key}", len(raw), hashlib.sha256(raw).hexdigest(), problem))
+        findings.append(Finding(key, len(raw), hashlib.sha256(raw).hexdigest(), problem))
     return findings
 
 
-def _open_metadata(place: Place, name: str) -> tuple[Any, dict[str, Any]]:
-    """The array on a store in memory that holds only its metadata, and that store's dict, to put chunks in."""
+def metadata_of(place: Place, name: str) -> bytes:
+    """Read the ``zarr.json`` of an array; raises :class:`IntegrityError` where there is none."""
     raw = place.read(f"{name}/{ZARR_JSON}")
     if raw is None:
         raise IntegrityError(
@@ -205,7 +203,7 @@ def _open_metadata(place: Place, name: str) -> tuple[Any, dict[str, Any]]:
             expected=ZARR_JSON,
             next="run the same command again: it starts this prefix anew",
         )
-    return in_memory(raw)
+    return raw
 
 
 def _array_names(place: Place) -> list[str]:

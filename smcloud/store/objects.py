@@ -44,6 +44,10 @@ class Place:
         """Write or replace one object so that nobody sees a part of it."""
         write_whole(self.store, f"{self.path}/{name}", content)
 
+    def write_all(self, objects: Mapping[str, bytes]) -> None:
+        """Write or replace several objects, each so that nobody sees a part of it."""
+        write_all(self.store, {f"{self.path}/{name}": content for name, content in objects.items()})
+
     def create(self, name: str, content: bytes) -> bool:
         """Create one object unless one of its name exists: True if this call created it."""
         return create_only(self.store, f"{self.path}/{name}", content)
@@ -159,12 +163,20 @@ def put(store: Store, path: str, content: bytes) -> str:
 
 def write_whole(store: Store, path: str, content: bytes) -> None:
     """Write or replace one object so that nobody sees a part of it; for unsealed prefixes and :func:`put`."""
-    key = key_inside(store, path)
-    with reaching(STORE, store.url_of(path)):
+    write_all(store, {path: content})
+
+
+def write_all(store: Store, objects: Mapping[str, bytes]) -> None:
+    """Write or replace several objects as :func:`write_whole` does; an object store is asked for all at a time."""
+    keys = {key_inside(store, path): content for path, content in objects.items()}
+    with reaching(STORE, store.url_of(next(iter(objects), ""))):
         if store.protocol == "file":
-            os.replace(write_beside(Path(key), content), key)
+            for key, content in keys.items():
+                os.replace(write_beside(Path(key), content), key)
+        elif len(keys) == 1:
+            store.fs.pipe_file(*keys.popitem())
         else:
-            store.fs.pipe_file(key, content)
+            store.fs.pipe(keys)
 
 
 def copy(store: Store, pairs: Mapping[str, str]) -> None:

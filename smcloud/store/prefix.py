@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud import chunking
 from smcloud.errors import IntegrityError
-from smcloud.store import copying, integrity, read, tiles, write
+from smcloud.store import copying, integrity, lazy_writes, read, tiles, write
 from smcloud.store.integrity import NOTHING, Finding, SealRecord
+from smcloud.store.lazy_writes import LazyWrites
 from smcloud.store.objects import Place
-from smcloud.store.write import LazyWrites
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,7 +49,7 @@ class Prefix(Place):
 
     def region_writes(self, ds: xr.Dataset, start: Mapping[str, int]) -> LazyWrites:
         """Return lazy writes of the aligned ``ds`` into existing arrays, from positions ``start`` of its dims on."""
-        return write.region_writes(ds, start, self)
+        return lazy_writes.region_writes(ds, start, self)
 
     def append(self, ds: xr.Dataset) -> None:
         """Add small variables and attributes at once (:func:`.write.append`)."""

@@ -7,26 +7,18 @@ every object is put whole, nothing is removed between them, and whoever seals fi
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.encoding import encoding, stored_chunks
 from smcloud.store.integrity import is_sealed
+from smcloud.store.lazy_writes import LazyWrites, Nowhere, lazy_variables, region_writes, writes_of
 from smcloud.store.objects import Place
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-class LazyWrites(NamedTuple):
-    """Lazy writes, dask arrays without content: of variables (..., lat, lon), and of all others."""
-
-    maps: tuple[Any, ...]
-    others: tuple[Any, ...]
 
 
 def stage(ds: xr.Dataset, place: Place) -> LazyWrites:
@@ -53,80 +45,12 @@ def write_template(place: Place, template: dict[str, bytes]) -> None:
     place.create(ZARR_JSON, root)
 
 
-def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> LazyWrites:
-    """Return lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
-    import zarr
-
-    targets, regions = {}, {}
-    for name, variable in _lazy(ds).items():
-        url = f"{place.url}/{name}"
-        with reaching(STORE, url):
-            array = zarr.open_array(
-                url, mode="r+", storage_options=place.store.options or None, config={"write_empty_chunks": True}
-            )
-        targets[name] = _Target(array, url)
-        firsts = [start.get(str(dim), 0) for dim in variable.dims]
-        regions[name] = tuple(slice(first, first + size) for first, size in zip(firsts, variable.shape, strict=True))
-    return _writes(ds, targets, regions)
-
-
 def dry_run_writes(ds: xr.Dataset) -> LazyWrites:
     """Return the lazy writes that :func:`stage` would return, to be counted: they write nothing."""
     ds = align(ds.drop_encoding())
-    targets = {name: _Nowhere(variable.shape, variable.dtype) for name, variable in _lazy(ds).items()}
+    targets = {name: Nowhere(variable.shape, variable.dtype) for name, variable in lazy_variables(ds).items()}
     regions = {name: tuple(slice(0, size) for size in target.shape) for name, target in targets.items()}
-    return _writes(ds, targets, regions)
-
-
-@dataclass(frozen=True)
-class _Target:
-    """An array of the store that names itself where it cannot be written: the worker knows no more of the run."""
-
-    array: Any
-    url: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self.array.dtype
-
-    def __setitem__(self, region: Any, block: Any) -> None:
-        with reaching(STORE, self.url):
-            self.array[region] = block
-
-
-@dataclass(frozen=True)
-class _Nowhere:
-    shape: tuple[int, ...]
-    dtype: Any
-
-    def __setitem__(self, region: Any, block: Any) -> None:
-        raise TypeError("a rehearsed write is never computed")
-
-
-def _lazy(ds: xr.Dataset) -> dict[Hashable, xr.Variable]:
-    return {name: variable for name, variable in ds.variables.items() if variable.chunks is not None}
-
-
-def _writes(
-    ds: xr.Dataset, targets: Mapping[Hashable, Any], regions: Mapping[Hashable, tuple[slice, ...]]
-) -> LazyWrites:
-    import dask.array
-
-    if not targets:
-        return LazyWrites((), ())
-    # xarray's own lazy write is a Delayed, which dask does not merge with arrays: blocks would be computed twice.
-    sources = [ds.variables[name].data for name in targets]
-    writes = dask.array.store(
-        sources, list(targets.values()), lock=False, regions=list(regions.values()), compute=False
-    )
-    parts: tuple[list[Any], list[Any]] = [], []
-    for name, write in zip(targets, writes if isinstance(writes, tuple) else (writes,), strict=True):
-        parts[ds.variables[name].dims[-2:] != ("lat", "lon")].append(write)
-    return LazyWrites(*map(tuple, parts))
+    return writes_of(ds, targets, regions)
 
 
 def append(ds: xr.Dataset, place: Place) -> None:

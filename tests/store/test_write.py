@@ -182,3 +182,11 @@ def test_append_refuses_another_grid(cube: xr.Dataset, store: Store) -> None:
     with pytest.raises(GridError, match="lat"):
         Prefix(store, PATH).append(zone)
     assert files(store) == before
+
+
+def test_a_part_of_a_chunk_is_never_written(store):
+    ds = xr.Dataset({"a": (("lat", "lon"), dask.array.zeros((400, 5), chunks=(90, 5)))})
+    prefix = Prefix(store, PATH)
+    prefix.begin(ds)
+    with pytest.raises(ValueError, match="no whole chunks"):
+        dask.compute(prefix.region_writes(ds, {}))
