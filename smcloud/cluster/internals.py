@@ -106,7 +106,9 @@ def task_of(key: Hashable, tasks: Graph, outputs: Iterable[Hashable], inputs: It
     ``inputs`` are keys of other such tasks, whose outputs are at hand.
     """
     needed = [dask._task_spec.TaskRef(other) for other in inputs]
-    return dask._task_spec.Task(key, _run, dict(tasks), frozenset(outputs), *needed)
+    task = dask._task_spec.Task(key, _run, dict(tasks), frozenset(outputs), *needed)
+    task._token = str(key)  # a client hashes each task of a graph; the key of this one is of its own already
+    return task
 
 
 def selection(key: Hashable, of: Hashable, outputs: Iterable[Hashable]) -> Any:
