@@ -1,0 +1,101 @@
+"""Size of the pooled test (definition 7b), with gaps, with neighbours that go together, and where no phi is shared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from smcloud.stats import pooled_trend
+from tests.science.figures import Figure, Job, Section, Table, mean_and_error, told
+from tests.science.worlds import BELT, LATTICE, PHIS, area_of, field, lattice_noise, remember, with_gaps
+
+YEARS, GAPS = (22, 40), (0.0, 0.15, 0.30)
+LENGTHS = {"3 cells": 667.0, "8 cells": 1780.0}  # e-folding length of the noise, cells of 2 degrees at the equator
+LEAST, MOST = 0.02, 0.06
+Sizes = dict[str, list[float]]
+
+
+def independent(years: int, phi: float, share: float, fields: int) -> Sizes:
+    """Rejected share and mean phi of each field of a belt of independent cells, pools of 33 to 64 cells."""
+    rng = np.random.default_rng([1, years, int(10 * phi), int(100 * share)])
+    noise = (rng.normal(size=(years, len(BELT["lat"]), len(BELT["lon"]))) for _ in range(fields))
+    return _sizes((with_gaps(rng, remember(each, phi), share) for each in noise), BELT)
+
+
+def correlated(years: int, phi: float, share: float, length: str, fields: int) -> Sizes:
+    """The same of fields of 50 x 50 cells of 2 degrees whose neighbours go together; pools of 72 to 200 cells."""
+    seed = [2, years, int(10 * phi), int(100 * share), int(LENGTHS[length])]
+    rng = np.random.default_rng(seed)
+    noise = lattice_noise(LENGTHS[length], years, fields // 2, int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    windows = (each[:, k] for each in noise for k in (0, 1))
+    return _sizes((with_gaps(rng, remember(each, phi), share) for each in windows), LATTICE)
+
+
+def _sizes(worlds: object, axes: dict[str, np.ndarray]) -> Sizes:
+    area = area_of(axes)
+    out: Sizes = {"size": [], "phi": []}
+    for values in worlds:
+        found = pooled_trend(field(values, axes), area)
+        known = found["p_value"].notnull()
+        out["size"].append(float((found["p_value"] < 0.05).sum() / known.sum()))
+        out["phi"].append(float(found["r1_pooled"].mean()))
+    return out
+
+
+def mosaic(years: int, fields: int) -> dict[str, list[float]]:
+    """Rejected share of the cells of phi 0 and of phi 0.6, which lie side by side at random; and the dispersion."""
+    rng = np.random.default_rng([3, years])
+    area, out = area_of(BELT), {"0": [], "0.6": [], "dispersion": []}
+    for _ in range(fields):
+        noise = rng.normal(size=(years, len(BELT["lat"]), len(BELT["lon"])))
+        phi = np.where(rng.random(noise.shape[1:]) < 0.5, 0.0, 0.6)
+        found = pooled_trend(field(remember(noise, phi), BELT), area)
+        for name, of in (("0", phi == 0), ("0.6", phi > 0)):
+            out[name].append(float((found["p_value"] < 0.05).values[of].mean()))
+        out["dispersion"].append(float(found["r1_dispersion"].median()))
+    return out
+
+
+def jobs(quick: bool) -> list[Job]:
+    years = YEARS[:1] if quick else YEARS
+    apart, together = (6, 8) if quick else (40, 80)
+    out: list[Job] = [(independent, (n, phi, gap, apart)) for n in years for phi in PHIS for gap in GAPS]
+    lengths = list(LENGTHS)[:1] if quick else list(LENGTHS)
+    out += [(correlated, (n, phi, gap, length, together)) for n in years for length in lengths
+            for phi in PHIS for gap in GAPS]  # fmt: skip
+    return out + [(mosaic, (n, apart)) for n in years]
+
+
+def section(jobs: list[Job], results: list[dict[str, list[float]]]) -> Section:
+    figures, mixed, estimated = [], [], {}
+    for (function, arguments), found in zip(jobs, results, strict=True):
+        if function is mosaic:
+            mixed.append((f"{arguments[0]}", told(found["0"]), told(found["0.6"]), told(found["dispersion"], 2)))
+            continue
+        years, phi, gap = arguments[:3]
+        kind = "independent cells" if function is independent else f"neighbours together over {arguments[3]}"
+        size, error = mean_and_error(found["size"])
+        what = f"{kind}, n = {years}, phi {phi:g}, {gap:.0%} of the years missing"
+        figures.append(Figure(what, size, error, LEAST, MOST))
+        estimated.setdefault((kind, years, f"{gap:.0%}"), []).append(told(found["phi"], 2))
+    return Section(
+        "Size of the pooled test",
+        "Definition 7b (`smcloud.stats.pooled_trend`, radius 1500 km) at 5 % where no cell has a trend and all have "
+        "one phi. Independent cells: a belt of 20 x 120 cells of 3 degrees, pools of 33 to 64 cells. Neighbours "
+        "together: 50 x 50 cells of 2 degrees from 49 S to 49 N, correlation exp(-d/L) with L 667 or 1780 km (3 or 8 "
+        "cells at the equator). Years are missing at random, cell by cell. Standard errors are of the scatter between "
+        "fields.",
+        figures,
+        [
+            Table(
+                "What the pools find for phi (mean over cells and fields):",
+                ("cells", "n", "missing", *(f"phi {phi:g}" for phi in PHIS)),
+                [(kind, str(years), gap, *phis) for (kind, years, gap), phis in estimated.items()],
+            ),
+            Table(
+                "A mosaic: phi is 0 or 0.6 from cell to cell at random, no size is promised; rejected share of either "
+                "kind, and the median `r1_dispersion` (above 1.5 it warns):",
+                ("n", "cells of phi 0", "cells of phi 0.6", "dispersion"),
+                mixed,
+            ),
+        ],
+    )
