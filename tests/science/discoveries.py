@@ -99,6 +99,7 @@ def section(jobs: list[Job], results: list[Rates]) -> Section:
         "the mean over fields: of smooth phi, and of constant phi (0, 0.2, 0.4, 0.6 alike).",
         figures,
         [_by_field(rates), *([_by_test(beside)] if beside else [])],
+        _outside(rates),
     )
 
 
@@ -122,6 +123,20 @@ def _by_field(rates: dict[tuple[Any, ...], list[list[float]]]) -> Table:
         rows.append((str(years), kind, length, str(len(found)), *(told(column) for column in columns)))
     header = [f"{what}, delta {delta:g}" for delta in DELTAS for what in ("false", "power")]
     return Table("Each kind of field:", ("n", "phi", "neighbours", "fields", *header), rows)
+
+
+def _outside(rates: dict[tuple[Any, ...], list[list[float]]]) -> str:
+    """The kinds of field with smooth or constant phi that, taken by themselves, are outside a target of the mean."""
+    named = []
+    for (years, kind, length), found in rates.items():
+        means = np.mean(found, axis=0)
+        short = [f"power {means[2 * DELTAS.index(d) + 1]:.3f} at delta {d:g}" for d, least in POWER[years].items()
+                 if means[2 * DELTAS.index(d) + 1] < least]  # fmt: skip
+        false = means[0::2].mean()
+        said = ([f"false discoveries {false:.3f}"] if false > FDR else []) + short
+        if kind != "rough" and said:
+            named.append(f"n = {years}, phi {kind}, neighbours over {length}: {', '.join(said)}")
+    return "Single kinds of field that do not reach what the mean has to: " + ("; ".join(named) or "none") + "."
 
 
 def _by_test(beside: dict[tuple[str, str], list[list[float]]]) -> Table:

@@ -74,11 +74,13 @@ class Section:
     text: str
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
+    remark: str = ""
 
     def lines(self, slack: float = 0.0) -> list[str]:
         figures = table(HEADER, [figure.row(slack) for figure in self.figures]) if self.figures else []
         more = [line for each in self.tables for line in each.lines()]
-        return [f"## {self.title}", "", self.text, "", *figures, "", *more]
+        remark = [self.remark, ""] if self.remark else []
+        return [f"## {self.title}", "", self.text, "", *figures, "", *remark, *more]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

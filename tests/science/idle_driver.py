@@ -34,7 +34,7 @@ def credited(phi: float, warming: float, missing: float, count: int) -> Found:
 
 
 def jobs(quick: bool) -> list[Job]:
-    count, missing = (4000, (0.0,)) if quick else (20_000, (0.0, 0.15))
+    count, missing = (4000, (0.0,)) if quick else (200_000, (0.0, 0.15))
     return [(credited, (phi, warming, gap, count)) for gap in missing for warming in WARMINGS for phi in PHIS]
 
 

@@ -12,7 +12,7 @@ from tests.science.figures import Figure, Job, Section, Table, share_error
 from tests.science.worlds import PHIS, remember, series, with_gaps
 
 # The tables of docs/science.md, from 20,000 series (about 1,500 at n = 264), by phi.
-COUNTS = {22: 20_000, 264: 1500}
+COUNTS = {22: 20_000, 264: 10_000}
 STATED = {
     22: {"MK": (0.049, 0.094, 0.171, 0.282), "OLS t": (0.050, 0.105, 0.188, 0.311), "PW": (0.045, 0.046, 0.051, 0.063),
          "TFPW": (0.056, 0.107, 0.198, 0.342), "3PW": (0.030, 0.040, 0.049, 0.063),
