@@ -18,6 +18,7 @@ DELTAS, TRENDING = (3.0, 4.0, 6.0), 0.3
 KINDS = ("smooth", "0", "0.2", "0.4", "0.6", "rough")
 CONSTANT = KINDS[1:-1]
 FDR = 0.05
+BESIDE = 1000  # the part whose fields all tests see
 POWER = {22: {4.0: 0.75, 6.0: 0.97}, 40: {4.0: 0.85, 6.0: 0.99}}
 Rates = dict[str, list[list[float]]]  # by test: false share and power of each field, by delta
 
@@ -70,12 +71,12 @@ def _rates(still: np.ndarray, slope: np.ndarray, test: str, area: xr.DataArray) 
 
 def jobs(quick: bool) -> list[Job]:
     years, lengths = ((22,), ("3 cells",)) if quick else ((22, 40), tuple(LENGTHS))
-    parts, draws, beside = (1, 3, 1) if quick else (10, 10, 2)
+    parts, draws, beside = (1, 3, 1) if quick else (8, 10, 2)
     out: list[Job] = [
         (fields_of, (kind, length, n, part, draws, ("7b",)))
         for n in years for kind in KINDS for length in lengths for part in range(parts)
     ]  # fmt: skip
-    return out + [(fields_of, (kind, "3 cells", 22, -1, 10 * beside, tuple(TESTS))) for kind in KINDS if not quick]
+    return out + [(fields_of, (kind, "3 cells", 22, BESIDE, 10 * beside, tuple(TESTS))) for kind in KINDS if not quick]
 
 
 def section(jobs: list[Job], results: list[Rates]) -> Section:

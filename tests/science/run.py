@@ -47,7 +47,7 @@ def timed(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any
 
 
 def simulate(subjects: dict[str, Any], quick: bool, processes: int = PROCESSES) -> tuple[list[Section], float]:
-    """The sections of all subjects, and the processor seconds behind them; jobs are spread over ``processes``."""
+    """The sections of all subjects, each printed as it is done, and the processor seconds behind them."""
     work: dict[str, list[Job]] = {name: subject.jobs(quick) for name, subject in subjects.items()}
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         waiting = {name: [pool.submit(timed, *job) for job in jobs] for name, jobs in work.items()}
@@ -57,6 +57,7 @@ def simulate(subjects: dict[str, Any], quick: bool, processes: int = PROCESSES) 
             spent = sum(seconds for _, seconds in found)
             print(f"{name}: {len(found)} simulations, {spent:.0f} processor seconds", file=sys.stderr, flush=True)
             sections.append(subject.section(work[name], [result for result, _ in found]))
+            print("\n".join(sections[-1].lines(QUICK_SLACK if quick else 0.0)), flush=True)
             total += spent
     return sections, total
 
@@ -100,7 +101,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subjects = {name: SUBJECTS[name] for name in options.only or SUBJECTS}
     sections, seconds = simulate(subjects, options.quick)
     slack = QUICK_SLACK if options.quick else 0.0
-    print("\n".join(line for section in sections for line in section.lines(slack)))
     failed = missed(sections, slack)
     print("\n".join([f"missed: {what}" for what in failed] or ["all targets are met"]))
     print(f"{seconds:.0f} processor seconds")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.science import run
+from tests.science import discoveries, run, zone_chance
 from tests.science.figures import Figure, Section, mean_and_error, share_error
 from tests.science.worlds import PHIS, lattice_noise, remember, slope_errors
 
@@ -111,3 +111,17 @@ def test_the_worlds_remember_and_go_together_as_they_say() -> None:
     north = noise[..., :-1, :], noise[..., 1:, :]
     assert np.mean(north[0] * north[1]) == pytest.approx(math.exp(-222.4 / 667), abs=0.04)
     assert abs(np.mean(noise[..., 0, :, :] * noise[..., 1, :, :])) < 0.03
+
+
+@pytest.mark.slow
+def test_what_only_a_whole_run_computes_works() -> None:
+    """The other tests beside 7b, and the range by chance: one world of each of their jobs."""
+    (beside,) = [job for job in discoveries.jobs(False) if job[1][0] == "rough" and job[1][3] == discoveries.BESIDE]
+    kind, length, years, part, _, tests = beside[1]
+    found = discoveries.fields_of(kind, length, years, part, 1, tests)
+    assert set(found) == set(discoveries.TESTS) and np.isfinite(list(found.values())).all()
+    section = discoveries.section([beside, beside], [found, found])
+    assert [row[0] for row in section.tables[-1].rows] == list(discoveries.TESTS) and "none" in section.remark
+    *arguments, _ = next(job[1] for job in zone_chance.jobs(False) if job[0] is zone_chance.chance)
+    ((observed, mean, lower, upper, length_km),) = zone_chance.chance(*arguments, 1)
+    assert 0 < lower < mean < upper < 1 and 0 < observed < 1 and length_km > 100

@@ -32,7 +32,7 @@ BASELINES = {
 }
 
 
-CHANCE_WORLDS = 60
+CHANCE_WORLDS = 50
 LEVELS = (0.0, 0.5, 1.0, 4.0)
 
 
