@@ -1,0 +1,148 @@
+"""How close a stage comes to what its bytes and kernels allow: ``python -m tests.benchmarks.floor [WORLD]``.
+
+The floor of a stage is the time that as many threads take to decode all its inputs, encode all its outputs, read these
+back once with their sha256, and run the kernels on what is in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask
+import numpy as np
+import xarray as xr
+import yaml
+
+from smcloud import stats
+from smcloud.store.arrays import ChunkCodec, codec_of
+from tests.benchmarks.plan import WORLDS, write_world
+
+THREADS = (1, 2)
+
+
+class Chunk(NamedTuple):
+    """A stored chunk and what decodes it."""
+
+    codec: ChunkCodec
+    path: Path
+
+
+class Floor(NamedTuple):
+    """Seconds of what a stage cannot do without."""
+
+    decode: float
+    encode: float
+    read_back: float
+    kernels: float
+
+
+def chunks_below(folder: Path) -> list[Chunk]:
+    """All stored chunks of all arrays below a Zarr group."""
+    found = []
+    for metadata in sorted(folder.rglob("zarr.json")):
+        raw = metadata.read_bytes()
+        if json.loads(raw)["node_type"] == "array":
+            codec = codec_of(raw)
+            found += [Chunk(codec, path) for path in (metadata.parent / "c").rglob("*") if path.is_file()]
+    return found
+
+
+def seconds(work: Callable[[Any], object], items: Iterable[Any], threads: int) -> float:
+    """Wall-clock time of all ``items`` on so many threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        begin = time.perf_counter()
+        for _ in pool.map(work, items):
+            pass
+        return time.perf_counter() - begin
+
+
+def decode(chunk: Chunk) -> np.ndarray:
+    return chunk.codec.decode(chunk.path.read_bytes())
+
+
+def recode(chunk: Chunk) -> bytes:
+    return chunk.codec.encode(decode(chunk))
+
+
+def read_back(chunk: Chunk) -> str:
+    raw = chunk.path.read_bytes()
+    chunk.codec.decode(raw)
+    return hashlib.sha256(raw).hexdigest()
+
+
+def kernels(block: xr.Dataset) -> None:
+    """The statistics of peng2023 on the annual values (year, lat, lon) of a block, which are in memory."""
+    target, drivers = block["soil_moisture"], block[["precipitation", "soil_temperature", "lai"]]
+    with dask.config.set(scheduler="synchronous"):
+        for trend in (stats.linear_trend, stats.theil_sen, stats.mann_kendall):
+            trend(target, dim="year")
+        for attribution in (stats.partial_correlation, stats.trend_contribution, stats.standardised_regression):
+            attribution(target, drivers, dim="year")
+
+
+def floor_of(inputs: list[Chunk], outputs: list[Chunk], blocks: list[xr.Dataset], threads: int) -> Floor:
+    """Measure each part by itself, its files in the system's cache."""
+    decoded = seconds(decode, outputs, threads)
+    return Floor(
+        seconds(decode, inputs, threads),
+        max(0.0, seconds(recode, outputs, threads) - decoded),
+        seconds(read_back, outputs, threads),
+        seconds(kernels, blocks, threads),
+    )
+
+
+def stage_seconds(stage: str, config: Path) -> float:
+    """A stage in a process of its own, warm: its kernels are in the cache."""
+    command = [sys.executable, "-m", "tests.benchmarks.plan", "--child", stage, str(config)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(json.loads(done.stdout.splitlines()[-1])["found"]["seconds"])
+
+
+def floor_rows(name: str = "globe-0.25") -> list[dict[str, Any]]:
+    """Both stages on one and on two threads: their seconds, their floor and the ratio."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        config = write_world(WORLDS[name], Path(folder))
+        store = Path(folder) / "store"
+        for threads in THREADS:
+            settings = yaml.safe_load(config.read_text())
+            settings["cluster"] = {"kind": "local", "workers": threads}
+            config.write_text(yaml.safe_dump(settings))
+            shutil.rmtree(store, ignore_errors=True)
+            taken = {stage: stage_seconds(stage, config) for stage in ("ingest", "compute")}
+            (cube,) = (store / "cube").glob("*.zarr")
+            products = [path for path in (store / "products").glob("*/*.zarr")]
+            (annual,) = (path for path in products if path.parent.name == "annual")
+            ds = xr.open_zarr(annual, chunks=None)
+            blocks = [
+                ds.isel(lat=slice(i, i + 180), lon=slice(j, j + 180)).load()
+                for i in range(0, ds.sizes["lat"], 180)
+                for j in range(0, ds.sizes["lon"], 180)
+            ]
+            kernels(blocks[0])  # compiles
+            made = [chunk for path in products for chunk in chunks_below(path)]
+            floors = {
+                "ingest": floor_of(chunks_below(Path(folder) / "world.zarr"), chunks_below(cube), [], threads),
+                "compute": floor_of([*chunks_below(cube), *chunks_below(annual)], made, blocks, threads),
+            }
+            for stage, floor in floors.items():
+                row = {"world": name, "stage": stage, "threads": threads, "seconds": taken[stage]}
+                row |= {key: round(value, 1) for key, value in floor._asdict().items()}
+                row["ratio"] = round(taken[stage] / sum(floor), 2)
+                rows.append(row)
+                print(json.dumps(row), flush=True)
+    return rows
+
+
+if __name__ == "__main__":
+    floor_rows(*sys.argv[1:])
