@@ -81,8 +81,12 @@ TREND: dict[str, dict[str, Any]] = {
     "reference_bias": _about("mean of annual soil moisture less the reference", "m3 m-3"),
     "slope_with_breaks": _about("ordinary least squares slope beside a step at each change of the sensors", SLOPE),
     "p_value_with_breaks": _about(
-        "two-sided p value of slope_with_breaks under autocorrelation (t, n_eff - 2 - n_breaks degrees of freedom); "
-        "ols_p_value where n_breaks is 0"
+        "two-sided p value of slope_with_breaks by the test with the shared autocorrelation, a step for each break"
+    ),
+    "break_year": _about(
+        "change of the sensors: the year, and the share of its months before the change",
+        "year",
+        comment="What a step of slope_with_breaks stands for, in the order of time; nothing where there are fewer.",
     ),
     "n_breaks": _about("changes of the sensors that slope_with_breaks has a step for"),
     "stderr_growth": _about("standard error of slope_with_breaks over ols_stderr, both without autocorrelation"),
