@@ -63,6 +63,7 @@ TREND: dict[str, dict[str, Any]] = {
         "variance of the lag-1 autocorrelations within the radius over the variance that one value would give them",
         comment="Above 1.5 the cells do not share one autocorrelation, and the size of the test is not promised.",
     ),
+    "mixed_pools_share": _about("share of the tested area where r1_dispersion is above 1.5"),
     "minimum_detectable_slope": _about(
         "slope that is found in 80 % of all records, by the test with the shared autocorrelation", SLOPE
     ),

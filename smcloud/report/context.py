@@ -10,8 +10,6 @@ import xarray as xr
 
 from smcloud.report.rounding import Table
 
-SLOPE_UNITS = "10⁻³ m³ m⁻³ yr⁻¹"
-
 
 @dataclass(frozen=True)
 class ReportContext:
@@ -63,6 +61,16 @@ class ReportContext:
     def driver_test(self) -> str:
         """How a driver qualifies for ``dominant_driver``, in words for a caption."""
         return self._test("drivers", "dominant")
+
+    @property
+    def adjusts_trend(self) -> bool:
+        """Whether ``significant`` of the trend product allows for the number of cells."""
+        return dict(self.config.get("trend", {})).get("significance") == "p_adjusted"
+
+    @property
+    def pools_trend(self) -> bool:
+        """Whether the trend was tested under the autocorrelation that neighbours share."""
+        return dict(self.config.get("trend", {})).get("test") == "effective_pooled"
 
     @property
     def grid(self) -> str:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.rounding import NOT_BOUNDED, POWER, Record, Table, interval, number, percent, shown, words
-from smcloud.report.tables import areas, find, plain
-
-DETECTABLE = "minimum_detectable_slope"
+from smcloud.report.caveats import detectable, mixed_pools, reference
+from smcloud.report.context import ReportContext
+from smcloud.report.rounding import (
+    NOT_BOUNDED,
+    Record,
+    Table,
+    figures,
+    hundredths,
+    interval,
+    number,
+    percent,
+    shown,
+    trend_text,
+    words,
+)
+from smcloud.report.tables import CONSTANT, find, plain
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
@@ -20,8 +30,9 @@ def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], con
     globe = find(tables.get("regions", []), "globe")
     lines = ["This release holds no regional product."]
     if "regional" in products:
-        lines = [global_trend(globe, context), changed_area(globe, context)]
-    lines += [detectable(products.get("trend")), reference(products.get("trend"))]
+        lines = [global_trend(globe, context), changed_area(globe, context, tables.get("coverage", []))]
+    trend = products.get("trend")
+    lines += [detectable(trend, context), mixed_pools(trend, context), reference(trend)]
     lines.append(drivers(tables["drivers"], context) if "drivers" in tables else "This run tested no drivers.")
     if "ddww" in products:
         lines += ddww(products["ddww"], tables.get("ddww", []))
@@ -61,43 +72,13 @@ def _p(row: Record, key: str) -> str:
     return "" if row.get(key) is None else f", {p_text(row[key])}"
 
 
-def trend_text(value: float | None, units: bool = False) -> str:
-    """Format ``−0.103 × 10⁻³``: a number of a sentence carries its power of ten."""
-    return shown("slope", value) + ("" if value is None else f" × {SLOPE_UNITS if units else POWER}")
-
-
-def detectable(trend: xr.Dataset | None) -> str:
-    """Write how large a trend has to be for half of the area to show it; empty where the product does not tell."""
-    if trend is None or DETECTABLE not in trend:
-        return ""
-    slopes = trend[DETECTABLE].transpose("lat", "lon").values.astype(float)
-    known = np.isfinite(slopes)
-    if not known.any():
-        return ""
-    order = np.argsort(slopes[known])
-    weight = areas(trend)[known][order].cumsum()
-    middle = float(slopes[known][order][np.searchsorted(weight, weight[-1] / 2)])
-    return (
-        f"“Not significant” is not “no change”: on half of the area a trend of {trend_text(middle, units=True)} would "
-        f"be found in at most 80 % of such records (tested under the autocorrelation that neighbours share)."
-    )
-
-
-def reference(trend: xr.Dataset | None) -> str:
-    """Write how far the trend of the second record agrees with the first; empty without one."""
-    share = None if trend is None else trend.attrs.get("reference_same_sign_share")
-    if share is None:
-        return ""
-    return f"On {percent(share)} of the area with both, the reference record has a slope of the same sign."
-
-
-def changed_area(globe: Record | None, context: ReportContext) -> str:
-    """Write the shares of the covered area that become drier and wetter."""
+def changed_area(globe: Record | None, context: ReportContext, coverage: Table) -> str:
+    """Write the shares of the covered area that become drier and wetter, and how much of it is constant."""
     if globe is None or globe.get("drying_share") is None:
         return "No cell has a valid trend."
     unchanged = 1 - globe["drying_share"] - globe["wetting_share"]
     return (
-        f"Of the {area(globe['covered_area_km2'])} with a valid trend ({_coverage(globe)}), "
+        f"Of the {area(globe['covered_area_km2'])} with a valid trend ({_coverage(globe)}{_constant(coverage)}), "
         f"{percent(globe['drying_share'])} dries and {percent(globe['wetting_share'])} becomes wetter significantly "
         f"({context.trend_test}); {percent(unchanged)} shows no significant change."
     )
@@ -150,11 +131,11 @@ def _odds(product: xr.Dataset) -> list[str]:
 
     lines, odds = [], attribute("odds_ratio")
     if odds is not None:
-        text = f"The odds ratio DD × WW / (DW × WD), by area, is {number(odds, 2)}"
+        text = f"The odds ratio DD × WW / (DW × WD), by area, is {figures(odds)}"
         lower, upper = attribute("odds_ratio_lower"), attribute("odds_ratio_upper")
         if lower is not None and upper is not None:
             level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
-            text += f" ({level:g} % interval {number(lower, 2)} to {number(upper, 2)})"
+            text += f" ({level:g} % interval {figures(lower)} to {figures(upper)})"
         lines.append(f"{text}; 1 is no association.")
     lower, upper = attribute("ddww_null_lower"), attribute("ddww_null_upper")
     if lower is not None and upper is not None:
@@ -177,7 +158,7 @@ def _interval(product: xr.Dataset, base: str) -> str:
     if lower is None or upper is None:
         return ""
     level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
-    return f" ({level:g} % interval {number(100 * lower, 1)} to {percent(upper)}, by a bootstrap of 20-degree tiles)"
+    return f" ({level:g} % interval {hundredths(lower)} to {percent(upper)}, by a bootstrap of 20-degree tiles)"
 
 
 def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
@@ -223,12 +204,18 @@ def area(value: float | None) -> str:
     """Format an area in million km2."""
     if value is None:
         return "unknown area"
-    return f"{number(value / 1e6, 1 if value >= 1e7 else 3)} million km²"
+    return f"{figures(value / 1e6)} million km²"
 
 
 def join(parts: list[str]) -> str:
     """Join words as ``a, b and c``."""
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _constant(coverage: Table) -> str:
+    """Say how much of all land has a trend of 0 because its values never change; empty where none has."""
+    share = next((row["share"] for row in coverage if row["reason"] == CONSTANT), 0.0)
+    return f", with {percent(share)} whose values are constant: a slope of 0" if share else ""
 
 
 def _coverage(globe: Record) -> str:

@@ -6,6 +6,7 @@ import xarray as xr
 
 from smcloud.report import summary_tables
 from smcloud.report.published import comparison, ddww_figures, differences
+from smcloud.report.rounding import shown
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def test_r5_gives_the_part_of_each_driver_in_the_trend_of_four_classes(products,
     for name in ("WW", "DW", "WD", "DD"):
         own = strata.sel(stratum=f"ddww/{name}")
         r = float(own["partial_correlation"].sel(driver="precipitation"))
-        assert f"{name}: precipitation {2 * r:.3f}" in text
-        assert f"of {1e3 * float(own['mean_of_slopes']):.3f} in all" in text
+        assert f"{name}: precipitation {shown('slope', 2e-3 * r)} × 10⁻³" in text.replace("-", "−")
+        assert f"of {shown('slope', float(own['mean_of_slopes']))} × 10⁻³ in all" in text.replace("-", "−")
 
 
 def test_r6_names_the_strata_of_the_study_and_no_other(rows):

@@ -16,7 +16,7 @@ from smcloud.cube import Times
 from smcloud.pipeline.planning.graphs import arrays, read_of, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
-from smcloud.products import Finish, make_products, to_storage_dtype
+from smcloud.products import Finish, make_products, scalars_to_attributes, to_storage_dtype
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
@@ -121,7 +121,7 @@ class DryWriter:
         """Count the loading of a whole product, and add zeros in place of what is made of it."""
         maps = self.staged[name]
         lazy = to_storage_dtype(finish(_zeros(maps), self.config))
-        more = _zeros(lazy)
+        more = scalars_to_attributes(_zeros(lazy))
         self.loaded += tasks_of(template(maps, name, self.part, chunking.TILES)) + tasks_of(lazy)
         self.read += self._arrays(maps)
         self._read(lazy)
