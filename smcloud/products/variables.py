@@ -186,7 +186,9 @@ TABLE: dict[str, dict[str, Any]] = {
     "trend_contribution": _about(
         "area-weighted mean of the part of the trend that goes with the driver's", SLOPE, cell_methods="area: mean"
     ),
-    "slope_fixed_cells": _about("trend of the area-weighted mean anomaly of a fixed set of cells", SLOPE),
+    "slope_fixed_cells": _about(
+        "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
+    ),
     "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),

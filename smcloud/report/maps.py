@@ -114,7 +114,7 @@ def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fig
 def detectable_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
     """Return the colours (lat, lon, RGBA) of the map of the detectable slope, and which cells have none.
 
-    Seven steps up to ``limit`` (1e-3 m3 m-3 yr-1), one beyond it.
+    Eight steps up to ``limit`` (1e-3 m3 m-3 yr-1), one beyond it.
     """
     slope = trend[DETECTABLE].values.astype(float) * 1e3
     missing = ~np.isfinite(slope)

@@ -70,7 +70,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         differences=differences(products, context),
         choices=_choices(context.config),
         follows=follows_the_study(context.config),
-        config=_flat(context.config),
+        config=_flat({key: it for key, it in context.config.items() if key not in ("levels", "changed")}),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
         presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
         inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],

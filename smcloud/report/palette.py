@@ -33,7 +33,7 @@ TREND_STEPS = (
 
 # From pale to dark violet: the less a record could show, the darker; the last is beyond the scale.
 DETECTABLE_STEPS = (
-    "#dcd9ec", "#c3bfe1", "#a8a3d2", "#8d86c1", "#7269ae", "#594e98", "#41357f", "#2a1f5e",
+    "#e0ddef", "#c9c5e4", "#b1acd7", "#9993c9", "#8179b8", "#6a60a8", "#544794", "#3e317d", "#281d5a",
 )  # fmt: skip
 
 # (positive, negative) of each hue, after the colours of Okabe and Ito.

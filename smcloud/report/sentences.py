@@ -22,7 +22,7 @@ from smcloud.report.rounding import (
     trend_text,
     words,
 )
-from smcloud.report.tables import CONSTANT, find, plain
+from smcloud.report.tables import CHANGING, CONSTANT, find, plain
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
@@ -51,8 +51,11 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
         text += "; no fixed set of cells has enough years, so cells that enter or leave the record are part of it"
     else:
         text = f"The mean of {_fixed_set(globe)} changes by {slope(globe, context, 'slope_fixed_cells')}"
-        text += f"{_p(globe, 'slope_fixed_cells_p_value')}. The mean of all cells with a value changes by {raw}, "
-        text += "which also counts cells that enter or leave the record"
+        text += f"{_p(globe, 'slope_fixed_cells_p_value')}. The mean of all cells with a value "
+        same = {trend_text(globe[key]) for key in ("slope", "slope_fixed_cells")}
+        if len(same | {trend_text(globe.get("mean_of_slopes"))}) == 1:
+            return f"{text}has the same trend, and so has the mean of the cells’ own slopes."
+        text += f"changes by {raw}, which also counts cells that enter or leave the record"
     if globe.get("mean_of_slopes") is not None:
         text += (
             f"; the mean of the cells’ own slopes, each over its own years, is {trend_text(globe['mean_of_slopes'])}"
@@ -158,7 +161,8 @@ def _interval(product: xr.Dataset, base: str) -> str:
     if lower is None or upper is None:
         return ""
     level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
-    return f" ({level:g} % interval {hundredths(lower)} to {percent(upper)}, by a bootstrap of 20-degree tiles)"
+    method = ", by a bootstrap of 20-degree tiles" if base == "change" else ""
+    return f" ({level:g} % interval {hundredths(lower)} to {percent(upper)}{method})"
 
 
 def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
@@ -214,8 +218,10 @@ def join(parts: list[str]) -> str:
 
 def _constant(coverage: Table) -> str:
     """Say how much of all land has a trend of 0 because its values never change; empty where none has."""
-    share = next((row["share"] for row in coverage if row["reason"] == CONSTANT), 0.0)
-    return f", with {percent(share)} whose values are constant: a slope of 0" if share else ""
+    shares = {row["reason"]: row["share"] for row in coverage}
+    if not shares.get(CONSTANT):
+        return ""
+    return f": {percent(shares[CHANGING])} with values that change, {percent(shares[CONSTANT])} constant, a slope of 0"
 
 
 def _coverage(globe: Record) -> str:

@@ -80,10 +80,10 @@ def test_the_map_of_what_could_be_found_is_darker_where_only_large_trends_show(p
     trend["minimum_detectable_slope"][20, 30:34] = [np.nan, 1e-5, 1e-3, 1.0]
     cells, missing = maps.detectable_cells(trend, 2.0)
     assert missing[20, 30] and not missing[20, 31:34].any()
-    steps = [palette.DETECTABLE_STEPS[k] for k in (0, 3, 7)]
+    steps = [palette.DETECTABLE_STEPS[k] for k in (0, 4, 8)]
     assert [tuple(cell[:3]) for cell in cells[20, 31:34].tolist()] == [palette.rgb(step) for step in steps]
     light = [np.dot((0.299, 0.587, 0.114), palette.rgb(step)) for step in palette.DETECTABLE_STEPS]
-    assert all(a - b > 15 for a, b in pairwise(light)) and light[0] < 230
+    assert all(a - b > 12 for a, b in pairwise(light)) and light[0] < 230
     pixels = cell_pixels(maps.detectable_map(products, context), trend.lat.values, trend.lon.values)
     slopes = products["trend"]["minimum_detectable_slope"]
     rows = away_from_parallels(trend.lat.values)[:, None]

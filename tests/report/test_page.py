@@ -12,7 +12,7 @@ from smcloud.report import render
 from smcloud.report.caveats import detectable, mixed_pools
 from smcloud.report.page import _grey, pieces, unbroken
 from smcloud.report.rounding import shown
-from smcloud.report.sentences import changed_area, ddww
+from smcloud.report.sentences import changed_area, ddww, global_trend
 from smcloud.report.tables import class_records, summary_tables
 
 PICTURES = ("trend.png", "detectable.png", "drivers.png", "ddww.png", "zonal.png", "series.png")
@@ -346,6 +346,13 @@ def test_the_summary_leads_with_the_fixed_cells_and_explains_each_number(page, p
     assert "with a value in at least 80 % of the years" in text and "enter or leave the record" in text
 
 
+def test_one_trend_is_told_once(products, context):
+    regional = products["regional"].assign(slope=products["regional"]["slope_fixed_cells"])
+    regional["mean_of_slopes"] = regional["slope"]
+    told = global_trend(summary_tables({"regional": regional})["regions"][0], context)
+    assert told.count("changes by") == 1 and told.endswith("and so has the mean of the cells’ own slopes.")
+
+
 def test_an_odds_ratio_and_a_range_by_chance_are_told_where_they_are_known(products):
     attributes = {"odds_ratio": 2.5, "odds_ratio_lower": 1.2, "odds_ratio_upper": 5.0, "ddww_null_lower": 0.31,
                   "ddww_null_upper": 0.5}  # fmt: skip
@@ -392,7 +399,8 @@ def test_constant_cells_are_one_thing_named(products, context):
     assert rows["valid trend"] + rows["no trend: too short"] == pytest.approx(1)
     globe = {"drying_share": 0.1, "wetting_share": 0.2, "area_km2": 1e8, "covered_area_km2": 9e7}
     told = changed_area(globe, context, tables)
-    assert f"(90.0 % of all land, with {100 * rows[parts[1]]:.1f} % whose values are constant: a slope of 0)" in told
+    changing, constant = (f"{100 * rows[part]:.1f} %" for part in parts)
+    assert f"(90.0 % of all land: {changing} with values that change, {constant} constant, a slope of 0)" in told
     assert "constant" not in changed_area(globe, context, [])
 
 
