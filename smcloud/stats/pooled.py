@@ -154,40 +154,6 @@ def _pooled_trend(
     values: Block, area: Block, *, t: FloatArray, lat: FloatArray, step: float, radius: float, alpha: float,
     min_valid: int,
 ) -> tuple[Block, ...]:  # fmt: skip
-    from scipy.special import stdtrit
+    from smcloud.stats.engine.pooled_field import PooledField
 
-    from smcloud.stats.engine import pool_kernels, student
-    from smcloud.stats.engine.pool_kernels import SLOPE
-    from smcloud.stats.engine.pools import PHIS, Field, pooled_autocorrelation
-    from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
-
-    shape, cells = values.shape[:-1], math.prod(values.shape[:-1])
-    count = np.isfinite(values).sum(axis=-1).ravel()
-    fitted = np.flatnonzero(count >= min_valid)
-    rows = values.reshape(cells, -1)[fitted].astype(np.float64)
-    fits, traces = np.empty((len(rows), 6)), np.empty((len(rows), 2 * PHIS.size))
-    status = np.empty(len(rows), np.uint8)
-    powers = PHIS ** np.arange(t.size)[:, np.newaxis]
-    pool_kernels.fit_lines(rows, t, powers, min_valid, fits, traces, status)
-    used = np.zeros(cells, np.bool_)
-    used[fitted] = status == OK
-    field = Field(lat, step, radius, used.reshape(shape))
-    pools = np.full((len(rows), 3), np.nan)
-    pools[status == OK] = pooled_autocorrelation(
-        fits[status == OK], traces[status == OK], area.reshape(-1)[used], field, t.size
-    )
-    tests = np.empty((len(rows), 3))
-    pool_kernels.test_slopes(rows, t, np.ascontiguousarray(pools[:, 0]), fits, status, tests)
-    stderr, statistic, df = tests.T
-    slope = fits[:, SLOPE]
-    half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
-    p_value = np.where(status == CONSTANT, 1.0, student.two_sided(statistic, df))
-    phi, size, dispersion = pools.T
-    columns = (slope, slope - half, slope + half, stderr, p_value, df, phi, size, dispersion)
-    whole = np.full((len(columns), cells), np.nan)
-    whole[:, fitted] = columns
-    flags = np.where(count == 0, EMPTY, TOO_SHORT).astype(np.uint8)
-    flags[fitted] = status
-    members = np.nan_to_num(whole[COLUMNS.index("n_pooled")]).astype(np.int32)
-    out = [members if name == "n_pooled" else column for name, column in zip(COLUMNS, whole, strict=True)]
-    return tuple(column.reshape(shape) for column in (*out, count.astype(np.int32), flags))
+    return PooledField(values, area, t, lat, step, radius, min_valid).columns(alpha)
