@@ -89,5 +89,5 @@ class ReportContext:
     def _test(self, section: str, key: str) -> str:
         chosen = dict(self.config.get(section, {})).get(key, "p_value")
         if chosen == "p_adjusted":
-            return f"adjusted p ≤ {self.alpha:g} (Benjamini–Hochberg)"
+            return f"p ≤ {self.alpha:g} after Benjamini–Hochberg"
         return f"p < {self.alpha:g}"

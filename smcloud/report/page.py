@@ -143,6 +143,8 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     }
     named = []
     for name, table in tables.items():
+        if name.startswith("strata_"):
+            table = [row for row in table if row["area_km2"]] or table  # a stratum without land says nothing
         kind = name.removeprefix("strata_")
         heading = headings.get(name, f"By {_KINDS.get(kind, kind.replace('_', ' '))}")
         named.append(_laid_out(name, heading, table))

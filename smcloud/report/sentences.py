@@ -66,9 +66,9 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
 def _fixed_set(globe: Record) -> str:
     """Say which cells the fixed set is of, and how much land they are."""
     cells, share = globe.get("n_fixed_cells"), globe.get("fixed_cells_share")
-    of_land = "" if share is None else f", {percent(share)} of the land"
+    of_land = "" if share is None else f" ({percent(share)} of the land)"
     count = "the cells" if cells is None else f"the {number(cells, 0)} cells"
-    return f"{count} with a value in at least 80 % of the years, also at both ends{of_land},"
+    return f"{count} with a value in at least 80 % of the years and at both ends of the record{of_land}"
 
 
 def _p(row: Record, key: str) -> str:
@@ -143,8 +143,8 @@ def _odds(product: xr.Dataset) -> list[str]:
     lower, upper = attribute("ddww_null_lower"), attribute("ddww_null_upper")
     if lower is not None and upper is not None:
         lines.append(
-            f"Where directions of change go together in space but know nothing of the zones, the share lies between "
-            f"{percent(lower)} and {percent(upper)} in 95 % of simulations."
+            f"Where directions of change go together in space but know nothing of the zones, the DDWW share lies "
+            f"between {percent(lower)} and {percent(upper)} in 95 % of simulations."
         )
     return lines
 
