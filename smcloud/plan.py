@@ -19,9 +19,9 @@ READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
 # Of one core: products of one land cell, per pair of years.
 CELL_YEAR_PAIR_NS = 600
 # Of one core, while all others wait: the autocorrelation that neighbours share, of one land cell, and more of it for
-# each row within the radius. The task holds two copies of the annual values, these bytes of results for each cell, and
-# for each land cell within the radius in latitude what pools are made of, twice.
-POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 120, 736
+# each row within the radius. The task holds the annual values, these bytes of results for each cell, and for each land
+# cell within the radius in latitude what pools are made of, twice.
+POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # Until everything is compiled, whatever the number of cores.
 INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
@@ -191,7 +191,7 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
     land = work.cells * LAND_PERCENT // 100
     ms += land * cell_ns // 1_000_000
     pool_ms = land * (POOL_CELL_NS + work.pool_rows * POOL_ROW_NS) // 1_000_000
-    pools = work.cells * (2 * 8 * work.years + POOL_CELL_BYTES) + land * work.pool_rows // work.lat * POOL_TERM_BYTES
+    pools = work.cells * (8 * work.years + POOL_CELL_BYTES) + land * work.pool_rows // work.lat * POOL_TERM_BYTES
     stage = Stage(
         "compute",
         chunks=chunks,

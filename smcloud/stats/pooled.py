@@ -17,6 +17,7 @@ from smcloud.stats.time_axis import FloatArray, require_complete, require_one_ch
 Block = npt.NDArray[Any]
 AXES = ("lat", "lon")
 COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "df", "r1_pooled", "n_pooled", "r1_dispersion")
+KINDS = {"n_pooled": np.int32, "n": np.int32, "status": np.uint8}
 
 
 def pooled_trend(
@@ -91,6 +92,15 @@ def pooled_trend(
     >>> print(f"{float((trend.p_value < 0.05).mean()):.2f} of the cells, phi {float(trend.r1_pooled.mean()):.2f}")
     0.05 of the cells, phi 0.01
     """
+    for axis in AXES:
+        require_one_chunk(da, axis)
+    return pooled_field(da, area, dim, radius_km, alpha, min_valid)
+
+
+def pooled_field(
+    da: xr.DataArray, area: xr.DataArray, dim: str, radius_km: float, alpha: float, min_valid: int
+) -> xr.Dataset:
+    """As :func:`pooled_trend`, for a field in any chunks along lat and lon: one task takes them in as they are."""
     check_alpha(alpha)
     check_min_valid(min_valid)
     if not radius_km > 0:
@@ -98,22 +108,24 @@ def pooled_trend(
     array, t = time_series(da, dim)
     require_complete(array.indexes[dim])
     lat, step = _grid(array, area, dim)
-    for axis in AXES:
-        require_one_chunk(array, axis)
-    outputs = xr.apply_ufunc(
-        _pooled_trend,
-        array,
-        area,
-        input_core_dims=[[*AXES, dim], list(AXES)],
-        output_core_dims=[list(AXES)] * (len(COLUMNS) + 2),
-        kwargs={
-            "t": t, "lat": lat, "step": step, "radius": radius_km / EARTH_RADIUS_KM, "alpha": alpha,
-            "min_valid": min_valid,
-        },
-        dask="parallelized",
-        output_dtypes=[*(np.int32 if name == "n_pooled" else np.float64 for name in COLUMNS), np.int32, np.uint8],
-    )  # fmt: skip
-    return xr.Dataset(dict(zip((*COLUMNS, "n", "status"), outputs, strict=True)))
+    options: dict[str, Any] = {"t": t, "lat": lat, "step": step, "radius": radius_km / EARTH_RADIUS_KM, "alpha": alpha,
+               "min_valid": min_valid}  # fmt: skip
+    values, weights = array.transpose(dim, *AXES), area.transpose(*AXES)
+    if values.chunks or weights.chunks:
+        import dask.array
+
+        rows, columns = weights.shape
+        blockwise: Any = dask.array.blockwise
+        found = blockwise(
+            _pooled_field, "kab", dask.array.asarray(values.data), "tij", dask.array.asarray(weights.data), "ij",
+            new_axes={"k": len(COLUMNS) + 2, "a": rows, "b": columns}, concatenate=False, dtype=np.float64,
+            meta=np.empty((0, 0, 0)), **options,
+        )  # fmt: skip
+    else:
+        found = _pooled_field([[[values.data]]], [[weights.data]], **options)
+    coords = {axis: array[axis] for axis in AXES if axis in array.coords}
+    out = xr.Dataset({name: (AXES, found[k]) for k, name in enumerate((*COLUMNS, "n", "status"))}, coords)
+    return out.assign({name: out[name].astype(kind) for name, kind in KINDS.items()})
 
 
 def _grid(array: xr.DataArray, area: xr.DataArray, dim: str) -> tuple[FloatArray, float]:
@@ -150,10 +162,11 @@ def _grid(array: xr.DataArray, area: xr.DataArray, dim: str) -> tuple[FloatArray
     return np.deg2rad(np.asarray(array["lat"].values, np.float64)), math.radians(width)
 
 
-def _pooled_trend(
-    values: Block, area: Block, *, t: FloatArray, lat: FloatArray, step: float, radius: float, alpha: float,
-    min_valid: int,
-) -> tuple[Block, ...]:  # fmt: skip
-    from smcloud.stats.engine.pooled_field import PooledField
+def _pooled_field(
+    values: list[list[list[Block]]], area: list[list[Block]], *, t: FloatArray, lat: FloatArray, step: float,
+    radius: float, alpha: float, min_valid: int,
+) -> Block:  # fmt: skip
+    """The columns (column, lat, lon) of blocks (1, block of lat, block of lon), each (step, lat, lon)."""
+    from smcloud.stats.engine.pooled_field import Blocks, PooledField
 
-    return PooledField(values, area, t, lat, step, radius, min_valid).columns(alpha)
+    return PooledField(Blocks(values[0]), np.block(area), t, lat, step, radius, min_valid).columns(alpha)
