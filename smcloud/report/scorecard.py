@@ -42,7 +42,10 @@ PARTS = {
     "without_a_trend_to_find": "empty, constant or too short",
     "sensor_step": "sensors changed",
 }
-FACTS = {"n_cells": "cells", "area_km2": "area km²", "mean_delta": "true trend in standard errors"}
+FACTS = {
+    "n_cells": "cells", "area_km2": "area km²", "mean_delta": "true trend in standard errors",
+    "without_a_result": "missed for want of a result",
+}  # fmt: skip
 
 
 def scorecard_table(scorecard: Mapping[str, Any]) -> Table:

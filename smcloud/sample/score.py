@@ -12,7 +12,7 @@ from smcloud.errors import GridError
 from smcloud.sample.coefficients import DRIVERS
 from smcloud.sample.driver_power import lead_power
 from smcloud.sample.expected import YEARS, expected_false_alarms, expected_power
-from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DRIVER, NOT_SIGNIFICANT
+from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DATA, NO_DRIVER, NOT_SIGNIFICANT
 from smcloud.stats.area import cell_area
 
 SIGNIFICANT = 0.05
@@ -39,15 +39,20 @@ def scorecard(
     named, without = maps.scored & (driver >= 1) & (driver <= len(DRIVERS)), maps.scored & (driver == NO_DRIVER)
     found = maps.share(maps.right & maps.below, strong)
     return {
-        "detectable": {"score": found, "wanted": 0.95, "area_km2": float(maps.area[strong].sum())},
+        "detectable": {"score": found, "wanted": 0.95, "area_km2": float(maps.area[strong].sum())}
+        | _without(maps, ~np.isfinite(maps.slope), strong),
         "power": _power(maps),
         "false_alarms": _false_alarms(maps),
         "false_discoveries": _false_discoveries(maps),
         "recall": {
-            name: {"score": maps.share(mapped_class == code, maps.scored & (wanted_class == code)), "wanted": 0.90}
+            name: {"score": maps.share(mapped_class == code, here), "wanted": 0.90}
+            | _without(maps, mapped_class == NO_DATA, here)
             for code, name in enumerate(CLASSES, 1)
+            for here in (maps.scored & (wanted_class == code),)
         },
-        "driver": {"score": maps.share(dominant == driver, named)} | _nameable(maps, named, annual),
+        "driver": {"score": maps.share(dominant == driver, named)}
+        | _nameable(maps, named, annual)
+        | _without(maps, ~np.isfinite(maps.slope), named),
         "driver_named_without": {"score": maps.share(dominant > 0, without), "wanted_at_most": 0.20},
         **_idle(maps, drivers, dominant),
         "skill": _skill(maps.slope, maps.beta, maps.area, maps.scored & ~maps.instrument),
@@ -126,6 +131,12 @@ def _false_discoveries(maps: _Maps) -> dict[str, Any]:
     row = maps.row(maps.null, maps.called & maps.scored & ~maps.instrument)
     corrects = maps.config is not None and maps.config.trend.significance == "p_adjusted"
     return row | ({"expected_at_most": maps.config.alpha} if maps.config and corrects else {})
+
+
+def _without(maps: _Maps, missing: np.ndarray, among: np.ndarray) -> dict[str, float]:
+    """The share that has no result and so is missed, where there is one."""
+    share = maps.share(missing, among)
+    return {"without_a_result": share} if share else {}
 
 
 def _nameable(maps: _Maps, named: np.ndarray, annual: xr.Dataset | None) -> dict[str, float | str | None]:
