@@ -18,6 +18,10 @@ PROCESS_BYTES = 400 * MIB
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
 # Of one core: products of one land cell, per pair of years.
 CELL_YEAR_PAIR_NS = 600
+# Of one core, while all others wait: the autocorrelation that neighbours share, of one land cell, and more of it for
+# each row within the radius. The task holds the annual values, these bytes of results for each cell, and for each land
+# cell within the radius in latitude what pools are made of, twice.
+POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # Until everything is compiled, whatever the number of cores.
 INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
@@ -87,7 +91,8 @@ class IngestWork(NamedTuple):
 class ComputeWork(NamedTuple):
     """What the products are made from and into.
 
-    ``block`` are bytes of the largest task, ``fields`` bytes that the client holds at once.
+    ``block`` are bytes of the largest task of a block of cells, ``fields`` bytes that the client holds at once,
+    ``pool_rows`` rows of the ``lat`` rows of the grid that the pools of a row reach.
     """
 
     read: Sequence[Array]
@@ -97,7 +102,9 @@ class ComputeWork(NamedTuple):
     block: int
     fields: int
     cells: int
+    lat: int
     years: int
+    pool_rows: int
     preset: str
     seal_tasks: int
 
@@ -181,7 +188,10 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
     loaded = sum(array.bytes for array in work.read) + made
     cell_ns = work.years * work.years * CELL_YEAR_PAIR_NS
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
-    ms += work.cells * LAND_PERCENT // 100 * cell_ns // 1_000_000
+    land = work.cells * LAND_PERCENT // 100
+    ms += land * cell_ns // 1_000_000
+    pool_ms = land * (POOL_CELL_NS + work.pool_rows * POOL_ROW_NS) // 1_000_000
+    pools = work.cells * (8 * work.years + POOL_CELL_BYTES) + land * work.pool_rows // work.lat * POOL_TERM_BYTES
     stage = Stage(
         "compute",
         chunks=chunks,
@@ -191,17 +201,18 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
         bytes_written=made,
         get_requests=sum(array.chunks for array in work.read) + chunks + work.seal_tasks + COMPUTE_GETS,
         put_requests=chunks + COMPUTE_PUTS,
-        worker_memory=PROCESS_BYTES + machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100,
+        worker_memory=PROCESS_BYTES + max(machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100, pools),
         client_memory=PROCESS_BYTES + work.fields * FIELDS_PERCENT // 100,
         core_ms=ms,
     )
-    return _timed(stage, machine, COMPUTE_SECONDS[work.preset])
+    return _timed(stage, machine, COMPUTE_SECONDS[work.preset], pool_ms)
 
 
-def _timed(stage: Stage, machine: Machine, compiling: int) -> Stage:
-    """``stage`` with the cost of its tasks, and its seconds on all cores."""
+def _timed(stage: Stage, machine: Machine, compiling: int, alone_ms: int = 0) -> Stage:
+    """``stage`` with the cost of its tasks and of ``alone_ms`` on one core, and its seconds on all cores."""
     ms = stage.core_ms + stage.tasks * TASK_US // 1000
-    return replace(stage, core_ms=ms, seconds=compiling + -(-ms // (1000 * machine.threads)))
+    seconds = compiling + -(-ms // (1000 * machine.threads)) + -(-alone_ms // 1000)
+    return replace(stage, core_ms=ms + alone_ms, seconds=seconds)
 
 
 FIXED = (Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=REPORT_SECONDS))

@@ -13,10 +13,10 @@ from smcloud.cluster.fusion import compute_by_block
 from smcloud.config import RunConfig
 from smcloud.errors import ReleaseConflictError
 from smcloud.io_errors import NETWORK, is_network, reaching
-from smcloud.pipeline.findings import require_findings
+from smcloud.pipeline.findings import require_findings, warn_of_mixed_pools
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
-from smcloud.products import PRODUCTS, Finish, make_products, to_storage_dtype
+from smcloud.products import PRODUCTS, Finish, make_products, scalars_to_attributes, to_storage_dtype
 from smcloud.store import LazyWrites, Prefix, ProductEntry, Store, cube_path, product_path
 
 log = logging.getLogger("smcloud")
@@ -35,6 +35,7 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
         with reaching(NETWORK, store.url):
             make_products(Prefix(store, cube_path(job.cube_id)).open(chunking.TILES), config, writer)
             require_findings(config, writer.opened("trend", "drivers"))
+            warn_of_mixed_pools(config, writer.open("trend").attrs)
             return writer.seal(job.run_id)
     except (ValueError, RuntimeError) as err:  # what zarr and codecs raise of a chunk that is lost or damaged
         if not is_network(err):
@@ -80,6 +81,7 @@ class StoreWriter:
         """Load the maps of ``name`` and add what needs all cells at once."""
         if not self.prefixes[name].is_sealed:
             more = to_storage_dtype(finish(self.open(name).load(), self.config)).compute()  # on the workers
+            more = scalars_to_attributes(more)
             self.prefixes[name].append(more)
             self.variables[name] += [str(key) for key in more.variables if key not in self.variables[name]]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smcloud.config import RunConfig
 from smcloud.errors import NoDataError, TooFewYearsError, all_at_once
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from smcloud.cube import Times
     from smcloud.pipeline.job import Job
+
+log = logging.getLogger("smcloud")
 
 MONTHS = 12
 # Tests by ranks, and how many years each loses before it ranks.
@@ -109,6 +112,17 @@ def require_findings(config: RunConfig, products: Mapping[str, xr.Dataset]) -> N
     if "drivers" in products:
         drivers = products["drivers"]
         _require("valid partial correlation", "drivers", drivers, drivers["p_value"].notnull(), config)
+
+
+def warn_of_mixed_pools(config: RunConfig, attrs: Mapping[str, Any]) -> None:
+    """Log where the run's test pools cells that do not share one autocorrelation: the ``attrs`` of trend say it."""
+    share = attrs.get("mixed_pools_share")
+    if share and "effective_pooled" in (config.trend.test, config.trend.interval):
+        log.warning(
+            "on %.3g %% of the tested land the pool is not of one kind (trend: r1_dispersion above 1.5): "
+            "the size of the test is not promised there",
+            100 * share,
+        )
 
 
 def _moves(trend: xr.Dataset) -> xr.DataArray:

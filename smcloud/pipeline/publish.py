@@ -129,7 +129,7 @@ def _context(
         from smcloud.sample import preset_records, scorecard
 
         known = xr.open_zarr(truth).load()
-        scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config)
+        scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config, products["annual"])
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
         title="Soil-moisture change: trend, drivers and DDWW",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import xarray as xr
@@ -80,3 +81,9 @@ def to_storage_dtype(ds: xr.Dataset) -> xr.Dataset:
     """Convert ``ds`` to the types published: maps in m3 m-3 yr-1 to float32, lazily; all else stays as it is."""
     maps = {name: da for name, da in ds.data_vars.items() if {"lat", "lon"} <= {*da.dims}}
     return ds.assign({name: da.astype("float32") for name, da in maps.items() if da.attrs.get("units") == SLOPE})
+
+
+def scalars_to_attributes(ds: xr.Dataset) -> xr.Dataset:
+    """Make attributes of the variables of a loaded ``ds`` that have no dimension, as numbers; of none where NaN."""
+    scalars = {str(name): float(da) for name, da in ds.data_vars.items() if not da.dims}
+    return ds.drop_vars(list(scalars)).assign_attrs({name: it for name, it in scalars.items() if math.isfinite(it)})

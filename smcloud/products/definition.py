@@ -45,8 +45,8 @@ class Product:
 
     ``make`` is given the configuration and what ``needs`` names (the cube, other products; None where one is not
     made) and returns a lazy Dataset, or None where there is nothing to make it of. ``complete`` computes what is small
-    before it is written; ``finish`` makes of the written maps, and of the lazy products ``beside`` them, what needs all
-    cells at once.
+    before it is written; ``finish`` makes of the written maps, and of the lazy products ``beside`` them (the maps
+    themselves, where they are among these), what needs all cells at once.
     """
 
     name: str
@@ -96,7 +96,7 @@ def _strata(
 PHASES: tuple[tuple[Product, ...], ...] = (
     (Product("annual", ("cube",), _annual),),
     (
-        Product("trend", ("cube", "annual"), _trend, finish=trend_fields, beside=("annual",)),
+        Product("trend", ("cube", "annual"), _trend, finish=trend_fields, beside=("annual", "trend")),
         Product("drivers", ("cube", "annual"), _drivers, finish=driver_fields),
     ),
     (
@@ -124,6 +124,7 @@ def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
         writer.write(ready)
         for product in phase:
             if product.name in ready and product.finish is not None:
-                writer.append(product.name, partial(product.finish, **{name: made[name] for name in product.beside}))
+                beside = {name: writer.open(name) if name == product.name else made[name] for name in product.beside}
+                writer.append(product.name, partial(product.finish, **beside))
             if product.name in ready and phase is not PHASES[-1]:
                 made[product.name] = writer.open(product.name)

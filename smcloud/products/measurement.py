@@ -42,11 +42,12 @@ def measurement_columns(
 ) -> dict[Hashable, xr.DataArray]:
     """Compute columns (lat, lon) that accompany the least-squares trend ``ols`` of annual ``series`` (year, lat, lon).
 
-    ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``p_value_with_breaks``,
-    ``n_breaks`` and ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where
-    they cannot be found: nothing is known of the sensors, or the steps take all that time explains. The p beside a
-    break allows for autocorrelation (:func:`~smcloud.stats.trend_with_steps`). With the errors of
-    the months: ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
+    ``months`` is that of :func:`measured_months`. With the sensors: ``slope_with_breaks``, ``n_breaks`` and
+    ``stderr_growth``; those of ``ols`` and 1 where there is no break, NaN where they cannot be found: nothing is known
+    of the sensors, or the steps take all that time explains. ``break_year`` (break, lat, lon): year of each break, and
+    the share of the year's months that lie before it; NaN where there are fewer breaks. The p value of
+    ``slope_with_breaks`` needs the neighbours (:func:`p_value_with_breaks`). With the errors of the months:
+    ``slope_stderr_measurement`` and its kin (:func:`_stderr_of_block`).
     """
     used = _months_behind(months["soil_moisture"], config)
     columns: dict[Hashable, xr.DataArray] = {}
@@ -71,32 +72,52 @@ def _with_breaks(
     series: xr.DataArray, ols: xr.Dataset, used: xr.DataArray, position: xr.DataArray, known: xr.DataArray,
     config: RunConfig,
 ) -> dict[Hashable, xr.DataArray]:  # fmt: skip
-    steps = xr.apply_ufunc(
-        _shares_behind, used, position, input_core_dims=[["time"], ["break"]], output_core_dims=[["break", "year"]],
-        dask="parallelized", output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"year": series.sizes["year"]}},
-    ).assign_coords(year=series["year"])  # fmt: skip
+    break_year = xr.apply_ufunc(
+        _break_years, used, position, kwargs={"first": int(series.indexes["year"][0])},
+        input_core_dims=[["time"], ["break"]], output_core_dims=[["break"]], dask="parallelized",
+        output_dtypes=[np.float64],
+    ).transpose("break", ...)  # fmt: skip
+    steps = _shares_behind(break_year, series["year"])
     fit = trend_with_steps(series, steps, dim="year", alpha=config.alpha, min_valid=config.years.min_years)
     told = ols["slope"].notnull() & known
     plain = fit["n_steps"] == 0
     growth = (fit["stderr_independent"] / ols["stderr"].where(ols["stderr"] > 0)).where(~plain, 1.0)
     return {
         "slope_with_breaks": fit["slope"].where(~plain, ols["slope"]).where(told),
-        "p_value_with_breaks": fit["p_value"].where(~plain, ols["p_value"]).where(told),
         "n_breaks": fit["n_steps"].where(told),
         "stderr_growth": growth.where(told),
+        "break_year": break_year,
     }
 
 
-def _shares_behind(used: Block, position: Block) -> FloatArray:
-    """(..., break, year): share of the months behind each year's value that lies at or behind each break; NaN: none."""
-    month = np.arange(used.shape[-1])
-    behind = month >= position[..., np.newaxis]
-    months = used[..., np.newaxis, :].reshape(*used.shape[:-1], 1, -1, MONTHS)
-    count = months.sum(axis=-1)
-    share = (months & behind.reshape(*behind.shape[:-1], -1, MONTHS)).sum(axis=-1) / np.maximum(count, 1)
-    # A year without months has no value to explain, so this number does not matter.
-    return np.where(position[..., np.newaxis] >= 0, share, np.nan)
+def p_value_with_breaks(series: xr.DataArray, maps: xr.Dataset, pooled: xr.Dataset, config: RunConfig) -> xr.DataArray:
+    """Test ``slope_with_breaks`` of ``maps`` (lat, lon) under the autocorrelation that neighbours share; lazy.
+
+    ``series`` (year, lat, lon) are those of :func:`measurement_columns`, ``pooled`` is what
+    :func:`~smcloud.stats.pooled_trend` gives of them. Variance and degrees of freedom are those of a regression with a
+    step at each ``break_year`` (:func:`~smcloud.stats.trend_with_steps`); without a break the p value of ``pooled``.
+    """
+    steps = _shares_behind(maps["break_year"], series["year"])
+    least = config.years.min_years
+    fit = trend_with_steps(series, steps, "year", config.alpha, least, phi=pooled["r1_pooled"])
+    beside = fit["p_value"].where(maps["n_breaks"] > 0, pooled["p_value"])
+    return beside.where(maps["n_breaks"].notnull())
+
+
+def _break_years(used: Block, position: Block, first: int) -> FloatArray:
+    """(..., break): year of each break plus the share of the year's used months that lies before it; NaN: no break."""
+    year = np.maximum(position, 0) // MONTHS
+    months = used.reshape(*used.shape[:-1], -1, MONTHS)
+    own = np.take_along_axis(months, year[..., np.newaxis], axis=-2)
+    before = own & (np.arange(MONTHS) < (position % MONTHS)[..., np.newaxis])
+    # A year without months has no value to explain, so its share does not matter.
+    share = before.sum(axis=-1) / np.maximum(own.sum(axis=-1), 1)
+    return np.where(position >= 0, first + year + share, np.nan)
+
+
+def _shares_behind(break_year: xr.DataArray, year: xr.DataArray) -> xr.DataArray:
+    """Share of each year's months that lies behind each break; NaN where there is none."""
+    return (year + 1 - break_year).clip(0.0, 1.0)
 
 
 def _stderr(

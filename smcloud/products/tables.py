@@ -5,12 +5,13 @@ from __future__ import annotations
 import xarray as xr
 
 from smcloud.config import Ends, RunConfig
-from smcloud.products.annual import cell_areas, land, ordered_mean
+from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.flags import CHOSEN_BY_RESULT
 from smcloud.products.regions import Groups
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
+from smcloud.stats.area_sums import area_weighted_course
 
 # The fixed set of cells: valid in at least this share of the years (exact in integers), and at both ends.
 FIXED_YEARS = (4, 5)
@@ -33,9 +34,10 @@ def table(
     ``trend_contribution``; ``chosen`` is what :func:`~smcloud.products.regions.regions` or
     :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
     cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
-    sample size. Regions also get ``slope_fixed_cells``: the same of anomalies from each cell's own mean over a set of
-    cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5 or as ``years.ends`` says),
-    with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share`` say what the others rest on.
+    sample size. Regions also get ``slope_fixed_cells``: the same of the common course
+    (:func:`~smcloud.stats.area_sums.area_weighted_course`) of a set of cells that does not change (valid in 80 % of the
+    years, and in 3 of the first and last 5 or as ``years.ends`` says), with ``n_fixed_cells`` and
+    ``fixed_cells_share``, as ``n_cells`` and ``covered_share`` say what the others rest on.
     A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
     ddww were chosen by their trends, so they have no p value, interval and shares (status 9). Raises
     :class:`GridError` where the grids differ.
@@ -86,11 +88,11 @@ def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.Da
 def _over_fixed_cells(
     moisture: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray, all_land: xr.DataArray, config: RunConfig
 ) -> dict[str, xr.DataArray]:
-    """Columns of the mean anomaly, from each cell's own mean, of the fixed set of cells, and of the set itself."""
+    """Columns of the common course of the fixed set of cells, and of the set itself."""
     fixed = fixed_cells(moisture, config)
-    anomalies = (moisture - ordered_mean(moisture, "year")).where(fixed)
+    course = area_weighted_course(moisture.where(fixed), weights, groups)
     members = area_weighted_series(xr.ones_like(weights).where(fixed), weights, groups)
-    return _line(area_weighted_series(anomalies, weights, groups)["mean"], "slope_fixed_cells", config) | {
+    return _line(course, "slope_fixed_cells", config) | {
         "n_fixed_cells": members["n_cells"],
         "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
     }

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import Ends, RunConfig
@@ -15,9 +13,10 @@ from smcloud.products.anomalies import anomaly_columns
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
 from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_CONNECTED, NOT_LAND
-from smcloud.products.measurement import measured_months, measurement_columns
+from smcloud.products.measurement import measured_months, measurement_columns, p_value_with_breaks
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
-from smcloud.stats import fdr, linear_trend, mann_kendall, pooled_trend, theil_sen
+from smcloud.products.shared_autocorrelation import MIXED_COMMENT, MIXED_SHARE, pooled_columns
+from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen
 from smcloud.stats.status import FEWEST_PAIRS
 
 NEEDED = ("soil_moisture", "n_months", "anomaly_status", "land_mask", REFERENCE)
@@ -146,26 +145,35 @@ def preset_trend(series: xr.DataArray, config: RunConfig, found: Mapping[str, xr
     return xr.Dataset(columns | {"p_value": known[test]["p_value"]})
 
 
-def trend_fields(maps: xr.Dataset, config: RunConfig, annual: xr.Dataset) -> xr.Dataset:
+def trend_fields(
+    maps: xr.Dataset, config: RunConfig, annual: xr.Dataset, trend: xr.Dataset | None = None
+) -> xr.Dataset:
     """Compute what needs all cells at once, (lat, lon), of the fields of :func:`trend_maps` and the same ``annual``.
 
     ``r1_pooled``, ``n_pooled`` and ``r1_dispersion`` are those of :func:`~smcloud.stats.pooled_trend` with
     ``trend.radius_km``, and so are p value and limits of the slope where ``trend`` says ``effective_pooled``;
-    ``minimum_detectable_slope`` (m3 m-3 yr-1) is what its test would find in 80 % of all records. ``p_adjusted`` is
+    ``minimum_detectable_slope`` (m3 m-3 yr-1) is what its test would find in 80 % of all records. With the sensors'
+    breaks in ``maps``: ``p_value_with_breaks``, under ``r1_pooled``. ``mixed_pools_share`` has no dimension
+    (:data:`~smcloud.products.shared_autocorrelation.MIXED_COMMENT`). ``p_adjusted`` is
     Benjamini-Hochberg over the valid cells. ``significant`` (uint8, 255 no data): ``trend.significance`` decides,
     ``p_value`` < alpha, or ``p_adjusted`` <= alpha. A slope whose p value is NaN is not significant: no data is where
     there is no slope. With a reference record the attribute ``reference_same_sign_share`` is the share of the area
     with both slopes where they have the same sign.
 
-    Lazy where ``annual`` is; its soil moisture is brought to one chunk: on a grid of 0.25 degrees and 22 years, a task
-    of 180 MB and as much again for its land.
+    Lazy where ``annual`` is; one task takes in all its soil moisture: on a grid of 0.25 degrees and 22 years 180 MB and
+    as much again for what it finds. ``trend``, where given, holds the same as ``maps`` in blocks, for what is
+    computed cell by cell.
     """
-    pooled = _pooled(annual, config)
-    names = (*_later(config), "r1_pooled", "n_pooled", "r1_dispersion", "minimum_detectable_slope")
+    series = _series(annual[[name for name in ("soil_moisture", "land_mask") if name in annual]], config)[2]
+    pooled = pooled_columns(series, cell_areas(annual), config)
+    names = (*_later(config), "r1_pooled", "n_pooled", "r1_dispersion", "minimum_detectable_slope", MIXED_SHARE)
     fields = {name: pooled[name] for name in names}
+    if "break_year" in maps:
+        blocks = maps if trend is None else trend
+        fields["p_value_with_breaks"] = p_value_with_breaks(series, blocks, pooled, config)
     p = fields["p_value"] if "p_value" in fields else maps["p_value"]
     fields |= significance(p, maps["slope"], config)
-    out = add_cf_attributes(xr.Dataset(fields), "trend", config)
+    out = add_cf_attributes(xr.Dataset(fields), "trend", config).assign_attrs(mixed_pools_comment=MIXED_COMMENT)
     share = same_sign_share(maps)
     return out if share is None else out.assign_attrs(reference_same_sign_share=share)
 
@@ -176,29 +184,6 @@ def significance(p: xr.DataArray, slope: xr.DataArray, config: RunConfig) -> dic
     passed = p < config.alpha if config.trend.significance == "p_value" else adjusted <= config.alpha
     significant = passed.astype("uint8").where(slope.notnull(), NO_DATA).astype("uint8")
     return {"p_adjusted": adjusted, "significant": significant}
-
-
-def _pooled(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """The trend under a shared autocorrelation, with the slope that would be found in 80 % of all records.
-
-    That is (t of alpha + t of 0.8) standard errors: the power there is 0.800 at 20 degrees of freedom, 0.795 at 5.
-    """
-    whole = {dim: -1 for dim in ("year", "lat", "lon")}
-    series = _series(annual[[name for name in ("soil_moisture", "land_mask") if name in annual]], config)[2]
-    series = series.chunk(whole) if series.chunks else series
-    area = cell_areas(annual)
-    area = area.chunk(lat=-1, lon=-1) if area.chunks else area
-    out = pooled_trend(series, area, "year", config.trend.radius_km, config.alpha, config.years.min_years)
-    quantiles = xr.apply_ufunc(_detectable, out["df"], kwargs={"alpha": config.alpha}, dask="parallelized",
-                               output_dtypes=[np.float64])  # fmt: skip
-    return out.assign(minimum_detectable_slope=quantiles * out["stderr"].where(out["stderr"] > 0))
-
-
-def _detectable(df: npt.NDArray[np.float64], alpha: float) -> npt.NDArray[np.float64]:
-    from scipy.special import stdtrit
-
-    quantiles: npt.NDArray[np.float64] = stdtrit(df, 1 - alpha / 2) + stdtrit(df, 0.8)
-    return quantiles
 
 
 def ends_covered(series: xr.DataArray, ends: Ends | None) -> xr.DataArray:

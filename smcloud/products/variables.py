@@ -63,6 +63,7 @@ TREND: dict[str, dict[str, Any]] = {
         "variance of the lag-1 autocorrelations within the radius over the variance that one value would give them",
         comment="Above 1.5 the cells do not share one autocorrelation, and the size of the test is not promised.",
     ),
+    "mixed_pools_share": _about("share of the tested area where r1_dispersion is above 1.5"),
     "minimum_detectable_slope": _about(
         "slope that is found in 80 % of all records, by the test with the shared autocorrelation", SLOPE
     ),
@@ -81,8 +82,12 @@ TREND: dict[str, dict[str, Any]] = {
     "reference_bias": _about("mean of annual soil moisture less the reference", "m3 m-3"),
     "slope_with_breaks": _about("ordinary least squares slope beside a step at each change of the sensors", SLOPE),
     "p_value_with_breaks": _about(
-        "two-sided p value of slope_with_breaks under autocorrelation (t, n_eff - 2 - n_breaks degrees of freedom); "
-        "ols_p_value where n_breaks is 0"
+        "two-sided p value of slope_with_breaks by the test with the shared autocorrelation, a step for each break"
+    ),
+    "break_year": _about(
+        "change of the sensors: the year, and the share of its months before the change",
+        "year",
+        comment="What a step of slope_with_breaks stands for, in the order of time; nothing where there are fewer.",
     ),
     "n_breaks": _about("changes of the sensors that slope_with_breaks has a step for"),
     "stderr_growth": _about("standard error of slope_with_breaks over ols_stderr, both without autocorrelation"),
@@ -181,7 +186,9 @@ TABLE: dict[str, dict[str, Any]] = {
     "trend_contribution": _about(
         "area-weighted mean of the part of the trend that goes with the driver's", SLOPE, cell_methods="area: mean"
     ),
-    "slope_fixed_cells": _about("trend of the area-weighted mean anomaly of a fixed set of cells", SLOPE),
+    "slope_fixed_cells": _about(
+        "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
+    ),
     "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),

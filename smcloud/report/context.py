@@ -10,8 +10,6 @@ import xarray as xr
 
 from smcloud.report.rounding import Table
 
-SLOPE_UNITS = "10⁻³ m³ m⁻³ yr⁻¹"
-
 
 @dataclass(frozen=True)
 class ReportContext:
@@ -65,6 +63,16 @@ class ReportContext:
         return self._test("drivers", "dominant")
 
     @property
+    def adjusts_trend(self) -> bool:
+        """Whether ``significant`` of the trend product allows for the number of cells."""
+        return dict(self.config.get("trend", {})).get("significance") == "p_adjusted"
+
+    @property
+    def pools_trend(self) -> bool:
+        """Whether the trend was tested under the autocorrelation that neighbours share."""
+        return dict(self.config.get("trend", {})).get("test") == "effective_pooled"
+
+    @property
     def grid(self) -> str:
         """The grid in words."""
         return f"{self.resolution:g}° grid" if self.resolution else "native grid"
@@ -81,5 +89,5 @@ class ReportContext:
     def _test(self, section: str, key: str) -> str:
         chosen = dict(self.config.get(section, {})).get(key, "p_value")
         if chosen == "p_adjusted":
-            return f"adjusted p ≤ {self.alpha:g} (Benjamini–Hochberg)"
+            return f"p ≤ {self.alpha:g} after Benjamini–Hochberg"
         return f"p < {self.alpha:g}"

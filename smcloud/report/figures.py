@@ -49,6 +49,14 @@ _PLANS = (
         "not prove that there is none.",
     ),
     _Plan(
+        "detectable.png", "What could have been found", ("trend",), maps.detectable_map,
+        "World map of the slope that a cell would show in 80 % of all records; pale where small trends show, dark "
+        "where only large ones do, striped where there is no test.",
+        "How to read “not significant”: where the map above is light grey, a trend of the size shown here would have "
+        "been found in four of five records like this one (before any correction for many cells), a smaller one in "
+        "fewer. So light grey does not exclude a trend smaller than this, and a dark cell says very little.",
+    ),
+    _Plan(
         "drivers.png", "What it moves with", ("drivers",), maps.driver_map,
         "World map of the driver with the strongest significant partial correlation with soil moisture; hue is the "
         "driver, dark is a positive and light a negative correlation.",
@@ -93,6 +101,8 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
     missing = [name for name in plan.needs if name not in products]
     if missing:
         return f"the release holds no {missing[0]} product"
+    if plan.name == "detectable.png" and maps.DETECTABLE not in products["trend"]:
+        return "the trend product does not hold it"
     if plan.name == "zonal.png" and not profiles.bands(products):
         return "the regional product holds no bands"
     if plan.name == "series.png" and "soil_moisture" not in products["regional"]:

@@ -15,10 +15,11 @@ from smcloud.config.choices import described, flattened, follows_the_study, leve
 from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
 from smcloud.report.figures import draw_all
+from smcloud.report.maps import DETECTABLE
 from smcloud.report.published import comparison, ddww_figures, differences
-from smcloud.report.rounding import Table, layout, number
+from smcloud.report.rounding import Table, figures, layout
 from smcloud.report.scorecard import scorecard_table
-from smcloud.report.sentences import DETECTABLE, summary
+from smcloud.report.sentences import summary
 from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
 from smcloud.secrecy import told_lines
 
@@ -69,11 +70,11 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         differences=differences(products, context),
         choices=_choices(context.config),
         follows=follows_the_study(context.config),
-        config=_flat(context.config),
+        config=_flat({key: it for key, it in context.config.items() if key not in ("levels", "changed")}),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
         presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
         inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],
-        seconds=[(stage, number(float(value), 1)) for stage, value in context.seconds.items()],
+        seconds=[(stage, figures(float(value), 1)) for stage, value in context.seconds.items()],
     )
     return {"index.html": html.encode("utf-8")} | {picture.name: picture.png for picture in pictures}
 
@@ -142,6 +143,8 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     }
     named = []
     for name, table in tables.items():
+        if name.startswith("strata_"):
+            table = [row for row in table if row["area_km2"]] or table  # a stratum without land says nothing
         kind = name.removeprefix("strata_")
         heading = headings.get(name, f"By {_KINDS.get(kind, kind.replace('_', ' '))}")
         named.append(_laid_out(name, heading, table))

@@ -31,6 +31,11 @@ TREND_STEPS = (
     "#74bfc9", "#45a0a6", "#218088", "#0b6068", "#003b42",
 )  # fmt: skip
 
+# From pale to dark violet: the less a record could show, the darker; the last is beyond the scale.
+DETECTABLE_STEPS = (
+    "#e0ddef", "#c9c5e4", "#b1acd7", "#9993c9", "#8179b8", "#6a60a8", "#544794", "#3e317d", "#281d5a",
+)  # fmt: skip
+
 # (positive, negative) of each hue, after the colours of Okabe and Ito.
 _BLUE, _VERMILLION, _GREEN = ("#0062a8", "#7fc4f2"), ("#d55e00", "#ffb869"), ("#00573c", "#3fb58a")
 _FURTHER = (("#8e3a80", "#dba6d3"), ("#8a7400", "#ecd94a"), ("#5c4033", "#b59b8c"))

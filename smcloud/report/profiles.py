@@ -11,9 +11,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.report import palette
-from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.maps import DPI, WIDTH
-from smcloud.report.rounding import Record, Table
+from smcloud.report.canvas import DPI, WIDTH
+from smcloud.report.context import ReportContext
+from smcloud.report.rounding import SLOPE_UNITS, Record, Table
 from smcloud.report.tables import find, summary_tables
 from smcloud.secrecy import told
 

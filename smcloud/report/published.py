@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 from smcloud.config.choices import described, follows_the_study
-from smcloud.report.context import SLOPE_UNITS, ReportContext
+from smcloud.report.context import ReportContext
 from smcloud.report.profiles import bands, latitudes
-from smcloud.report.rounding import Record, Table, number, percent, shown, words
-from smcloud.report.sentences import area, ddww_shares, global_trend, join, trend_text
+from smcloud.report.rounding import SLOPE_UNITS, Record, Table, number, percent, shown, trend_text, words
+from smcloud.report.sentences import area, ddww_shares, global_trend, join
 from smcloud.report.tables import areas, find
 
 CHANGED = "area with a significant change"
@@ -47,7 +47,9 @@ def comparison(
          "The study’s degrees of freedom and controls are unknown; a partial correlation of values with trends is "
          "inflated by common trends."),
         ("R4", "DDWW share", "41.06 % of the area with a significant change", share,
-         "The study’s zone limits and masks are unknown; only shares with the same denominator can be compared."),
+         "The study’s zone limits and masks are unknown; only shares with the same denominator can be compared. By the "
+         "definition of the zones chance gives 33 to 50 %, so nobody can tell from here whether the study’s share is "
+         "more or less than chance."),
         ("R5", "Drivers per class", "Precipitation recharge and vegetation water retention behind WW and, in the "
          "words of the Chinese summary, DD (DW may have been meant); soil temperature behind WD; falling vegetation "
          "cover and falling precipitation behind DD.", _class_drivers(tables),
@@ -75,7 +77,7 @@ def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]
     rows += [
         _share(STUDY, "41.06 %", "not given", CHANGED),
         _share("Greve et al. (2014)", "10.8 %", "9.5 %", "land"),
-        _share("Feng & Zhang (2015)", "15.12 %", "7.77 %", "land"),
+        _share("Feng & Zhang (2015)", "15.12 %", "7.77 %", "land, 22.16 % of it drier and 7.14 % wetter in 1979–2013"),
         _share("Feng & Zhang (2015)", "51.6 %", "26.93 %", "area with a trend"),
         _share(
             "Xiong et al. (2022)",
@@ -194,7 +196,7 @@ def _class_drivers(tables: Mapping[str, Table]) -> str:
         row = next((row for row in table if _names_class(row, name)), None)
         if row is not None:
             parts.append(f"{name}: {_contributions(row)}")
-    return f"Mean part of the trend, {SLOPE_UNITS}. " + "; ".join(parts) + "." if parts else NOT_HERE
+    return "Mean part of the trend, m³ m⁻³ yr⁻¹. " + "; ".join(parts) + "." if parts else NOT_HERE
 
 
 def _names_class(row: Record, name: str) -> bool:
@@ -203,8 +205,8 @@ def _names_class(row: Record, name: str) -> bool:
 
 def _contributions(row: Record) -> str:
     parts = {key.split(": ")[1]: value for key, value in row.items() if key.startswith("trend_contribution: ")}
-    of_drivers = ", ".join(f"{words(name)} {shown('contribution', value)}" for name, value in parts.items())
-    return f"{of_drivers or 'no driver'}, of {shown('slope', row.get('mean_of_slopes'))} in all"
+    of_drivers = ", ".join(f"{words(name)} {trend_text(value)}" for name, value in parts.items())
+    return f"{of_drivers or 'no driver'}, of {trend_text(row.get('mean_of_slopes'))} in all"
 
 
 def _strata(tables: Mapping[str, Table]) -> str:
@@ -215,11 +217,11 @@ def _strata(tables: Mapping[str, Table]) -> str:
         for row in table
     ]
     trends = [
-        f"{label} {shown('slope', row['slope'])}"
+        f"{label} {trend_text(row['slope'])}"
         for label, row in rows
         if row["slope"] is not None and _R6_WETTING.search(label.lower())
     ]
-    parts = [f"Trend of the mean in {SLOPE_UNITS}: {'; '.join(trends)}."] if trends else []
+    parts = [f"Trend of the mean, m³ m⁻³ yr⁻¹: {'; '.join(trends)}."] if trends else []
     for driver, pattern in _R6_RESPONSES:
         responses = [
             f"{label} {shown('correlation', value)}"

@@ -11,7 +11,9 @@ Table = list[Record]
 
 DASH = "–"
 MINUS = "−"
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = "10⁻³"
+SLOPE_UNITS = f"{POWER} m³ m⁻³ yr⁻¹"
 NOT_BOUNDED = "not bounded"
 WIDEST = 0.2  # m3 m-3 yr-1: limits of a trend of -0.1 and 0.1 a year say nothing
 
@@ -64,7 +66,14 @@ def words(name: str) -> str:
 
 def percent(share: float | None) -> str:
     """Format a share 0..1 as ``12.3 %``, a dash where it is missing."""
-    return DASH if share is None else f"{number(100 * share, 1)} %"
+    return DASH if share is None else f"{hundredths(share)} %"
+
+
+def hundredths(share: float) -> str:
+    """Format a share 0..1 in per cent: one decimal as long as that makes no more than three digits."""
+    if 0 < share < 0.0005:
+        return "< 0.1"
+    return number(100 * share, 1 if abs(share) < 0.9995 else 0)
 
 
 def number(value: float, decimals: int) -> str:
@@ -72,6 +81,18 @@ def number(value: float, decimals: int) -> str:
     text = f"{abs(value):,.{decimals}f}"
     negative = value < 0 and any(digit not in "0.,-" for digit in text)
     return (MINUS if negative else "") + text
+
+
+def figures(value: float, decimals: int = 4) -> str:
+    """Format with three significant digits, as far as ``decimals`` reach; as a power of ten where they do not fit."""
+    if not value:
+        return "0"
+    digits, power = f"{abs(value):.2e}".split("e")
+    if int(power) >= 5:
+        return f"{MINUS if value < 0 else ''}{digits} × 10{str(int(power)).translate(SUPERSCRIPT)}"
+    kept = 2 - int(power)
+    text = number(value, min(kept, decimals)) if kept >= 0 else number(round(value, kept), 0)
+    return text if any(digit in "123456789" for digit in text) else "0"
 
 
 def shown(key: str, value: Any) -> str:
@@ -83,16 +104,21 @@ def shown(key: str, value: Any) -> str:
     if key == "phi":
         return f"{value:g}"
     if key.endswith("p_value"):
-        return "< 0.001" if value < 0.001 else number(value, 3)
+        return "< 0.001" if value < 0.001 else figures(value, 3)
     if "slope" in key or "contribution" in key:
-        return number(1e3 * value, 3)
+        return figures(1e3 * value)
     if "share" in key:
-        return number(100 * value, 1)
+        return hundredths(value)
     if key.endswith("km2"):
         return number(value / 1e3, 0 if value >= 1e5 or value == 0 else 1)
     if "correlation" in key:
         return number(value, 2)
-    return number(value, 0) if float(value).is_integer() else number(value, 3)
+    return number(value, 0) if float(value).is_integer() else figures(value)
+
+
+def trend_text(value: float | None, units: bool = False) -> str:
+    """Format ``−0.103 × 10⁻³``: a number of a sentence carries its power of ten."""
+    return shown("slope", value) + ("" if value is None else f" × {SLOPE_UNITS if units else POWER}")
 
 
 def layout(table: Sequence[Record], kept: Collection[str] = ()) -> tuple[list[str], list[bool], list[list[str]]]:

@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from smcloud.report.rounding import DASH, MINUS, Record, Table, number
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
+from smcloud.report.rounding import DASH, MINUS, SUPERSCRIPT, Record, Table, figures, number
 
 # What a score is called, by the first part of its name, and what is measured.
 TITLES = {
@@ -45,7 +42,10 @@ PARTS = {
     "without_a_trend_to_find": "empty, constant or too short",
     "sensor_step": "sensors changed",
 }
-FACTS = {"n_cells": "cells", "area_km2": "area km²", "mean_delta": "true trend in standard errors"}
+FACTS = {
+    "n_cells": "cells", "area_km2": "area km²", "mean_delta": "true trend in standard errors",
+    "without_a_result": "missed for want of a result",
+}  # fmt: skip
 
 
 def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
@@ -96,8 +96,8 @@ def _free(value: Any) -> str:
     size = abs(float(value))
     if 0 < size < 0.01:
         digits, power = f"{float(value):.2e}".split("e")
-        return f"{digits.replace('-', MINUS)} × 10{str(int(power)).translate(_SUPERSCRIPT)}"
-    return number(float(value), 0 if size >= 1000 or isinstance(value, int) else 3)
+        return f"{digits.replace('-', MINUS)} × 10{str(int(power)).translate(SUPERSCRIPT)}"
+    return number(float(value), 0) if size >= 1000 or isinstance(value, int) else figures(float(value), 3)
 
 
 def _scored(path: tuple[str, ...], value: Mapping[str, Any]) -> Record:

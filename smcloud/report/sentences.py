@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from smcloud.report.context import SLOPE_UNITS, ReportContext
-from smcloud.report.rounding import NOT_BOUNDED, POWER, Record, Table, interval, number, percent, shown, words
-from smcloud.report.tables import areas, find, plain
-
-DETECTABLE = "minimum_detectable_slope"
+from smcloud.report.caveats import detectable, mixed_pools, reference
+from smcloud.report.context import ReportContext
+from smcloud.report.rounding import (
+    NOT_BOUNDED,
+    Record,
+    Table,
+    figures,
+    hundredths,
+    interval,
+    number,
+    percent,
+    shown,
+    trend_text,
+    words,
+)
+from smcloud.report.tables import CHANGING, CONSTANT, find, plain
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
@@ -20,8 +30,9 @@ def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], con
     globe = find(tables.get("regions", []), "globe")
     lines = ["This release holds no regional product."]
     if "regional" in products:
-        lines = [global_trend(globe, context), changed_area(globe, context)]
-    lines += [detectable(products.get("trend")), reference(products.get("trend"))]
+        lines = [global_trend(globe, context), changed_area(globe, context, tables.get("coverage", []))]
+    trend = products.get("trend")
+    lines += [detectable(trend, context), mixed_pools(trend, context), reference(trend)]
     lines.append(drivers(tables["drivers"], context) if "drivers" in tables else "This run tested no drivers.")
     if "ddww" in products:
         lines += ddww(products["ddww"], tables.get("ddww", []))
@@ -40,8 +51,11 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
         text += "; no fixed set of cells has enough years, so cells that enter or leave the record are part of it"
     else:
         text = f"The mean of {_fixed_set(globe)} changes by {slope(globe, context, 'slope_fixed_cells')}"
-        text += f"{_p(globe, 'slope_fixed_cells_p_value')}. The mean of all cells with a value changes by {raw}, "
-        text += "which also counts cells that enter or leave the record"
+        text += f"{_p(globe, 'slope_fixed_cells_p_value')}. The mean of all cells with a value "
+        same = {trend_text(globe[key]) for key in ("slope", "slope_fixed_cells")}
+        if len(same | {trend_text(globe.get("mean_of_slopes"))}) == 1:
+            return f"{text}has the same trend, and so has the mean of the cells’ own slopes."
+        text += f"changes by {raw}, which also counts cells that enter or leave the record"
     if globe.get("mean_of_slopes") is not None:
         text += (
             f"; the mean of the cells’ own slopes, each over its own years, is {trend_text(globe['mean_of_slopes'])}"
@@ -52,52 +66,22 @@ def global_trend(globe: Record | None, context: ReportContext) -> str:
 def _fixed_set(globe: Record) -> str:
     """Say which cells the fixed set is of, and how much land they are."""
     cells, share = globe.get("n_fixed_cells"), globe.get("fixed_cells_share")
-    of_land = "" if share is None else f", {percent(share)} of the land"
+    of_land = "" if share is None else f" ({percent(share)} of the land)"
     count = "the cells" if cells is None else f"the {number(cells, 0)} cells"
-    return f"{count} with a value in at least 80 % of the years, also at both ends{of_land},"
+    return f"{count} with a value in at least 80 % of the years and at both ends of the record{of_land}"
 
 
 def _p(row: Record, key: str) -> str:
     return "" if row.get(key) is None else f", {p_text(row[key])}"
 
 
-def trend_text(value: float | None, units: bool = False) -> str:
-    """Format ``−0.103 × 10⁻³``: a number of a sentence carries its power of ten."""
-    return shown("slope", value) + ("" if value is None else f" × {SLOPE_UNITS if units else POWER}")
-
-
-def detectable(trend: xr.Dataset | None) -> str:
-    """Write how large a trend has to be for half of the area to show it; empty where the product does not tell."""
-    if trend is None or DETECTABLE not in trend:
-        return ""
-    slopes = trend[DETECTABLE].transpose("lat", "lon").values.astype(float)
-    known = np.isfinite(slopes)
-    if not known.any():
-        return ""
-    order = np.argsort(slopes[known])
-    weight = areas(trend)[known][order].cumsum()
-    middle = float(slopes[known][order][np.searchsorted(weight, weight[-1] / 2)])
-    return (
-        f"“Not significant” is not “no change”: on half of the area a trend of {trend_text(middle, units=True)} would "
-        f"be found in at most 80 % of such records (tested under the autocorrelation that neighbours share)."
-    )
-
-
-def reference(trend: xr.Dataset | None) -> str:
-    """Write how far the trend of the second record agrees with the first; empty without one."""
-    share = None if trend is None else trend.attrs.get("reference_same_sign_share")
-    if share is None:
-        return ""
-    return f"On {percent(share)} of the area with both, the reference record has a slope of the same sign."
-
-
-def changed_area(globe: Record | None, context: ReportContext) -> str:
-    """Write the shares of the covered area that become drier and wetter."""
+def changed_area(globe: Record | None, context: ReportContext, coverage: Table) -> str:
+    """Write the shares of the covered area that become drier and wetter, and how much of it is constant."""
     if globe is None or globe.get("drying_share") is None:
         return "No cell has a valid trend."
     unchanged = 1 - globe["drying_share"] - globe["wetting_share"]
     return (
-        f"Of the {area(globe['covered_area_km2'])} with a valid trend ({_coverage(globe)}), "
+        f"Of the {area(globe['covered_area_km2'])} with a valid trend ({_coverage(globe)}{_constant(coverage)}), "
         f"{percent(globe['drying_share'])} dries and {percent(globe['wetting_share'])} becomes wetter significantly "
         f"({context.trend_test}); {percent(unchanged)} shows no significant change."
     )
@@ -150,17 +134,17 @@ def _odds(product: xr.Dataset) -> list[str]:
 
     lines, odds = [], attribute("odds_ratio")
     if odds is not None:
-        text = f"The odds ratio DD × WW / (DW × WD), by area, is {number(odds, 2)}"
+        text = f"The odds ratio DD × WW / (DW × WD), by area, is {figures(odds)}"
         lower, upper = attribute("odds_ratio_lower"), attribute("odds_ratio_upper")
         if lower is not None and upper is not None:
             level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
-            text += f" ({level:g} % interval {number(lower, 2)} to {number(upper, 2)})"
+            text += f" ({level:g} % interval {figures(lower)} to {figures(upper)})"
         lines.append(f"{text}; 1 is no association.")
     lower, upper = attribute("ddww_null_lower"), attribute("ddww_null_upper")
     if lower is not None and upper is not None:
         lines.append(
-            f"Where directions of change go together in space but know nothing of the zones, the share lies between "
-            f"{percent(lower)} and {percent(upper)} in 95 % of simulations."
+            f"Where directions of change go together in space but know nothing of the zones, the DDWW share lies "
+            f"between {percent(lower)} and {percent(upper)} in 95 % of simulations."
         )
     return lines
 
@@ -177,7 +161,8 @@ def _interval(product: xr.Dataset, base: str) -> str:
     if lower is None or upper is None:
         return ""
     level = 100 * (1 - float(product.attrs.get("alpha", 0.05)))
-    return f" ({level:g} % interval {number(100 * lower, 1)} to {percent(upper)}, by a bootstrap of 20-degree tiles)"
+    method = ", by a bootstrap of 20-degree tiles" if base == "change" else ""
+    return f" ({level:g} % interval {hundredths(lower)} to {percent(upper)}{method})"
 
 
 def ddww_shares(product: xr.Dataset, table: Table) -> dict[str, Any]:
@@ -223,12 +208,20 @@ def area(value: float | None) -> str:
     """Format an area in million km2."""
     if value is None:
         return "unknown area"
-    return f"{number(value / 1e6, 1 if value >= 1e7 else 3)} million km²"
+    return f"{figures(value / 1e6)} million km²"
 
 
 def join(parts: list[str]) -> str:
     """Join words as ``a, b and c``."""
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _constant(coverage: Table) -> str:
+    """Say how much of all land has a trend of 0 because its values never change; empty where none has."""
+    shares = {row["reason"]: row["share"] for row in coverage}
+    if not shares.get(CONSTANT):
+        return ""
+    return f": {percent(shares[CHANGING])} with values that change, {percent(shares[CONSTANT])} constant, a slope of 0"
 
 
 def _coverage(globe: Record) -> str:

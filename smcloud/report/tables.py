@@ -39,6 +39,7 @@ _COMPARATORS = (
     ("Mann-Kendall, prewhitened", "", "pw_p_value"),
     ("Mann-Kendall, Hamed-Rao", "", "hamed_rao_p_value"),
 )
+VALID, CHANGING, CONSTANT = "valid trend", "of it, values that change", "of it, constant values: slope 0"
 COMPARATOR_COLUMNS = tuple(name for _, *names in _COMPARATORS for name in names if name)
 
 
@@ -112,17 +113,27 @@ def class_records(ddww: xr.Dataset) -> Table:
 
 
 def coverage_records(trend: xr.Dataset) -> Table:
-    """List area and share by the trend's ``status``, without water: why land has a trend or has none."""
+    """List area and share of all land with a valid trend, of its constant part, and by ``status`` of the rest.
+
+    Land is all that is not water. A cell that never changes has a valid trend, which is 0.
+    """
+    slope = trend["slope"].transpose("lat", "lon").values
     status = trend["status"].transpose("lat", "lon").values
     flags = trend["status"].attrs
     meanings = dict(zip(flags["flag_values"], str(flags["flag_meanings"]).split(), strict=True))
-    area = areas(trend)
-    by_name = {name: float(area[status == value].sum()) for value, name in meanings.items() if name != "not_land"}
-    total = sum(by_name.values())
+    area, valid = areas(trend), np.isfinite(slope)
+    constant = valid & np.isin(status, [value for value, name in meanings.items() if name == "constant"])
+    by_name = {VALID: valid, CHANGING: valid & ~constant, CONSTANT: constant}
+    if not constant.any():
+        by_name = {VALID: valid}
+    for value, name in meanings.items():
+        if name != "not_land":
+            by_name[f"no trend: {name.replace('_', ' ')}"] = ~valid & (status == value)
+    total = float(area[np.isin(status, [value for value, name in meanings.items() if name != "not_land"])].sum())
     return [
-        {"reason": meaning.replace("_", " "), "area_km2": value, "share": value / total}
-        for meaning, value in by_name.items()
-        if value
+        {"reason": reason, "area_km2": float(area[here].sum()), "share": float(area[here].sum()) / total}
+        for reason, here in by_name.items()
+        if here.any()
     ]
 
 

@@ -10,8 +10,9 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.errors import GridError
 from smcloud.sample.coefficients import DRIVERS
+from smcloud.sample.driver_power import lead_power
 from smcloud.sample.expected import YEARS, expected_false_alarms, expected_power
-from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DRIVER, NOT_SIGNIFICANT
+from smcloud.sample.truth import CLASSES, DETECTABLE, NO_DATA, NO_DRIVER, NOT_SIGNIFICANT
 from smcloud.stats.area import cell_area
 
 SIGNIFICANT = 0.05
@@ -19,14 +20,16 @@ MOSTLY = 0.9  # of the cells that a score is about must have the years of the ta
 
 
 def scorecard(
-    truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: xr.Dataset, config: RunConfig | None = None
-) -> dict[str, Any]:
+    truth: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset, ddww: xr.Dataset, config: RunConfig | None = None,
+    annual: xr.Dataset | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Scores of a run on the sample world: shares by area, None where there is nothing to score.
 
     ``truth`` as stored in ``truth.zarr``; the products on the same cells, latitude in either order: ``trend`` (slope,
     p_value, significant; n_years and p_value_with_breaks where they are there), ``drivers`` (dominant_driver;
     trend_contribution where it is there), ``ddww`` (ddww_class). Cells without a value in a product count as missed.
-    ``config``, that of the run, adds what simulations expect. Raises :class:`GridError` where the cells differ.
+    ``config``, that of the run, adds what simulations expect; with its ``annual`` product, what the test of the drivers
+    can name (:func:`~smcloud.sample.driver_power.lead_power`). Raises :class:`GridError` where the cells differ.
     """
     truth = truth.sortby("lat")
     maps = _Maps(truth, trend, config)
@@ -36,15 +39,20 @@ def scorecard(
     named, without = maps.scored & (driver >= 1) & (driver <= len(DRIVERS)), maps.scored & (driver == NO_DRIVER)
     found = maps.share(maps.right & maps.below, strong)
     return {
-        "detectable": {"score": found, "wanted": 0.95, "area_km2": float(maps.area[strong].sum())},
+        "detectable": {"score": found, "wanted": 0.95, "area_km2": float(maps.area[strong].sum())}
+        | _without(maps, ~np.isfinite(maps.slope), strong),
         "power": _power(maps),
         "false_alarms": _false_alarms(maps),
         "false_discoveries": _false_discoveries(maps),
         "recall": {
-            name: {"score": maps.share(mapped_class == code, maps.scored & (wanted_class == code)), "wanted": 0.90}
+            name: {"score": maps.share(mapped_class == code, here), "wanted": 0.90}
+            | _without(maps, mapped_class == NO_DATA, here)
             for code, name in enumerate(CLASSES, 1)
+            for here in (maps.scored & (wanted_class == code),)
         },
-        "driver": {"score": maps.share(dominant == driver, named), "wanted": 0.92},
+        "driver": {"score": maps.share(dominant == driver, named)}
+        | _nameable(maps, named, annual)
+        | _without(maps, ~np.isfinite(maps.slope), named),
         "driver_named_without": {"score": maps.share(dominant > 0, without), "wanted_at_most": 0.20},
         **_idle(maps, drivers, dominant),
         "skill": _skill(maps.slope, maps.beta, maps.area, maps.scored & ~maps.instrument),
@@ -123,6 +131,24 @@ def _false_discoveries(maps: _Maps) -> dict[str, Any]:
     row = maps.row(maps.null, maps.called & maps.scored & ~maps.instrument)
     corrects = maps.config is not None and maps.config.trend.significance == "p_adjusted"
     return row | ({"expected_at_most": maps.config.alpha} if maps.config and corrects else {})
+
+
+def _without(maps: _Maps, missing: np.ndarray, among: np.ndarray) -> dict[str, float]:
+    """The share that has no result and so is missed, where there is one."""
+    share = maps.share(missing, among)
+    return {"without_a_result": share} if share else {}
+
+
+def _nameable(maps: _Maps, named: np.ndarray, annual: xr.Dataset | None) -> dict[str, float | str | None]:
+    """What is wanted of the largest r; of drivers whose lead is tested, what the test can name."""
+    if maps.config is None or maps.config.drivers.dominant != "p_adjusted":
+        return {"wanted": 0.92}
+    if annual is None or "drivers" not in maps.truth:
+        return {}
+    power = lead_power(maps.truth, annual.sortby("lat"), maps.config)
+    whole = float(maps.area[named].sum())
+    expected = float((maps.area * power)[named].sum()) / whole if whole else None
+    return {"expected": expected, "expected_from": "the power of the test in each cell; 0 where the run has no result"}
 
 
 def _instrument(maps: _Maps, trend: xr.Dataset) -> dict[str, Any]:

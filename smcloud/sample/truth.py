@@ -89,6 +89,9 @@ def truth_of(world: SampleWorld, valid: np.ndarray, measurement: Array) -> xr.Da
     three = ("driver_name", "lat", "lon")
     out["rho"] = (three, world.grid(rho), {"long_name": "true partial correlation at the realised drivers"})
     out["b"] = (three, world.grid(p.b), {"long_name": "effect of the driver, m3 m-3 per mm, K, m2 m-2"})
+    out = out.assign_coords(year=list(YEARS))
+    annual = {"long_name": "realised annual values of the drivers, in mm, K, m2 m-2"}
+    out["drivers"] = (("year", *three), world.grid(world.drivers), annual)
     out["g"] = (three, world.grid(p.g), {"long_name": "true trend of the driver per year, in mm, K, m2 m-2"})
     out.attrs = _attrs(world)
     return out.sortby("lat")

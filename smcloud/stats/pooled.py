@@ -17,6 +17,7 @@ from smcloud.stats.time_axis import FloatArray, require_complete, require_one_ch
 Block = npt.NDArray[Any]
 AXES = ("lat", "lon")
 COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "df", "r1_pooled", "n_pooled", "r1_dispersion")
+KINDS = {"n_pooled": np.int32, "n": np.int32, "status": np.uint8}
 
 
 def pooled_trend(
@@ -91,6 +92,15 @@ def pooled_trend(
     >>> print(f"{float((trend.p_value < 0.05).mean()):.2f} of the cells, phi {float(trend.r1_pooled.mean()):.2f}")
     0.05 of the cells, phi 0.01
     """
+    for axis in AXES:
+        require_one_chunk(da, axis)
+    return pooled_field(da, area, dim, radius_km, alpha, min_valid)
+
+
+def pooled_field(
+    da: xr.DataArray, area: xr.DataArray, dim: str, radius_km: float, alpha: float, min_valid: int
+) -> xr.Dataset:
+    """As :func:`pooled_trend`, for a field in any chunks along lat and lon: one task takes them in as they are."""
     check_alpha(alpha)
     check_min_valid(min_valid)
     if not radius_km > 0:
@@ -98,22 +108,24 @@ def pooled_trend(
     array, t = time_series(da, dim)
     require_complete(array.indexes[dim])
     lat, step = _grid(array, area, dim)
-    for axis in AXES:
-        require_one_chunk(array, axis)
-    outputs = xr.apply_ufunc(
-        _pooled_trend,
-        array,
-        area,
-        input_core_dims=[[*AXES, dim], list(AXES)],
-        output_core_dims=[list(AXES)] * (len(COLUMNS) + 2),
-        kwargs={
-            "t": t, "lat": lat, "step": step, "radius": radius_km / EARTH_RADIUS_KM, "alpha": alpha,
-            "min_valid": min_valid,
-        },
-        dask="parallelized",
-        output_dtypes=[*(np.int32 if name == "n_pooled" else np.float64 for name in COLUMNS), np.int32, np.uint8],
-    )  # fmt: skip
-    return xr.Dataset(dict(zip((*COLUMNS, "n", "status"), outputs, strict=True)))
+    options: dict[str, Any] = {"t": t, "lat": lat, "step": step, "radius": radius_km / EARTH_RADIUS_KM, "alpha": alpha,
+               "min_valid": min_valid}  # fmt: skip
+    values, weights = array.transpose(dim, *AXES), area.transpose(*AXES)
+    if values.chunks or weights.chunks:
+        import dask.array
+
+        rows, columns = weights.shape
+        blockwise: Any = dask.array.blockwise
+        found = blockwise(
+            _pooled_field, "kab", dask.array.asarray(values.data), "tij", dask.array.asarray(weights.data), "ij",
+            new_axes={"k": len(COLUMNS) + 2, "a": rows, "b": columns}, concatenate=False, dtype=np.float64,
+            meta=np.empty((0, 0, 0)), **options,
+        )  # fmt: skip
+    else:
+        found = _pooled_field([[[values.data]]], [[weights.data]], **options)
+    coords = {axis: array[axis] for axis in AXES if axis in array.coords}
+    out = xr.Dataset({name: (AXES, found[k]) for k, name in enumerate((*COLUMNS, "n", "status"))}, coords)
+    return out.assign({name: out[name].astype(kind) for name, kind in KINDS.items()})
 
 
 def _grid(array: xr.DataArray, area: xr.DataArray, dim: str) -> tuple[FloatArray, float]:
@@ -150,44 +162,11 @@ def _grid(array: xr.DataArray, area: xr.DataArray, dim: str) -> tuple[FloatArray
     return np.deg2rad(np.asarray(array["lat"].values, np.float64)), math.radians(width)
 
 
-def _pooled_trend(
-    values: Block, area: Block, *, t: FloatArray, lat: FloatArray, step: float, radius: float, alpha: float,
-    min_valid: int,
-) -> tuple[Block, ...]:  # fmt: skip
-    from scipy.special import stdtrit
+def _pooled_field(
+    values: list[list[list[Block]]], area: list[list[Block]], *, t: FloatArray, lat: FloatArray, step: float,
+    radius: float, alpha: float, min_valid: int,
+) -> Block:  # fmt: skip
+    """The columns (column, lat, lon) of blocks (1, block of lat, block of lon), each (step, lat, lon)."""
+    from smcloud.stats.engine.pooled_field import Blocks, PooledField
 
-    from smcloud.stats.engine import pool_kernels, student
-    from smcloud.stats.engine.pool_kernels import SLOPE
-    from smcloud.stats.engine.pools import PHIS, Field, pooled_autocorrelation
-    from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
-
-    shape, cells = values.shape[:-1], math.prod(values.shape[:-1])
-    count = np.isfinite(values).sum(axis=-1).ravel()
-    fitted = np.flatnonzero(count >= min_valid)
-    rows = values.reshape(cells, -1)[fitted].astype(np.float64)
-    fits, traces = np.empty((len(rows), 6)), np.empty((len(rows), 2 * PHIS.size))
-    status = np.empty(len(rows), np.uint8)
-    powers = PHIS ** np.arange(t.size)[:, np.newaxis]
-    pool_kernels.fit_lines(rows, t, powers, min_valid, fits, traces, status)
-    used = np.zeros(cells, np.bool_)
-    used[fitted] = status == OK
-    field = Field(lat, step, radius, used.reshape(shape))
-    pools = np.full((len(rows), 3), np.nan)
-    pools[status == OK] = pooled_autocorrelation(
-        fits[status == OK], traces[status == OK], area.reshape(-1)[used], field, t.size
-    )
-    tests = np.empty((len(rows), 3))
-    pool_kernels.test_slopes(rows, t, np.ascontiguousarray(pools[:, 0]), fits, status, tests)
-    stderr, statistic, df = tests.T
-    slope = fits[:, SLOPE]
-    half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
-    p_value = np.where(status == CONSTANT, 1.0, student.two_sided(statistic, df))
-    phi, size, dispersion = pools.T
-    columns = (slope, slope - half, slope + half, stderr, p_value, df, phi, size, dispersion)
-    whole = np.full((len(columns), cells), np.nan)
-    whole[:, fitted] = columns
-    flags = np.where(count == 0, EMPTY, TOO_SHORT).astype(np.uint8)
-    flags[fitted] = status
-    members = np.nan_to_num(whole[COLUMNS.index("n_pooled")]).astype(np.int32)
-    out = [members if name == "n_pooled" else column for name, column in zip(COLUMNS, whole, strict=True)]
-    return tuple(column.reshape(shape) for column in (*out, count.astype(np.int32), flags))
+    return PooledField(Blocks(values[0]), np.block(area), t, lat, step, radius, min_valid).columns(alpha)

@@ -17,6 +17,7 @@ from statistics import median
 from tests.benchmarks.cases import Case, all_cases
 from tests.benchmarks.full_grid import grid_trend, peak_memory
 from tests.benchmarks.ingest import ingest_rows
+from tests.benchmarks.pooled import pooled_rows
 from tests.benchmarks.refresh import refresh_row
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -155,6 +156,8 @@ def main(arguments: list[str] | None = None) -> None:
             rows.append(row)
             notes.append(note)
             print(" | ".join(row), note, flush=True)
+        rows += pooled_rows()
+        print("\n".join(" | ".join(row) for row in rows[-2:]), flush=True)
         more, said = ingest_rows(options.rounds, seconds, amount)
         print("\n".join(" | ".join(row) for row in more), flush=True)
         rows, notes = rows + more, notes + said

@@ -11,7 +11,7 @@ from smcloud import cli, pipeline
 from smcloud import store as stores
 from smcloud.config import load_config, parse_config
 from smcloud.errors import NoDataError, TooFewYearsError
-from smcloud.pipeline.findings import require_findings, require_years, whole_years
+from smcloud.pipeline.findings import require_findings, require_years, warn_of_mixed_pools, whole_years
 from smcloud.products.variables import TREND
 
 ROLES = ("soil_moisture", "precipitation", "soil_temperature", "lai")
@@ -160,3 +160,17 @@ def test_a_run_without_a_valid_trend_publishes_nothing_and_readers_see_what_was_
 
 def allow_empty_months(entry):
     entry["metadata"]["variables"]["soil_moisture"]["coverage_change"] = 1.0
+
+
+def test_pools_that_are_not_of_one_kind_are_logged_where_the_test_rests_on_them(caplog):
+    mixed, pooled = {"mixed_pools_share": 0.12345}, {"preset": "rigorous"}
+    for config, attrs, told in (
+        (pooled, mixed, 1),
+        (pooled, {}, 0),
+        (pooled, {"mixed_pools_share": 0.0}, 0),
+        ({}, mixed, 0),
+    ):
+        caplog.clear()
+        warn_of_mixed_pools(config_of(**config), attrs)
+        assert len(caplog.records) == told
+        assert not told or "on 12.3 % of the tested land" in caplog.text

@@ -23,8 +23,8 @@ CONTRACT = {
     "clay sand land_mask",
     "trend": "slope slope_lower slope_upper p_value p_adjusted significant ols_slope ols_stderr ols_p_value sen_slope "
     "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status "
-    "r1_pooled n_pooled r1_dispersion minimum_detectable_slope anomaly_slope "
-    "slope_with_breaks p_value_with_breaks n_breaks stderr_growth slope_stderr_measurement "
+    "r1_pooled n_pooled r1_dispersion minimum_detectable_slope mixed_pools_share anomaly_slope "
+    "slope_with_breaks p_value_with_breaks n_breaks break_year stderr_growth slope_stderr_measurement "
     "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "trend_contribution_stderr trend_contribution_stderr_total trend_contribution_df contribution_without_time "

@@ -9,8 +9,9 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import annual as annual_product
 from smcloud.products.anomalies import soil_moisture_years
-from smcloud.products.trend import trend_maps
-from smcloud.stats import set_breaks
+from smcloud.products.measurement import p_value_with_breaks
+from smcloud.products.trend import trend_fields, trend_maps
+from smcloud.stats import cell_area, pooled_trend, set_breaks
 
 from .conftest import CONSTANT, UNKNOWN_SENSORS_ROW, each_cell, make_config, make_cube
 
@@ -30,7 +31,12 @@ class World:
     def __init__(self, config: RunConfig) -> None:
         self.cube = make_cube()
         annual = annual_product(self.cube, config)
-        self.trend = trend_maps(annual, config, self.cube)
+        trend = trend_maps(annual, config, self.cube)
+        self.trend = trend.assign(trend_fields(trend, config, annual))
+        series = annual["soil_moisture"].where(trend["slope"].notnull())
+        self.pooled = pooled_trend(
+            series, cell_area(annual.lat, annual.lon), "year", config.trend.radius_km, min_valid=15
+        )
         self.years = annual["soil_moisture"].values
         months = self.cube.isel(time=INSIDE)
         self.used = months["soil_moisture"].notnull().values
@@ -48,7 +54,7 @@ def made(request: pytest.FixtureRequest) -> World:
 
 def with_breaks(world: World, i: int, j: int) -> dict[str, float]:
     """statsmodels on the annual values, a column for each break: the share of the year's months behind it."""
-    trend = {name: float(world.trend[name][i, j]) for name in ("ols_slope", "ols_stderr", "ols_p_value")}
+    trend = {name: float(world.trend[name][i, j]) for name in ("ols_slope", "ols_stderr")}
     if np.isnan(trend["ols_slope"]) or not (world.sets[:, i, j] > 0).any():
         return {}
     values = world.years[:, i, j]
@@ -62,19 +68,20 @@ def with_breaks(world: World, i: int, j: int) -> dict[str, float]:
             if np.ptp(step) > 0:
                 columns.append(step)
     if not columns:
-        plain = {"slope_with_breaks": trend["ols_slope"], "p_value_with_breaks": trend["ols_p_value"]}
+        plain = {"slope_with_breaks": trend["ols_slope"], "p_value_with_breaks": float(world.pooled["p_value"][i, j])}
         return plain | {"n_breaks": 0, "stderr_growth": 1}
     if np.ptp(values[valid]) == 0:
         return {"slope_with_breaks": 0, "p_value_with_breaks": 1, "n_breaks": len(columns)}
     design = np.column_stack([np.ones(valid.sum()), YEARS[valid] - 2010.0, *columns])
     fit = sm.OLS(values[valid], design).fit()
-    n, rest = valid.sum(), np.where(valid, 0.0, np.nan)
-    rest[valid] = fit.resid
-    r1 = np.nanmean(rest[1:] * rest[:-1]) / (np.nansum(rest**2) / (n - 1))
-    phi = max(0.0, (n * r1 + 2) / (n - 4))
-    df, p = n * (1 - phi) / (1 + phi) - design.shape[1], np.nan
-    if df > 0:
-        p = 2 * scipy.stats.t.sf(abs(fit.tvalues[1]) * np.sqrt(df / fit.df_resid), df)
+    at = np.flatnonzero(valid)
+    errors = float(world.pooled["r1_pooled"][i, j]) ** np.abs(np.subtract.outer(at, at))
+    inverse = np.linalg.pinv(design)
+    left = np.eye(at.size) - design @ inverse
+    trace = np.trace(left @ errors)
+    stderr = np.sqrt((inverse @ errors @ inverse.T)[1, 1] * fit.ssr / trace)
+    df = trace**2 / np.trace(left @ errors @ left @ errors)
+    p = 2 * scipy.stats.t.sf(abs(fit.params[1]) / stderr, df)
     return {
         "slope_with_breaks": fit.params[1], "p_value_with_breaks": p, "n_breaks": len(columns),
         "stderr_growth": fit.bse[1] / trend["ols_stderr"],
@@ -92,8 +99,9 @@ def test_break_columns_equal_statsmodels(made: World) -> None:
 def test_without_a_break_every_bit_is_the_plain_one(made: World) -> None:
     none = (made.trend["n_breaks"] == 0).values
     assert none.sum() > 4
-    for name, plain in (("slope_with_breaks", "ols_slope"), ("p_value_with_breaks", "ols_p_value")):
-        np.testing.assert_array_equal(made.trend[name].values[none], made.trend[plain].values[none])
+    plain = {"slope_with_breaks": made.trend["ols_slope"], "p_value_with_breaks": made.pooled["p_value"]}
+    for name, column in plain.items():
+        np.testing.assert_array_equal(made.trend[name].values[none], column.values[none])
     assert (made.trend["stderr_growth"].values[none] == 1).all()
 
 
@@ -174,3 +182,24 @@ def test_a_constant_cell_keeps_slope_zero(made: World) -> None:
         assert float(made.trend["slope_with_breaks"][CONSTANT]) == 0
         assert float(made.trend["p_value_with_breaks"][CONSTANT]) == 1
     xr.testing.assert_equal(made.trend["n_years"] > 0, made.trend["climatology"].notnull())
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.2, 0.4])
+def test_size_beside_a_break_under_the_shared_autocorrelation(phi: float) -> None:
+    """Near 5 % of series without a trend, with their sensors' step in none or in all of the values."""
+    rng, shape = np.random.default_rng(21), (len(YEARS), 45, 60)
+    values = np.empty(shape)
+    values[0] = rng.normal(size=shape[1:])
+    for k in range(1, len(YEARS)):
+        values[k] = phi * values[k - 1] + np.sqrt(1 - phi**2) * rng.normal(size=shape[1:])
+    coords = {"year": YEARS, "lat": np.linspace(-44, 44, 45), "lon": np.arange(60.0)}
+    series = xr.DataArray(values, coords, ("year", "lat", "lon"))
+    at = xr.DataArray(rng.uniform(2004, 2018, (1, *shape[1:])), dims=("break", "lat", "lon"))
+    maps = xr.Dataset({"break_year": at.pad({"break": (0, 2)}), "n_breaks": at[0] * 0 + 1})
+    config, area = make_config(), cell_area(series.lat, series.lon)
+    for height, largest in ((0.0, 0.065), (1.0, 0.065)):
+        stepped = series + height * (series["year"] + 1 - at[0]).clip(0, 1)
+        pooled = pooled_trend(stepped, area, "year", 600)
+        size = float((p_value_with_breaks(stepped, maps, pooled, config) < 0.05).mean())
+        assert 0.035 * (height == 0) < size < largest, (height, size)
+        assert height == 0 or float((pooled["p_value"] < 0.05).mean()) > 2 * size

@@ -5,6 +5,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError, ConfigurationError
+from smcloud.products.attributes import scalars_to_attributes
 from smcloud.products.flags import STATUS
 from smcloud.products.trend import trend_fields, trend_maps
 from smcloud.stats import cell_area, pooled_trend
@@ -290,3 +291,24 @@ def test_a_slope_that_no_test_can_judge_is_not_significant(world: dict[str, xr.D
         got = trend_fields(world["trend"].assign(p_value=p), make_config(trend={"significance": rule}), world["annual"])
         assert int(got["significant"][2, 3]) == 0 and np.isnan(got["p_adjusted"][2, 3])
         assert int(got["significant"][EMPTY]) == 255
+
+
+def test_the_share_of_pools_that_are_not_of_one_kind_becomes_an_attribute(annual: xr.Dataset) -> None:
+    config, rng = make_config(preset="rigorous", trend={"radius_km": 6000}), np.random.default_rng(2)
+    noise = rng.normal(size=(22, 12, 12))
+    walk = np.where(np.arange(12) % 2, noise.cumsum(axis=0), noise)  # of two kinds, column by column
+    walk[..., 6:, :] = noise[:, 6:]
+    axes = {"year": annual["year"], "lat": np.linspace(-55, 55, 12), "lon": np.arange(0.0, 120, 10)}
+    series = xr.Dataset({"soil_moisture": (("year", "lat", "lon"), walk)}, axes).assign(n_months=12 + 0 * annual.year)
+    fields = trend_fields(trend_maps(series, config), config, series)
+    dispersion, area = fields["r1_dispersion"], cell_area(series.lat, series.lon)
+    over = float(area.where(dispersion > 1.5).sum() / area.where(dispersion.notnull()).sum())
+    assert 0 < over < 1 and float(fields["mixed_pools_share"]) == pytest.approx(over, rel=1e-12)
+    written = scalars_to_attributes(fields)
+    assert (
+        written.attrs["mixed_pools_share"] == float(fields["mixed_pools_share"])
+        and "1.5" in written.attrs["mixed_pools_comment"]
+    )
+    assert "mixed_pools_share" not in written and set(written) == set(fields) - {"mixed_pools_share"}
+    none = fields.assign(mixed_pools_share=fields["mixed_pools_share"] * np.nan)
+    assert "mixed_pools_share" not in scalars_to_attributes(none).attrs

@@ -62,6 +62,7 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
             "p_value": (dims, p),
             "significant": (dims, significant),
             "climatology": (dims, climatology.astype("float32")),
+            "minimum_detectable_slope": (dims, 5e-4 + np.abs(slope) * 0.8),
             "status": (dims, np.where(data, 0, np.where(mask.values == 1, 2, 7)).astype("uint8"), STATUS),
         },
         coords=grid,

@@ -9,9 +9,13 @@ import pytest
 import xarray as xr
 
 from smcloud.report import render
+from smcloud.report.caveats import detectable, mixed_pools
 from smcloud.report.page import _grey, pieces, unbroken
-from smcloud.report.sentences import ddww, detectable
-from smcloud.report.tables import class_records
+from smcloud.report.rounding import shown
+from smcloud.report.sentences import changed_area, ddww, global_trend
+from smcloud.report.tables import class_records, summary_tables
+
+PICTURES = ("trend.png", "detectable.png", "drivers.png", "ddww.png", "zonal.png", "series.png")
 
 
 class Page(HTMLParser):
@@ -70,7 +74,7 @@ def page(files):
 
 @pytest.mark.slow
 def test_files(files, page):
-    assert set(files) == {"index.html", "trend.png", "drivers.png", "ddww.png", "zonal.png", "series.png"}
+    assert set(files) == {"index.html", *PICTURES}
     assert set(page.images) == set(files) - {"index.html"}
     assert all(len(alt) > 40 for alt in page.images.values())
     assert all(files[name].startswith(b"\x89PNG\r\n") for name in page.images)
@@ -120,7 +124,7 @@ def test_summary_states_shares_with_their_denominators(page, products):
     assert f"{100 * float(globe['drying_share']):.1f} % dries" in page.text
     covered = 100 * float(globe["covered_area_km2"] / globe["area_km2"])
     million = float(globe["covered_area_km2"]) / 1e6
-    assert f"{million:.1f} million km² with a valid trend ({covered:.1f} % of all land)" in page.text
+    assert f"{million:.0f} million km² with a valid trend ({covered:.1f} % of all land)" in page.text
     assert f"changes by {1e3 * float(globe['slope']):.3f} × 10⁻³ m³ m⁻³ yr⁻¹ (95 % interval" in page.text
 
 
@@ -204,7 +208,7 @@ def test_one_and_two_drivers(names, make_products, context):
 def test_a_run_without_any_value_says_so(empty, context):
     got = render(empty, context)
     text = Page(got["index.html"]).text
-    assert len(got) == 6
+    assert len(got) == 7
     assert "No global trend could be computed" in text
     assert "No cell has a valid trend" in text and "No cell has enough valid years" in text
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
@@ -213,7 +217,7 @@ def test_a_run_without_any_value_says_so(empty, context):
 @pytest.mark.slow
 def test_absent_products_are_named(products, context):
     got = render({name: products[name] for name in ("annual", "trend", "drivers")}, context)
-    assert set(got) == {"index.html", "trend.png", "drivers.png"}
+    assert set(got) == {"index.html", "trend.png", "detectable.png", "drivers.png"}
     text = Page(got["index.html"]).text
     assert "the release holds no ddww product" in text and "holds no regional product" in text
     assert "no zones of dryness" in text
@@ -335,9 +339,18 @@ def test_the_page_escapes_and_masks_what_a_catalog_says(products, new_context):
 def test_the_summary_leads_with_the_fixed_cells_and_explains_each_number(page, products):
     globe = products["regional"].sel(region="globe")
     text = page.text.replace("\u00a0", " ").replace("−", "-")
-    fixed, raw = (f"{1e3 * float(globe[name]):.3f} × 10⁻³" for name in ("slope_fixed_cells", "slope"))
+    fixed, raw = (
+        f"{shown('slope', float(globe[name]))} × 10⁻³".replace("−", "-") for name in ("slope_fixed_cells", "slope")
+    )
     assert text.index(f"changes by {fixed}") < text.index(f"changes by {raw}")
     assert "with a value in at least 80 % of the years" in text and "enter or leave the record" in text
+
+
+def test_one_trend_is_told_once(products, context):
+    regional = products["regional"].assign(slope=products["regional"]["slope_fixed_cells"])
+    regional["mean_of_slopes"] = regional["slope"]
+    told = global_trend(summary_tables({"regional": regional})["regions"][0], context)
+    assert told.count("changes by") == 1 and told.endswith("and so has the mean of the cells’ own slopes.")
 
 
 def test_an_odds_ratio_and_a_range_by_chance_are_told_where_they_are_known(products):
@@ -351,15 +364,106 @@ def test_an_odds_ratio_and_a_range_by_chance_are_told_where_they_are_known(produ
     assert "odds" not in unknown and "simulations" not in unknown and "nan" not in unknown
 
 
-def test_what_half_of_the_area_could_show_is_the_weighted_median(products):
+def test_what_half_of_the_area_could_show_is_the_weighted_median(products, context, new_context):
     trend = products["trend"]
     slopes = xr.where(trend["slope"].notnull(), abs(trend["slope"]) + 1e-3, np.nan)
     weight = np.cos(np.deg2rad(trend["lat"])) * xr.ones_like(slopes).where(slopes.notnull(), 0.0)
     levels = np.unique(slopes.values[np.isfinite(slopes.values)])
     half = float(weight.sum()) / 2
     middle = next(level for level in levels if float(weight.where(slopes <= level, 0.0).sum()) >= half)
-    assert f"a trend of {1e3 * middle:.3f} × 10⁻³" in detectable(trend.assign(minimum_detectable_slope=slopes))
-    assert detectable(trend.drop_vars("minimum_detectable_slope", errors="ignore")) == detectable(None) == ""
+    text = detectable(trend.assign(minimum_detectable_slope=slopes), context)
+    assert f"a trend of {1e3 * middle:.2f} × 10⁻³" in text and "correction" not in text
+    adjusted = new_context(config={"trend": {"significance": "p_adjusted"}})
+    assert "before the correction for many cells" in detectable(trend, adjusted)
+    assert detectable(trend.drop_vars("minimum_detectable_slope"), context) == detectable(None, context) == ""
+
+
+def test_pools_that_are_not_of_one_kind_are_warned_of(products, context, new_context):
+    trend = products["trend"].assign_attrs(mixed_pools_share=0.123)
+    assert "on 12.3 % of the tested area" in mixed_pools(trend, context) and "detectable" in mixed_pools(trend, context)
+    pooled = new_context(config={"trend": {"test": "effective_pooled"}})
+    assert "the size of the test is not promised there" in mixed_pools(trend, pooled)
+    nothing = (products["trend"], trend.assign_attrs(mixed_pools_share=0.0), None)
+    assert [mixed_pools(each, pooled) for each in nothing] == ["", "", ""]
+
+
+def test_constant_cells_are_one_thing_named(products, context):
+    """Status and valid trend agree: a cell that never changes has a trend, which is 0."""
+    trend = products["trend"].copy(deep=True)
+    trend["status"].attrs = {"flag_values": [0, 1, 2, 3, 7], "flag_meanings": "ok empty too_short constant not_land"}
+    trend["status"].values[20:22][trend["status"].values[20:22] == 0] = 3
+    tables = summary_tables({"trend": trend})["coverage"]
+    rows = {row["reason"]: row["share"] for row in tables}
+    parts = ("of it, values that change", "of it, constant values: slope 0")
+    assert rows["valid trend"] == pytest.approx(sum(rows[part] for part in parts)) and rows[parts[1]] > 0.01
+    assert rows["valid trend"] + rows["no trend: too short"] == pytest.approx(1)
+    globe = {"drying_share": 0.1, "wetting_share": 0.2, "area_km2": 1e8, "covered_area_km2": 9e7}
+    told = changed_area(globe, context, tables)
+    changing, constant = (f"{100 * rows[part]:.1f} %" for part in parts)
+    assert f"(90.0 % of all land: {changing} with values that change, {constant} constant, a slope of 0)" in told
+    assert "constant" not in changed_area(globe, context, [])
+
+
+# What may have more than three significant digits, and why.
+AS_THEY_ARE = {
+    "table-inputs": "versions and citations", "table-choices": "values as configured", "prose": "values as configured",
+    "table-literature": "figures as others published them",
+}  # fmt: skip
+COLUMNS_AS_THEY_ARE = {
+    "Cells": "a count", "Fixed cells": "a count", "Area (10³ km²)": "areas add up",
+    "With data (10³ km²)": "areas add up", "Published": "the study's own figures",
+}  # fmt: skip
+
+
+def long_numbers(text: str) -> list[str]:
+    """Numbers with more than three significant digits, but for years, and negative zeros."""
+    long = []
+    for number in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", text):
+        plain = number.replace(",", "")
+        digits = plain.replace(".", "").lstrip("0")
+        digits = digits if "." in plain else digits.rstrip("0")
+        if len(digits) > 3 and not ("." not in number and "," not in number and 1900 <= int(plain) <= 2100):
+            long.append(number)
+    return long + re.findall(r"[−-]0(?:\.0+)?(?![\d.])", text)
+
+
+def test_long_numbers_are_found():
+    assert long_numbers("1.234 in 2021, 0.0123; 12,300 and −0.00, 1234 or 41.06 to 10.0") == [
+        "1.234", "1234", "41.06", "−0.00"
+    ]  # fmt: skip
+
+
+def test_no_number_of_the_page_has_more_than_three_significant_digits(products, new_context, scorecard, monkeypatch):
+    monkeypatch.setattr("smcloud.report.page.draw_all", lambda *_: ([], []))
+    odd = {"odds_ratio": 123.456, "odds_ratio_lower": 1e-9, "odds_ratio_upper": 9.87654321e12,
+           "ddww_null_lower": 0.31234, "ddww_null_upper": 1.0}  # fmt: skip
+    regional = products["regional"].copy(deep=True)
+    for name, value in (("slope_lower", -123.0), ("slope_upper", 4567.8), ("slope", 0.0123456), ("p_value", 1.0)):
+        regional[name][1] = value
+    regional["mean_of_slopes"][2], regional["drying_share"][2] = -1e-12, 1e-5
+    strata = products["strata"].assign(trend_contribution=products["strata"]["partial_correlation"] * 2e-2)
+    made = products | {"regional": regional, "strata": strata, "ddww": products["ddww"].assign_attrs(
+        products["ddww"].attrs | odd)}  # fmt: skip
+    context = new_context(scorecard=scorecard, seconds={"cube": 1234.5678}, presets=[
+        {"preset": "rigorous", "phi": 0.4, "rejected_share": 0.032123, "power_3_share": 1.0}])  # fmt: skip
+    html = render(made, context)["index.html"].decode()
+    html = re.sub(
+        r"<style>.*?</style>|<code>.*?</code>|291, 113569", "", html.replace("</cite> 291", "291"), flags=re.S
+    )
+    page = Page(html.encode())
+    outside = Page(re.sub(r"<table.*?</table>", "", html, flags=re.S).encode()).text
+    found = {"text": long_numbers(outside)}
+    for name, rows in page.tables.items():
+        if name in AS_THEY_ARE:
+            continue
+        header = rows[0]
+        for row in rows[1:]:
+            for column, cell in zip(header, row, strict=True):
+                text = re.sub(r"(cells|area km²) [\d,]+", "", cell)  # counts and areas of the scorecard
+                if column not in COLUMNS_AS_THEY_ARE:
+                    found.setdefault(f"{name}: {column}", []).extend(long_numbers(text))
+    assert {name: numbers for name, numbers in found.items() if numbers} == {}
+    assert len(found) > 40 and "not bounded" in page.text and "odds ratio" in outside
 
 
 @pytest.mark.parametrize(("change", "grey"), [({}, False), ({"n_cells": 9}, True), ({"covered_share": 0.4}, True),

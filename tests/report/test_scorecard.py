@@ -24,14 +24,14 @@ def test_scorecard_verdicts(scorecard):
     assert rows["Slope map: mean error"]["score"] == "−1.20 × 10⁻⁵"
     assert len(rows) == 13
     table = scorecard_table({"whole": {"score": 1.0, "area_km2": 71257369.443}, "cells": 3})
-    assert [row["score"] for row in table] == ["1.000", "3"] and table[0]["details"] == "area km² 71,257,369"
+    assert [row["score"] for row in table] == ["1.00", "3"] and table[0]["details"] == "area km² 71,257,369"
 
 
 def test_what_is_expected_on_average_stands_beside_a_score_and_is_no_limit(scorecard):
     rows = {row["name"]: row for row in scorecard_table(scorecard)}
     power = rows["Power: trend of 3 standard errors, φ 0.4"]
     assert (power["score"], power["expected"], power["wanted"], power["verdict"]) == ("0.830", "0.950", "", "")
-    assert power["details"].endswith("by the run’s rule; cells 9; true trend in standard errors 3.040")
+    assert power["details"].endswith("by the run’s rule; cells 9; true trend in standard errors 3.04")
     assert rows["False alarms: φ 0"]["expected"] == "0.050" and rows["False alarms: φ 0.4"]["expected"] == ""
     assert rows["False discoveries"]["expected"] == "at most 0.05 on average"
     assert rows["False discoveries"]["verdict"] == ""

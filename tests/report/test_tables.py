@@ -65,7 +65,7 @@ def test_class_table_by_name_or_by_code(products):
 def test_coverage_counts_land_by_reason(products):
     rows = {row["reason"]: row for row in tables.coverage_records(products["trend"])}
     globe = products["regional"].sel(region="globe")
-    assert rows["ok"]["area_km2"] == pytest.approx(float(globe["covered_area_km2"]), rel=1e-9)
+    assert rows["valid trend"]["area_km2"] == pytest.approx(float(globe["covered_area_km2"]), rel=1e-9)
     assert sum(row["area_km2"] for row in rows.values()) == pytest.approx(float(globe["area_km2"]), rel=1e-9)
     assert "not land" not in rows and sum(row["share"] for row in rows.values()) == pytest.approx(1)
 

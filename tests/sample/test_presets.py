@@ -1,5 +1,7 @@
 """Both presets on one world, against shares counted in a plain loop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,21 +10,26 @@ from scipy.stats import linregress
 
 from smcloud.config import parse_config
 from smcloud.sample import annual_world, preset_records
+from smcloud.sample.coefficients import WORLDS, Coefficients
 from smcloud.sample.demo import configuration
 
 PHI = (0.0, 0.2, 0.4)
 NAMES = ("land_mask", "sensor_step", "delta", "beta", "phi", "rung")
 
 
-@pytest.fixture(scope="module")
-def world() -> tuple[xr.Dataset, xr.Dataset]:
+def made(coefficients: Coefficients | None = None) -> tuple[xr.Dataset, xr.Dataset]:
     """A cube whose months are all their year's value, and its truth."""
-    annual, truth = annual_world(138002)
+    annual, truth = annual_world(138002, coefficients=coefficients)
     month = xr.DataArray(np.repeat(np.arange(22), 12), dims="time")
     cube = annual[["soil_moisture"]].isel(year=month).drop_vars("year")
     cube = cube.assign_coords(time=pd.date_range("2000-01-01", periods=264, freq="MS"))
     cube["soil_moisture"].attrs = {"units": "m3 m-3", "cell_methods": "time: mean"}
     return cube, truth
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[xr.Dataset, xr.Dataset]:
+    return made()
 
 
 @pytest.mark.slow
@@ -65,3 +72,17 @@ def test_rigorous_calls_fewer(world: tuple[xr.Dataset, xr.Dataset]) -> None:
         assert strict["rejected_share"] <= study["rejected_share"]
         assert strict["significant_share"] < study["significant_share"]
         assert strict["detected_share"] <= study["detected_share"]
+
+
+@pytest.mark.parametrize("trends", ["of some cells", "of none"])
+def test_rigorous_keeps_its_level_where_neighbours_share_one_autocorrelation(trends: str) -> None:
+    """What it promises, in the land without a trend: the default world has cells of several kinds side by side."""
+    coefficients = WORLDS["one autocorrelation"]
+    if trends == "of none":
+        coefficients = replace(coefficients, trend_strength=0.0)
+    cube, truth = made(coefficients)
+    study, strict = preset_records(truth, cube, parse_config(configuration("store") | {"preset": "rigorous"}))
+    assert (study["preset"], strict["preset"], strict["phi"]) == ("peng2023", "rigorous", 0.4)
+    assert strict["significant_share"] <= 0.05 < study["significant_share"]
+    assert strict["n_cells"] > 100 and (trends == "of none") == (strict["called_share"] is None)
+    assert trends == "of none" or strict["called_share"] > 0.9

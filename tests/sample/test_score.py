@@ -11,9 +11,11 @@ import xarray as xr
 
 from smcloud.config import RunConfig, parse_config
 from smcloud.errors import GridError
+from smcloud.products import driver_fields, driver_maps
 from smcloud.sample import Coefficients, SampleWorld, annual_world, scorecard
 from smcloud.sample.coefficients import YEARS
 from smcloud.sample.demo import configuration
+from smcloud.sample.driver_power import lead_power
 from smcloud.sample.expected import expected_false_alarms, expected_power
 from smcloud.stats import linear_trend
 
@@ -258,3 +260,25 @@ def test_each_mistake_lowers_its_score(from_bytes: FromBytes, right: dict, name:
     options, lowers = MISTAKES[name]
     wrong = score_of(from_bytes.annual(**options), from_bytes.truth)  # type: ignore[arg-type]
     assert lowers(right, wrong), {key: wrong[key] for key in ("detectable", "driver", "skill")}
+
+
+def test_what_the_test_of_the_drivers_can_name_stands_beside_what_it_named(three_worlds: Worlds) -> None:
+    """By its power in each cell; half of the years make it smaller, and a run without a result names nothing."""
+    config = parse_config(configuration("store") | {"preset": "rigorous", "drivers": {"monthly": False}})
+    named, power = [], []
+    for annual, truth in three_worlds:
+        drivers = driver_maps(annual, config)
+        drivers = drivers.assign(driver_fields(drivers, config))
+        trend, _, ddww = perfect(truth)
+        card = scorecard(truth, trend, drivers, ddww, config, annual)["driver"]
+        assert "wanted" not in card and "power of the test" in card["expected_from"]
+        named.append(card["score"])
+        power.append(card["expected"])
+    assert 0.93 < np.mean(power) < 1 and np.mean(named) == pytest.approx(np.mean(power), abs=0.03)
+    annual, truth = three_worlds[0]
+    few = lead_power(truth, annual.where(annual["year"] < 2011), config)
+    assert few[few > 0].mean() < power[0] - 0.05
+    none = annual.assign(soil_moisture=annual["soil_moisture"] * np.nan)
+    assert (lead_power(truth, none, config) == 0).all()
+    study = scorecard(truth, trend, drivers, ddww, parse_config(configuration("store")), annual)
+    assert study["driver"]["wanted"] == 0.92

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from smcloud.errors import GridError
 from smcloud.stats import area_weighted_series, area_weighted_sums, cell_area
+from smcloud.stats.area_sums import area_weighted_course
 from tests.examples import examples
 
 GLOBE = 4 * np.pi * 6371.0072**2
@@ -164,3 +165,70 @@ def test_other_grids_are_an_error() -> None:
         area_weighted_series(da.isel(lat=0), weights, groups)
     with pytest.raises(GridError, match="two dimensions"):
         area_weighted_series(da, weights, groups.isel(region=0))
+
+
+def gappy_world(rng: np.random.Generator, shape: tuple[int, int] = (9, 10)) -> tuple[xr.DataArray, ...]:
+    """Values (year, lat, lon) in which half of the cells lack some of the first and other years; areas; two groups."""
+    years = np.arange(2000, 2022)
+    coords = {"year": years, "lat": np.linspace(-60, 60, shape[0]), "lon": np.arange(float(shape[1]))}
+    level = xr.DataArray(rng.uniform(0.1, 0.4, shape), dims=("lat", "lon"))
+    gaps = xr.DataArray(rng.random((22, *shape)) < 0.1, dims=("year", "lat", "lon"))
+    gaps[:2] = rng.random(shape) < 0.5
+    values = (level + 1e-3 * (xr.DataArray(years, dims="year") - 2010)).assign_coords(coords).where(~gaps)
+    weights = np.cos(np.deg2rad(values["lat"])) * xr.ones_like(values.isel(year=0, drop=True))
+    groups = xr.concat([weights > 0, weights > 0.8], "region").transpose("region", "lat", "lon")
+    return values.transpose("year", "lat", "lon"), weights, groups
+
+
+def test_the_common_course_has_the_trend_that_all_cells_have_whatever_they_lack(rng: np.random.Generator) -> None:
+    """Departures from each cell's own mean have a part of it only: the mean over fewer years holds the rest."""
+    values, weights, groups = gappy_world(rng)
+    course = area_weighted_course(values, weights, groups)
+    for line in course:
+        np.testing.assert_allclose(np.diff(line), 1e-3, rtol=1e-9)
+        assert abs(float(line.sum())) < 1e-15
+    own = area_weighted_series(values - values.mean("year"), weights, groups)["mean"].isel(region=0)
+    assert 0.9e-3 < np.polyfit(np.arange(22), own, 1)[0] < 0.985e-3
+
+
+def test_the_common_course_against_least_squares_over_dummies_and_for_any_chunks(rng: np.random.Generator) -> None:
+    values, weights, groups = gappy_world(rng, (4, 5))
+    values = values + 0.01 * rng.normal(size=values.shape)
+    values[5] = np.nan  # a year that no cell has
+    course = area_weighted_course(values, weights, groups)
+    for region in range(2):
+        inside = groups[region].values
+        flat, area = values.values[:, inside], weights.values[inside]
+        year, cell = np.nonzero(np.isfinite(flat))
+        design = np.zeros((year.size, 22 + flat.shape[1]))
+        design[np.arange(year.size), year] = design[np.arange(year.size), 22 + cell] = 1
+        root = np.sqrt(area[cell])
+        wanted = np.linalg.lstsq(root[:, None] * design, root * flat[year, cell])[0][:22]
+        known = np.arange(22) != 5
+        wanted = wanted[known] - wanted[known].mean()
+        np.testing.assert_allclose(course[region].values[known], wanted, atol=1e-14)
+        assert np.isnan(course[region].values[5])
+    lazy = area_weighted_course(values.chunk(lat=1, lon=3), weights.chunk(lat=2, lon=2), groups)
+    assert lazy.chunks
+    np.testing.assert_array_equal(lazy, course)
+    complete = values.fillna(0.2)
+    means = area_weighted_series(complete - complete.mean("year"), weights, groups)["mean"]
+    np.testing.assert_allclose(area_weighted_course(complete, weights, groups), means, atol=1e-15)
+
+
+def test_the_common_course_of_cells_with_trends_of_their_own_is_that_of_their_mean_on_average(
+    rng: np.random.Generator,
+) -> None:
+    """Where trends differ from cell to cell; departures from own means lie below it."""
+    errors: dict[str, list[float]] = {"course": [], "own means": []}
+    for _ in range(60):
+        values, weights, groups = gappy_world(rng)
+        more = xr.DataArray(rng.normal(scale=1e-3, size=weights.shape), dims=("lat", "lon"))
+        values = values + more * (values["year"] - 2010)
+        true = 1e-3 + float((more * weights).sum() / weights.sum())
+        own = area_weighted_series(values - values.mean("year"), weights, groups)["mean"]
+        for name, lines in (("course", area_weighted_course(values, weights, groups)), ("own means", own)):
+            errors[name].append(float(np.polyfit(np.arange(22), lines.isel(region=0), 1)[0]) - true)
+    mean, error = np.mean(errors["course"]), np.std(errors["course"]) / np.sqrt(60)
+    assert abs(mean) < 3 * error < 2e-5
+    assert np.mean(errors["own means"]) < mean - 0.8e-5

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud import chunking
@@ -16,7 +17,8 @@ from smcloud.cube import Times
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
-from smcloud.products import Finish, make_products, to_storage_dtype
+from smcloud.products import Finish, make_products, scalars_to_attributes, to_storage_dtype
+from smcloud.stats.area import EARTH_RADIUS_KM
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
@@ -57,11 +59,21 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         block=dry.block,
         fields=dry.fields,
         cells=grid["lat"] * grid["lon"],
+        lat=grid["lat"],
         years=grid["year"],
+        pool_rows=_rows_within(config.trend.radius_km, first_year["lat"].values),
         preset=config.preset,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
     )
     return plans.compute_stage(work, machine_of(config.cluster))
+
+
+def _rows_within(radius_km: float, lat: npt.NDArray[np.floating]) -> int:
+    """How many rows of a grid lie within the radius of one, that one among them."""
+    if lat.size < 2:
+        return 1
+    step = abs(float(lat[-1] - lat[0])) / (lat.size - 1)
+    return min(lat.size, 2 * int(np.degrees(radius_km / EARTH_RADIUS_KM) / step) + 1)
 
 
 def _dry_run(
@@ -121,7 +133,7 @@ class DryWriter:
         """Count the loading of a whole product, and add zeros in place of what is made of it."""
         maps = self.staged[name]
         lazy = to_storage_dtype(finish(_zeros(maps), self.config))
-        more = _zeros(lazy)
+        more = scalars_to_attributes(_zeros(lazy))
         self.tasks += tasks_of(template(maps, name, self.part, chunking.TILES)) + tasks_of(lazy)
         self.read += self._arrays(maps)
         self._read(lazy)

@@ -144,21 +144,32 @@ def _fit(row: FloatArray, t: FloatArray, at: IntArray, n: int, q: FloatArray, sp
     fit[SQUARES], fit[LAG], fit[PAIRS] = squares, lag, pairs
 
 
-@kernel(ROWS, LINE, TABLE, nb.int64, COLUMNS, COLUMNS, FLAGS)
+@jit
+def _gaps(at: IntArray, n: int, steps: int) -> int:
+    """A number for the valid positions, below 0 where the series is too long for one."""
+    bits = nb.int64(0)
+    if steps > 62:
+        return nb.int64(-1)
+    for k in range(n):
+        bits |= nb.int64(1) << nb.int64(at[k])
+    return bits
+
+
+@kernel(ROWS, LINE, TABLE, nb.int64, nb.int64[::1], COLUMNS, COLUMNS, COLUMNS, FLAGS)
 def fit_lines(
-    rows: FloatArray, t: FloatArray, powers: FloatArray, min_valid: int, fits: FloatArray, traces: FloatArray,
-    status: ByteArray,
+    rows: FloatArray, t: FloatArray, powers: FloatArray, min_valid: int, known: IntArray, kept: FloatArray,
+    fits: FloatArray, traces: FloatArray, status: ByteArray,
 ) -> None:  # fmt: skip
     """Fit each row. ``traces``: tr(M L M R) by phi, then tr(M R); ``powers``: phi^gap by (gap, phi).
 
     ``fits``: slope, level at t = 0, e'e, e'L e, pairs of neighbours, n. NaN where a series is empty or too short; a
-    constant one has slope, e'e and e'L e 0.
+    constant one has slope, e'e and e'L e 0. Many cells have the same gaps: ``kept`` holds traces of the gaps ``known``
+    from one call to the next, each in the place that its number gives it; -1 is no gaps.
     """
     steps, size = t.size, powers.shape[1]
-    at, known = np.empty(steps, np.int64), np.empty(steps, np.int64)
+    at = np.empty(steps, np.int64)
     q, lq = np.empty((2, steps)), np.empty((2, steps))
     work, found = np.empty((2 * steps + 5, size)), np.empty((4, size))
-    length = 0
     for cell in range(rows.shape[0]):
         row = rows[cell]
         n, spread = _pattern(row, t, at, q)
@@ -175,13 +186,14 @@ def fit_lines(
         status[cell] = OK if different else CONSTANT
         if different == 0:
             fits[cell, SLOPE], fits[cell, LEVEL], fits[cell, SQUARES], fits[cell, LAG] = 0.0, row[at[0]], 0.0, 0.0
-        if n != length or not np.array_equal(at[:n], known[:n]):  # many cells have the gaps of the one before
+        gaps = _gaps(at, n, steps)
+        place = (gaps ^ (gaps >> 11) ^ (gaps >> 29)) % known.size
+        if gaps < 0 or known[place] != gaps:
             _traces(at, n, q, powers, lq, work, found)
-            for k in range(n):
-                known[k] = at[k]
-            length = n
-        copy(found[0], traces[cell, :size])
-        copy(found[1], traces[cell, size:])
+            known[place] = gaps
+            copy(found[0], kept[place, :size])
+            copy(found[1], kept[place, size:])
+        copy(kept[place], traces[cell])
 
 
 @kernel(ROWS, LINE, LINE, COLUMNS, FLAGS, COLUMNS)

@@ -7,6 +7,8 @@ touches. The order of all sums is that of rows and columns, so no chunking chang
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numba as nb
 import numpy as np
@@ -14,19 +16,37 @@ import numpy.typing as npt
 
 from smcloud.jit import kernel, read_only
 from smcloud.stats.engine.arrays import COLUMNS, FloatArray
+from smcloud.stats.engine.pools import TERMS
 
 Indices = npt.NDArray[np.int64]
+RowTerms = Callable[[int], tuple[Indices, FloatArray]]
+BAND = 16  # rows that are summed together
 TABLE, POSITIONS, PLACES = read_only(nb.float64, 2), read_only(nb.int64, 2), read_only(nb.int64, 1)
 # Of a column: centres that lie exactly on the radius belong to the neighbourhood, whatever their rounding.
 ON_THE_RADIUS = 1e-6
 
 
-def half_widths(lat: FloatArray, step: float, columns: int, radius: float) -> Indices:
+@dataclass(frozen=True)
+class Field:
+    """A grid: latitudes, distance of two columns and radius of its pools in radians; the number of columns."""
+
+    lat: FloatArray
+    step: float
+    radius: float
+    columns: int
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether the columns go once round the globe."""
+        return abs(self.columns * self.step - 2 * math.pi) < 0.5 * self.step
+
+
+def half_widths(own: FloatArray, other: FloatArray, step: float, columns: int, radius: float) -> Indices:
     """Columns to either side that lie within ``radius`` (radians) of a cell, by (its row, other row); -1 for none.
 
-    ``lat`` and ``step``, the distance of two columns, are in radians.
+    ``own`` and ``other``, the latitudes of the rows, and ``step``, the distance of two columns, are in radians.
     """
-    own, other = lat[:, np.newaxis], lat[np.newaxis, :]
+    own, other = own[:, np.newaxis], other[np.newaxis, :]
     with np.errstate(divide="ignore", invalid="ignore"):  # at a pole every column is as near as any other
         cosine = (math.cos(radius) - np.sin(own) * np.sin(other)) / (np.cos(own) * np.cos(other))
     inside = np.abs(own - other) <= radius + ON_THE_RADIUS * step
@@ -36,24 +56,36 @@ def half_widths(lat: FloatArray, step: float, columns: int, radius: float) -> In
     return np.where(inside, width, -1).astype(np.int64)
 
 
-def neighbourhood_sums(terms: FloatArray, valid: npt.NDArray[np.bool_], widths: Indices, *, circle: bool) -> FloatArray:
-    """Sum ``terms`` (valid cell, term) over the neighbourhood of each valid cell of a mask (lat, lon).
+def neighbourhood_sums(row_terms: RowTerms, field: Field) -> Iterator[FloatArray]:
+    """Yield, row by row of ``field``, the sums over the neighbourhood of each cell (cell, term).
 
-    ``circle`` says that the columns go once round the globe.
+    ``row_terms(row)`` gives the columns of the cells of a row, and their terms. It is called once for a row whose
+    neighbours follow each other; only the prefix sums of the rows within the radius of :data:`BAND` rows are held.
     """
-    rows, columns = valid.shape
-    before = np.zeros((rows, columns + 1), np.int64)
-    np.cumsum(valid, axis=1, out=before[:, 1:])
-    starts = np.concatenate([[0], np.cumsum(before[:, -1])])
-    prefix = np.zeros((len(terms) + rows, terms.shape[1]))
-    for row in range(rows):
-        first = starts[row] + row
-        np.cumsum(terms[starts[row] : starts[row + 1]], axis=0, out=prefix[first + 1 : first + 1 + before[row, -1]])
-    before += (starts[:-1] + np.arange(rows))[:, np.newaxis]
-    columns_of = np.nonzero(valid)[1].astype(np.int64)
-    out = np.zeros_like(terms)
-    _add_rows(prefix, before, widths, starts, columns_of, circle, out)
-    return out
+    held: dict[int, tuple[Indices, FloatArray]] = {}
+    for first in range(0, field.lat.size, BAND):
+        own = field.lat[first : first + BAND]
+        widths = half_widths(own, field.lat, field.step, field.columns, field.radius)
+        reached = np.flatnonzero((widths >= 0).any(axis=0))
+        widths = np.ascontiguousarray(widths[:, reached])
+        held = {row: held[row] if row in held else _prefixed(*row_terms(row)) for row in reached.tolist()}
+        starts = np.cumsum([0, *(len(prefix) for _, prefix in held.values())])
+        before = np.array([np.searchsorted(at, np.arange(field.columns + 1)) for at, _ in held.values()])
+        before += starts[:-1, np.newaxis]
+        prefix = np.concatenate([prefix for _, prefix in held.values()])
+        columns_of = [held[first + row][0] for row in range(own.size)]
+        ends = np.cumsum([0, *map(len, columns_of)])
+        out = np.zeros((ends[-1], TERMS))
+        _add_rows(prefix, before, widths, ends, np.concatenate(columns_of), field.goes_round, out)
+        del prefix
+        yield from np.split(out, ends[1:-1])
+
+
+def _prefixed(columns: Indices, terms: FloatArray) -> tuple[Indices, FloatArray]:
+    """The columns, and the sums of the terms before each cell and behind the last one."""
+    prefix = np.zeros((len(terms) + 1, terms.shape[1]))
+    np.cumsum(terms, axis=0, out=prefix[1:])
+    return columns, prefix
 
 
 @kernel(TABLE, POSITIONS, POSITIONS, PLACES, PLACES, nb.boolean, COLUMNS)
@@ -63,11 +95,12 @@ def _add_rows(
 ) -> None:  # fmt: skip
     """Add up, for each cell, the stretches of the rows that it reaches; ``before`` holds positions in ``prefix``.
 
-    Row by row, so that the prefix sums of one row stay in the processor's cache.
+    Row by row, so that the prefix sums of one row stay in the processor's cache. The number of terms is known to the
+    compiler.
     """
-    columns, terms = before.shape[1] - 1, out.shape[1]
-    for row in range(before.shape[0]):
-        for other in range(before.shape[0]):
+    columns = before.shape[1] - 1
+    for row in range(widths.shape[0]):
+        for other in range(widths.shape[1]):
             width = widths[row, other]
             if width < 0:
                 continue
@@ -75,10 +108,10 @@ def _add_rows(
                 west, east = columns_of[cell] - width, columns_of[cell] + width + 1
                 if east - west >= columns:
                     west, east = 0, columns
-                total = out[cell]
                 for turn in range(-1, 2):
                     start, stop = max(west + turn * columns, 0), min(east + turn * columns, columns)
                     if stop > start and (turn == 0 or circle):
-                        low, high = prefix[before[other, start]], prefix[before[other, stop]]
-                        for k in range(terms):
-                            total[k] += high[k] - low[k]
+                        low, high = before[other, start], before[other, stop]
+                        if high > low:
+                            for k in range(TERMS):
+                                out[cell, k] += prefix[high, k] - prefix[low, k]

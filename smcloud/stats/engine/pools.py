@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
-from smcloud.stats.engine.arrays import BoolArray, FloatArray
+from smcloud.stats.engine.arrays import BoolArray, FloatArray, IntArray
 from smcloud.stats.status import FEWEST_PAIRS
 
 PHIS = np.arange(20) / 20  # 0 to 0.95
@@ -17,25 +17,8 @@ TERMS = 2 + 2 * PHIS.size + 4  # e'L e, e'e, the traces; number of cells, r1, r1
 LONGEST_TABLE = 2000  # steps: the table of variances needs matrices of that size
 
 
-@dataclass(frozen=True)
-class Field:
-    """A grid: latitudes, distance of two columns and radius of its pools in radians; the cells used (lat, lon)."""
-
-    lat: FloatArray
-    step: float
-    radius: float
-    used: BoolArray
-
-    @property
-    def goes_round(self) -> bool:
-        """Whether the columns go once round the globe."""
-        return abs(self.used.shape[1] * self.step - 2 * math.pi) < 0.5 * self.step
-
-
-def pooled_autocorrelation(
-    fits: FloatArray, traces: FloatArray, area: FloatArray, field: Field, steps: int
-) -> FloatArray:
-    """Return phi, number of cells and dispersion of the pool of each used cell (cell, 3).
+def pool_terms(fits: FloatArray, traces: FloatArray, area: FloatArray) -> FloatArray:
+    """Return what is summed over a pool, of cells (cell, term); 0 for cells that do not tell an autocorrelation.
 
     ``fits`` and ``traces`` are those of :func:`~smcloud.stats.engine.pool_kernels.fit_lines` for these cells.
     """
@@ -48,8 +31,23 @@ def pooled_autocorrelation(
     with np.errstate(divide="ignore", invalid="ignore"):  # in cells that do not tell
         r1 = (lag / pairs) / (squares / n)
         terms[:, -4:] = np.column_stack([np.ones_like(r1), r1, r1 * r1, 1 / pairs])
-    terms[(pairs < FEWEST_PAIRS) | (squares == 0)] = 0.0
-    sums = _sums(terms, field)
+    terms[~tells(fits)] = 0.0
+    return terms
+
+
+def tells(fits: FloatArray) -> BoolArray:
+    """Whether a cell tells an autocorrelation: it has errors, and enough pairs of neighbours."""
+    from smcloud.stats.engine.pool_kernels import PAIRS, SQUARES
+
+    told: BoolArray = (fits[:, PAIRS] >= FEWEST_PAIRS) & (fits[:, SQUARES] > 0)
+    return told
+
+
+def pooled_autocorrelation(sums: FloatArray, squares: FloatArray, steps: int) -> FloatArray:
+    """Return phi, number of cells and dispersion (cell, 3) of pools with the ``sums`` of their terms (cell, term).
+
+    ``squares`` are e'e of the cells that the pools are for.
+    """
     count, traced = sums[:, -4], slice(2, 2 + PHIS.size)
     with np.errstate(divide="ignore", invalid="ignore"):  # where no cell tells
         phi = _solve(sums[:, 0] / sums[:, 1], sums[:, traced] / sums[:, 2 + PHIS.size : -4])
@@ -59,22 +57,22 @@ def pooled_autocorrelation(
         return np.column_stack([phi, np.rint(count), observed / expected])
 
 
-def _sums(terms: FloatArray, field: Field) -> FloatArray:
-    """Sums over each cell's pool: those within the radius, and where they are few the nearest of all."""
-    from smcloud.stats.engine.pool_sums import half_widths, neighbourhood_sums
+def nearest(cell: tuple[int, int], told: BoolArray, lat: FloatArray, step: float) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the nearest :data:`FEWEST` cells of the mask ``told``, or all; equals in the order of rows.
 
-    widths = half_widths(field.lat, field.step, field.used.shape[1], field.radius)
-    sums = neighbourhood_sums(terms, field.used, widths, circle=field.goes_round)
-    few = np.flatnonzero(np.rint(sums[:, -4]) < FEWEST)
-    if few.size:
-        row, column = np.nonzero(field.used)
-        lat, lon = field.lat[row], field.step * column
-        centres = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-        for cell in few:  # as many as an island has; where all are few the field is small
-            distance = np.sum((centres - centres[cell]) ** 2, axis=1).round(12)  # equal ones in the order of rows
-            nearest = np.sort(np.argsort(np.where(terms[:, -4] > 0, distance, np.inf), kind="stable")[:FEWEST])
-            sums[cell] = np.add.reduce(terms[nearest])
-    return sums
+    They come in the order of rows. ``lat`` and ``step``, the distance of two columns, are in radians.
+    """
+    row, column = np.nonzero(told)
+    centres = _centre(lat[row], step * column)
+    own = _centre(lat[[cell[0]]], step * np.array([cell[1]]))
+    distance = np.sum((centres - own) ** 2, axis=-1).round(12)
+    chosen = np.sort(np.argsort(distance, kind="stable")[:FEWEST])
+    return row[chosen], column[chosen]
+
+
+def _centre(lat: FloatArray, lon: npt.NDArray[np.floating]) -> FloatArray:
+    centres: FloatArray = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    return centres
 
 
 def _solve(ratio: FloatArray, table: FloatArray) -> FloatArray:

@@ -20,6 +20,7 @@ from smcloud.chunking import block_tiles, time_tiles
 from smcloud.config import Budget, load_config
 from smcloud.errors import BudgetError, ClimatologyError, TooFewYearsError
 from smcloud.pipeline.planning.budget import require_within
+from smcloud.pipeline.planning.compute import _rows_within
 from smcloud.pipeline.planning.examples import SIZES, plan_size
 from smcloud.plan import Array, Machine, Plan, Stage, touched
 from tests.conftest import small_dataset
@@ -329,3 +330,21 @@ def test_bytes_in_words():
     assert [plans.size(count) for count in (12, 1536, 3 * GIB, 5000 * 1024 * GIB)] == [
         "12 B", "1.5 KiB", "3.0 GiB", "5000.0 TiB",
     ]  # fmt: skip
+
+
+def test_the_task_of_all_cells_is_planned_by_hand():
+    """0.05 degrees, 40 years, pools of 1500 km: one task beside those of blocks, and all cores wait for it."""
+    lat, lon, years = 3600, 7200, 40
+    rows = _rows_within(1500.0, np.arange(-89.975, 90, 0.05))
+    assert rows == 2 * int(np.degrees(1500 / 6371.0072) / 0.05) + 1 == 539
+    assert _rows_within(1500.0, np.arange(36.0, 45, 0.05)) == 180 and _rows_within(1500.0, np.array([0.0])) == 1
+    work = plans.ComputeWork([], [], 0, 0, 0, 0, lat * lon, lat, years, rows, "rigorous", 0)
+    land = lat * lon * 34 // 100
+    task = lat * lon * (8 * years + 150) + land * rows // lat * 736
+    stage = plans.compute_stage(work, Machine(20, 2))
+    assert stage.worker_memory == plans.PROCESS_BYTES + task and 12 * GIB < task < 14 * GIB
+    alone = land * (5000 + 60 * rows) / 1e9
+    more = plans.compute_stage(work, Machine(40, 2))
+    shared = land * years**2 * 600 / 1e9
+    assert stage.seconds == pytest.approx(32 + alone + shared / 40, abs=2)
+    assert more.seconds == pytest.approx(32 + alone + shared / 80, abs=2)

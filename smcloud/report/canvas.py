@@ -1,0 +1,127 @@
+"""The parts that all maps share: the frame, the land with its outline, the legend, and the scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from smcloud.cube.axes import edges
+from smcloud.report import palette
+from smcloud.report.context import ReportContext
+from smcloud.report.projection import choose_projection, outline, picture, sorted_grid
+from smcloud.report.rounding import MINUS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 150
+WIDTH = 10.67  # inches: 1600 pixels
+NO_DATA_TEXT = "land without a value"
+NOTE = "Striped: land where no value could be computed (too few valid years, or no data). White: water."
+NO_MASK_NOTE = "White: no value could be computed, or water; the run has no land mask."
+
+Colours = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+
+def scale_end(values: npt.NDArray[np.float64]) -> float:
+    """Find the end of a colour scale: the 95th percentile of the finite ``values``, rounded up; 1 of none above 0."""
+    known = values[np.isfinite(values)]
+    if not known.size or not known.max() > 0:
+        return 1.0
+    high = float(np.percentile(known, 95))
+    power = 10.0 ** np.floor(np.log10(high))
+    nice = power * np.array([1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10])
+    return float(nice[nice >= high * (1 - 1e-9)][0])
+
+
+def tick(value: float) -> str:
+    """Label a tick."""
+    return f"{value:.3g}".replace("-", MINUS)
+
+
+def colour_table(colours: Sequence[str]) -> Colours:
+    """Convert colours to rows of RGBA."""
+    return np.array([(*palette.rgb(colour), 255) for colour in colours], dtype=np.uint8)
+
+
+def on_map_grid(product: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """Select the variables ``names`` with latitudes and longitudes in the order of a map."""
+    return xr.Dataset({name: sorted_grid(product[name]) for name in names})
+
+
+def frame(title: str, subtitle: str) -> tuple[Figure, Axes]:
+    """Make an empty figure with its titles, and the axes of the map."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, 6.9), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.03, 0.958, title, fontsize=15, weight="bold", va="center")
+    figure.text(0.03, 0.918, subtitle, fontsize=10.5, va="center", color="#444444")
+    axes = figure.add_axes((0.03, 0.195, 0.94, 0.7))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def draw_cells(
+    figure: Figure, axes: Axes, grid: xr.Dataset, cells: tuple[Colours, Bools], context: ReportContext, note: str = NOTE
+) -> None:
+    """Draw cells, coasts and parallels; ``cells`` are the colours and which cells have no value."""
+    from matplotlib.collections import LineCollection
+
+    colours, missing = cells
+    lat = edges(grid["lat"].values.astype(float), context.resolution)
+    lon = edges(grid["lon"].values.astype(float), context.resolution)
+    view = choose_projection(lat, lon)
+    land = ~missing if context.land_mask is None else sorted_grid(context.land_mask).values > 0
+    colours = np.where((land | ~missing)[..., None], colours, np.uint8(0))
+    left, right, bottom, top = view.extent
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    wide = (right - left) / (top - bottom)
+    axes.set_aspect("equal" if 0.5 < wide < 4 else "auto")
+    for parallel in np.arange(-60, 61, 30):
+        if view.lat[0] < parallel < view.lat[-1]:
+            x, y = view.forward([parallel, parallel], list(view.lon))
+            axes.plot(x, y, color="#dddddd", linewidth=0.6, zorder=1)
+            label = f"{abs(parallel)}°{'S' if parallel < 0 else 'N'}" if parallel else "0°"
+            axes.annotate(label, (x[0], y[0]), (-7, 0), textcoords="offset points", fontsize=8, color="#777777",
+                          ha="right", va="center")  # fmt: skip
+    axes.apply_aspect()
+    image = picture(colours, missing & land, lat, lon, view, width=round(axes.get_window_extent().width))
+    axes.imshow(image, extent=(left, right, bottom, top), interpolation="nearest", zorder=2, aspect=axes.get_aspect())
+    text = note if context.land_mask is not None else NO_MASK_NOTE
+    figure.text(0.03, 0.014, f"{text} {view.name}.", fontsize=9, va="bottom", color="#444444")
+    segments = outline(land, lat, lon, view)
+    fine = 0.35 if land.size > 20000 else 0.7
+    axes.add_collection(LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3))
+    rim = np.concatenate([view.lat, view.lat[::-1], view.lat[:1]])
+    side = np.repeat(np.array([view.lon[0], view.lon[1], view.lon[0]]), [view.lat.size, view.lat.size, 1])
+    axes.plot(*view.forward(rim, side), color="#999999", linewidth=0.8, zorder=4, clip_on=False)
+    if bool(missing.all()):
+        box = {"facecolor": "white", "edgecolor": palette.OUTLINE}
+        axes.text(
+            0.5, 0.5, "No cell has a value", transform=axes.transAxes, ha="center", fontsize=14, bbox=box, zorder=5
+        )
+
+
+def legend(figure: Figure, entries: Sequence[tuple[str | None, str]], corner: tuple[float, float], rows: int) -> None:
+    """Put a legend of (colour, label) at ``corner`` in so many ``rows``; no colour is land without a value."""
+    from matplotlib.patches import Patch
+
+    patches = [
+        Patch(facecolor=palette.NO_DATA, edgecolor=palette.NO_DATA_STRIPE, hatch="//////", linewidth=0.8, label=label)
+        if colour is None
+        else Patch(facecolor=colour, edgecolor=palette.OUTLINE, linewidth=0.5, label=label)
+        for colour, label in entries
+    ]
+    figure.legend(
+        handles=patches, loc="upper left", bbox_to_anchor=corner, ncols=-(-len(entries) // rows),
+        fontsize=9.5, frameon=False, handlelength=1.6, handleheight=1.1, columnspacing=1.6, borderaxespad=0,
+        borderpad=0,
+    )  # fmt: skip
