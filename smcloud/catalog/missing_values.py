@@ -19,11 +19,13 @@ from smcloud.catalog.packing import PACKING, number_in, scale_on_top, stated_sca
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import CalendarError, CatalogError, GridError
 
-# What the libraries of NetCDF and HDF4 leave in integers that were never written; in floats no range holds it.
+# What the libraries of NetCDF (and HDF4, unless without a sign) leave in integers that were never written; in floats no
+# range holds it.
 UNWRITTEN = {
     "i1": -127, "u1": 255, "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295,
     "i8": -9223372036854775806, "u8": 18446744073709551614,
 }  # fmt: skip
+HDF4_UNWRITTEN = {"u1": 129, "u2": 32769, "u4": 2147483649}
 Variables = Mapping[Hashable, xr.Variable]
 STATED = ("_FillValue", "missing_value")
 MISSING = ("nan", "missing", "missing_value", "no_data", "nodata", "fill", "fill_value", "not_available")
@@ -199,10 +201,12 @@ def _undecided(value: Any, what: str, name: str, spec: VariableSpec, where: str)
     )
 
 
-def unwritten_in_doubt(dtype: np.dtype[Any], attrs: Mapping[Any, Any], spec: VariableSpec, where: str) -> Doubt | None:
-    """Return what NetCDF and HDF4 leave in integers of ``dtype`` that were never written, where ``spec`` allows it as a
-    value and neither the file nor the catalog says what it is."""
-    code = UNWRITTEN.get(dtype.str[1:])
+def unwritten_in_doubt(
+    dtype: np.dtype[Any], attrs: Mapping[Any, Any], spec: VariableSpec, where: str, left: Any = None
+) -> Doubt | None:
+    """Return what libraries leave (``left``: :data:`UNWRITTEN`) in integers of ``dtype`` that were never written, where
+    ``spec`` allows it as a value and neither the file nor the catalog says what it is."""
+    code = (UNWRITTEN if left is None else left).get(dtype.str[1:])
     if code is None or spec.fill is not None or any(key in attrs for key in STATED):
         return None
     read = codes_as([code], dtype, is_unsigned(attrs))[0]

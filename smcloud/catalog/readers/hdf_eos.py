@@ -13,7 +13,14 @@ import numpy as np
 
 from smcloud.catalog.elsewhere import require_hdf4_alone
 from smcloud.catalog.file_form import HDF4, damaged, require_local_form
-from smcloud.catalog.missing_values import is_code, is_unsigned, require_without, unwritten_in_doubt
+from smcloud.catalog.missing_values import (
+    HDF4_UNWRITTEN,
+    UNWRITTEN,
+    is_code,
+    is_unsigned,
+    require_without,
+    unwritten_in_doubt,
+)
 from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
@@ -55,9 +62,10 @@ def read_values(path: str, spec: VariableSpec) -> Image:
         raw = raw.view(f"u{raw.dtype.itemsize}")
         codes = [code % (1 << 8 * raw.dtype.itemsize) for code in codes]
     packing = packing_of(attrs, spec, here)
-    doubt = unwritten_in_doubt(raw.dtype, attrs | packing, spec, here)
-    if doubt is not None:
-        require_without(raw, *doubt)
+    for left in (HDF4_UNWRITTEN, UNWRITTEN):  # the second: of files that were NetCDF once
+        doubt = unwritten_in_doubt(raw.dtype, attrs | packing, spec, here, left)
+        if doubt is not None:
+            require_without(raw, *doubt)
     values = raw.astype(np.float32) * np.float32(packing["scale_factor"]) + np.float32(packing["add_offset"])
     values[is_code(raw, codes)] = np.nan
     # What the catalog's scale converts comes later: the limits are those of the converted values.
