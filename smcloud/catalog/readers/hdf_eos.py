@@ -13,17 +13,11 @@ import numpy as np
 
 from smcloud.catalog.elsewhere import require_hdf4_alone
 from smcloud.catalog.file_form import HDF4, damaged, require_local_form
-from smcloud.catalog.missing_values import (
-    HDF4_UNWRITTEN,
-    UNWRITTEN,
-    is_code,
-    is_unsigned,
-    require_without,
-    unwritten_in_doubt,
-)
+from smcloud.catalog.missing_values import is_code, is_unsigned
 from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.unwritten import HDF4_UNWRITTEN, UNWRITTEN, require_without, unwritten_in_doubt
 from smcloud.errors import GridError, RangeError, VariableError
 from smcloud.io_errors import brief
 

@@ -26,15 +26,10 @@ from xarray.core.indexing import LazilyIndexedArray
 from smcloud.catalog.classic_netcdf import promised_bytes
 from smcloud.catalog.elsewhere import require_hdf5_alone
 from smcloud.catalog.file_form import CDF5, HDF5, NETCDF, damaged, form_of, head_of, local_form, require_form
-from smcloud.catalog.missing_values import (
-    Doubt,
-    expect_several_codes,
-    require_without,
-    state_missing,
-    unwritten_in_doubt,
-)
+from smcloud.catalog.missing_values import expect_several_codes, state_missing
 from smcloud.catalog.readers.xarray_stores import DECODING, StoreAround
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.unwritten import Doubt, require_without, unwritten_in_doubt
 from smcloud.errors import FileFormError
 from smcloud.io_errors import brief, is_content
 

@@ -160,7 +160,7 @@ TRAITS = [
 ]  # fmt: skip
 
 SWITCHES = [
-    Switch(UNWRITTEN, "smcloud.catalog.missing_values.UNWRITTEN", {}, "netcdf4"),
+    Switch(UNWRITTEN, "smcloud.catalog.unwritten.UNWRITTEN", {}, "netcdf4"),
     Switch(ADVICE, "smcloud.cube.quality.advice", lambda *given: "correct fill in the catalog entry"),
     Switch(AXIS, "smcloud.catalog.missing_values._require_no_code", lambda *given: None),
 ]
