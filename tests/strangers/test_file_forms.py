@@ -310,7 +310,7 @@ def test_a_file_in_a_computation_over_many_is_named(tmp_path: Path) -> None:
     raw[place.byte_offset + 8] ^= 0xFF
     broken.write_bytes(raw)
     error = refused(tmp_path, FILES | {"args__urlpath": f"{tmp_path}/*.nc"}, broken)
-    assert "Can't" in error.found
+    assert "decompress" in error.found
 
 
 @pytest.mark.parametrize("form", ["Zarr 2", "Zarr 3", "Icechunk"])
