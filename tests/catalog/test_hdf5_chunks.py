@@ -21,6 +21,7 @@ import xarray as xr
 
 from smcloud.catalog import open_entry
 from smcloud.catalog.stores import hdf5_chunks
+from smcloud.catalog.stores.absent import blank, marked_name, show_marks
 from smcloud.errors import ChunkError, SmcloudError
 from smcloud.io_errors import VALUES, reaching
 from tests.catalog.entries import catalog_of, changed, small
@@ -226,8 +227,14 @@ def test_a_small_chunk_that_inflates_is_refused_in_values_and_axes(
     assert caught.value.code == "chunks" and "a.nc" in caught.value.where and victim in caught.value.where
 
 
-def test_a_variable_that_is_shorter_than_its_dimension_is_filled_up(tmp_path: Path) -> None:
-    """Along an unlimited dimension each variable has its own length in the file."""
+@pytest.mark.parametrize("written", [0, 1, 3])
+@pytest.mark.parametrize("chunk", [1, 2])
+@pytest.mark.parametrize("fill", [None, False, -9999.0, 0.25])
+@pytest.mark.parametrize("zlib", [True, False])
+def test_a_variable_that_is_shorter_than_its_dimension_is_missing_beyond(
+    tmp_path: Path, written: int, chunk: int, fill: Any, zlib: bool
+) -> None:
+    """Along an unlimited dimension each variable has its own length in the file: the rest was read as 0."""
     import netCDF4
 
     with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
@@ -236,10 +243,14 @@ def test_a_variable_that_is_shorter_than_its_dimension_is_filled_up(tmp_path: Pa
             file.createVariable(name, "f8", (name,))
         file["time"][:], file["lat"][:], file["lon"][:] = np.arange(4), np.arange(3), np.arange(5)
         file["time"].units = "days since 2000-01-01"
-        sm = file.createVariable("sm", "f4", ("time", "lat", "lon"), zlib=True, fill_value=-9999.0)
+        sm = file.createVariable(
+            "sm", "f4", ("time", "lat", "lon"), zlib=zlib, fill_value=fill, chunksizes=(chunk, 3, 5)
+        )
         sm.units = "m3 m-3"
-        sm[0:3] = 0.25
-    made = open_entry(catalog_of(tmp_path, entry(tmp_path)), "source0")["sm"].transpose("time", "lat", "lon").values
-    assert made.shape == (4, 3, 5)
-    np.testing.assert_array_equal(made[:3], np.full((3, 3, 5), 0.25))
-    assert np.isnan(made[3]).all()
+        sm[0:written] = 0.5
+    ds = show_marks(open_entry(catalog_of(tmp_path, entry(tmp_path)), "source0"))
+    made = blank(ds["sm"], ds[marked_name("sm")]).transpose("time", "lat", "lon").values
+    expected = np.full((4, 3, 5), np.nan)
+    expected[:written] = 0.5
+    np.testing.assert_array_equal(made, expected)
+    xr.backends.file_manager.FILE_CACHE.clear()
