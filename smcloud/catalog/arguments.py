@@ -30,8 +30,8 @@ class Args(Model):
     chunks: Mapping[str, Annotated[int, Field(ge=-1, le=2**31)]] = Field(default_factory=dict)
     storage_options: Mapping[str, Any] = Field(default_factory=dict)
     xarray_kwargs: Mapping[str, Any] = Field(default_factory=dict)
-    branch: str = "main"
-    snapshot: str | None = None
+    branch: Annotated[str, Field(min_length=1)] = "main"
+    snapshot: Annotated[str, Field(min_length=1)] | None = None
     points_to: tuple[str, ...] = ()
 
     @property

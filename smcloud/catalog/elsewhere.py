@@ -133,3 +133,11 @@ def require_folder_alone(root: str) -> None:
                     ahead.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
                     raise points_elsewhere(root, f"no ordinary file: {os.path.relpath(entry.path, real)}")
+
+
+def require_ordinary(path: str) -> None:
+    """Raise :class:`FileFormError` where a local source is neither a file nor a folder that leads nowhere else."""
+    if os.path.isdir(path):
+        require_folder_alone(path)
+    elif os.path.exists(path) and not os.path.isfile(path):
+        raise points_elsewhere(path, "no ordinary file")

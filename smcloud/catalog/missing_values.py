@@ -19,11 +19,6 @@ from smcloud.catalog.packing import PACKING, number_in, scale_on_top, stated_sca
 from smcloud.catalog.schema import VariableSpec
 from smcloud.errors import CalendarError, CatalogError, GridError
 
-# What the libraries of NetCDF and HDF4 leave in integers that were never written; in floats no range holds it.
-UNWRITTEN = {
-    "i1": -127, "u1": 255, "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295,
-    "i8": -9223372036854775806, "u8": 18446744073709551614,
-}  # fmt: skip
 Variables = Mapping[Hashable, xr.Variable]
 STATED = ("_FillValue", "missing_value")
 MISSING = ("nan", "missing", "missing_value", "no_data", "nodata", "fill", "fill_value", "not_available")
@@ -37,13 +32,6 @@ class Default(NamedTuple):
     asks: bool
 
 
-class Doubt(NamedTuple):
-    """A stored value that may mean missing or not, and the error that says so where it occurs."""
-
-    code: Any
-    error: CatalogError
-
-
 def state_missing(
     variables: Variables, specs: Sequence[VariableSpec], defaults: Mapping[str, Default], where: str
 ) -> dict[Hashable, xr.Variable]:
@@ -55,6 +43,7 @@ def state_missing(
     :class:`CatalogError` where a default may be a value and the entry does not say whether it is.
     """
     out = dict(variables)
+    decided: dict[str, bool] = {}
     for name, variable in variables.items():
         if variable.ndim == 1 and not any(name in spec.names for spec in specs):
             _require_no_code(str(name), variable, where)
@@ -68,7 +57,10 @@ def state_missing(
             codes = list(spec.fill or ()) if name in (spec.name, spec.uncertainty) else []
             default = defaults.get(name)
             if default is not None and default.value is not None and "_FillValue" not in variables[name].attrs:
-                codes += [default.value] if _means_missing(default, out[name], name, spec, where) else []
+                missing = _means_missing(default, out[name], name, spec, where)
+                if decided.setdefault(name, missing) is not missing:
+                    raise _of_two_minds(default.value, name, where)
+                codes += [default.value] if missing else []
             out[name] = _with(out[name], out[name].attrs | _stated(out[name], codes))
     return out
 
@@ -172,16 +164,17 @@ def _means_missing(default: Default, variable: xr.Variable, name: str, spec: Var
     if name in (spec.flag, spec.sensor):
         return not _has_meaning(value, variable.attrs)
     read = codes_as([value], variable.dtype, is_unsigned(variable.attrs))
-    if not (read.size and _in_range(float(read[0]), variable.attrs, name, spec, where)):
+    if not (read.size and in_range(float(read[0]), variable.attrs, name, spec, where)):
         return True
     if spec.fill is not None:
         return bool(is_code(read[:1], spec.fill)[0])
     if default.asks and "missing_value" not in variable.attrs:
-        raise _undecided(read[0], "what is not written", name, spec, where)
+        raise undecided(read[0], "what is not written", name, spec, where)
     return False
 
 
-def _in_range(stored: float, attrs: Mapping[Any, Any], name: str, spec: VariableSpec, where: str) -> bool:
+def in_range(stored: float, attrs: Mapping[Any, Any], name: str, spec: VariableSpec, where: str) -> bool:
+    """Whether what is stored as ``stored`` in the variable ``name`` of ``spec`` lies in its valid range, unpacked."""
     here = f"{where}: {name}"
     low, high = spec.valid_range if name == spec.name else (0.0, spec.valid_range[1] - spec.valid_range[0])
     stated = stated_scale(attrs, here)
@@ -189,7 +182,8 @@ def _in_range(stored: float, attrs: Mapping[Any, Any], name: str, spec: Variable
     return bool(low <= value * (scale_on_top(stated, spec, here) or 1.0) <= high)
 
 
-def _undecided(value: Any, what: str, name: str, spec: VariableSpec, where: str) -> CatalogError:
+def undecided(value: Any, what: str, name: str, spec: VariableSpec, where: str) -> CatalogError:
+    """Make the error of a ``value`` that stands for ``what``, and may be a value or a missing one."""
     return CatalogError(
         "a source does not say whether a value of it is missing",
         where=f"{where}: {name}",
@@ -199,23 +193,14 @@ def _undecided(value: Any, what: str, name: str, spec: VariableSpec, where: str)
     )
 
 
-def unwritten_in_doubt(dtype: np.dtype[Any], attrs: Mapping[Any, Any], spec: VariableSpec, where: str) -> Doubt | None:
-    """Return what NetCDF and HDF4 leave in integers of ``dtype`` that were never written, where ``spec`` allows it as a
-    value and neither the file nor the catalog says what it is."""
-    code = UNWRITTEN.get(dtype.str[1:])
-    if code is None or spec.fill is not None or any(key in attrs for key in STATED):
-        return None
-    read = codes_as([code], dtype, is_unsigned(attrs))[0]
-    if not _in_range(float(read), attrs, spec.name, spec, where):
-        return None
-    place = where.removesuffix(f": {spec.name}")
-    return Doubt(np.array(code, dtype), _undecided(read, "what was never written", spec.name, spec, place))
-
-
-def require_without(raw: npt.NDArray[Any], code: Any, error: CatalogError) -> None:
-    """Raise ``error`` where ``code`` is among stored values."""
-    if np.isin(raw, code).any():
-        raise error
+def _of_two_minds(value: Any, name: str, where: str) -> CatalogError:
+    return CatalogError(
+        "two roles read one variable, and its default is missing to one and a value to the other",
+        where=f"{where}: {name}",
+        found=f"{value:.9g}, inside one valid_range and outside the other",
+        expected="one meaning, as an entry masks what is missing once, when it is opened",
+        next="give one of the roles an entry of its own with the same args",
+    )
 
 
 def _has_meaning(default: Any, attrs: Mapping[str, Any]) -> bool:

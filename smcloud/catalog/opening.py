@@ -140,7 +140,8 @@ def _look_at(entry: Entry, places: dict[str, Any], given: dict[str, Any], where:
             if entry.driver == "zarr":
                 known.append(zarr_chunks(place, group, raw, names))
             else:
-                known.append(file_chunks(place, group, names, where) if _is_hdf5(place) else {})
+                shapes = {str(variable): da.shape for variable, da in raw.variables.items()}
+                known.append(file_chunks(place, group, names, shapes, where) if _is_hdf5(place) else {})
     return known
 
 

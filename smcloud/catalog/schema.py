@@ -126,12 +126,16 @@ class Metadata(Model):
 
     @model_validator(mode="after")
     def _same_codes(self) -> Metadata:
-        codes = {spec.name: spec.fill for spec in self.variables.values()}
+        first: dict[str, tuple[str, set[float]]] = {}
         for role, spec in self.variables.items():
-            own = set(spec.fill or ())
-            if set(codes[spec.name] or ()) != own:
-                expected = f"the same fill for all roles that read {spec.name}"
-                raise invalid_value(expected, sorted(own), f"variables.{role}.fill")
+            for name in filter(None, (spec.name, spec.uncertainty)):
+                other, codes = first.setdefault(name, (role, set(spec.fill or ())))
+                if codes != set(spec.fill or ()):
+                    expected = (
+                        f"the fill of {other}, {sorted(codes)}, which reads {name} too: it is masked once, as the "
+                        f"entry is opened. For another one give {role} an entry of its own with the same args"
+                    )
+                    raise invalid_value(expected, sorted(spec.fill or ()), f"variables.{role}.fill")
         return self
 
     @model_validator(mode="after")
@@ -161,6 +165,11 @@ class Entry(Model):
         reader = self.metadata.reader
         if reader in DRIVER_OF and self.driver != DRIVER_OF[reader]:
             raise invalid_value(f"{DRIVER_OF[reader]}, because the reader is {reader}", self.driver, "driver")
+        given = self.args.xarray_kwargs
+        if self.driver == "netcdf" and "consolidated" in given:
+            raise invalid_value("driver: zarr, whose stores alone have it", "netcdf", "args.xarray_kwargs.consolidated")
+        if (given.get("engine", "zarr") == "zarr") != (self.driver == "zarr") and "engine" in given:
+            raise invalid_value(f"a library that reads {self.driver}", given["engine"], "args.xarray_kwargs.engine")
         for key in sorted({"branch", "snapshot"} & self.args.model_fields_set):
             if reader != "icechunk":
                 raise invalid_value("reader: icechunk, which alone knows branches and snapshots", reader, f"args.{key}")

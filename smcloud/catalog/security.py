@@ -20,12 +20,12 @@ STORAGE_OPTIONS = (
     "anon", "token", "project", "requester_pays", "endpoint_url", "region_name", "client_kwargs", "asynchronous",
     *REFERENCE_OPTIONS,
 )  # fmt: skip
-# How values are masked and scaled, times decoded and files joined is decided here, so xarray's words for it are not.
-XARRAY_ARGUMENTS = (
-    "engine", "group", "consolidated", "drop_variables", "decode_timedelta", "decode_coords", "concat_characters",
-)  # fmt: skip
+NESTED = ("client_kwargs", "remote_options", "target_options")
+# How values are masked and scaled, which of them are times or coordinates and how files are joined is decided here, so
+# xarray's words for it are not: without its coordinates a source would not tell what is provisional.
+XARRAY_ARGUMENTS = ("engine", "group", "consolidated", "drop_variables")
 ENGINES = ("netcdf4", "h5netcdf", "zarr", "scipy")
-NAMES_IN_FILES = ("group", "drop_variables")  # texts; the others are switches or words of xarray
+MARKS = ("expver",)  # which steps are provisional
 SWITCHES = ("anon", "requester_pays", "asynchronous")
 SECRET = re.compile(r"secret|passw|token|key|credential|auth|sas|header|cookie|user", re.IGNORECASE)
 
@@ -107,8 +107,12 @@ def require_options(options: Mapping[str, Any], above: str = "") -> None:
             raise invalid_value("true or false", value, key)  # any word would count as true
         if name == "endpoint_url" and not (isinstance(value, str) and ("{{" in value or _is_endpoint(value))):
             raise invalid_value("https://..., or http:// to this machine", value, key)
+        if name == "asynchronous" and not above.startswith(("remote_options.", "target_options.")):
+            raise invalid_value("remote_options.asynchronous, for the chunks of references", value, key)
         if name == "fo" and not isinstance(value, str):
             raise invalid_value("the address of a reference file", type(value).__name__, key)
+        if isinstance(value, Mapping) != (name in NESTED):
+            raise invalid_value("a mapping" if name in NESTED else "a plain value", type(value).__name__, key)
         if isinstance(value, Mapping):
             require_options(value, f"{key}.")
         elif isinstance(value, str):
@@ -118,16 +122,22 @@ def require_options(options: Mapping[str, Any], above: str = "") -> None:
 
 
 def require_arguments(arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments of xarray that are not listed, a group outside the source, and words for true and false."""
+    """Refuse arguments of xarray that are not listed or of another type, and a group outside the source."""
     for key, setting in arguments.items():
         if key not in XARRAY_ARGUMENTS:
             raise invalid_value(f"one of {', '.join(XARRAY_ARGUMENTS)}", key, key)
-        if isinstance(setting, Mapping):
-            raise invalid_value("a plain value", "a mapping", key)
-        if key not in NAMES_IN_FILES and str(setting).lower() in ("yes", "no", "on", "off"):
+        if key == "consolidated" and not isinstance(setting, bool):
             raise invalid_value("true or false", setting, key)  # any word would count as true
+        if key == "group" and not isinstance(setting, str):
+            raise invalid_value("the name of a group", setting, key)
         if key == "group" and ".." in str(setting).split("/"):
             raise invalid_value("a group of the source itself", setting, key)
+        if key == "drop_variables":
+            names = [setting] if isinstance(setting, str) else setting
+            if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+                raise invalid_value("a list of names", setting, key)
+            if kept := [name for name in names if name in MARKS]:
+                raise invalid_value("other names: this one says which steps are provisional", kept[0], key)
     if arguments.get("engine", "zarr") not in ENGINES:
         raise invalid_value(" or ".join(ENGINES), arguments["engine"], "engine")
 

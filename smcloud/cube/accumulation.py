@@ -1,29 +1,19 @@
-"""Running totals: back to the amount of each step, and how the gate tells them from plain amounts."""
+"""Running totals: back to the amount of each step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.catalog import VariableSpec
-from smcloud.catalog.time_keys import SUBDAILY
-from smcloud.cube.calendar import Steps
-from smcloud.cube.reduction import Block, ChunkMonth, Maps
+from smcloud.catalog.time_keys import Accumulation
+from smcloud.cube.calendar import HOUR, HOURS, Steps, Times
 from smcloud.errors import AccumulationError
 
-UNITS = {"day": "D", "month": "M", "year": "Y"}
+UNITS = {"month": "M", "year": "Y"}
 # Fields are packed in 16 bits: a difference below this share of the valid range is rounding.
 ROUNDING = 2.0**-16
-COUNTERS = ("reset_pairs", "reset_falls", "other_pairs", "other_falls", "rises")
-LEAST_PAIRS = 10
-MOST_FALLS = 0.02  # within a day a running total falls by noise only; rain falls as often as it rises
-LEAST_FALLS = 0.5  # at its reset a total falls, unless the first hours bring more than the day before
-LEAST_RISES = 0.25  # for each reset: a day in equal parts never rises
-LEAST_FLAT = 0.02  # a total stays while it is dry or night; the sun in steps of six hours only rises and falls
 
 
 def never_negative(spec: VariableSpec) -> bool:
@@ -39,8 +29,7 @@ def amounts(totals: xr.DataArray, steps: Steps, spec: VariableSpec, rounding: fl
     out, a fall by no more than ``rounding`` is 0; a larger one stays, for the gate to find.
     """
     assert spec.accumulation is not None
-    period = steps.start.astype(f"datetime64[{UNITS[spec.accumulation.reset]}]")
-    first = steps.start == period.astype("datetime64[s]")
+    period, first = _periods(steps.start, spec.accumulation)
     follows = np.append(False, (period[1:] == period[:-1]) & (steps.start[1:] == steps.end[:-1]))
     before = totals.shift(time=1) if totals.sizes["time"] > 1 else totals.where(False)
     difference = (totals - before).where(xr.DataArray(follows, {"time": totals["time"]}, ["time"]))
@@ -50,95 +39,40 @@ def amounts(totals: xr.DataArray, steps: Steps, spec: VariableSpec, rounding: fl
     return made.astype(totals.dtype).assign_attrs(totals.attrs)
 
 
+def _periods(start: Times, accumulation: Accumulation) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Number the stretches between two resets: that of each step, and whether it is the first of its own."""
+    if accumulation.reset != "day":
+        period = start.astype(f"datetime64[{UNITS[accumulation.reset]}]")
+        return period.astype(np.int64), start == period.astype("datetime64[s]")
+    day, resets = start.astype("datetime64[D]"), np.array(accumulation.hours) * HOUR
+    since = start - day
+    return day.astype(np.int64) * len(resets) + np.searchsorted(resets, since, side="right"), np.isin(since, resets)
+
+
+def require_resets(steps: Steps, spec: VariableSpec, where: str) -> None:
+    """Raise :class:`AccumulationError` where no step begins at an hour at which totals of a day begin anew."""
+    assert spec.accumulation is not None
+    if spec.accumulation.reset != "day":
+        return
+    begins = sorted({str(start)[11:16] for start in steps.start})
+    missing = [hour for hour in spec.accumulation.hours if f"{hour:02d}:00" not in begins]
+    whole = steps.end[-1] - steps.start[0] >= HOURS["day"] * HOUR
+    if missing and (whole or len(missing) == len(spec.accumulation.hours)):
+        raise AccumulationError(
+            "no step begins where the totals begin anew",
+            where=where,
+            found=f"steps of {spec.period} that begin at {', '.join(begins[:8])}{' ...' if len(begins) > 8 else ''}",
+            expected=f"one that begins at {missing[0]:02d}:00",
+            next="correct hour (accumulation) or stamp of the variable in the catalog entry",
+        )
+
+
 def rounding_of(raw: xr.DataArray, spec: VariableSpec) -> float:
     """Return by how much two equal values may differ: one unit of the packing, or its like where none is known."""
     if np.dtype(raw.encoding.get("dtype", raw.dtype)).kind not in "iu":
         return ROUNDING * (spec.valid_range[1] - spec.valid_range[0])
     stated = float(raw.encoding.get("scale_factor", 1.0))
     return 1.01 * abs(stated if spec.scale in (None, stated) else stated * spec.scale)
-
-
-@dataclass(frozen=True)
-class DailyPattern:
-    """Where in the day the values of a sub-daily record fall and rise: counts by hour, in each month.
-
-    Of pairs of consecutive steps with a first value above ``rounding``: how many there are, in how many the second is
-    smaller, and in how many it is larger. By the hour of the second one's middle.
-    """
-
-    rounding: float
-    array: int = 0
-    maps: ClassVar[Maps] = ()
-    numbers: ClassVar[int] = 72
-
-    def start(self, months: int, shape: tuple[int, ...]) -> tuple[Block, list[Any]]:
-        """Return zeros, and of each month no last step."""
-        return np.zeros((months, 3, 24)), [None] * months
-
-    def add(self, state: tuple[Block, list[Any]], steps: Block, chunk_month: ChunkMonth) -> None:
-        """Count the steps of the month, in their order."""
-        numbers, last = state
-        month = chunk_month.month
-        # By size: evaporation is negative in ERA5, and so are its totals.
-        for middle, values in zip(chunk_month.middles.tolist(), np.abs(steps[chunk_month.own]), strict=True):
-            if last[month] is not None and middle - last[month][0] < 0.26:  # the next one, at most 6 hours later
-                before = last[month][1]
-                with np.errstate(invalid="ignore"):
-                    known = np.isfinite(values) & (before > self.rounding)
-                    change = [values < before - self.rounding, values > before + self.rounding]
-                counts = [known, known & change[0], known & change[1]]
-                numbers[month, :, int(middle * 24) % 24] += [np.count_nonzero(count) for count in counts]
-            last[month] = middle, values
-
-    def finish(self, state: tuple[Block, list[Any]]) -> tuple[Block, ...]:
-        """Return the counts (month, 1, number)."""
-        return (state[0].reshape(-1, 1, self.numbers),)
-
-
-def pattern_of(spec: VariableSpec, rounding: float) -> DailyPattern | None:
-    """Return the reduction that finds running totals in what the catalog calls plain amounts; None where there is no
-    such doubt."""
-    if spec.accumulation or spec.aggregate != "sum" or spec.period not in SUBDAILY:
-        return None
-    return DailyPattern(rounding)
-
-
-def by_reset(numbers: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Make lazy counters (time) of the numbers (time, block, 72): at the hour with most falls, and at all others."""
-    counted = xr.apply_ufunc(
-        _at_reset,
-        numbers.sum("block").chunk(number=-1),
-        input_core_dims=[["number"]],
-        output_core_dims=[["counter"]],
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"counter": len(COUNTERS)}},
-    )
-    return {name: counted.isel(counter=i) for i, name in enumerate(COUNTERS)}
-
-
-def _at_reset(numbers: Block) -> Block:
-    pairs, falls, rises = np.moveaxis(numbers.reshape(*numbers.shape[:-1], 3, 24), -2, 0)
-    at = np.argmax(falls, axis=-1)[..., np.newaxis]
-    at_reset = [np.take_along_axis(count, at, -1)[..., 0] for count in (pairs, falls, rises)]
-    rest = [count.sum(-1) - held for count, held in zip((pairs, falls, rises), at_reset, strict=True)]
-    return np.stack([at_reset[0], at_reset[1], *rest], axis=-1)
-
-
-def judge_pattern(role: str, counted: Mapping[str, Any], where: str) -> None:
-    """Raise :class:`AccumulationError` where plain amounts fall at one hour of the day only: running totals."""
-    resets, reset_falls, pairs, falls, rises = (sum(counted[name].values()) for name in COUNTERS)
-    grows = falls <= MOST_FALLS * pairs and rises >= LEAST_RISES * resets and pairs >= resets / 2
-    rests = pairs - falls - rises >= LEAST_FLAT * pairs or rises > 2 * resets
-    if resets >= LEAST_PAIRS and reset_falls >= LEAST_FALLS * resets and grows and rests:
-        raise AccumulationError(
-            f"{role} looks like a running total, not like the amount of each step",
-            where=where,
-            found=f"within a day {falls:.0f} of {pairs:.0f} values are smaller than the one before, but "
-            f"{reset_falls:.0f} of {resets:.0f} at one hour",
-            expected="amounts, which fall as often as they rise",
-            next="add accumulation: {reset: day} and stamp: end to the variable in the catalog entry",
-        )
 
 
 def judge_falls(role: str, smallest: float, units: str, where: str) -> None:
@@ -150,5 +84,5 @@ def judge_falls(role: str, smallest: float, units: str, where: str) -> None:
             found=f"by {-smallest:.6g} {units}",
             expected="a total that grows until its reset",
             next="correct accumulation and stamp in the catalog entry: totals of a day that are stamped where they end "
-            "need reset: day and stamp: end; plain amounts need no accumulation",
+            "need reset: day and stamp: end, and hour if it is not midnight (UTC); plain amounts need no accumulation",
         )

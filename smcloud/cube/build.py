@@ -11,7 +11,7 @@ import xarray as xr
 from smcloud import chunking
 from smcloud.catalog.readers.sensor_codes import SENSORS
 from smcloud.config import Grid, RunConfig
-from smcloud.cube import accumulation, axes, quality, ranges
+from smcloud.cube import accumulation, axes, quality, ranges, reset_hours
 from smcloud.cube.absence import AbsentCells
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
@@ -120,8 +120,10 @@ def _months(
     if companions and source.sensors is not None:
         wanted.append(SensorSets(len(arrays)))
         arrays.append(source.sensors)
-    pattern = accumulation.pattern_of(spec, source.rounding)
+    pattern = reset_hours.pattern_of(spec, source.rounding, 0 if source.totals is None else len(arrays))
     wanted += [pattern] if pattern else []
+    if pattern and source.totals is not None:
+        arrays.append(source.totals)
     if source.absent is not None:
         wanted.append(AbsentCells(len(arrays)))
         arrays.append(source.absent)
@@ -130,7 +132,7 @@ def _months(
     if source.absent is not None:
         counters["absent"] = others.pop()[0].isel(number=0).sum("block")
     if pattern:
-        counters |= accumulation.by_reset(others.pop()[0])
+        counters |= reset_hours.by_reset(others.pop()[0], pattern.declared)
     if spec.accumulation and accumulation.never_negative(spec):
         counters["largest_fall"] = counters["smallest"]
     length = xr.DataArray(days_in(months).astype(np.float64), dims="time", coords={"time": value["time"]})

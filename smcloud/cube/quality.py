@@ -13,9 +13,10 @@ import xarray as xr
 
 from smcloud.catalog.packing import UNPACKED, Packing
 from smcloud.cube import ranges
-from smcloud.cube.accumulation import judge_falls, judge_pattern
+from smcloud.cube.accumulation import judge_falls
 from smcloud.cube.fill_values import advice
 from smcloud.cube.reduction import Block, ChunkMonth, Maps
+from smcloud.cube.reset_hours import judge_hours, judge_pattern
 from smcloud.errors import ClimatologyError, CoverageError, NoDataError, RangeError
 
 TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -158,6 +159,8 @@ def validate_counters(
     the same; :class:`AccumulationError` that amounts are running totals, or that totals fall.
     """
     number = {key: _plain(value) for key, value in counted.items()}
+    if "total_hours" in number:
+        judge_hours(role, number, where)
     if "largest_fall" in number:
         judge_falls(role, min(number["largest_fall"].values()), units, where)
     if "reset_falls" in number:

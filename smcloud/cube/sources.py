@@ -14,7 +14,7 @@ from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.packing import UNPACKED, Packing, packing_in
 from smcloud.catalog.stores.absent import show_marks
 from smcloud.config import LATEST, RunConfig
-from smcloud.cube.accumulation import amounts, rounding_of
+from smcloud.cube.accumulation import amounts, require_resets, rounding_of
 from smcloud.cube.calendar import (
     MONTH,
     YEAR,
@@ -44,6 +44,7 @@ class Source:
     ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
     ``in_order`` says whether the source itself has its steps in the order of time.
     ``absent`` marks cells that are missing because a chunk is not there. ``packing`` is how the values are stored.
+    ``totals`` are the running totals that ``values`` are the amounts of.
     """
 
     role: str
@@ -60,6 +61,7 @@ class Source:
     in_order: bool = True
     absent: xr.DataArray | None = None
     packing: Packing = UNPACKED
+    totals: xr.DataArray | None = None
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,14 @@ def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: 
         )
     steps, spec = dated_steps(ds, values["time"], spec, where)
     rounding = rounding_of(ds[spec.name], spec)
+    totals = values if spec.accumulation else None
     if spec.accumulation:
+        require_resets(steps, spec, where)
         values = amounts(values, steps, spec, rounding)
     marks = decoded.provisional.data if decoded.provisional is not None else None
     source = Source(
         role, entry, spec, where, values, decoded.uncertainty, decoded.sensors, steps,
-        provisional=marks, rounding=rounding, in_order=in_order, absent=absent, packing=packing,
+        provisional=marks, rounding=rounding, in_order=in_order, absent=absent, packing=packing, totals=totals,
     )  # fmt: skip
     end = catalog.sources[entry].metadata.valid_end
     return source if end is None else _until(source, steps, valid_limits(ds, end, steps, where))
@@ -148,7 +152,7 @@ def _until(source: Source, steps: Steps, limits: ValidLimits) -> Source:
     if limits.provisional is not None:
         behind = np.arange(len(steps.start)) >= final
         marks = behind if marks is None else marks | behind
-    parts = {name: getattr(source, name) for name in ("values", "uncertainty", "sensors", "absent")}
+    parts = {name: getattr(source, name) for name in ("values", "uncertainty", "sensors", "absent", "totals")}
     kept: dict[str, Any] = {name: da.isel(time=keep) if da is not None else None for name, da in parts.items()}
     return replace(
         source, **kept, steps=steps.select(keep), limits=limits, provisional=marks[keep] if marks is not None else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.catalog.references import CANARY, Web
 
 
 @pytest.fixture
@@ -28,3 +31,13 @@ def http(request: pytest.FixtureRequest) -> Callable[[Path], str]:
         return f"http://127.0.0.1:{server.server_port}"
 
     return serve
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    served = Web()
+    yield served
+    served.close()

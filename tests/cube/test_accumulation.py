@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smcloud.catalog import VariableSpec
-from smcloud.cube import accumulation
+from smcloud.cube import accumulation, reset_hours
 from smcloud.cube.calendar import Steps, month_range
 from smcloud.cube.reduction import reduce_months
 from smcloud.errors import AccumulationError, CatalogError
@@ -94,16 +94,16 @@ def test_keys_that_do_not_fit(keys):
 
 def judged(values, hours=1, chunks=37, limits=(0, 50)):
     """What the gate says of the steps (time, cell) of a record that begins on 1 May; the counters too."""
-    of = spec(period={1: "hour", 3: "3hour", 6: "6hour"}[hours], valid_range=limits, units="mm")
+    of = spec(period={1: "hour", 3: "3hour", 6: "6hour"}[hours], valid_range=limits, units="mm", stamp="end")
     steps = steps_from("2001-05-01", len(values), hours)
     da = xr.DataArray(values.astype("f4"), {"time": steps.start.astype("M8[ns]")}, ["time", "cell"])
     months = month_range("2001-05", steps.start[-1])
-    pattern = accumulation.pattern_of(of, accumulation.rounding_of(da, of))
+    pattern = reset_hours.pattern_of(of, accumulation.rounding_of(da, of))
     ((numbers,),) = reduce_months([da.chunk(time=chunks)], steps, months, [pattern])
-    counted = dask.compute(accumulation.by_reset(numbers), scheduler="synchronous")[0]
+    counted = dask.compute(reset_hours.by_reset(numbers), scheduler="synchronous")[0]
     counted = {key: dict(enumerate(da.values.tolist())) for key, da in counted.items()}
     try:
-        accumulation.judge_pattern("rain", counted, "here")
+        reset_hours.judge_pattern("rain", counted, "here")
     except AccumulationError as err:
         return True, counted, err
     return False, counted, None
@@ -175,7 +175,7 @@ def test_the_counters_are_those_of_a_plain_loop_whatever_the_chunks():
             pairs, falls, rises = expected[month]
             at = int(np.argmax(falls))
             rest = [counts.sum() - counts[at] for counts in (pairs, falls, rises)]
-            assert [counted[name][month] for name in accumulation.COUNTERS] == [pairs[at], falls[at], *rest]
+            assert [counted[name][month] for name in reset_hours.COUNTERS] == [pairs[at], falls[at], *rest]
 
 
 def test_the_message_names_the_key():

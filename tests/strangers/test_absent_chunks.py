@@ -1,6 +1,7 @@
 """Chunks that are not there, in every form that can lack one: missing values, or the fill value if the entry says so.
 
-Forms that cannot: NetCDF-3 (its values lie in one piece). HDF4 is not tried: its library does not say what was written.
+Forms that cannot: NetCDF-3 (its values lie in one piece). HDF4, whose library tells only by what it leaves there, is in
+test_hdf4_chunks.py.
 """
 
 from __future__ import annotations

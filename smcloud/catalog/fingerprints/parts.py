@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from smcloud.catalog.elsewhere import require_ordinary
 from smcloud.catalog.fingerprints import objects
 from smcloud.catalog.fingerprints.chunks import TIME, Chunks, digest_of, layout
 from smcloud.catalog.fingerprints.icechunk import snapshot_parts
@@ -13,7 +14,7 @@ from smcloud.catalog.fingerprints.objects import DOCUMENTS, Objects
 from smcloud.catalog.fingerprints.references import references
 from smcloud.catalog.hosts import client_options
 from smcloud.catalog.loading import resolved
-from smcloud.catalog.places import found, is_remote
+from smcloud.catalog.places import found, is_remote, protocols
 from smcloud.catalog.schema import Catalog, Entry
 from smcloud.catalog.stores.references import read_document
 from smcloud.io_errors import reaching_source
@@ -81,6 +82,8 @@ def source_parts(catalog: Catalog, name: str) -> SourceFingerprint:
             fs.invalidate_cache()
             paths += found(fs, key)
     with reaching_source(is_remote(entry.args), where, remedy):
+        for path in paths if {"file", "local"} & protocols(fs) else ():
+            require_ordinary(path)  # to read a pipe would wait for ever
         return _parts(fs, paths, entry)
 
 

@@ -21,6 +21,7 @@ from smcloud.catalog.readers.netcdf_files import NetcdfFiles, opened_hdf5
 from smcloud.catalog.readers.sensor_codes import bit_attrs, bits_of_codes, recoded
 from smcloud.catalog.schema import FINAL, PROVISIONAL, Entry
 from smcloud.catalog.stores.hdf5 import absent_chunks
+from smcloud.catalog.stores.hdf5_chunks import whole
 from smcloud.catalog.validation import check_axes
 from smcloud.catalog.versions import require_one_version
 
@@ -101,12 +102,12 @@ def _image(
         shapes = {axis: file[axis].shape for axis in AXES}
         if shapes != {"time": (1,), "lat": lat.shape, "lon": lon.shape} or file[name].shape != (1, lat.size, lon.size):
             raise ValueError(f"{path} holds {name} {file[name].shape}, another shape than the first file")
-        time = xr.Variable("time", file["time"][:], {"units": _text(file["time"].attrs["units"])})
+        time = xr.Variable("time", whole(file["time"], path), {"units": _text(file["time"].attrs["units"])})
         # v02.2 states 1 January 2000 as 10956.999999999534 days: the nearest hour is meant.
         stamp = xr.DataArray(xr.conventions.decode_cf_variable("time", time)).dt.round("h").values
         if stamp[0].astype("datetime64[D]") != date_in(path, DATE, FORM):
             raise ValueError(f"{path} holds {stamp}, another day than its name")
-        if not (np.array_equal(file["lat"][:], lat) and np.array_equal(file["lon"][:], lon)):
+        if not (np.array_equal(whole(file["lat"], path), lat) and np.array_equal(whole(file["lon"], path), lon)):
             raise ValueError(f"{path} is on another grid than the first file")
         attrs = file[name].attrs
         stated = _text(attrs["units"]) if "units" in attrs else None
@@ -115,7 +116,7 @@ def _image(
         if scaled is not None and scaled is not (stated_scale(attrs, f"{path}: {name}") is not None):
             raise ValueError(f"{path} states {'no ' if scaled else 'a '}scale_factor, unlike the first file")
         chunks = absent_chunks(file[name], f"{path}: {name}")
-        raw = file[name][0]
+        raw = whole(file[name], f"{path}: {name}")[0]
         values = raw.astype(np.float32)
         if "scale_factor" in attrs:
             values *= np.ravel(attrs["scale_factor"])[0]

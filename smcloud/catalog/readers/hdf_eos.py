@@ -13,10 +13,11 @@ import numpy as np
 
 from smcloud.catalog.elsewhere import require_hdf4_alone
 from smcloud.catalog.file_form import HDF4, damaged, require_local_form
-from smcloud.catalog.missing_values import is_code, is_unsigned, require_without, unwritten_in_doubt
+from smcloud.catalog.missing_values import is_code, is_unsigned
 from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.readers.local_files import Image
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.unwritten import HDF4_UNWRITTEN, UNWRITTEN, require_without, unwritten_in_doubt
 from smcloud.errors import GridError, RangeError, VariableError
 from smcloud.io_errors import brief
 
@@ -55,9 +56,10 @@ def read_values(path: str, spec: VariableSpec) -> Image:
         raw = raw.view(f"u{raw.dtype.itemsize}")
         codes = [code % (1 << 8 * raw.dtype.itemsize) for code in codes]
     packing = packing_of(attrs, spec, here)
-    doubt = unwritten_in_doubt(raw.dtype, attrs | packing, spec, here)
-    if doubt is not None:
-        require_without(raw, *doubt)
+    for left in (HDF4_UNWRITTEN, UNWRITTEN):  # the second: of files that were NetCDF once
+        doubt = unwritten_in_doubt(raw.dtype, attrs | packing, spec, here, left)
+        if doubt is not None:
+            require_without(raw, *doubt)
     values = raw.astype(np.float32) * np.float32(packing["scale_factor"]) + np.float32(packing["add_offset"])
     values[is_code(raw, codes)] = np.nan
     # What the catalog's scale converts comes later: the limits are those of the converted values.

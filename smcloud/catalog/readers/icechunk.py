@@ -57,7 +57,7 @@ def repository(args: Args, where: str) -> Any:
 
 def session(opened: Any, args: Args) -> Any:
     """Open a read-only session at the pinned snapshot, or else at the tip of the branch."""
-    if args.snapshot:
+    if args.snapshot is not None:
         return opened.readonly_session(snapshot_id=args.snapshot)
     return opened.readonly_session(branch=args.branch)
 

@@ -21,20 +21,17 @@ from xarray.backends import (
     StoreBackendEntrypoint,
 )
 from xarray.backends.file_manager import PickleableFileManager
-from xarray.core.indexing import LazilyIndexedArray
+from xarray.backends.h5netcdf_ import H5NetCDFArrayWrapper
+from xarray.core.indexing import IndexingSupport, LazilyIndexedArray, OuterIndexer, explicit_indexing_adapter
 
 from smcloud.catalog.classic_netcdf import promised_bytes
 from smcloud.catalog.elsewhere import require_hdf5_alone
 from smcloud.catalog.file_form import CDF5, HDF5, NETCDF, damaged, form_of, head_of, local_form, require_form
-from smcloud.catalog.missing_values import (
-    Doubt,
-    expect_several_codes,
-    require_without,
-    state_missing,
-    unwritten_in_doubt,
-)
+from smcloud.catalog.missing_values import expect_several_codes, state_missing
 from smcloud.catalog.readers.xarray_stores import DECODING, StoreAround
 from smcloud.catalog.schema import VariableSpec
+from smcloud.catalog.stores.hdf5_chunks import layout_of, read
+from smcloud.catalog.unwritten import Doubt, require_without, unwritten_in_doubt
 from smcloud.errors import FileFormError
 from smcloud.io_errors import brief, is_content
 
@@ -42,9 +39,9 @@ from smcloud.io_errors import brief, is_content
 class NetcdfFiles(BackendEntrypoint):
     """An engine for ``xarray.open_dataset``: local paths and opened remote files.
 
-    ``library`` (``netcdf4``, ``h5netcdf`` or ``scipy``) is the wish of a catalog entry; without it the form of the
-    file decides. Raises :class:`FileFormError` where the file is no NetCDF, is cut off or damaged, or points
-    elsewhere; values that cannot be read raise it with the file's name.
+    ``library`` (``netcdf4``, ``h5netcdf`` or ``scipy``) is the wish of a catalog entry for classic files; without it,
+    and of NetCDF-4, the form of the file decides. Raises :class:`FileFormError` where the file is no NetCDF, is cut off
+    or damaged, or points elsewhere; values that cannot be read raise it with the file's name.
     """
 
     open_dataset_parameters = ("filename_or_obj", *DECODING, "group", "library", "specs")
@@ -123,12 +120,10 @@ def _store_of(place: Any, name: str, form: str, group: str | None, library: str 
     """The file as a store of xarray, of the library that the entry wishes or that reads its form."""
     netcdf4: Any = NetCDF4DataStore
     local = isinstance(place, str)
-    if form == HDF5 and not (library == "netcdf4" and local):
+    if form == HDF5:  # by one library whatever the wish: its chunks are decoded here
         manager = CachingFileManager if local else PickleableFileManager
         return H5NetCDFStore(manager(_opened_alone, place, mode="r", kwargs={"name": name}), group=group)
     if local and (library == "netcdf4" or form == CDF5):
-        if form == HDF5:
-            _opened_alone(place, name=name).close()
         return netcdf4.open(place, group=group)
     if form == CDF5:
         raise FileFormError(
@@ -185,7 +180,9 @@ class _NamedStore(StoreAround):
             array = variable._data
             if isinstance(array, LazilyIndexedArray):
                 doubt = self._doubt(str(name), variable)
-                variable._data = LazilyIndexedArray(_NamedArray(array.array, self.name, doubt), array.key)
+                held = array.array
+                held = _BoundedArray(held, self.name) if isinstance(held, H5NetCDFArrayWrapper) else held
+                variable._data = LazilyIndexedArray(_NamedArray(held, self.name, doubt), array.key)
         return state_missing(variables, self.specs, {}, self.name)
 
     def _doubt(self, name: str, variable: xr.Variable) -> Doubt | None:
@@ -193,6 +190,33 @@ class _NamedStore(StoreAround):
         specs = [spec for spec in self.specs if spec.name == name]
         found = (unwritten_in_doubt(variable.dtype, variable.attrs, spec, f"{self.name}: {name}") for spec in specs)
         return next((doubt for doubt in found if doubt is not None), None)
+
+
+class _BoundedArray(BackendArray):
+    """An array of HDF5 whose compressed chunks are decoded here, to their size at most."""
+
+    def __init__(self, array: H5NetCDFArrayWrapper, name: str) -> None:
+        self.array: Any = array
+        self.where = f"{name}: {array.variable_name}"
+        self.shape, self.dtype = array.shape, array.dtype
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The dataset of h5py; xarray closes files that it has not used for a while, and opens them again."""
+        with self.array.datastore.lock:
+            yield self.array.get_array(needs_lock=False)._h5ds
+
+    def __getitem__(self, key: Any) -> Any:
+        with self._opened() as dataset:
+            layout = layout_of(dataset)
+        if layout is None:
+            return self.array[key]
+
+        def bounded(part: tuple[Any, ...]) -> Any:
+            made = read(self._opened, layout, part, self.shape, self.where)
+            return self.array[OuterIndexer(part)] if made is None else made
+
+        return explicit_indexing_adapter(key, self.shape, IndexingSupport.OUTER, bounded)
 
 
 class _NamedArray(BackendArray):

@@ -61,6 +61,8 @@ def decode(codec: Any, data: Any, limit: int, array: str, out: Any = None) -> An
     (size,) = struct.unpack_from("<i" if kind == "lz4" else "<I", view, 4 if kind == "blosc" else 0)
     if not 0 <= size <= limit:
         raise too_large(f"{size} {'items' if kind == ITEMS else 'bytes'}", limit, where)
+    if kind == "blosc" and struct.unpack_from("<I", view, 12)[0] > len(view):  # it would read on behind the end
+        raise ValueError(f"{where}: the compressed data of a chunk ends too early")
     return data if kind == ITEMS else codec.decode(data, out=out)
 
 

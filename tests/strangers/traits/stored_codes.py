@@ -108,9 +108,9 @@ def converted(form: str, folder: Path) -> Values:
     return months_of(form, folder, WHOLE, attrs=attrs, attr_units=unit, scale=0.25)
 
 
-def _never_written(kind: str, code: int, forms: tuple[str, ...]) -> Trait:
+def _never_written(kind: str, code: int, forms: tuple[str, ...], whose: str = "") -> Trait:
     words = ("pre", "fill: []", f"fill: [{code}]")
-    name, values = f"the default of {kind}, inside the range", coded(code, kind, WHOLE)
+    name, values = f"the default of {kind}{whose}, inside the range", coded(code, kind, WHOLE)
     given = {"attrs": PACKED, "valid_range": [-500, 2000]}
     return stored(UNWRITTEN, name, values, Refused("catalog", words), forms, NO_TYPE, **given)
 
@@ -133,6 +133,8 @@ TRAITS = [
     _never_written("u1", 255, ("cdf5", "netcdf4")),
     _never_written("i2", -32767, FILES),
     _never_written("u2", 65535, ("cdf5", "netcdf4", "hdf4")),
+    _never_written("u1", 129, ("hdf4",), " in HDF4"),
+    _never_written("u2", 32769, ("hdf4",), " in HDF4"),
     stored(UNWRITTEN, "the default of i2, said to be a value", coded(-32767, "i2", WHOLE),
            np.where(AT, -32767, WHOLE) * 0.01 + 400, FILES, NO_TYPE, attrs=PACKED, valid_range=[-500, 2000], fill=[]),
     Trait(UNWRITTEN, "a time", time_with(9.969209968386869e36, {}), NO_PLACE, FREE, NO_TYPE),
@@ -158,7 +160,7 @@ TRAITS = [
 ]  # fmt: skip
 
 SWITCHES = [
-    Switch(UNWRITTEN, "smcloud.catalog.missing_values.UNWRITTEN", {}, "netcdf4"),
+    Switch(UNWRITTEN, "smcloud.catalog.unwritten.UNWRITTEN", {}, "netcdf4"),
     Switch(ADVICE, "smcloud.cube.quality.advice", lambda *given: "correct fill in the catalog entry"),
     Switch(AXIS, "smcloud.catalog.missing_values._require_no_code", lambda *given: None),
 ]

@@ -140,7 +140,8 @@ def _months_of(amounts: Values) -> Right:
 
 # A day more on both sides, so that a wrong stamp does not lead out of the record.
 LONG = pd.date_range("2000-01-31T01", "2000-03-02T00", freq="h")
-LONG_TOTAL = since_reset(storms(len(LONG), 5), LONG, "D")
+LONG_RAIN = storms(len(LONG), 5)
+LONG_TOTAL = since_reset(LONG_RAIN, LONG, "D")
 WANTS = Refused("accumulation", ("precipitation", "accumulation: {reset: day}", "stamp: end"))
 AS_YEAR: dict[str, Any] = {"accumulation": {"reset": "year"}, "period": "day", "valid_range": [0, 1]}
 AS_MONTH = AS_YEAR | {"accumulation": {"reset": "month"}}
@@ -173,7 +174,6 @@ TRAITS = [
         Refused("accumulation", ("precipitation", "stamp: end")),
     ),
     trait("said to be amounts, stamp left out", attempt(lambda: LONG_TOTAL, LONG, valid_range=[0, 1]), WANTS),
-    trait("reset at 06:00, said to be amounts", attempt(lambda: np.roll(TOTAL, 6, axis=0), stamp="end"), WANTS),
     trait("no rain at all", attempt(lambda: np.zeros_like(RAIN), stamp="end"), Right(np.zeros((1, *SHAPE)))),
     trait("drizzle without an end", attempt(lambda: DRIZZLE, stamp="end"), _months_of(DRIZZLE)),
     trait("days in 24 equal parts", attempt(lambda: SPREAD, stamp="end"), _months_of(SPREAD)),
@@ -185,7 +185,7 @@ TRAITS = [
     trait("since the start of forecasts of 24 steps", _forecasts, Refused("grid", ("pre", "step", "da.diff('step')"))),
 ]
 SWITCHES = [
-    Switch(LINE, "smcloud.cube.accumulation.pattern_of", lambda spec, rounding: None),
+    Switch(LINE, "smcloud.cube.reset_hours.pattern_of", lambda *args: None),
     Switch(LINE, "smcloud.cube.quality.judge_falls", lambda *args: None),
     Switch(LINE, "smcloud.cube.sources.amounts", lambda values, *args: values),
 ]
