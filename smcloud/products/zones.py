@@ -13,11 +13,11 @@ from smcloud.errors import VariableError
 from smcloud.products.annual import cell_areas, land, ordered_mean, whole_year_sums
 
 AFTER_THE_FACT = (
-    "The record that is asked for change gives its zones too. Simulated without any trend, in cells whose levels differ "
-    "about as much as the years of one cell do, DDWW and its opposite had 0.34 and 0.33 of the changed land in terciles "
-    "of the whole period, as here, but 0.17 and 0.53 in those of the first 7 years and 0.55 and 0.16 in those of the "
-    "last 7: compare with the range by chance. Terciles of ESA CCI COMBINED are those of the GLDAS climatology that it "
-    "is scaled to."
+    "The record that is asked for change gives its zones too. Simulated without any trend, in cells whose levels "
+    "differ about as much as the years of one cell do, DDWW and its opposite had 0.34 and 0.33 of the changed land in "
+    "terciles of the whole period, as here, but 0.17 and 0.53 in those of the first 7 years and 0.55 and 0.16 in those "
+    "of the last 7: compare with the range by chance. Terciles of ESA CCI COMBINED are those of the GLDAS climatology "
+    "that it is scaled to."
 )
 INDEX = "aridity index (precipitation over potential evaporation)"
 TERCILES = "terciles by area over the land"
