@@ -13,6 +13,7 @@ from smcloud.catalog.packing import scale_on_top, stated_scale
 from smcloud.catalog.schema import FINAL, Entry, VariableSpec
 from smcloud.catalog.stores.absent import marked_name
 from smcloud.catalog.time_axis import with_time
+from smcloud.catalog.time_bounds import bounds_name, joinable
 from smcloud.catalog.versions import newest, require_one_version, version_in
 from smcloud.errors import CalendarError, SmcloudError, UnitError, VariableError
 
@@ -82,11 +83,13 @@ def _reduced(ds: xr.Dataset, names: Sequence[str], entry: Entry) -> xr.Dataset:
     ds, held = (da.rename(valid_time="time") if "valid_time" in da.dims else da for da in (ds, held))
     if "time" not in held.dims:
         return held.drop_vars([name for name in held.coords if name not in held.dims and name != "expver"])
-    bounds = ds["time"].attrs.get("bounds") or ds["time"].encoding.get("bounds")
+    bounds = bounds_name(ds, "time")
     held = held.drop_vars([name for name in held.coords if name not in (*held.dims, "expver")])
-    held = held.assign_coords({bounds: ds[bounds]}) if bounds in ds and ds[bounds].dims[:1] == ("time",) else held
+    held = held.assign_coords({bounds: ds[bounds]}) if bounds is not None else held
+    stamps = held["time"].dt.round("s")  # day counts in floating point decode to a little before midnight
     if all(spec.period == "month" for spec in entry.metadata.variables.values()):
-        held = held.assign_coords(time=held["time"].dt.floor("D").assign_attrs(held["time"].attrs))
+        stamps = stamps.dt.floor("D")
+    held = held.assign_coords(time=stamps.assign_attrs(held["time"].attrs))
     return held if held.indexes["time"].is_monotonic_increasing else held.sortby("time")
 
 
@@ -103,13 +106,15 @@ def _along_time(parts: Sequence[Part], names: list[str], finest: str, entry: Ent
     _require_same_scales(parts, names, entry, where)
     moving = [name for name in names if "time" in parts[0].ds[name].dims]
     if not moving or len(parts) == 1:
-        return parts[0].ds[names]
+        return _only(parts[0].ds, names)
     if entry.metadata.versions is None:
         require_one_version([part.file for part in parts], where)
     stamps = [part.ds["time"].values.astype(f"datetime64[{finest}]") for part in parts]
     keep = _one_of_each(parts, stamps, moving, entry, where)
     order = sorted((i for i in range(len(parts)) if keep[i].any()), key=lambda i: stamps[i][keep[i]][0])
-    pieces = _with_expver([parts[i].ds[moving].isel(time=np.flatnonzero(keep[i])) for i in order])
+    pieces = joinable([_only(parts[i].ds, moving) for i in order], [parts[i].file for i in order], where)
+    pieces = [piece.isel(time=np.flatnonzero(keep[i])) for i, piece in zip(order, pieces, strict=True)]
+    pieces = _with_expver(pieces)
     joined = xr.concat(
         pieces, "time", data_vars="all", coords="minimal", compat="override", join="exact", combine_attrs="override"
     )
@@ -117,6 +122,13 @@ def _along_time(parts: Sequence[Part], names: list[str], finest: str, entry: Ent
         joined = joined.sortby("time")
     static = parts[0].ds[[name for name in names if name not in moving]]
     return xr.merge([joined, static], join="exact", compat="override", combine_attrs="override")
+
+
+def _only(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """The variables ``names`` and, what a plain selection leaves out, the time bounds."""
+    bounds = bounds_name(ds, "time") if "time" in ds.coords else None
+    some = ds[names]
+    return some if bounds is None or "time" not in some.dims else some.assign_coords({bounds: ds[bounds]})
 
 
 def _require_same_units(parts: Sequence[Part], names: Sequence[str], where: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import VariableSpec
+from smcloud.catalog.time_bounds import bounds_name
 from smcloud.cube.calendar import HOUR, HOURS, MONTH, Steps, Times, steps_of, to_seconds
 from smcloud.errors import CalendarError
 
@@ -65,15 +66,15 @@ def ascending(ds: xr.Dataset) -> tuple[xr.Dataset, bool]:
 
 
 def time_bounds(ds: xr.Dataset) -> tuple[str, Times, Times] | None:
-    """Return name, begin and end of the bounds that the time axis of ``ds`` names; None where it has none."""
+    """Return name, begin and end of the bounds of the time axis of ``ds``; None where it has none."""
     axis = next((axis for axis in ("time", "valid_time") if axis in ds.coords), None)
     if axis is None:
         return None
-    name = ds[axis].attrs.get("bounds") or ds[axis].encoding.get("bounds")
-    if name not in ds.variables or ds[name].dims[:1] != (axis,) or ds[name].ndim != 2 or ds[name].dtype.kind != "M":
+    name = bounds_name(ds, axis)
+    if name is None or ds[name].dtype.kind != "M":
         return None
     edges = to_seconds(ds[name])
-    return str(name), edges.min(axis=1), edges.max(axis=1)
+    return name, edges.min(axis=1), edges.max(axis=1)
 
 
 def _nearest_month(stamp: Times) -> Times:
