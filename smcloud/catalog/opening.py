@@ -180,7 +180,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
     close, ds = ds.close, hide_marks(with_time(ds, names_of(moving), where))
     ds.set_close(close)
-    check_variables(ds, entry.metadata.variables.values(), where)
+    check_variables(ds, entry.metadata.variables, where)
     return ds
 
 
