@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.catalog.packing import scale_on_top, stated_scale
+from smcloud.catalog.plain_axes import on_one_grid
 from smcloud.catalog.schema import FINAL, Entry, VariableSpec
 from smcloud.catalog.stores.absent import marked_name
 from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.time_bounds import bounds_name, joinable
+from smcloud.catalog.units import same_units
 from smcloud.catalog.versions import newest, require_one_version, version_in
 from smcloud.errors import CalendarError, SmcloudError, UnitError, VariableError
 
@@ -57,7 +59,8 @@ def join(entry: Entry, files: Sequence[str], open_one: Callable[[str], xr.Datase
     names = names_of(specs)
     moving = names_of(spec for spec in specs if spec.period != "static")
     opened = [with_time(open_one(file), moving, f"{where}: {file}") for file in files]
-    parts = [Part(file, _reduced(ds, names, entry)) for file, ds in zip(files, opened, strict=True)]
+    on_grid = on_one_grid([_reduced(ds, names, entry) for ds in opened], files, where)
+    parts = [Part(file, ds) for file, ds in zip(files, on_grid, strict=True)]
     names += [str(name) for part in parts for name in part.ds.data_vars if name not in names]
     together: dict[tuple[int, ...], list[str]] = {}
     for name in names:
@@ -134,8 +137,10 @@ def _only(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
 def _require_same_units(parts: Sequence[Part], names: Sequence[str], where: str) -> None:
     for name in names:
         units = {str(part.ds[name].attrs.get("units", "")): part.file for part in parts}
-        if len(units) > 1:
-            (one, first), (other, second) = list(units.items())[:2]
+        (one, first), *others = units.items()
+        for other, second in others:
+            if same_units(one, other):
+                continue
             raise UnitError(
                 "the files of an entry state different units",
                 where=f"{where}: {name}",
