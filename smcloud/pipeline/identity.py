@@ -24,9 +24,9 @@ CUBE_CODE = (
     "smcloud.catalog.file_form", "smcloud.catalog.joining", "smcloud.catalog.meaning", "smcloud.catalog.missing_values",
     "smcloud.catalog.opening", "smcloud.catalog.packing", "smcloud.catalog.places", "smcloud.catalog.plain_axes",
     "smcloud.catalog.readers", "smcloud.catalog.stores", "smcloud.catalog.time_axis", "smcloud.catalog.time_bounds",
-    "smcloud.catalog.units", "smcloud.catalog.validation", "smcloud.catalog.versions", "smcloud.catalog.zarr_places", "smcloud.chunking",
-    "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying", "smcloud.store.encoding",
-    "smcloud.store.prefix", "smcloud.store.write",
+    "smcloud.catalog.units", "smcloud.catalog.validation", "smcloud.catalog.versions", "smcloud.catalog.zarr_places",
+    "smcloud.chunking", "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.copying",
+    "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.config.choices", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products",

@@ -51,4 +51,4 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
         with xr.open_dataset(file, engine=NetcdfFiles, library=library, decode_times=False, **kwargs) as raw:
             ds = with_time(raw, [spec.name for spec in specs], path)
             times = next((ds[axis].values for axis in TIME if axis in ds.dims), None)
-    return [] if times is None else [str(times.min()), str(times.max())]
+    return [] if times is None or not times.size else [str(times.min()), str(times.max())]
