@@ -89,10 +89,11 @@ def _reduced(ds: xr.Dataset, names: Sequence[str], entry: Entry) -> xr.Dataset:
     bounds = bounds_name(ds, "time")
     held = held.drop_vars([name for name in held.coords if name not in (*held.dims, "expver")])
     held = held.assign_coords({bounds: ds[bounds]}) if bounds is not None else held
-    stamps = held["time"].dt.round("s")  # day counts in floating point decode to a little before midnight
-    if all(spec.period == "month" for spec in entry.metadata.variables.values()):
-        stamps = stamps.dt.floor("D")
-    held = held.assign_coords(time=stamps.assign_attrs(held["time"].attrs))
+    if held["time"].dtype.kind == "M":  # of a file without any variable of the entry it is not decoded
+        stamps = held["time"].dt.round("s")  # day counts in floating point decode to a little before midnight
+        if all(spec.period == "month" for spec in entry.metadata.variables.values()):
+            stamps = stamps.dt.floor("D")
+        held = held.assign_coords(time=stamps.assign_attrs(held["time"].attrs))
     return held if held.indexes["time"].is_monotonic_increasing else held.sortby("time")
 
 

@@ -124,6 +124,7 @@ def _by_place(time: xr.DataArray, spec: VariableSpec, where: str) -> str:
     if spec.period == "8day":
         on_edge &= _day_of_year(stamp) % 8 == 0
     if not on_edge.all():
+        _require_no_finer(stamp, spec, where)
         off = stamp[~on_edge][0]
         raise CalendarError(
             f"time stamps do not say which {spec.period} they stand for",
@@ -133,3 +134,15 @@ def _by_place(time: xr.DataArray, spec: VariableSpec, where: str) -> str:
             next=f"add {FORMS} to the variable in the catalog entry: which part of its {spec.period} a stamp marks",
         )
     return "start"
+
+
+def _require_no_finer(stamp: Times, spec: VariableSpec, where: str) -> None:
+    apart = np.median(np.diff(stamp)) if stamp.size > 1 else HOURS[spec.period] * HOUR
+    if apart < HOURS[spec.period] * HOUR:
+        raise CalendarError(
+            f"steps are shorter than a {spec.period}",
+            where=where,
+            found=f"{stamp[0]}, {stamp[1]} ...: {apart / HOUR:g} hours apart",
+            expected=f"one step for each {spec.period}",
+            next="correct period in the catalog entry",
+        )
