@@ -75,6 +75,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         if isinstance(err, xr.AlignmentError):
             raise _misaligned(err, where) from err
         raise
+    ds = ds.copy()  # one that is opened alone would close itself without end
     ds.set_close(partial(_close_all, closers))
     return ds
 
@@ -161,8 +162,8 @@ def _misaligned(err: Exception, where: str) -> SmcloudError:
         where=where,
         found=str(err).splitlines()[0][:160],
         expected=f"one and the same {axis or 'grid'} in all files",
-        next="name the files of one grid in urlpath, or regrid the others (cdo remapcon); where files hold different "
-        "variables, make one entry for each set of files with the same axes, and name both in inputs",
+        next=("" if axis else "name the files of one grid in urlpath, or regrid the others (cdo remapcon); ")
+        + "where files hold different variables, make an entry for each set with the same axes, named in inputs",
     )
 
 

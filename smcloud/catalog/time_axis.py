@@ -29,6 +29,7 @@ ZONE = re.compile(
 )
 WRITTEN_AS = {"yyyymm": 6, "%y%m": 6, "yyyymmdd": 8, "%y%m%d": 8, "yyyymmdd.f": 8, "%y%m%d.%f": 8}
 NO_DATE = 1e19  # beyond any date in any unit: NetCDF's 9.97e36 where nothing was written
+EARLIEST, LATEST = np.datetime64("1678-01-01", "us"), np.datetime64("2262-01-01", "us")  # of datetime64[ns]
 MONTH, DAY = np.timedelta64(1, "M"), np.timedelta64(86_400_000_000_000, "ns")
 Dates = npt.NDArray[np.datetime64]
 
@@ -138,9 +139,7 @@ def dates_of(da: xr.DataArray, where: str) -> Dates:
         decoded = xr.conventions.decode_cf_variable("time", xr.Variable(da.dims, values, plain))
     except (ValueError, OverflowError) as err:  # a year 0, a month 0
         raise _no_dates(values, units, where) from err
-    if decoded.dtype.kind == "O":
-        return _of_cftime(decoded.values, where)
-    return _complete(decoded.values, where)
+    return _complete(_of_cftime(decoded.values, where) if decoded.dtype.kind == "O" else decoded.values, where)
 
 
 def _require_gregorian(calendar: str, where: str) -> None:
@@ -171,6 +170,8 @@ def _require_utc(units: str, where: str) -> None:
 def _of_cftime(values: npt.NDArray[Any], where: str) -> Dates:
     _require_gregorian(str(np.ravel(values)[0].calendar or "standard"), where)
     dates = np.array([np.datetime64(date.isoformat(), "us") for date in np.ravel(values)])
+    if not ((dates >= EARLIEST) & (dates < LATEST)).all():
+        raise _no_dates(dates, "that lead beyond the years 1678 to 2261", where)
     return dates.reshape(values.shape).astype("datetime64[ns]")
 
 

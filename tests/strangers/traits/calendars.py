@@ -74,6 +74,7 @@ def files(name: str, run: Callable[[str, Path], Values], expect: Outcome | None 
 SINCE_1800 = DAYS + (pd.Timestamp("2000-01-01") - pd.Timestamp("1800-01-01")).days
 NONE = (False, False)
 ONE_OF_TWO = Refused("calendar", ("a_pre", "time_bnds", "none", "drop_variables: [time_bnds]", "stamp"))
+IN_SECONDS = Raw(("time", "bnds"), 86400 * np.stack([EDGES[:-1], EDGES[1:]], axis=1))
 TRAITS = [
     clock("days since the year 1, proleptic_gregorian", ORDINALS, FROM_YEAR_1),
     clock("days since the year 1, standard: of Julius Caesar up to 1582", ORDINALS + 2,
@@ -87,6 +88,8 @@ TRAITS = [
           Refused("calendar", ("climatology", "time"))),
     Trait(CLOCK, "a mean over years by its cell_methods", over_years,
           Refused("calendar", ("climatology", "pre", "over years")), FREE, BY_NAME),
+    clock("bounds in seconds that state no unit, on an axis of days", DAYS, EPOCH | {"bounds": "time_bnds"},
+          Refused("calendar", ("time_bnds", "no dates", "beyond")), time_bnds=IN_SECONDS),
     files("months stamped at their end, with bounds", halves(EDGES[1:])),
     files("the same, bounds that no axis names", halves(EDGES[1:], (False, False))),
     files("the same, bounds that one axis names", halves(EDGES[1:], (True, False))),
