@@ -89,7 +89,7 @@ TRAITS = [
     Trait(CLOCK, "a mean over years by its cell_methods", over_years,
           Refused("calendar", ("climatology", "pre", "over years")), FREE, BY_NAME),
     clock("bounds in seconds that state no unit, on an axis of days", DAYS, EPOCH | {"bounds": "time_bnds"},
-          Refused("calendar", ("time_bnds", "no dates", "beyond")), time_bnds=IN_SECONDS),
+          Refused("calendar", ("time_bnds", "no dates")), time_bnds=IN_SECONDS),
     files("months stamped at their end, with bounds", halves(EDGES[1:])),
     files("the same, bounds that no axis names", halves(EDGES[1:], (False, False))),
     files("the same, bounds that one axis names", halves(EDGES[1:], (True, False))),
