@@ -91,7 +91,7 @@ TRAITS = [
     each(SHARES, "the same, said to be m3 m-3",
          soil(MOISTURE, PERCENT, units="m3 m-3", attr_units="%"), Right(JANUARY_MEAN)),
     each(FLAGS, "flags of ESA CCI", flagged(flag(FLAG, CCI, (0, 1, 2))), Right(WITHOUT)),
-    each(FLAGS, "a flag of a bit that is not known: 256", flagged(flag(ODD)), Right(WITHOUT)),
+    each(FLAGS, "a flag of more than eight bits: 256", flagged(flag(ODD)), Right(WITHOUT)),
     each(FLAGS, "flags whose 1 is good", flagged(flag(FLAG, "bad good", (0, 1))), NOT_CCI),
     each(FLAGS, "masks of SMAP", flagged(flag(FLAG, "recommended retrieved", (1, 2), "flag_masks")), NOT_CCI),
 ]  # fmt: skip
