@@ -18,7 +18,8 @@ FILL = 127
 def where_usable(da: xr.DataArray, flag: xr.DataArray, drop_barren: bool = False) -> xr.DataArray:
     """Keep ``da`` (float32 or float64) where its ``flag`` says that it may be used, else NaN; lazy, the chunks of both.
 
-    A missing flag (NaN after decoding, or the fill 127) is not usable, nor is one beyond eight bits. Decoded flags are floats, so they are filled and cast before any bit is tested.
+    A missing flag (NaN after decoding, or the fill 127) is not usable, nor is one beyond eight bits.
+    Decoded flags are floats, so they are filled and cast before any bit is tested.
     """
     unusable = np.uint8(UNUSABLE | BARREN if drop_barren else UNUSABLE)
     da, flag = xr.unify_chunks(da, flag)
