@@ -58,7 +58,7 @@ def join(entry: Entry, files: Sequence[str], open_one: Callable[[str], xr.Datase
     specs = entry.metadata.variables.values()
     names = names_of(specs)
     moving = names_of(spec for spec in specs if spec.period != "static")
-    opened = [with_time(open_one(file), moving, f"{where}: {file}") for file in files]
+    opened = [with_own_time(open_one(file), moving, f"{where}: {file}") for file in files]
     on_grid = on_one_grid([_reduced(ds, names, entry) for ds in opened], files, where)
     parts = [Part(file, ds) for file, ds in zip(files, on_grid, strict=True)]
     names += [str(name) for part in parts for name in part.ds.data_vars if name not in names]
@@ -77,6 +77,12 @@ def join(entry: Entry, files: Sequence[str], open_one: Callable[[str], xr.Datase
     if "time" in joined.dims and not any("time" in ds.dims for ds in opened):
         joined = joined.rename(time="valid_time")
     return joined.assign_attrs(parts[0].ds.attrs)
+
+
+def with_own_time(ds: xr.Dataset, moving: Sequence[str], where: str) -> xr.Dataset:
+    """Return one file with its time axis; in one without any variable of the entry that of what it holds."""
+    held = [name for name in moving if name in ds.variables]
+    return with_time(ds, held or [str(name) for name in ds.data_vars], where)
 
 
 def _reduced(ds: xr.Dataset, names: Sequence[str], entry: Entry) -> xr.Dataset:

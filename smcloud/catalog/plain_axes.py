@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 NAMES = {"lat": ("lat", "latitude"), "lon": ("lon", "longitude")}
 OTHERS = ("grid_latitude", "grid_longitude", "projection_x_coordinate", "projection_y_coordinate")
-NO_DEGREES = re.compile(r"west|south|degrees?_?[ws]$|^rad(ian)?s?$|^(k|c)?m$|met(er|re)s?$", re.IGNORECASE)
+NO_DEGREES = re.compile(
+    r"west|south|degrees?[_ ]?w$|degrees?[_ ]s$|^rad(ian)?s?$|^(k|c)?m$|met(er|re)s?$", re.IGNORECASE
+)
 DIRECTION = {"lat": re.compile(r"degrees?_?n(orth)?$", re.I), "lon": re.compile(r"degrees?_?e(ast)?$", re.I)}
 TOLERANCE = 1e-3  # of a step, as printed coordinates have
 OFF_CENTRE = 0.05  # of a step

@@ -96,7 +96,8 @@ def _on_an_axis(ds: xr.Dataset, axis: str, held: list[str]) -> tuple[str, xr.Dat
     """``ds`` with ``axis`` as the coordinate of a dimension, and what that is called; its other names go."""
     time = ds[axis].variable
     if not time.ndim:
-        moving = [name for name in held if "time" not in ds[name].dims]
+        bounds = bounds_name(ds, axis)
+        moving = [name for name in (*held, *filter(None, [bounds])) if "time" not in ds[name].dims]
         ds = ds.drop_vars([name for name in ("time", axis) if name in ds.variables])
         ds = ds.assign({name: ds[name].expand_dims("time") for name in moving})
         return "time", ds.assign_coords(time=("time", time.values.reshape(1), time.attrs, time.encoding))

@@ -16,10 +16,15 @@ USUAL = ("bnds", "bounds", "bound")  # of variables beside an axis that does not
 
 
 def bounds_name(ds: xr.Dataset, axis: str) -> str | None:
-    """Name the bounds (axis, 2) of the time axis ``axis``: those that it names, else those that are called after it."""
+    """Name the bounds (axis, 2) of the time axis ``axis``: those that it names, else those that are called after it.
+
+    Those of a scalar ``axis`` are two values.
+    """
     named = ds[axis].attrs.get("bounds") or ds[axis].encoding.get("bounds")
     usual = [f"{name}_{word}" for name in dict.fromkeys((axis, "time")) for word in USUAL]
     found = [name for name in (named, *usual) if isinstance(name, str) and name in ds.variables]
+    if not ds[axis].ndim:
+        return next((name for name in found if ds[name].shape == (2,)), None)
     return next((name for name in found if ds[name].ndim == 2 and ds[name].dims[0] in (axis, *ds[axis].dims)), None)
 
 

@@ -412,6 +412,17 @@ def test_a_file_without_a_step_has_no_first_and_last(tmp_path: Path, kind: str) 
         np.testing.assert_allclose(ds["lai"].values, values())
 
 
+def test_a_file_of_other_variables_beside_those_of_the_entry_has_its_own_times(tmp_path: Path) -> None:
+    netcdf(tmp_path / "a.nc", "NETCDF4")
+    with netCDF4.Dataset(netcdf(tmp_path / "b.nc", "NETCDF4"), "r+") as file:
+        file.renameVariable("lai", "fapar")
+    catalog = catalog_of(tmp_path, changed(**FORMS["NetCDF-4"][2] | {"args__urlpath": f"{tmp_path}/*.nc"}))
+    spans = file_spans(catalog, "source0", source_parts(catalog, "source0"), {})
+    assert [span[0][:10] for span in spans.values()] == ["2000-01-01", "2000-01-01"]
+    with open_entry(catalog, "source0") as ds:
+        np.testing.assert_allclose(ds["lai"].values, values())
+
+
 def test_dimensions_of_nczarr_are_read(tmp_path: Path) -> None:
     """The C library of NetCDF keeps the names of dimensions in .zarray."""
     place, entry = written(tmp_path, "Zarr 2")

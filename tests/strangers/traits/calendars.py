@@ -67,6 +67,20 @@ def halves(
     return run
 
 
+def one_by_one(form: str, folder: Path) -> Values:
+    """A file for each month: a scalar time at its end, and bounds of two values."""
+    urls = []
+    for i in range(12):
+        arrays: dict[str, Raw] = GRID | {"pre": Raw(("lat", "lon"), RAIN[i], {"units": "mm month-1"})}
+        arrays["time"] = Raw((), EDGES[i + 1], EPOCH | {"bounds": "time_bnds"})
+        arrays["time_bnds"] = Raw(("bnds",), EDGES[i : i + 2])
+        place = write(form, folder, arrays, f"pre_{i:02}")
+        urls.append(place["args"]["urlpath"])
+    place["args"] = place["args"] | {"urlpath": urls}
+    spec = {"name": "pre", "units": "mm month-1", "period": "month", "valid_range": [0, 2000]}
+    return np.asarray(cube_of(folder, place, spec, end="2000-11")["precipitation"].values)
+
+
 def files(name: str, run: Callable[[str, Path], Values], expect: Outcome | None = None) -> Trait:
     return Trait(BOUNDS, name, run, expect or Right(RAIN[:11]), JOINED, ONE_STORE)
 
@@ -95,6 +109,7 @@ TRAITS = [
     files("the same, bounds that one axis names", halves(EDGES[1:], (True, False))),
     files("months stamped at their end, bounds in one file", halves(EDGES[1:], held=(True, False)), ONE_OF_TWO),
     files("months stamped at their start, bounds in one file", halves(EDGES[:-1], held=(False, True))),
+    files("a scalar time at the end of its month, with bounds", one_by_one),
     files("months a fraction of a second before they begin", halves(SINCE_1800 - 5e-10, held=NONE, ref="1800")),
 ]  # fmt: skip
 SWITCHES = [

@@ -79,6 +79,8 @@ TRAITS = [
          Refused("grid", ("lat", "grid_latitude"))),
     said("kilometres under the names lat and lon", grid(east={"units": "km"}), Refused("grid", ("lon", "km"))),
     said("lat holds degrees_east", grid(north={"units": "degrees_east"}), Refused("grid", ("lat", "degrees_east"))),
+    *(said(f"`{north}` and `{east}`", grid(north={"units": north}, east={"units": east}), RIGHT)
+      for north, east in (("degrees", "degrees"), ("degrees_N", "degrees_E"), ("degreeN", "degreeE"))),
     said("bounds around the values", CENTRED, RIGHT),
     said("bounds over 360 degrees", TURNED, RIGHT, np.roll(RAIN, 1, axis=2)),
     said("values at the corners of the cells that their bounds say", CORNERS,
