@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from smcloud.catalog.fingerprints import SourceFingerprint
 from smcloud.catalog.fingerprints.chunks import TIME
 from smcloud.catalog.hosts import client_options
+from smcloud.catalog.joining import with_own_time
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.places import is_remote, protocols
-from smcloud.catalog.joining import with_own_time
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
