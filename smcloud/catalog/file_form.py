@@ -23,7 +23,8 @@ MAGIC = {
     b"GRIB": GRIB, b"PK\x03\x04": ZIP, b"PK\x05\x06": ZIP, b"\x1f\x8b": "a gzip file", b"BZh": "a bzip2 file",
     b"\xfd7zXZ": "an xz file", b"\x28\xb5\x2f\xfd": "a zstd file", b"Rar!": "a RAR archive",
     b"II*\0": TIFF, b"MM\0*": TIFF, b"II+\0": TIFF, b"MM\0+": TIFF, b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG image", b"\x00\x05\x16\x07": "the notes of macOS about a file (AppleDouble)",
+    b"\x89PNG": "a PNG image", b"MATLAB ": "a MATLAB file", b"BUFR": "a BUFR file",
+    b"PAR1": "a Parquet file", b"\x00\x05\x16\x07": "the notes of macOS about a file (AppleDouble)",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself",
 }  # fmt: skip
 REMEDY = {
@@ -35,7 +36,10 @@ REMEDY = {
     ZIP: "unzip it, and name the files that were in it",
     GRIB: "convert it (grib_to_netcdf, or cdo -f nc4 copy), or download it as NetCDF",
     EMPTY: ASK_AGAIN,
-    "a gzip file": "gunzip it",
+    "a gzip file": "gunzip it (a .tar.gz: tar -xzf), and name the files that were in it",
+    "a tar archive": "tar -xf it, and name the files that were in it",
+    "a MATLAB file": "write the arrays and their axes to NetCDF in MATLAB (nccreate, ncwrite)",
+    "a Parquet file": "tables are not read: write a grid as NetCDF",
     "an HTML page": "it is a log-in or error page: download again with your credentials",
     "an XML document": "it is the error message of a server: read it, and download again",
     "a JSON document": "read what it says, and download again; kerchunk references need urlpath reference://",
@@ -54,6 +58,8 @@ def form_of(head: bytes) -> str:
         return known
     if any(head[start:].startswith(HDF5_MAGIC) for start in (512, 1024, 2048, 4096, 8192)):
         return HDF5
+    if head[257:262] == b"ustar":
+        return "a tar archive"
     if not head.strip(b"\0"):
         return "a file of zeros"
     try:

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.catalog.packing import scale_on_top, stated_scale
+from smcloud.catalog.plain_axes import on_one_grid
 from smcloud.catalog.schema import FINAL, Entry, VariableSpec
 from smcloud.catalog.stores.absent import marked_name
 from smcloud.catalog.time_axis import with_time
+from smcloud.catalog.time_bounds import bounds_name, joinable
+from smcloud.catalog.units import same_units
 from smcloud.catalog.versions import newest, require_one_version, version_in
 from smcloud.errors import CalendarError, SmcloudError, UnitError, VariableError
 
@@ -55,8 +58,9 @@ def join(entry: Entry, files: Sequence[str], open_one: Callable[[str], xr.Datase
     specs = entry.metadata.variables.values()
     names = names_of(specs)
     moving = names_of(spec for spec in specs if spec.period != "static")
-    opened = [with_time(open_one(file), moving, f"{where}: {file}") for file in files]
-    parts = [Part(file, _reduced(ds, names, entry)) for file, ds in zip(files, opened, strict=True)]
+    opened = [with_own_time(open_one(file), moving, f"{where}: {file}") for file in files]
+    on_grid = on_one_grid([_reduced(ds, names, entry) for ds in opened], files, where)
+    parts = [Part(file, ds) for file, ds in zip(files, on_grid, strict=True)]
     names += [str(name) for part in parts for name in part.ds.data_vars if name not in names]
     together: dict[tuple[int, ...], list[str]] = {}
     for name in names:
@@ -75,6 +79,12 @@ def join(entry: Entry, files: Sequence[str], open_one: Callable[[str], xr.Datase
     return joined.assign_attrs(parts[0].ds.attrs)
 
 
+def with_own_time(ds: xr.Dataset, moving: Sequence[str], where: str) -> xr.Dataset:
+    """Return one file with its time axis; in one without any variable of the entry that of what it holds."""
+    held = [name for name in moving if name in ds.variables]
+    return with_time(ds, held or [str(name) for name in ds.data_vars], where)
+
+
 def _reduced(ds: xr.Dataset, names: Sequence[str], entry: Entry) -> xr.Dataset:
     """What is needed of a file, with its stamps in order. Monthly stamps are those of their days: the Climate Data
     Store stamps accumulations of a month at 06:00 and its means at 00:00."""
@@ -82,11 +92,14 @@ def _reduced(ds: xr.Dataset, names: Sequence[str], entry: Entry) -> xr.Dataset:
     ds, held = (da.rename(valid_time="time") if "valid_time" in da.dims else da for da in (ds, held))
     if "time" not in held.dims:
         return held.drop_vars([name for name in held.coords if name not in held.dims and name != "expver"])
-    bounds = ds["time"].attrs.get("bounds") or ds["time"].encoding.get("bounds")
+    bounds = bounds_name(ds, "time")
     held = held.drop_vars([name for name in held.coords if name not in (*held.dims, "expver")])
-    held = held.assign_coords({bounds: ds[bounds]}) if bounds in ds and ds[bounds].dims[:1] == ("time",) else held
-    if all(spec.period == "month" for spec in entry.metadata.variables.values()):
-        held = held.assign_coords(time=held["time"].dt.floor("D").assign_attrs(held["time"].attrs))
+    held = held.assign_coords({bounds: ds[bounds]}) if bounds is not None else held
+    if held["time"].dtype.kind == "M":  # of a file without any variable of the entry it is not decoded
+        stamps = held["time"].dt.round("s")  # day counts in floating point decode to a little before midnight
+        if all(spec.period == "month" for spec in entry.metadata.variables.values()):
+            stamps = stamps.dt.floor("D")
+        held = held.assign_coords(time=stamps.assign_attrs(held["time"].attrs))
     return held if held.indexes["time"].is_monotonic_increasing else held.sortby("time")
 
 
@@ -103,13 +116,15 @@ def _along_time(parts: Sequence[Part], names: list[str], finest: str, entry: Ent
     _require_same_scales(parts, names, entry, where)
     moving = [name for name in names if "time" in parts[0].ds[name].dims]
     if not moving or len(parts) == 1:
-        return parts[0].ds[names]
+        return _only(parts[0].ds, names)
     if entry.metadata.versions is None:
         require_one_version([part.file for part in parts], where)
     stamps = [part.ds["time"].values.astype(f"datetime64[{finest}]") for part in parts]
     keep = _one_of_each(parts, stamps, moving, entry, where)
     order = sorted((i for i in range(len(parts)) if keep[i].any()), key=lambda i: stamps[i][keep[i]][0])
-    pieces = _with_expver([parts[i].ds[moving].isel(time=np.flatnonzero(keep[i])) for i in order])
+    pieces = joinable([_only(parts[i].ds, moving) for i in order], [parts[i].file for i in order], where)
+    pieces = [piece.isel(time=np.flatnonzero(keep[i])) for i, piece in zip(order, pieces, strict=True)]
+    pieces = _with_expver(pieces)
     joined = xr.concat(
         pieces, "time", data_vars="all", coords="minimal", compat="override", join="exact", combine_attrs="override"
     )
@@ -119,11 +134,20 @@ def _along_time(parts: Sequence[Part], names: list[str], finest: str, entry: Ent
     return xr.merge([joined, static], join="exact", compat="override", combine_attrs="override")
 
 
+def _only(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """The variables ``names`` and, what a plain selection leaves out, the time bounds."""
+    bounds = bounds_name(ds, "time") if "time" in ds.coords else None
+    some = ds[names]
+    return some if bounds is None or "time" not in some.dims else some.assign_coords({bounds: ds[bounds]})
+
+
 def _require_same_units(parts: Sequence[Part], names: Sequence[str], where: str) -> None:
     for name in names:
         units = {str(part.ds[name].attrs.get("units", "")): part.file for part in parts}
-        if len(units) > 1:
-            (one, first), (other, second) = list(units.items())[:2]
+        (one, first), *others = units.items()
+        for other, second in others:
+            if same_units(one, other):
+                continue
             raise UnitError(
                 "the files of an entry state different units",
                 where=f"{where}: {name}",

@@ -93,7 +93,7 @@ def numeric(attrs: Mapping[Any, Any], dtype: np.dtype[Any], where: str) -> dict[
         return out
     wide = dtype.kind in "iu" and dtype.itemsize > 2
     for key in PACKING:
-        if key in out and (wide or isinstance(out[key], str | bytes)):
+        if key in out and (wide or isinstance(out[key], str | bytes | list)):
             out[key] = np.float64(number_in(out, key, 0.0, where))
     unsigned = is_unsigned(attrs)
     if "_Unsigned" in out:

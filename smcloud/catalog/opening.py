@@ -19,6 +19,7 @@ from smcloud.catalog.file_form import HDF5, form_of, head_of
 from smcloud.catalog.hosts import client_options, require_hosts
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.places import files_of, is_remote
+from smcloud.catalog.plain_axes import require_plain_axes
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Catalog, Entry
 from smcloud.catalog.stores.absent import Chunks, all_names, hide_marks, of_each_part, with_marks
@@ -61,6 +62,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         if not isinstance(ds, xr.Dataset):
             raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
         closers.append(ds.close)
+        require_plain_axes(ds, where if len(places) == 1 else f"{where}: {name}")
         return with_marks(ds, known[name], entry, where)
 
     # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
@@ -73,6 +75,7 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         if isinstance(err, xr.AlignmentError):
             raise _misaligned(err, where) from err
         raise
+    ds = ds.copy()  # one that is opened alone would close itself without end
     ds.set_close(partial(_close_all, closers))
     return ds
 
@@ -159,8 +162,9 @@ def _misaligned(err: Exception, where: str) -> SmcloudError:
         "the files of an entry do not have the same axes",
         where=where,
         found=str(err).splitlines()[0][:160],
-        expected=f"one and the same {axis or 'grid'} in all files that hold different variables",
-        next="make one entry for each set of files with the same axes, and name both in inputs",
+        expected=f"one and the same {axis or 'grid'} in all files",
+        next=("" if axis else "name the files of one grid in urlpath, or regrid the others (cdo remapcon); ")
+        + "where files hold different variables, make an entry for each set with the same axes, named in inputs",
     )
 
 
@@ -181,7 +185,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
     moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
     close, ds = ds.close, hide_marks(with_time(ds, names_of(moving), where))
     ds.set_close(close)
-    check_variables(ds, entry.metadata.variables.values(), where)
+    check_variables(ds, entry.metadata.variables, where)
     return ds
 
 

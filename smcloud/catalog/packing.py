@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,27 +19,35 @@ PACKING = ("scale_factor", "add_offset")
 
 
 def number_in(attrs: Mapping[Any, Any], key: str, default: float, where: str) -> float:
-    """Return an attribute as a number, of a list the first; text may spell one.
+    """Return an attribute as a number, which may be alone in a list; text may spell one.
 
-    Raises :class:`VariableError` where it is none.
+    Raises :class:`VariableError` where it is none, or several.
     """
     try:
-        return float(np.ravel(attrs.get(key, default))[0])
+        (number,) = np.ravel(attrs.get(key, default))
+        return float(number)
     except ValueError as err:
-        raise VariableError(
-            f"the {key} of a source is not a number",
-            where=where,
-            found=attrs[key],
-            expected="a number",
-            next="correct the attribute in the source",
-        ) from err
+        raise _no_factor(attrs, key, where) from err
 
 
 def stated_scale(attrs: Mapping[Any, Any], where: str) -> float | None:
     """Return the scale that a file states, or None; an offset alone states that it is 1."""
     if "scale_factor" not in attrs and not number_in(attrs, "add_offset", 0.0, where):
         return None
-    return number_in(attrs, "scale_factor", 1.0, where)
+    scale = number_in(attrs, "scale_factor", 1.0, where)
+    if not scale or not math.isfinite(scale):
+        raise _no_factor(attrs, "scale_factor", where)
+    return scale
+
+
+def _no_factor(attrs: Mapping[Any, Any], key: str, where: str) -> VariableError:
+    return VariableError(
+        f"the {key} of a source is not a number" + ", or makes all values one" * (key == "scale_factor"),
+        where=where,
+        found=attrs[key],
+        expected="one finite number" + " that is not 0" * (key == "scale_factor"),
+        next="correct the attribute in the source",
+    )
 
 
 def scale_on_top(stated: float | None, spec: VariableSpec, where: str) -> float | None:
@@ -62,12 +71,14 @@ def scale_on_top(stated: float | None, spec: VariableSpec, where: str) -> float 
 
 
 class Packing(NamedTuple):
-    """How a source stores its values: value = stored * scale + offset; ``fill`` are the catalog's codes."""
+    """How a source stores its values: value = stored * scale + offset; ``fill`` are the catalog's codes, ``top`` is the
+    part of the scale that only the catalog gives."""
 
     fill: tuple[float, ...] = ()
     scale: float = 1.0
     offset: float = 0.0
     dtype: np.dtype[Any] = np.dtype(np.float64)
+    top: float = 1.0
 
     def stored(self, value: float) -> float:
         """Return what ``value`` is stored as; integers are whole."""
@@ -84,4 +95,4 @@ def packing_in(da: xr.DataArray, spec: VariableSpec, where: str) -> Packing:
     top = scale_on_top(stated, spec, where) or 1.0
     offset = number_in(da.encoding, "add_offset", 0.0, where)
     dtype = np.dtype(da.encoding.get("dtype", da.dtype))
-    return Packing(spec.fill or (), (1.0 if stated is None else stated) * top, offset * top, dtype)
+    return Packing(spec.fill or (), (1.0 if stated is None else stated) * top, offset * top, dtype, top)

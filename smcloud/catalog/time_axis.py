@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from smcloud.catalog.time_bounds import bounds_name, require_no_climatology
 from smcloud.errors import CalendarError
 
 if TYPE_CHECKING:
@@ -22,8 +23,13 @@ LIKE_TIME = ("time", "t", "date", "month", "day", "dates", "times")
 GREGORIAN = ("standard", "gregorian", "proleptic_gregorian")
 MONTHS_IN = {"month": 1, "mon": 1, "year": 12, "yr": 12, "common_year": 12}
 SINCE = re.compile(r"\s*(\w+?)s?\s+since\s+(\S+(?:[T ]\S+)?)", re.IGNORECASE)
+# Hours behind the reference date, as in +08:00 or -6: a clock that is not that of UTC.
+ZONE = re.compile(
+    r"(?:\d:\d{1,2}(?::\d{1,2}(?:\.\d*)?)?\s*|\s)(?P<zone>[+-]\d{1,2}(?::?\d{2})?|(?!UTC|GMT|Z)[A-Z]{1,5})\s*$"
+)
 WRITTEN_AS = {"yyyymm": 6, "%y%m": 6, "yyyymmdd": 8, "%y%m%d": 8, "yyyymmdd.f": 8, "%y%m%d.%f": 8}
 NO_DATE = 1e19  # beyond any date in any unit: NetCDF's 9.97e36 where nothing was written
+EARLIEST, LATEST = np.datetime64("1678-01-01", "us"), np.datetime64("2262-01-01", "us")  # of datetime64[ns]
 MONTH, DAY = np.timedelta64(1, "M"), np.timedelta64(86_400_000_000_000, "ns")
 Dates = npt.NDArray[np.datetime64]
 
@@ -33,17 +39,19 @@ def with_time(ds: xr.Dataset, names: Iterable[str], where: str) -> xr.Dataset:
 
     The axis is the dimension's own coordinate or another along it, whose attributes say that it is time; a scalar one
     makes a dimension of one step. Its bounds are decoded like it. Without any, ``ds`` comes back as it is. Raises
-    :class:`CalendarError` for another calendar than the Gregorian, for numbers that are no dates, and for missing ones.
+    :class:`CalendarError` for another calendar than the Gregorian, for numbers that are no dates, for missing ones, for
+    a clock that is not that of UTC, and for a climatology.
     """
     held = [name for name in names if name in ds.variables]
     axis = _axis(ds, held) if held else None
     if axis is None:
         return ds
+    require_no_climatology(ds, axis, held, where)
     name, ds = _on_an_axis(ds, axis, held)
     time = ds[name]
     attrs = {key: value for key, value in time.attrs.items() if key not in ("units", "calendar")}
-    bounds = time.attrs.get("bounds") or time.encoding.get("bounds")
-    if bounds in ds.variables and ds[bounds].dtype.kind in "iuf":
+    bounds = bounds_name(ds, name)
+    if bounds is not None and ds[bounds].dtype.kind in "iuf":
         as_axis = {key: time.attrs[key] for key in ("units", "calendar") if key in time.attrs} | ds[bounds].attrs
         edges = dates_of(ds[bounds].assign_attrs(as_axis), f"{where}: {bounds}")
         ds = ds.assign({bounds: (ds[bounds].dims, edges.reshape(ds[bounds].shape))})
@@ -88,7 +96,8 @@ def _on_an_axis(ds: xr.Dataset, axis: str, held: list[str]) -> tuple[str, xr.Dat
     """``ds`` with ``axis`` as the coordinate of a dimension, and what that is called; its other names go."""
     time = ds[axis].variable
     if not time.ndim:
-        moving = [name for name in held if "time" not in ds[name].dims]
+        bounds = bounds_name(ds, axis)
+        moving = [name for name in (*held, *filter(None, [bounds])) if "time" not in ds[name].dims]
         ds = ds.drop_vars([name for name in ("time", axis) if name in ds.variables])
         ds = ds.assign({name: ds[name].expand_dims("time") for name in moving})
         return "time", ds.assign_coords(time=("time", time.values.reshape(1), time.attrs, time.encoding))
@@ -115,19 +124,23 @@ def dates_of(da: xr.DataArray, where: str) -> Dates:
         return _of_cftime(values, where)
     if values.dtype.kind not in "iuf":
         raise _no_dates(values, units, where)
-    _require_gregorian(str(da.attrs.get("calendar", "standard")), where)
+    calendar = str(da.attrs.get("calendar", "standard"))
+    _require_gregorian(calendar, where)
     if not (np.abs(values.astype(np.float64)) < NO_DATE).all():
         raise _missing(where)
     since = SINCE.match(units)
     if since is None:
         return _written(values, units, where)
+    _require_utc(units, where)
     if since[1].lower() in MONTHS_IN:
-        return _months_after(np.datetime64(_iso(since[2]), "ns"), values * float(MONTHS_IN[since[1].lower()]))
-    plain = {"units": units, "calendar": "standard"}
-    decoded = xr.conventions.decode_cf_variable("time", xr.Variable(da.dims, values, plain))
-    if decoded.dtype.kind == "O":
-        return _of_cftime(decoded.values, where)
-    return _complete(decoded.values, where)
+        return _months_after(np.datetime64(_iso(since[2]), "s"), values * float(MONTHS_IN[since[1].lower()]))
+    # Before 1582 the calendars differ by days: a count from the year 1 is not the same date in both.
+    plain = {"units": units, "calendar": calendar.lower()}
+    try:
+        decoded = xr.conventions.decode_cf_variable("time", xr.Variable(da.dims, values, plain))
+    except (ValueError, OverflowError) as err:  # a year 0, a month 0
+        raise _no_dates(values, units, where) from err
+    return _complete(_of_cftime(decoded.values, where) if decoded.dtype.kind == "O" else decoded.values, where)
 
 
 def _require_gregorian(calendar: str, where: str) -> None:
@@ -142,9 +155,24 @@ def _require_gregorian(calendar: str, where: str) -> None:
         )
 
 
+def _require_utc(units: str, where: str) -> None:
+    zone = ZONE.search(units)
+    if zone and zone["zone"].strip("+-0:"):
+        raise CalendarError(
+            "the time axis runs by a clock that is not that of UTC",
+            where=where,
+            found=units,
+            expected="times in UTC, or days and months without a zone",
+            next=f"where steps are days or months of that clock, leave {zone['zone']} out of the units in the source; "
+            "else write the times in UTC",
+        )
+
+
 def _of_cftime(values: npt.NDArray[Any], where: str) -> Dates:
     _require_gregorian(str(np.ravel(values)[0].calendar or "standard"), where)
     dates = np.array([np.datetime64(date.isoformat(), "us") for date in np.ravel(values)])
+    if not ((dates >= EARLIEST) & (dates < LATEST)).all():
+        raise _no_dates(dates, "that lead beyond the years 1678 to 2261", where)
     return dates.reshape(values.shape).astype("datetime64[ns]")
 
 
@@ -154,7 +182,7 @@ def _months_after(start: np.datetime64, months: npt.NDArray[Any]) -> Dates:
     whole = np.floor(months)
     month = start.astype("datetime64[M]") + whole.astype(np.int64) * MONTH
     begin, end = (edge.astype("datetime64[ns]") for edge in (month, month + MONTH))
-    day = np.minimum(start - start.astype("datetime64[M]").astype("datetime64[ns]"), end - begin - DAY)
+    day = np.minimum(start - start.astype("datetime64[M]").astype("datetime64[s]"), end - begin - DAY)
     part = (months - whole) * (end - begin).astype(np.float64)
     dates: Dates = begin + day + np.round(part).astype("timedelta64[ns]")
     return dates

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from smcloud.catalog.meaning import check_meaning
 from smcloud.catalog.schema import VariableSpec
 from smcloud.catalog.units import is_scaled, same_units
 from smcloud.errors import CalendarError, ChunkError, GridError, UnitError, VariableError
@@ -18,13 +19,13 @@ MAX_CHUNK_BYTES = 2 * 2**30
 MAX_CHUNKS = 20_000_000
 
 
-def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: str) -> None:
+def check_variables(ds: xr.Dataset, variables: Mapping[str, VariableSpec], where: str) -> None:
     """Raise where ``ds`` does not hold what the catalog says, or holds what cannot be processed.
 
     :class:`VariableError` names a variable that is missing or holds no numbers, :class:`UnitError` a unit that differs,
-    :class:`ChunkError` chunks that no memory holds. Only metadata is read.
+    :class:`ChunkError` chunks that no memory holds; what :func:`check_meaning` raises. Only metadata is read.
     """
-    for spec in variables:
+    for role, spec in variables.items():
         for needed in filter(None, (spec.name, spec.flag, spec.sensor, spec.uncertainty)):
             if needed not in ds:
                 raise VariableError(
@@ -47,6 +48,7 @@ def check_variables(ds: xr.Dataset, variables: Iterable[VariableSpec], where: st
         # What holds for the values holds for their uncertainty: both are scaled and converted alike.
         for name in filter(None, (spec.name, spec.uncertainty)):
             _check_units(ds[name], spec, f"{where}: {name}")
+        check_meaning(role, ds, spec, where)
 
 
 def _check_whole(da: xr.DataArray, where: str) -> None:
@@ -83,15 +85,6 @@ def _check_units(da: xr.DataArray, spec: VariableSpec, where: str) -> None:
             found=f"{unit}, scale_factor {scale:g}",
             expected="a unit without a number",
             next=f"set attr_units: {unit} and units to that of the values as they are read",
-        )
-    # Half of saturation is not half of the soil's volume, though both are percent: porosity lies between them.
-    if "saturation" in str(da.attrs.get("long_name", "")).lower() and (spec.scale is None or spec.attr_units is None):
-        raise UnitError(
-            "soil moisture in percent of saturation is not volumetric",
-            where=where,
-            found=f"{unit} ({da.attrs['long_name']})",
-            expected="m3 m-3",
-            next="use a volumetric product, or give attr_units: percent, units: m3 m-3 and scale: porosity / 100",
         )
 
 

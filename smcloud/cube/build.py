@@ -19,9 +19,10 @@ from smcloud.cube.measurement import ErrorBounds, SensorSets
 from smcloud.cube.monthly import MonthlyMean
 from smcloud.cube.provisional import provisional_months
 from smcloud.cube.reduction import Reduction, reduce_months
-from smcloud.cube.regrid import regrid, regrid_bits, regrid_classes
+from smcloud.cube.regrid import lat_overlap, lon_overlap, regrid, regrid_bits, regrid_classes
 from smcloud.cube.sources import Source, enough_hours
 from smcloud.cube.units import convert
+from smcloud.errors import GridError
 
 # A static cell, and a cell of a driver, needs half of its area under valid source cells.
 MIN_VALID_AREA = 0.5
@@ -50,6 +51,7 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
     variables: dict[str, xr.DataArray] = {}
     counters: dict[str, dict[str, xr.DataArray]] = {}
     for role, source in sources.items():
+        _require_common_ground(role, source, lat, lon)
         if source.steps is None:
             variables[role] = _static(source, lat, lon)
             counters[role] = quality.count(source.values, source.spec.valid_range)
@@ -74,6 +76,23 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
     if "land_mask" in ds:
         ds["land_mask"] = (ds["land_mask"] >= 0.5).astype(np.float32).assign_attrs(ds["land_mask"].attrs)
     return Cube(described(ds, months, provisional_flags(sources, months)), counters)
+
+
+def _require_common_ground(role: str, source: Source, lat: np.ndarray, lon: np.ndarray) -> None:
+    """What lies elsewhere would be a role without a value: axes in other units, west for east, another region."""
+    own = source.values["lat"].values, source.values["lon"].values
+    rows = lat_overlap(own[0], lat).sum(axis=1) / np.diff(np.sin(np.radians(axes.lat_edges(lat))))
+    columns = lon_overlap(own[1], lon).sum(axis=1) / np.diff(axes.edges(lon))
+    if rows.max() * columns.max() < MIN_VALID_AREA - 1e-9:
+        spans = [f"{y[0]:g} to {y[-1]:g}, {x[0]:g} to {x[-1]:g}" for y, x in (own, (lat, lon))]
+        raise GridError(
+            f"{role} fills no cell of the cube's grid by half",
+            where=source.where,
+            found=f"latitudes and longitudes {spans[0]}",
+            expected=f"some cells of {spans[1]}",
+            next="correct the axes of the source (degrees to the north and east), name one of the same region, or set "
+            "grid: {resolution: degrees} in the configuration",
+        )
 
 
 def make_template(config: RunConfig, sources: Mapping[str, Source], months: Times) -> xr.Dataset:

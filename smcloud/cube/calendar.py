@@ -56,7 +56,8 @@ def steps_of(time: xr.DataArray, spec: VariableSpec, where: str) -> Steps:
             where=where,
             found=f"{time.dtype} {time.encoding.get('calendar', '')}".strip(),
             expected="dates of the Gregorian calendar",
-            next="convert the source to the standard calendar",
+            next="convert the source to the standard calendar; where its dates lie in another group of the file than "
+            "its values, write both into one",
         )
     stamp = to_seconds(time)
     disorder = np.flatnonzero(np.diff(stamp) <= np.timedelta64(0, "s"))

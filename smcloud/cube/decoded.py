@@ -10,13 +10,14 @@ import xarray as xr
 
 from smcloud.catalog import VariableSpec
 from smcloud.catalog.missing_values import float_of
-from smcloud.catalog.packing import scale_on_top, stated_scale
+from smcloud.catalog.packing import packing_in, scale_on_top, stated_scale
 from smcloud.catalog.readers.sensor_codes import as_bits
 from smcloud.catalog.stores.absent import blank, either, marked_name
 from smcloud.cube import axes, flags
 from smcloud.cube.axis_names import name_axes
 from smcloud.cube.measurement import sensor_mask
 from smcloud.cube.provisional import prefer_final
+from smcloud.cube.stated_range import require_stated_range
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def decode(ds: xr.Dataset, spec: VariableSpec, where: str, drop_barren: bool) ->
     """
     values, provisional = prefer_final(_present(ds, spec.name), where)
     absent = _absent(ds, spec)
-    values = blank(_scaled(values, spec, where), absent)
+    packing = packing_in(ds[spec.name], spec, where)
+    values = require_stated_range(blank(_scaled(values, spec, where), absent), spec, packing, where)
     if spec.flag:
         values = flags.where_usable(values, name_axes(ds, spec.flag), drop_barren)
     uncertainty, sensors = None, None

@@ -18,8 +18,8 @@ FILL = 127
 def where_usable(da: xr.DataArray, flag: xr.DataArray, drop_barren: bool = False) -> xr.DataArray:
     """Keep ``da`` (float32 or float64) where its ``flag`` says that it may be used, else NaN; lazy, the chunks of both.
 
-    A missing flag (NaN after decoding, or the fill 127) is not usable. Decoded flags are floats, so
-    they are filled and cast before any bit is tested.
+    A missing flag (NaN after decoding, or the fill 127) is not usable, nor is one beyond eight bits.
+    Decoded flags are floats, so they are filled and cast before any bit is tested.
     """
     unusable = np.uint8(UNUSABLE | BARREN if drop_barren else UNUSABLE)
     da, flag = xr.unify_chunks(da, flag)
@@ -33,7 +33,9 @@ def where_usable(da: xr.DataArray, flag: xr.DataArray, drop_barren: bool = False
 def _where_usable(values: npt.NDArray[Any], flag: npt.NDArray[Any], unusable: np.uint8) -> npt.NDArray[Any]:
     from smcloud.cube.month_kernels import keep_usable  # imports numba
 
-    bits = np.where(np.isnan(flag), FILL, flag).astype(np.uint8) if flag.dtype.kind == "f" else flag.astype(np.uint8)
+    if flag.dtype.itemsize > 1:  # NaN is no flag, and 256 would be 0 in eight bits
+        flag = np.where((flag >= 0) & (flag < 256), flag, FILL)
+    bits = flag.astype(np.uint8)
     out = np.empty_like(values)
     keep_usable(values, bits, unusable, out)
     return out

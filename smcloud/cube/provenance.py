@@ -71,8 +71,8 @@ def _positions(stamps: Times, span: Sequence[str], period: str) -> tuple[int, in
 
 def _even(stamps: Times, period: str) -> Times:
     """Whole hours, or days of a monthly source: readers correct the stamps of files by less than that."""
-    if period == "month":
-        return stamps.astype("datetime64[D]")
+    if period == "month":  # to the second first: some decode to a little before midnight
+        return (stamps.astype("datetime64[ms]") + np.timedelta64(500, "ms")).astype("datetime64[D]")
     return (stamps.astype("datetime64[s]") + np.timedelta64(1800, "s")).astype("datetime64[h]")
 
 

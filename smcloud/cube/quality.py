@@ -226,7 +226,9 @@ def _judge_coverage(role: str, coverage: Mapping[np.datetime64, int], most: floa
             where=where,
             found=f"{', '.join(empty[:6])}{' ...' if len(empty) > 6 else ''} ({len(empty)} of {len(coverage)} months)",
             expected="a value in every month",
-            next="complete the source or shorten period; if it is so, set coverage_change: 1 in the catalog entry",
+            next="check period of the catalog entry (it is the length of one step), its fill and its flags"
+            if len(empty) == len(coverage)
+            else "complete the source or shorten period; if it is so, set coverage_change: 1 in the catalog entry",
         )
     for month, cells in coverage.items():
         before = coverage.get(month - np.timedelta64(1, "M"))

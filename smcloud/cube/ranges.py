@@ -31,6 +31,8 @@ CUBE_RANGES: Mapping[str, Range] = {
     "sand": (0.0, 100.0),
     "land_mask": (0.0, 1.0),
 }
+# Somewhere at some time a soil holds more than this; a fraction that is called percent never does.
+LEAST_LARGEST = {"soil_moisture": 0.01, "soil_moisture_reference": 0.01}
 ANY: Range = (-math.inf, math.inf)
 NOT_NEGATIVE = ("precipitation",)  # what lies between the lower limit and 0 becomes 0, and is counted
 # Units that a role is often given in, tried where its values cannot be true in the one that the catalog says.
@@ -85,6 +87,7 @@ def judge(role: str, number: Mapping[str, Any], source: Range, units: str, where
     """
     outside = number["cube_outside"]
     total = sum(outside.values()) if isinstance(outside, Mapping) else outside
+    _require_enough(role, number["cube_largest"], source, units, where)
     if not total:
         return
     cells = [number[key] for key in NAMES[2:]]
@@ -106,6 +109,19 @@ def judge(role: str, number: Mapping[str, Any], source: Range, units: str, where
         expected=f"{low:g} to {high:g} {unit}",
         next=f"correct units, scale or aggregate in the catalog entry (attr_units: {own} if the source says so){cause}",
     )
+
+
+def _require_enough(role: str, largest: Mapping[Any, float] | float, source: Range, units: str, where: str) -> None:
+    most = max(largest.values()) if isinstance(largest, Mapping) else largest
+    if 0 < most <= LEAST_LARGEST.get(role, -math.inf):
+        raise RangeError(
+            f"{role} is nowhere more than {most:.3g} {CUBE_UNITS[role]}, made of values in {units or '1'}",
+            where=where,
+            found=f"values from {source[0]:.6g} to {source[1]:.6g} {units or '1'}",
+            expected=f"more than {LEAST_LARGEST[role]:g} {CUBE_UNITS[role]} somewhere at some time",
+            next=f"correct units or scale in the catalog entry: fractions that the source calls percent are units: "
+            f"m3 m-3 with attr_units: {units or '1'}",
+        )
 
 
 def _fitting(role: str, source: Range) -> list[str]:

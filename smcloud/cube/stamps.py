@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog import VariableSpec
+from smcloud.catalog.time_bounds import bounds_name
 from smcloud.cube.calendar import HOUR, HOURS, MONTH, Steps, Times, steps_of, to_seconds
 from smcloud.errors import CalendarError
 
@@ -65,15 +66,15 @@ def ascending(ds: xr.Dataset) -> tuple[xr.Dataset, bool]:
 
 
 def time_bounds(ds: xr.Dataset) -> tuple[str, Times, Times] | None:
-    """Return name, begin and end of the bounds that the time axis of ``ds`` names; None where it has none."""
+    """Return name, begin and end of the bounds of the time axis of ``ds``; None where it has none."""
     axis = next((axis for axis in ("time", "valid_time") if axis in ds.coords), None)
     if axis is None:
         return None
-    name = ds[axis].attrs.get("bounds") or ds[axis].encoding.get("bounds")
-    if name not in ds.variables or ds[name].dims[:1] != (axis,) or ds[name].ndim != 2 or ds[name].dtype.kind != "M":
+    name = bounds_name(ds, axis)
+    if name is None or ds[name].dtype.kind != "M":
         return None
     edges = to_seconds(ds[name])
-    return str(name), edges.min(axis=1), edges.max(axis=1)
+    return name, edges.min(axis=1), edges.max(axis=1)
 
 
 def _nearest_month(stamp: Times) -> Times:
@@ -123,6 +124,7 @@ def _by_place(time: xr.DataArray, spec: VariableSpec, where: str) -> str:
     if spec.period == "8day":
         on_edge &= _day_of_year(stamp) % 8 == 0
     if not on_edge.all():
+        _require_no_finer(stamp, spec, where)
         off = stamp[~on_edge][0]
         raise CalendarError(
             f"time stamps do not say which {spec.period} they stand for",
@@ -132,3 +134,15 @@ def _by_place(time: xr.DataArray, spec: VariableSpec, where: str) -> str:
             next=f"add {FORMS} to the variable in the catalog entry: which part of its {spec.period} a stamp marks",
         )
     return "start"
+
+
+def _require_no_finer(stamp: Times, spec: VariableSpec, where: str) -> None:
+    apart = np.median(np.diff(stamp)) if stamp.size > 1 else HOURS[spec.period] * HOUR
+    if apart < HOURS[spec.period] * HOUR:
+        raise CalendarError(
+            f"steps are shorter than a {spec.period}",
+            where=where,
+            found=f"{stamp[0]}, {stamp[1]} ...: {apart / HOUR:g} hours apart",
+            expected=f"one step for each {spec.period}",
+            next="correct period in the catalog entry",
+        )

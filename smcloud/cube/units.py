@@ -27,6 +27,7 @@ CUBE_UNITS = {
     "land_mask": "1",
 }
 WATER_DENSITY = "1000 kg m-3"
+LAYERS = ((("mm", 1),), (("kg", 1), ("m", -2)))  # 1 mm of water is 1 kg m-2
 OF_WATER = ("precipitation", "potential_evaporation", "soil_moisture", "soil_moisture_reference")
 
 
@@ -181,12 +182,16 @@ def _linear(source: Unit, wanted: Unit, units: str, role: str, where: str) -> tu
 
 
 def _impossible(units: str, target: str, where: str, reason: str) -> UnitError:
+    known = _known(units)
+    of_layer = target == "m3 m-3" and known is not None and known.powers in LAYERS
     return UnitError(
         f"a unit cannot be converted: {reason}",
         where=where,
         found=units or "no unit",
         expected=f"a unit of the kind of {target}",
-        next="correct units and aggregate in the catalog entry; attr_units repeats what the source itself says",
+        next=f"water of a layer of soil: units: m3 m-3, attr_units: {units} and scale: 1 / (the layer's depth in mm)"
+        if of_layer
+        else "correct units and aggregate in the catalog entry; attr_units repeats what the source itself says",
     )
 
 

@@ -58,8 +58,8 @@ def test_daily_files_join_into_one_axis_and_disagreeing_ones_fail(tmp_path: Path
     files = [f"{{{{ CATALOG_DIR }}}}/day{i}.nc" for i in (2, 0)]
     listed = catalog_of(tmp_path, changed(driver="netcdf", args__urlpath=files, args__xarray_kwargs={}))
     xr.testing.assert_equal(open_entry(listed, "source0").load(), ds.isel(time=[0, 2]))
-    # another variable on latitudes that differ by a rounding: an outer join would double the rows
-    other = ds.rename(sm="other").isel(time=[0]).assign_coords(lat=ds["lat"] + 1e-7)
+    # another variable on latitudes that differ by more than a rounding: an outer join would double the rows
+    other = ds.rename(sm="other").isel(time=[0]).assign_coords(lat=ds["lat"] + 0.1)
     other.to_netcdf(tmp_path / "day0_other.nc", engine="h5netcdf")
     files = [f"{{{{ CATALOG_DIR }}}}/{name}.nc" for name in ("day0", "day0_other")]
     two = catalog_of(tmp_path, changed(driver="netcdf", args__urlpath=files, args__xarray_kwargs={}))

@@ -72,6 +72,17 @@ def values_of(folder: Path, source: dict[str, Any]) -> tuple[xr.DataArray, int]:
     return values.sel(lat=record()["lat"]).transpose("time", "lat", "lon"), int(absent)
 
 
+@pytest.mark.parametrize("filled", ["missing", "fill"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_source_closes(tmp_path: Path, form: str, filled: str) -> None:
+    """One whose absent chunks are filled is handed on as it was opened, and once closed itself without end."""
+    place = write(tmp_path, form, record())
+    (tmp_path / "catalog.yaml").write_text(
+        json.dumps({"sources": {"a": entry(tmp_path, form, place, {}, absent_chunks=filled)}})
+    )
+    open_entry(load_catalog(tmp_path / "catalog.yaml"), "a").close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_an_absent_chunk_is_missing_values_and_is_counted(tmp_path: Path, form: str) -> None:

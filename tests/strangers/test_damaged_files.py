@@ -107,6 +107,8 @@ NOT_IT = {
     "empty": (b"", "an empty file", "download it again"),
     "zeros": (b"\0" * 5000, "a file of zeros", "download it again"),
     "gzip": (b"\x1f\x8b\x08\0", "a gzip file", "gunzip"),
+    "tar": (b"a.nc" + b"\0" * 253 + b"ustar\x0000" + b"\0" * 400, "a tar archive", "tar -xf"),
+    "MATLAB": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + b" " * 90, "a MATLAB file", "nccreate"),
     "AppleDouble": (b"\x00\x05\x16\x07\x00\x02", "the notes of macOS about a file (AppleDouble)", "download"),
     "Git LFS": (b"version https://git-lfs.github.com/spec/", "a pointer of Git LFS, not the file itself", "lfs pull"),
 }  # fmt: skip

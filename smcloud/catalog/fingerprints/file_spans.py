@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from smcloud.catalog.fingerprints import SourceFingerprint
 from smcloud.catalog.fingerprints.chunks import TIME
 from smcloud.catalog.hosts import client_options
+from smcloud.catalog.joining import with_own_time
 from smcloud.catalog.loading import resolved
 from smcloud.catalog.places import is_remote, protocols
 from smcloud.catalog.readers import daily_images, hdf4
 from smcloud.catalog.readers.local_files import date_in
 from smcloud.catalog.schema import Catalog
-from smcloud.catalog.time_axis import with_time
 from smcloud.io_errors import reaching_source
 
 # Readers that date a file by its name: nothing is opened, and a rounded time stamp inside does not matter.
@@ -49,6 +49,6 @@ def _span(catalog: Catalog, name: str, path: str) -> list[str]:
         file = path if "file" in protocols(fs) else fs.open(path)
         library = args.xarray_kwargs.get("engine")
         with xr.open_dataset(file, engine=NetcdfFiles, library=library, decode_times=False, **kwargs) as raw:
-            ds = with_time(raw, [spec.name for spec in specs], path)
+            ds = with_own_time(raw, [spec.name for spec in specs], path)
             times = next((ds[axis].values for axis in TIME if axis in ds.dims), None)
-    return [] if times is None else [str(times.min()), str(times.max())]
+    return [] if times is None or not times.size else [str(times.min()), str(times.max())]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smcloud.catalog.elsewhere import require_ordinary
+from smcloud.catalog.file_form import NETCDF, require_form
 from smcloud.catalog.fingerprints import objects
 from smcloud.catalog.fingerprints.chunks import TIME, Chunks, digest_of, layout
 from smcloud.catalog.fingerprints.icechunk import snapshot_parts
@@ -105,6 +106,8 @@ def _parts(fs: Any, paths: list[str], entry: Entry) -> SourceFingerprint:
             if not top:
                 raise FileNotFoundError(f"{path}/zarr.json or .zmetadata")
         else:
+            if entry.driver == "netcdf" and objects.local(fs) and fs.isdir(path):
+                require_form("a folder", NETCDF, path)
             listing |= objects.found(fs, path)
     marks = objects.marks(fs, listing)
     version = _etag([info for _, info in listing.values()])

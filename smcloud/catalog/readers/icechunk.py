@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud.catalog.arguments import Args
 from smcloud.catalog.elsewhere import require_folder_alone
+from smcloud.catalog.plain_axes import require_plain_axes
 from smcloud.catalog.schema import Entry
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
@@ -41,6 +42,7 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     # How an array treats a missing chunk is fixed when it is opened.
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
         ds = xr.open_dataset(store, chunks=dict(args.chunks), **kwargs)
+    require_plain_axes(ds, where)
     return with_marks(ds, zarr_chunks(store, group, ds, all_names(entry)), entry, where)
 
 

@@ -56,8 +56,9 @@ class GuardedStore(WrapperStore[Any]):
     def __dask_tokenize__(self) -> tuple[str, str]:
         return type(self).__name__, self.opening
 
-    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        """Read an object; None where it is absent."""
+    async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+        """Read an object; None where it is absent. Xarray asks without ``prototype`` for dimensions of NCZarr."""
+        prototype = prototype or default_buffer_prototype()
         if documents.is_document(key):
             return await self._document(key, prototype)
         return self._noted(key, await self._store.get(key, prototype, byte_range))
