@@ -20,6 +20,7 @@ from smcloud.cube.reduction import Block, ChunkMonth, Maps
 from smcloud.errors import AccumulationError
 
 HOURS = 24
+COUNTED = ("pairs", "falls", "rises", "jumps")
 TIMES_A_DAY = (1, 2, 4, 8)  # forecasts from 06 and 18 UTC begin anew twice a day, others every six or three hours
 COUNTERS = ("reset_pairs", "reset_falls", "other_pairs", "other_falls", "rises")
 LEAST_PAIRS = 10
@@ -27,6 +28,7 @@ MOST_FALLS = 0.02  # within a day a running total falls by noise only; rain fall
 LEAST_FALLS = 0.5  # at its reset a total falls, unless the first hours bring more than the day before
 LEAST_RISES = 0.25  # for each reset: a day in equal parts never rises
 LEAST_FLAT = 0.02  # a total stays while it is dry or night; the sun in steps of six hours only rises and falls
+JUMP = 2  # so many times as much as at any other hour changes a total where it begins anew
 SELDOM = 0.25  # so seldom do values fall at an hour that is no reset; so often they stay at one that is none
 
 
@@ -35,8 +37,9 @@ class DailyPattern:
     """Where in the day the values of a sub-daily record fall and rise: counts by hour, in each month.
 
     Of pairs of consecutive steps with a first value above ``rounding``: how many there are, in how many the second is
-    smaller, and in how many it is larger. By the hour at which the second one's step begins, which lies ``before`` its
-    middle. ``declared`` are the hours that the catalog names, where it says that the values are totals.
+    smaller, and in how many it is larger, by their sizes; and the sum of the sizes of the changes. By the hour at which
+    the second one's step begins, which lies ``before`` its middle. ``declared`` are the hours that the catalog names,
+    where it says that the values are totals.
     """
 
     rounding: float
@@ -44,26 +47,26 @@ class DailyPattern:
     array: int = 0
     declared: tuple[int, ...] | None = None
     maps: ClassVar[Maps] = ()
-    numbers: ClassVar[int] = 3 * HOURS
+    numbers: ClassVar[int] = len(COUNTED) * HOURS
 
     def start(self, months: int, shape: tuple[int, ...]) -> tuple[Block, list[Any]]:
         """Return zeros, and of each month no last step."""
-        return np.zeros((months, 3, HOURS)), [None] * months
+        return np.zeros((months, len(COUNTED), HOURS)), [None] * months
 
     def add(self, state: tuple[Block, list[Any]], steps: Block, chunk_month: ChunkMonth) -> None:
         """Count the steps of the month, in their order."""
         numbers, last = state
         month = chunk_month.month
-        # By size: evaporation is negative in ERA5, and so are its totals.
-        for middle, values in zip(chunk_month.middles.tolist(), np.abs(steps[chunk_month.own]), strict=True):
+        for middle, values in zip(chunk_month.middles.tolist(), steps[chunk_month.own], strict=True):
             if last[month] is not None and middle - last[month][0] < 0.26:  # the next one, at most 6 hours later
-                before = last[month][1]
+                size, before = np.abs(values), np.abs(last[month][1])  # evaporation is negative in ERA5
                 with np.errstate(invalid="ignore"):
                     known = np.isfinite(values) & (before > self.rounding)
-                    change = [values < before - self.rounding, values > before + self.rounding]
+                    change = [size < before - self.rounding, size > before + self.rounding]
                 counts = [known, known & change[0], known & change[1]]
+                jumps = np.abs(values - last[month][1], dtype=np.float64)[known].sum()
                 hour = round(middle * HOURS - self.before) % HOURS
-                numbers[month, :, hour] += [np.count_nonzero(count) for count in counts]
+                numbers[month, :, hour] += [*(np.count_nonzero(count) for count in counts), jumps]
             last[month] = middle, values
 
     def finish(self, state: tuple[Block, list[Any]]) -> tuple[Block, ...]:
@@ -88,7 +91,7 @@ def pattern_of(spec: VariableSpec, rounding: float, array: int = 0) -> DailyPatt
 
 
 def by_reset(numbers: xr.DataArray, declared: Sequence[int] | None = None) -> dict[str, xr.DataArray]:
-    """Make lazy counters (time) of the numbers (time, block, 72).
+    """Make lazy counters (time) of the numbers (time, block, 96).
 
     Of amounts: at the hours with most falls, and at all others; ``reset_hours``: which they are, a bit for each. Of
     totals that begin anew at the hours ``declared``: ``total_hours`` at which they fall, and ``total_wrong``, 1 where
@@ -109,8 +112,8 @@ def by_reset(numbers: xr.DataArray, declared: Sequence[int] | None = None) -> di
 
 
 def _at_reset(numbers: Block) -> Block:
-    months = numbers.reshape(-1, 3, HOURS)
-    return np.array([_at_hours(*month) for month in months]).reshape(*numbers.shape[:-1], len(COUNTERS) + 1)
+    months = numbers.reshape(-1, len(COUNTED), HOURS)
+    return np.array([_at_hours(*month[:3]) for month in months]).reshape(*numbers.shape[:-1], len(COUNTERS) + 1)
 
 
 def _at_hours(pairs: Block, falls: Block, rises: Block) -> list[float]:
@@ -126,18 +129,18 @@ def _at_hours(pairs: Block, falls: Block, rises: Block) -> list[float]:
 
 
 def _against(numbers: Block, declared: tuple[int, ...]) -> Block:
-    months = numbers.reshape(-1, 3, HOURS)
-    return np.array([_seen(pairs, falls, rises, declared) for pairs, falls, rises in months]).reshape(
-        *numbers.shape[:-1], 2
-    )
+    months = numbers.reshape(-1, len(COUNTED), HOURS)
+    return np.array([_seen(month, declared) for month in months]).reshape(*numbers.shape[:-1], 2)
 
 
-def _seen(pairs: Block, falls: Block, rises: Block, declared: tuple[int, ...]) -> list[float]:
+def _seen(month: Block, declared: tuple[int, ...]) -> list[float]:
     """At which hours of a month totals fall, 0 where too few are known, and whether ``declared`` are others.
 
     Where they fall evenly apart and nowhere else, these are the resets. Where they fall in between as well (evaporation
-    behind dew), they must at least do so at one of the hours that are named.
+    behind dew), they must at least do so at one of the hours that are named, and the largest change by far must be at
+    one of them: at a reset a whole day goes.
     """
+    pairs, falls, rises, jumps = month
     known = np.where(pairs >= LEAST_PAIRS, pairs, np.nan)
     share, flat = falls / known, (pairs - falls - rises) / known
     resets = np.flatnonzero(share >= LEAST_FALLS)
@@ -148,6 +151,9 @@ def _seen(pairs: Block, falls: Block, rises: Block, declared: tuple[int, ...]) -
         wrong = bool(set(resets.tolist()) - set(declared)) or any(flat[hour] >= SELDOM for hour in declared)
     else:
         wrong = bool(declared) and all(share[hour] < SELDOM for hour in declared)
+        jump = np.nan_to_num(jumps / known)
+        largest = int(np.argmax(jump))
+        wrong |= largest not in declared and bool(jump[largest] >= JUMP * np.delete(jump, largest).max())
     return [_mask(resets), float(wrong)]
 
 
