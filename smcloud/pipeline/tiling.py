@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import xarray as xr
@@ -15,6 +16,10 @@ from smcloud.cube import Cube, CubeInputs, Source, Times, build
 from smcloud.pipeline.planning.graphs import layers_of
 from smcloud.plan import Machine
 
+MOST_TASKS = (
+    400  # of a block of one role and time chunk; mostly some fifty. A small graph need not be built to be counted
+)
+
 
 def slabs(
     config: RunConfig, opened: CubeInputs, runs: Sequence[tuple[int, int]] | None = None
@@ -27,7 +32,10 @@ def slabs(
     months, step = opened.months, chunking.TIME_CHUNK
     runs = [(0, len(months))] if runs is None else runs
     chunks = [at // step for first, stop in runs for at in range(first, stop, step)]
-    if len(chunks) == 1:
+    blocks = sum(
+        math.prod(source.values.data.numblocks[1:]) for source in opened.moving.values() if source.values.chunks
+    )
+    if len(chunks) == 1 or (blocks + len(opened.moving)) * len(chunks) * MOST_TASKS <= config.cluster.graph_tasks:
         return list(runs)
     year = year_of(config, opened.moving, months)
     most = config.cluster.graph_tasks // layers_of(stores.dry_run_writes(year.dataset), year.counters)

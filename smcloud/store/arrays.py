@@ -1,8 +1,9 @@
-"""The stored objects of a Zarr array, known from its metadata: their keys, positions and shape."""
+"""The stored objects of a Zarr array, known from its metadata: keys, positions, shape, and how they are coded."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,45 +16,43 @@ ZARR_JSON = "zarr.json"
 Block = npt.NDArray[Any]
 
 
-def in_memory(metadata: bytes) -> tuple[Any, dict[str, Any]]:
-    """Make an array without chunks on a store in memory; return it and that store's dict."""
-    import zarr
-    from zarr.storage import MemoryStore
+class StoredArray:
+    """An array as its ``zarr.json`` says; its objects are coded in the calling thread, where zarr takes an event loop.
 
-    memory = {ZARR_JSON: buffer_of(metadata)}
-    return zarr.open_array(MemoryStore(memory), mode="r", config={"read_missing_chunks": False}), memory
-
-
-def buffer_of(raw: bytes) -> Any:
-    """Wrap bytes as zarr hands them to a store."""
-    from zarr.core.buffer import default_buffer_prototype
-
-    return default_buffer_prototype().buffer.from_bytes(raw)
-
-
-class ChunkCodec:
-    """Encodes and decodes single chunks of an array in the calling thread: zarr's own way takes an event loop."""
+    ``chunk`` is the shape of one stored object: the shard where there are shards, else the chunk.
+    """
 
     def __init__(self, metadata: bytes) -> None:
-        from zarr.core.array_spec import ArraySpec
+        from zarr.core.array_spec import ArrayConfig, ArraySpec
         from zarr.core.buffer import default_buffer_prototype
         from zarr.core.chunk_utils import ChunkTransform, evolve_codecs
+        from zarr.core.metadata.v3 import ArrayV3Metadata
 
-        array, _ = in_memory(metadata)
-        self.shape, self.chunk, self.dtype = tuple(array.shape), steps_of(array), array.dtype
-        stored = array.metadata
-        self.key = stored.encode_chunk_key
+        stored: Any = ArrayV3Metadata.from_dict(json.loads(metadata))
+        self.shape, self.chunk = tuple(stored.shape), tuple(stored.chunk_grid.chunk_shape)
+        self.dtype = stored.dtype.to_native_dtype()
+        self._encode_key, self._fill = stored.encode_chunk_key, stored.fill_value
         self._prototype = default_buffer_prototype()
-        self._spec = ArraySpec(self.chunk, stored.dtype, stored.fill_value, array.config, self._prototype)
-        self._fill = stored.fill_value
+        config = ArrayConfig.from_dict({})
+        self._spec = ArraySpec(self.chunk, stored.dtype, stored.fill_value, config, self._prototype)
         self._codecs = ChunkTransform(codecs=evolve_codecs(stored.codecs, self._spec))
 
+    def key(self, position: tuple[int, ...]) -> str:
+        """Return the path of one stored object inside the array."""
+        return str(self._encode_key(position))
+
+    def positions(self) -> Iterator[tuple[int, ...]]:
+        """Iterate over the positions of all stored objects."""
+        counts = (math.ceil(size / step) for size, step in zip(self.shape, self.chunk, strict=True))
+        return itertools.product(*(range(count) for count in counts))
+
     def decode(self, raw: bytes) -> Block:
-        """Return the values of a whole chunk."""
-        return np.asarray(self._codecs.decode_chunk(buffer_of(raw), self._spec).as_numpy_array())
+        """Return the values of a whole object."""
+        block: Any = self._codecs.decode_chunk(self._prototype.buffer.from_bytes(raw), self._spec)
+        return np.asarray(block.as_numpy_array())
 
     def encode(self, values: Block) -> bytes:
-        """Return the bytes of a chunk; what ``values`` lack at the ends of the array is filled."""
+        """Return the bytes of an object; what ``values`` lack at the ends of the array is filled."""
         if values.shape != self.chunk:
             whole = np.full(self.chunk, self._fill, self.dtype)
             whole[tuple(map(slice, values.shape))] = values
@@ -63,23 +62,7 @@ class ChunkCodec:
         return bytes(encoded.to_bytes())
 
 
-@lru_cache(maxsize=64)
-def codec_of(metadata: bytes) -> ChunkCodec:
-    """Return the codec of the array with this ``zarr.json``."""
-    return ChunkCodec(metadata)
-
-
-def steps_of(array: Any) -> tuple[int, ...]:
-    """Return the shape of one stored object: the shard where there are shards, else the chunk."""
-    return tuple(array.shards or array.chunks)
-
-
-def chunk_key(name: str, array: Any, position: tuple[int, ...]) -> str:
-    """Return the path inside the prefix of one stored object of the array ``name``."""
-    return f"{name}/{array.metadata.encode_chunk_key(position)}"
-
-
-def positions(array: Any) -> Iterator[tuple[int, ...]]:
-    """Iterate over the positions of all stored objects of an array."""
-    counts = (math.ceil(size / step) for size, step in zip(array.shape, steps_of(array), strict=True))
-    return itertools.product(*(range(count) for count in counts))
+@lru_cache(maxsize=512)
+def stored_array(metadata: bytes) -> StoredArray:
+    """Return the array with this ``zarr.json``."""
+    return StoredArray(metadata)

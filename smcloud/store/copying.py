@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from smcloud import chunking
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.arrays import ZARR_JSON, chunk_key, in_memory, positions
+from smcloud.store.arrays import ZARR_JSON, stored_array
 from smcloud.store.integrity import Finding, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place, copy
@@ -61,10 +61,10 @@ def copy_unchanged_chunks(
     written = {month // chunking.TIME_CHUNK for first, stop in runs for month in range(first, stop)}
     kept = {}
     for name, dims in lazy.items():
-        array, _ = in_memory(template[f"{name}/{ZARR_JSON}"])
-        for position in positions(array):
+        array = stored_array(template[f"{name}/{ZARR_JSON}"])
+        for position in array.positions():
             if "time" not in dims or position[dims.index("time")] not in written:
-                key = chunk_key(name, array, position)
+                key = f"{name}/{array.key(position)}"
                 if key not in sealed:
                     return None
                 kept[key] = sealed[key]

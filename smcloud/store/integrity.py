@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.arrays import ZARR_JSON, chunk_key, codec_of, in_memory, positions
+from smcloud.store.arrays import ZARR_JSON, stored_array
 from smcloud.store.objects import Place
 from smcloud.store.records import INVENTORY, require_inside
 
@@ -133,8 +133,8 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
     from dask.delayed import delayed
 
     def wanted(name: str) -> Iterator[tuple[int, ...]]:
-        array, _ = in_memory(metadata_of(place, name))
-        return (position for position in positions(array) if chunk_key(name, array, position) not in but)
+        array = stored_array(metadata_of(place, name))
+        return (position for position in array.positions() if f"{name}/{array.key(position)}" not in but)
 
     tasks = [
         delayed(_examine_batch, pure=False)(place, name, batch)
@@ -175,17 +175,17 @@ def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ..
     """Examine objects; each is fetched once, so the bytes that are hashed are the bytes that are decoded."""
     import zarr
 
-    codec = codec_of(metadata_of(place, name))
+    array = stored_array(metadata_of(place, name))
     findings = []
     for position in positions:
-        key = f"{name}/{codec.key(position)}"
+        key = f"{name}/{array.key(position)}"
         raw = place.read(key)
         if raw is None:
             findings.append(Finding(key, 0, "", "missing"))
             continue
         problem = ""
         try:
-            codec.decode(raw)
+            array.decode(raw)
         except (RuntimeError, ValueError, TypeError, zarr.errors.BaseZarrError) as err:
             problem = f"does not decode: {' '.join(str(err).split())}"[:120]
         findings.append(Finding(key, len(raw), hashlib.sha256(raw).hexdigest(), problem))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from smcloud.store.arrays import codec_of
+from smcloud.store.arrays import stored_array
 from smcloud.store.integrity import metadata_of
 from smcloud.store.objects import Place
 
@@ -43,24 +43,24 @@ class _Target:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return codec_of(self.metadata).shape
+        return stored_array(self.metadata).shape
 
     @property
     def dtype(self) -> Any:
-        return codec_of(self.metadata).dtype
+        return stored_array(self.metadata).dtype
 
     def __setitem__(self, region: tuple[slice, ...], block: Any) -> None:
-        codec = codec_of(self.metadata)
-        for part, step, size in zip(region, codec.chunk, codec.shape, strict=True):
+        array = stored_array(self.metadata)
+        for part, step, size in zip(region, array.chunk, array.shape, strict=True):
             if part.start % step or (part.stop % step and part.stop != size):
                 raise ValueError(f"{self.name}: {part} are no whole chunks of {step}: two tasks would write one")
-        first = [part.start // step for part, step in zip(region, codec.chunk, strict=True)]
-        counts = [-(-size // step) for size, step in zip(block.shape, codec.chunk, strict=True)]
+        first = [part.start // step for part, step in zip(region, array.chunk, strict=True)]
+        counts = [-(-size // step) for size, step in zip(block.shape, array.chunk, strict=True)]
         objects = {}
         for index in np.ndindex(*counts):
-            cells = tuple(slice(i * step, (i + 1) * step) for i, step in zip(index, codec.chunk, strict=True))
+            cells = tuple(slice(i * step, (i + 1) * step) for i, step in zip(index, array.chunk, strict=True))
             position = tuple(i + at for i, at in zip(index, first, strict=True))
-            objects[f"{self.name}/{codec.key(position)}"] = codec.encode(block[cells])
+            objects[f"{self.name}/{array.key(position)}"] = array.encode(block[cells])
         self.place.write_all(objects)
 
 

@@ -24,7 +24,7 @@ import xarray as xr
 import yaml
 
 from smcloud import stats
-from smcloud.store.arrays import ChunkCodec, codec_of
+from smcloud.store.arrays import StoredArray, stored_array
 from tests.benchmarks.plan import WORLDS, write_world
 
 THREADS = (1, 2)
@@ -33,7 +33,7 @@ THREADS = (1, 2)
 class Chunk(NamedTuple):
     """A stored chunk and what decodes it."""
 
-    codec: ChunkCodec
+    array: StoredArray
     path: Path
 
 
@@ -52,8 +52,8 @@ def chunks_below(folder: Path) -> list[Chunk]:
     for metadata in sorted(folder.rglob("zarr.json")):
         raw = metadata.read_bytes()
         if json.loads(raw)["node_type"] == "array":
-            codec = codec_of(raw)
-            found += [Chunk(codec, path) for path in (metadata.parent / "c").rglob("*") if path.is_file()]
+            array = stored_array(raw)
+            found += [Chunk(array, path) for path in (metadata.parent / "c").rglob("*") if path.is_file()]
     return found
 
 
@@ -67,16 +67,16 @@ def seconds(work: Callable[[Any], object], items: Iterable[Any], threads: int) -
 
 
 def decode(chunk: Chunk) -> np.ndarray:
-    return chunk.codec.decode(chunk.path.read_bytes())
+    return chunk.array.decode(chunk.path.read_bytes())
 
 
 def recode(chunk: Chunk) -> bytes:
-    return chunk.codec.encode(decode(chunk))
+    return chunk.array.encode(decode(chunk))
 
 
 def read_back(chunk: Chunk) -> str:
     raw = chunk.path.read_bytes()
-    chunk.codec.decode(raw)
+    chunk.array.decode(raw)
     return hashlib.sha256(raw).hexdigest()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.store.arrays import ZARR_JSON, codec_of, in_memory, positions
+from smcloud.store.arrays import ZARR_JSON, stored_array
 from smcloud.store.write import template_of
 
 RNG = np.random.default_rng(1)
@@ -22,13 +22,13 @@ def test_a_chunk_is_encoded_as_zarr_does_it_and_decoded_to_what_it_was(kind):
     values = KINDS[kind]
     objects = template_of(xr.Dataset({"a": (("time", "lat", "lon"), values)}))
     metadata = objects[f"a/{ZARR_JSON}"]
-    codec = codec_of(metadata)
-    assert (codec.shape, codec.dtype) == (values.shape, values.dtype)
-    for position in positions(in_memory(metadata)[0]):  # 2 x 2 of them, three with ends that are filled
-        cells = tuple(slice(i * step, (i + 1) * step) for i, step in zip(position, codec.chunk, strict=True))
-        raw = objects[f"a/{codec.key(position)}"]
-        assert codec.encode(values[cells]) == raw
-        back = codec.decode(raw)
+    array = stored_array(metadata)
+    assert (array.shape, array.dtype) == (values.shape, values.dtype)
+    for position in array.positions():  # 2 x 2 of them, three with ends that are filled
+        cells = tuple(slice(i * step, (i + 1) * step) for i, step in zip(position, array.chunk, strict=True))
+        raw = objects[f"a/{array.key(position)}"]
+        assert array.encode(values[cells]) == raw
+        back = array.decode(raw)
         np.testing.assert_array_equal(back[tuple(map(slice, values[cells].shape))], values[cells])
 
 
@@ -37,7 +37,7 @@ def test_labels_and_dates_are_decoded():
     ds = xr.Dataset({"label": ("region", np.array(["a", "bcd"], object)), "time": ("x", dates)})
     objects = template_of(ds)
     for name in ds.variables:
-        assert codec_of(objects[f"{name}/{ZARR_JSON}"]).decode(objects[f"{name}/c/0"]).shape == (2,)
+        assert stored_array(objects[f"{name}/{ZARR_JSON}"]).decode(objects[f"{name}/c/0"]).shape == (2,)
 
 
 def test_a_damaged_chunk_does_not_decode():
@@ -45,4 +45,4 @@ def test_a_damaged_chunk_does_not_decode():
     raw = bytearray(objects["a/c/0/0"])
     raw[len(raw) // 2] ^= 1
     with pytest.raises((RuntimeError, ValueError)):
-        codec_of(objects[f"a/{ZARR_JSON}"]).decode(bytes(raw))
+        stored_array(objects[f"a/{ZARR_JSON}"]).decode(bytes(raw))

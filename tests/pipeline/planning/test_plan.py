@@ -26,6 +26,11 @@ from smcloud.plan import Array, Machine, Plan, Stage, touched
 from tests.conftest import small_dataset
 
 GIB = 2**30
+# One driver is enough where tiles are many, and each costs its time.
+FEW = {
+    "inputs": dict.fromkeys(("soil_moisture", "soil_temperature"), "world"),
+    "drivers": {"names": ["soil_temperature"]},
+}
 
 
 def test_an_array_is_its_whole_chunks():
@@ -219,7 +224,7 @@ def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(smal
     years = {
         "change": lambda ds: small_dataset(18),
         "period": {"start": "2000-01", "end": "2017-12"},
-    }  # time to be killed
+    } | FEW  # time to be killed
     whole = load_config(small_world(**years))
     reference = pipeline.check(whole)
     pipeline.ingest(whole, reference)
@@ -260,7 +265,7 @@ def test_tiles_do_not_hide_a_climatology(small_world):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_products_interrupted_between_their_tiles_go_on_and_are_the_same_to_the_bit(small_world, tmp_path, monkeypatch):
-    config = load_config(small_world())
+    config = load_config(small_world(**FEW))
     job = pipeline.check(config)
     pipeline.ingest(config, job)
     expected = opened(job, pipeline.compute(config, job))
@@ -292,7 +297,7 @@ def in_small_tiles(small_world, tmp_path, monkeypatch):
     """A configuration and its job whose blocks have two cells by two and whose graphs one task."""
     monkeypatch.setattr(chunking, "CHUNK", 2)
     monkeypatch.setattr(chunking, "TILES", {"time": -1, "year": -1, "lat": 2, "lon": 2})
-    config = load_config(small_world(cluster={"graph_tasks": 1}, store=str(tmp_path / "tiles")))
+    config = load_config(small_world(cluster={"graph_tasks": 1}, store=str(tmp_path / "tiles"), **FEW))
     return config, pipeline.check(config)
 
 
