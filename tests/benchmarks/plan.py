@@ -105,6 +105,7 @@ def measure(stage: str, config: str) -> dict[str, Any]:
     from zarr.codecs import ZstdCodec
 
     from smcloud import pipeline
+    from smcloud.catalog.stores import codecs
     from smcloud.cluster import open_cluster
     from smcloud.config import load_config
 
@@ -114,10 +115,15 @@ def measure(stage: str, config: str) -> dict[str, Any]:
         def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
             found["tasks"] += start == "processing" and finish == "memory"
 
-    decode, encode = ZstdCodec._decode_sync, ZstdCodec._encode_sync
+    decode, encode, source = ZstdCodec._decode_sync, ZstdCodec._encode_sync, codecs._zstd
 
     def decoded(self: Any, chunk: Any, spec: Any) -> Any:
         out = decode(self, chunk, spec)
+        found["bytes_read"] += len(out)
+        return out
+
+    def of_source(*arguments: Any) -> Any:
+        out = source(*arguments)
         found["bytes_read"] += len(out)
         return out
 
@@ -131,7 +137,7 @@ def measure(stage: str, config: str) -> dict[str, Any]:
     planned = pipeline.plan(settings, job)
     planning = time.perf_counter() - start
     before = peak()
-    ZstdCodec._decode_sync, ZstdCodec._encode_sync = decoded, encoded
+    ZstdCodec._decode_sync, ZstdCodec._encode_sync, codecs._zstd = decoded, encoded, of_source
     with open_cluster(settings.cluster) as client:
         client.cluster.scheduler.add_plugin(Counter())
         start = time.perf_counter()

@@ -13,7 +13,7 @@ from smcloud.config import RunConfig
 from smcloud.cube import CubeInputs, Source, build
 from smcloud.cube.quality import COMPARED
 from smcloud.pipeline.planning.graphs import arrays, tasks_of_cube
-from smcloud.pipeline.tiling import machine_of, slabs, year_of
+from smcloud.pipeline.tiling import machine_of, slabs
 from smcloud.plan import Array, Stage
 from smcloud.store.integrity import BATCH
 
@@ -65,10 +65,12 @@ def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[i
     spans = any(_months_of_chunk(source) > step for source in moving.values())
     if len(tiles) == 1 and (spans or chunks == 1):
         return tasks_of_cube(build(config, opened.sources if everything else moving, months[slice(*tiles[0])]))
-    tasks = tasks_of_cube(year_of(config, moving, months)) * chunks
+    # The second chunk of a graph costs more than the first: it is compared with months of the one before.
+    one, two = (tasks_of_cube(build(config, moving, months[: count * step])) for count in (1, 2))
+    tasks = one * len(tiles) + (two - one) * (chunks - len(tiles))
     if everything and len(moving) < len(opened.sources):
         first = tasks_of_cube(build(config, opened.sources, months[:step]))
-        tasks += first - tasks_of_cube(build(config, moving, months[:step]))
+        tasks += first - one
     return tasks
 
 
