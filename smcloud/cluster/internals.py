@@ -11,7 +11,7 @@ import dask.array
 import dask.threaded
 import numpy as np
 from dask.base import collections_to_expr, get_scheduler, tokenize, unpack_collections
-from dask.core import flatten, get_dependencies, toposort
+from dask.core import flatten, toposort
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.local import get_sync
 from dask.optimization import cull
@@ -151,11 +151,6 @@ def rebuilt(collections: Any, values: Mapping[Hashable, Any]) -> Any:
         finalize, arguments = part.__dask_postcompute__()
         finished.append(finalize(filled(part.__dask_keys__()), *arguments))
     return repack(finished)[0]
-
-
-def needed_by(graph: Graph, key: Hashable) -> set[Hashable]:
-    """Return the keys that the task ``key`` waits for."""
-    return set(get_dependencies(graph, key))
 
 
 def layer_sizes(*collections: Any) -> dict[str, int]:

@@ -28,6 +28,7 @@ MOST_FALLS = 0.02  # within a day a running total falls by noise only; rain fall
 LEAST_FALLS = 0.5  # at its reset a total falls, unless the first hours bring more than the day before
 LEAST_RISES = 0.25  # for each reset: a day in equal parts never rises
 LEAST_FLAT = 0.02  # a total stays while it is dry or night; the sun in steps of six hours only rises and falls
+LEAST_JUMP = 0.25  # of the change at the hours that are named: what changes less is no reset beside them
 JUMP = 2  # so many times as much as at any other hour changes a total where it begins anew
 SELDOM = 0.25  # so seldom do values fall at an hour that is no reset; so often they stay at one that is none
 
@@ -146,13 +147,15 @@ def _seen(month: Block, declared: tuple[int, ...]) -> list[float]:
     resets = np.flatnonzero(share >= LEAST_FALLS)
     if not resets.size:
         return [0.0, 0.0]
+    jump = np.nan_to_num(jumps / known)
     rest = np.delete(np.arange(HOURS), resets)
     if _is_even(resets.tolist()) and falls[rest].sum() <= MOST_FALLS * pairs[rest].sum():
-        wrong = bool(set(resets.tolist()) - set(declared)) or any(flat[hour] >= SELDOM for hour in declared)
+        least = LEAST_JUMP * jump[list(declared)].max(initial=0.0)  # dew takes a little of the sun's total every night
+        others = {hour for hour in resets.tolist() if jump[hour] >= least}
+        wrong = bool(others - set(declared)) or any(flat[hour] >= SELDOM for hour in declared)
     else:
         wrong = bool(declared) and all(share[hour] < SELDOM for hour in declared)
-        jump = np.nan_to_num(jumps / known)
-        largest = int(np.argmax(jump))
+        largest = int(resets[np.argmax(jump[resets])])
         wrong |= largest not in declared and bool(jump[largest] >= JUMP * np.delete(jump, largest).max())
     return [_mask(resets), float(wrong)]
 

@@ -17,7 +17,7 @@ from smcloud.pipeline.findings import require_findings, warn_of_mixed_pools
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
 from smcloud.products import PRODUCTS, Finish, make_products, scalars_to_attributes, to_storage_dtype
-from smcloud.store import LazyWrites, Prefix, ProductEntry, Store, cube_path, product_path
+from smcloud.store import LazyWrites, Prefix, ProductEntry, Store, cube_path, product_path, together
 
 log = logging.getLogger("smcloud")
 
@@ -116,4 +116,4 @@ class StoreWriter:
 
 
 def _compute(writes: Sequence[LazyWrites]) -> None:
-    compute_by_block([write for each in writes for write in each.maps], [each.others for each in writes])
+    compute_by_block(*together(writes))

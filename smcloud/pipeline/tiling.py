@@ -16,9 +16,8 @@ from smcloud.cube import Cube, CubeInputs, Source, Times, build
 from smcloud.pipeline.planning.graphs import layers_of
 from smcloud.plan import Machine
 
-MOST_TASKS = (
-    400  # of a block of one role and time chunk; mostly some fifty. A small graph need not be built to be counted
-)
+# Small tasks of a block of one role and time chunk, at most; mostly fifty. A small graph is not built to be counted.
+MOST_TASKS = 400
 
 
 def slabs(
@@ -32,9 +31,8 @@ def slabs(
     months, step = opened.months, chunking.TIME_CHUNK
     runs = [(0, len(months))] if runs is None else runs
     chunks = [at // step for first, stop in runs for at in range(first, stop, step)]
-    blocks = sum(
-        math.prod(source.values.data.numblocks[1:]) for source in opened.moving.values() if source.values.chunks
-    )
+    lazy = [source.values.data for source in opened.moving.values() if source.values.chunks]
+    blocks = sum(math.prod(data.numblocks[1:]) for data in lazy)
     if len(chunks) == 1 or (blocks + len(opened.moving)) * len(chunks) * MOST_TASKS <= config.cluster.graph_tasks:
         return list(runs)
     year = year_of(config, opened.moving, months)

@@ -11,7 +11,7 @@ from smcloud.store.layout import (
     report_path,
     require_store,
 )
-from smcloud.store.lazy_writes import LazyWrites
+from smcloud.store.lazy_writes import LazyWrites, together
 from smcloud.store.objects import create_only, put
 from smcloud.store.prefix import Prefix
 from smcloud.store.probe import can_read, probe
@@ -63,6 +63,7 @@ __all__ = [
     "report_path",
     "require_store",
     "stored_chunks",
+    "together",
     "verify",
     "write_catalog",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,13 @@ class LazyWrites(NamedTuple):
 
     maps: tuple[Any, ...]
     others: tuple[Any, ...]
+
+
+def together(writes: Sequence[LazyWrites]) -> LazyWrites:
+    """Put the writes of several Datasets together, to be computed at once."""
+    return LazyWrites(
+        tuple(write for each in writes for write in each.maps), tuple(write for each in writes for write in each.others)
+    )
 
 
 def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> LazyWrites:

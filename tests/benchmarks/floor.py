@@ -67,14 +67,17 @@ def seconds(work: Callable[[Any], object], items: Iterable[Any], threads: int) -
 
 
 def decode(chunk: Chunk) -> np.ndarray:
+    """The values of a chunk, from its file."""
     return chunk.array.decode(chunk.path.read_bytes())
 
 
 def recode(chunk: Chunk) -> bytes:
+    """Decode and encode again: what it takes beyond decoding is encoding."""
     return chunk.array.encode(decode(chunk))
 
 
 def read_back(chunk: Chunk) -> str:
+    """Decode and hash, as the seal does."""
     raw = chunk.path.read_bytes()
     chunk.array.decode(raw)
     return hashlib.sha256(raw).hexdigest()

@@ -59,7 +59,7 @@ def test_parts_of_nested_collections_share_one_graph():
     graph, parts = internals.merged([one, {"two": two}])
     assert [part.name for part in parts] == [one.name, two.name]
     assert {(one.name, 0), (two.name, 1)} <= set(graph)
-    assert (one.name, 1) in internals.needed_by(graph, (two.name, 1))
+    assert (one.name, 1) in internals.nodes_of(graph)[two.name, 1].dependencies
 
 
 def test_both_are_optimised_as_a_whole_and_keep_their_values():
@@ -78,3 +78,28 @@ def test_tasks_are_counted_and_none_is_run():
     assert internals.tasks_of(1) == 0
     with pytest.raises(AssertionError, match="computed"):
         lazy.compute(scheduler="sync")
+
+
+def test_tasks_become_one_that_hands_on_what_it_is_asked_for():
+    lazy = numbers() + 1
+    nodes = internals.nodes_of(lazy.__dask_graph__())
+    assert list(nodes).index((lazy.name, 1)) > max(list(nodes).index(key) for key in nodes[lazy.name, 1].dependencies)
+    keys = internals.keys_of({"a": [lazy]})
+    tasks = {"one": internals.task_of("one", nodes, keys, []), "some": internals.selection("some", "one", keys[:1])}
+    whole, some = internals.schedule(tasks, ["one", "some"])
+    assert set(whole) == set(keys) and some[keys[0]].tolist() == [1, 2, 3] and len(some) == 1
+    again = internals.task_of("again", {}, keys[:1], ["some"])  # hands on what it was given
+    assert internals.schedule(tasks | {"again": again}, ["again"])[0].keys() == {keys[0]}
+    assert internals.rebuilt({"a": [lazy]}, whole)["a"][0].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_name_of_a_task_stands_for_its_content():
+    """Else a client hashes every part of every block."""
+    assert internals.task_of("one", {}, [], [])._get_token() == "one"
+
+
+def test_what_is_in_memory_is_known():
+    nodes = internals.nodes_of(numbers().__dask_graph__())
+    assert not any(map(internals.holds_numbers, nodes.values()))
+    lazy = dask.array.from_array(np.arange(6), chunks=3)
+    assert any(map(internals.holds_numbers, internals.nodes_of(lazy.__dask_graph__()).values()))

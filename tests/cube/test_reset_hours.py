@@ -98,6 +98,17 @@ def test_so_are_fluxes_of_both_signs_where_no_hour_is_right(true, named):
     assert said is None if true == named else said or set(true) & set(named)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [1, 3, 6])
+@pytest.mark.parametrize("true", [(0,), (6,), (18,), (0, 12), (6, 18)])
+@pytest.mark.parametrize("dew", [0.0, 0.1, 1.0])
+def test_right_hours_of_both_signs_pass_whatever_the_step(length, true, dew):
+    """The first sun takes back the night's dew, and dew takes a little of the day's total: neither is a reset."""
+    amounts = fluxes(40, 12, seed=1)
+    amounts = np.where(amounts > 0, dew * amounts, amounts).reshape(-1, length, 12).sum(axis=1)
+    assert declared(since(amounts, true, length), true, length, valid_range=(-0.05, 0.05)) is None
+
+
 def test_a_record_without_totals_is_not_judged():
     assert declared(np.zeros((60 * 24, 3)), (6,)) is None
     assert declared(np.full((3, 2), 0.5), (6,)) is None

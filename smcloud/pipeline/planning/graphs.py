@@ -24,7 +24,7 @@ def tasks_of_cube(cube: Cube) -> int:
 
 def tasks_of_writes(writes: Sequence[stores.LazyWrites]) -> int:
     """Count the tasks of ``writes`` that are computed together."""
-    return len(fused([write for each in writes for write in each.maps], [each.others for each in writes])[0])
+    return len(fused(*stores.together(writes))[0])
 
 
 def layers_of(*collections: Any) -> int:
