@@ -111,7 +111,10 @@ class ComputeWork(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """The cost of one stage: bytes are decoded ones, memory is the most that one process holds at a time."""
+    """The cost of one stage: bytes are decoded ones, memory is the most that one process holds at a time.
+
+    ``source_bytes`` and ``source_requests`` are the part of ``bytes_read`` and ``get_requests`` that sources answer.
+    """
 
     name: str
     chunks: int = 0
@@ -125,6 +128,8 @@ class Stage:
     client_memory: int = 0
     core_ms: int = 0
     seconds: int = 0
+    source_bytes: int = 0
+    source_requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,8 @@ def ingest_stage(work: IngestWork, machine: Machine) -> Stage:
     decoded = sum(count * size for count, size in work.read)
     chunks, written = sum(array.chunks for array in work.cube), sum(array.bytes for array in work.cube)
     ms = decoded * READ_MS_PER_MIB // MIB + written * (WRITE_MS_PER_MIB + LOAD_MS_PER_MIB) // MIB
-    gets = sum(count for count, _ in work.read) + chunks + work.seal_tasks + INGEST_GETS + work.graphs * len(work.cube)
+    asked = sum(count for count, _ in work.read)
+    gets = asked + chunks + work.seal_tasks + INGEST_GETS + work.graphs * len(work.cube)
     stage = Stage(
         "ingest",
         chunks=chunks,
@@ -178,6 +184,8 @@ def ingest_stage(work: IngestWork, machine: Machine) -> Stage:
         worker_memory=PROCESS_BYTES + machine.cores * work.held + work.kept // machine.workers,
         client_memory=PROCESS_BYTES,
         core_ms=ms,
+        source_bytes=decoded,
+        source_requests=asked,
     )
     return _timed(stage, machine, INGEST_SECONDS)
 

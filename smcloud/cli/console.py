@@ -193,6 +193,28 @@ def print_plan(record: dict[str, Any], as_json: bool) -> None:
     for name, amounts in (record["stages"] | {"total": record["total"]}).items():
         say(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
     say(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
+    for line in _money(record["money"]):
+        say(line)
+
+
+def _money(bill: dict[str, Any]) -> list[str]:
+    """The lines of a bill: amounts, where its prices are from, and what is not in it."""
+    lines = []
+    if "once" in bill:
+        parts = [f"{name} {_currency(amount)}" for name, amount in bill["once"].items()]
+        lines.append(f"money: about {_currency(bill['once_total'])} {bill['currency']} once ({', '.join(parts)})")
+        for name, amount in bill["each_month"].items():
+            lines.append(f"money: about {_currency(amount)} {bill['currency']} a month ({name})")
+        prices = bill["prices"].values()
+        levels = {level: sum(price["level"] == level for price in prices) for level in ("assumed", "read", "own")}
+        said = ", ".join(f"{count} {level}" for level, count in levels.items() if count)
+        days = sorted({price["as_of"] for price in prices})
+        lines.append(f"money: prices of {bill['place'] or 'sources'} ({said}), written down {' and '.join(days)}")
+    return lines + [f"money: {note}" for note in bill["notes"]]
+
+
+def _currency(amount: float) -> str:
+    return "below 0.01" if 0 < amount < 0.01 else f"{amount:,.2f}"
 
 
 def _amount(key: str, value: int) -> str:

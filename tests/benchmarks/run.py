@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.by_hand import hand_rows
 from tests.benchmarks.cases import Case, all_cases
 from tests.benchmarks.full_grid import grid_trend, peak_memory
 from tests.benchmarks.ingest import ingest_rows
@@ -134,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of cases, from 0; writes no file")
-    parser.add_argument("--no-grid", action="store_true", help="leave out the full grid, a refresh and ingest")
+    parser.add_argument("--no-grid", action="store_true", help="leave out whatever takes a full grid")
     options = parser.parse_args(arguments)
     if any(os.environ.get(name) != "1" for name in THREADS):
         raise SystemExit(f"set {'=1 '.join(THREADS)}=1, as `make bench` does")
@@ -158,9 +159,9 @@ def main(arguments: list[str] | None = None) -> None:
             print(" | ".join(row), note, flush=True)
         rows += pooled_rows()
         print("\n".join(" | ".join(row) for row in rows[-2:]), flush=True)
-        more, said = ingest_rows(options.rounds, seconds, amount)
-        print("\n".join(" | ".join(row) for row in more), flush=True)
-        rows, notes = rows + more, notes + said
+        for more, said in (ingest_rows(options.rounds, seconds, amount), hand_rows()):
+            print("\n".join(" | ".join(row) for row in more), flush=True)
+            rows, notes = rows + more, notes + said
     lines = [
         "# Speed and memory",
         "",

@@ -13,6 +13,7 @@ from smcloud.catalog import Catalog
 from smcloud.config import Cluster, RunConfig, parse_config
 from smcloud.cube import CubeInputs, month_range, open_sources
 from smcloud.cube.axes import global_grid
+from smcloud.pipeline.planning.money import Bill, Prices, bill
 from smcloud.pipeline.planning.plan import stages_of
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Plan
@@ -60,6 +61,11 @@ def plan_size(name: str, preset: str = "peng2023", cluster: Cluster | None = Non
     months = month_range(config.period.start, config.period.end)
     opened = CubeInputs(datasets, open_sources(config, catalog, datasets), months)
     return Plan(name, stages_of(config, opened), machine_of(config.cluster))
+
+
+def bill_size(name: str, plan: Plan, prices: Prices, own: bool = False) -> Bill:
+    """Put prices to the plan of one of :data:`SIZES`, as if its store lay in a bucket of gs://."""
+    return bill(plan, SIZES[name].cluster, "gs://template", prices, own)
 
 
 def sources_of(size: Size, preset: str, cluster: Cluster) -> tuple[RunConfig, Catalog, dict[str, xr.Dataset]]:
