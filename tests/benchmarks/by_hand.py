@@ -85,6 +85,7 @@ def write_window(world: xr.Dataset, side: int, path: Path) -> xr.Dataset:
 def equal_numbers(out: Path, store: str) -> dict[str, float]:
     """Largest difference of each number by hand from that of a release on the same cells, over the largest number.
 
+    Numbers that are stored as float32 are compared, and left out of what is returned.
     Raises where a difference exceeds 1e-10 of the number, or half a unit in the last place where it is stored as
     float32. Cells where a driver varies less than its floor have fewer drivers here, so they are left out;
     more than 1 in 1000 of them raises. By hand the areas are cosines, which on a regular grid have the same shares.
@@ -108,7 +109,8 @@ def equal_numbers(out: Path, store: str) -> dict[str, float]:
     np.testing.assert_array_equal(hand["ddww"]["in_class"], classes.transpose("class", "lat", "lon"))
     area = cell_area(classes["lat"], classes["lon"]).where(classes).sum(["lat", "lon"])
     numbers["DDWW share"] = (hand["ddww"]["share_of_change"], area / area.sum())
-    return {name: _difference(name, *pair) for name, pair in numbers.items()}
+    found = {name: _difference(name, *pair) for name, pair in numbers.items()}
+    return {name: found[name] for name, (_, stored) in numbers.items() if stored.dtype != np.float32}
 
 
 def _difference(name: str, hand: xr.DataArray, ours: xr.DataArray) -> float:
@@ -142,14 +144,12 @@ def cdo_row(store: str, folder: Path, ours: Timing, case: str) -> tuple[list[Row
         plain = smcloud.open_product(store, "drivers")["correlation"].sel(driver=name)
         with xr.open_dataset(folder / f"r_{name}.nc") as r:
             np.testing.assert_allclose(r[TARGET].to_numpy().squeeze(), plain, atol=1e-3)
-    row = (case, peer, f"{ours.seconds:.3g} s", f"{taken:.3g} s", f"{taken / ours.seconds:.2g}x", "-", "-", "-")
-    return [row], []
+    row = (case, peer, f"{ours.seconds:.3g} s", f"{taken:.3g} s", "-", "-", "-", "-")
+    return [row], ["cdo does a part of the study, so there is no ratio; slopes and plain correlations are the same"]
 
 
 def hand_rows(name: str = "globe-0.25", sides: dict[str, int] | None = None) -> tuple[list[Row], list[str]]:
     """The table's rows, and what else there is to say."""
-    from tests.benchmarks.run import verdict
-
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "small").mkdir()
@@ -167,22 +167,28 @@ def hand_rows(name: str = "globe-0.25", sides: dict[str, int] | None = None) -> 
             seconds, core_seconds, steps = by_hand(folder / f"{way}.zarr", out, way)
             worst = max(equal_numbers(out, store).items(), key=lambda item: item[1])
             hand = Timing(seconds, core_seconds, land_cells(window))
-            whole = hand.on(land)
-            ratio = whole.seconds / ours.seconds
-            rows.append((case, NAMES[way], f"{ours.seconds:.3g} s", f"{whole.seconds:,.0f} s", f"{ratio:.3g}x",
-                         f"{LEAST:g}x", f"{AIM:g}x", verdict(ratio, LEAST, AIM)))  # fmt: skip
-            notes.append(
-                f"{NAMES[way]}: {hand.land:,} land cells in {hand.seconds:.1f} s, "
-                f"{1e3 * hand.seconds / hand.land:.3g} ms each ({_shares(steps)}), scaled by land cells; "
-                f"core-seconds {whole.core_seconds:,.0f} against {ours.core_seconds:.0f}, "
-                f"{whole.core_seconds / ours.core_seconds:.3g}x; numbers differ by {worst[1]:.1g} at most ({worst[0]})"
-            )
+            rows.append(_row(case, way, ours, hand.on(land)))
+            notes.append(_note(way, steps, ours, hand, worst))
         more, said = cdo_row(store, folder, ours, case)
     return rows + more, notes + said
 
 
-def _shares(steps: dict[str, float]) -> str:
-    return ", ".join(f"{name} {100 * spent / sum(steps.values()):.0f} %" for name, spent in steps.items())
+def _row(case: str, way: str, ours: Timing, whole: Timing) -> Row:
+    ratio = whole.seconds / ours.seconds
+    reached = "aim" if ratio >= AIM else "at least" if ratio >= LEAST else "no"
+    times = (f"{ours.seconds:.3g} s", f"{whole.seconds:,.0f} s", f"{ratio:.3g}x")
+    return (case, NAMES[way], *times, f"{LEAST:g}x", f"{AIM:g}x", reached)
+
+
+def _note(way: str, steps: dict[str, float], ours: Timing, hand: Timing, worst: tuple[str, float]) -> str:
+    shares = ", ".join(f"{name} {100 * spent / sum(steps.values()):.0f} %" for name, spent in steps.items())
+    whole = hand.on(ours.land)
+    return (
+        f"{NAMES[way]}: {hand.land:,} land cells in {hand.seconds:.1f} s, {1e3 * hand.seconds / hand.land:.3g} ms each "
+        f"({shares}), scaled by land cells; core-seconds {whole.core_seconds:,.0f} against {ours.core_seconds:.0f}, "
+        f"{whole.core_seconds / ours.core_seconds:.3g}x; float64 numbers differ by {worst[1]:.1g} of the largest at "
+        f"most ({worst[0]}), maps of slopes by the rounding of float32"
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -86,7 +86,7 @@ def test_another_number_is_refused(world: xr.Dataset, tmp_path: Path, monkeypatc
     release = release_of(tmp_path)
     assert 0 < int((release["ddww"]["ddww_class"] > 0).sum()) < 12
     monkeypatch.setattr(by_hand.smcloud, "open_product", lambda store, name: release[name])
-    assert max(by_hand.equal_numbers(tmp_path, "store").values()) < 1e-7
+    assert max(by_hand.equal_numbers(tmp_path, "store").values()) < 1e-12
     for product, name, factor in (
         ("annual", TARGET, 1 + 1e-9), ("annual", "precipitation", 1 + 1e-9), ("trend", "ols_slope", 1 + 1e-6),
         ("trend", "mk_z", 1 + 1e-9), ("drivers", "partial_correlation", 1 + 1e-9), ("drivers", "p_value", 1 + 1e-9),
@@ -111,6 +111,15 @@ def test_a_window_is_scaled_by_its_land_alone(tmp_path: Path) -> None:
     assert by_hand.land_cells(whole) == 6 and by_hand.land_cells(window) == 2
     assert list(window.lat) == list(window.lon) == [2, 3]
     xr.testing.assert_equal(xr.open_zarr(tmp_path / "window.zarr", consolidated=False), window)
+
+
+def test_a_row_is_judged_by_the_seconds_of_the_whole() -> None:
+    ours, whole = by_hand.Timing(50.0, 90.0, 1000), by_hand.Timing(15_000.0, 27_000.0, 1000)
+    assert by_hand._row("x", "threads", ours, whole)[2:] == ("50 s", "15,000 s", "300x", "300x", "500x", "at least")
+    assert by_hand._row("x", "threads", ours, whole.on(999))[-1] == "no"
+    note = by_hand._note("threads", {"annual": 1.0, "drivers": 3.0}, ours, whole.on(10), ("mk_z", 0.0))
+    assert "10 land cells in 150.0 s, 1.5e+04 ms each (annual 25 %, drivers 75 %)" in note
+    assert "core-seconds 27,000 against 90, 300x" in note
 
 
 def test_every_way_has_a_name_and_a_window() -> None:

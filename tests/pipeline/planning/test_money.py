@@ -6,12 +6,13 @@ import pytest
 import yaml
 
 from smcloud import cli
+from smcloud import plan as plans
 from smcloud.cli.console import print_plan
 from smcloud.config import Cluster
 from smcloud.errors import ConfigurationError
 from smcloud.pipeline.planning.examples import SIZES, bill_size
 from smcloud.pipeline.planning.money import OTHER_ENDPOINTS, OWN_PRICES, bill, load_prices
-from smcloud.plan import Machine, Plan, Stage
+from smcloud.plan import Array, Machine, Plan, Stage
 
 GIB = 2**30
 INGEST = Stage(
@@ -59,6 +60,16 @@ def test_a_gateway_pays_requests_and_nodes_and_no_egress(tmp_path):
         "price": 3.0, "level": "own", "as_of": "2026-01-31", "source": "the contract",
     }  # fmt: skip
     assert "egress_gib" not in record["prices"] and "null" not in json.dumps(record)
+
+
+def test_what_sources_answer_is_a_part_of_what_is_read():
+    cube = (Array((12, 4, 4), (12, 4, 4), 4),)
+    work = plans.IngestWork([(3, 100), (2, 50)], cube, tasks=9, graphs=1, held=0, kept=0, seal_tasks=1)
+    stage = plans.ingest_stage(work, Machine(1, 1))
+    assert (stage.source_requests, stage.source_bytes) == (5, 400)
+    assert stage.bytes_read == 400 + 12 * 16 * 4 and stage.get_requests == 5 + 1 + 1 + plans.INGEST_GETS + 1
+    total = Plan("x", (stage, COMPUTE), Machine(1, 1)).record()["total"]
+    assert (total["source_requests"], total["source_bytes"]) == (5, 400)
 
 
 def test_a_worker_without_a_size_is_billed_for_what_it_needs(tmp_path):
@@ -174,7 +185,8 @@ def test_the_command_takes_prices(capsys, small_world, tmp_path):
         cli.main(["plan", str(path), "--prices", str(OWN_PRICES), "--json"])
     record = json.loads(capsys.readouterr().out)
     assert done.value.code == 0 and "no money" in record["money"]["notes"][0]
-    assert record["total"]["source_bytes"] == record["stages"]["ingest"]["source_bytes"] > 0
+    ingest = record["stages"]["ingest"]
+    assert record["total"]["source_bytes"] == ingest["bytes_read"] - ingest["bytes_written"] > 0
     prices = own(tmp_path, lambda data: data | {"sources_gib": data["sources_gib"] | {"price": 2}})
     with pytest.raises(SystemExit):
         cli.main(["plan", str(path), "--prices", str(prices), "--json"])
