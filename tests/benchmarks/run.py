@@ -165,9 +165,10 @@ def main(arguments: list[str] | None = None) -> None:
     lines = [
         "# Speed and memory",
         "",
-        "Written by `make bench`. One thread; every peer and this library on the same data in one process, in turn",
-        "(this library before and after each peer's run); medians. Times are per cell where a case has cells: slow",
-        "peers treat fewer cells of the same array. Compilation and start-up are not counted.",
+        "Written by `make bench`. One thread, but two workers for the whole study; every peer and this library on the",
+        "same data, and but for the study in one process, in turn (this library before and after each peer's run);",
+        "medians. Times are per cell where a case has cells: slow peers treat fewer cells of the same array. Neither",
+        "compilation nor, but for this library in the study, start-up is counted.",
         "",
         *table(rows),
         "",
