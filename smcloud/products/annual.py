@@ -173,14 +173,13 @@ def _reduce_years(
     block: npt.NDArray[np.floating], summed: bool, need: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
     """Value and number of valid months per year of (..., 12 n) months, added from January to December."""
-    months = block.reshape(*block.shape[:-1], -1, MONTHS)
-    valid = ~np.isnan(months)
-    count = valid.sum(axis=-1)
-    total = np.zeros(count.shape)
-    for month in range(MONTHS):
-        total += np.where(valid[..., month], months[..., month], 0.0)
-    value = total if summed else total / np.maximum(count, 1)
-    return np.where(count >= need, value, np.nan), count.astype(np.uint8)
+    from smcloud.stats.engine.year_kernels import year_sums  # imports numba
+
+    value, count = year_sums(np.moveaxis(block, -1, 0))
+    if not summed:
+        value /= np.maximum(count, 1)
+    value[count < need] = np.nan
+    return np.moveaxis(value, 0, -1), np.moveaxis(count, 0, -1)
 
 
 def _annual_attrs(da: xr.DataArray, name: str, summed: bool, anomalies: bool) -> dict[str, object]:
