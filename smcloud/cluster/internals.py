@@ -16,6 +16,7 @@ from dask.core import flatten, toposort
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.local import get_sync
 from dask.optimization import cull
+from dask.utils import ensure_dict
 
 Graph = Mapping[Hashable, Any]
 
@@ -58,7 +59,7 @@ def layered(layers: Mapping[str, Graph], first: str) -> HighLevelGraph:
 
 def optimised_for(graph: Graph, keys: Sequence[Hashable]) -> dict[Hashable, Any]:
     """Return the tasks behind ``keys`` of arrays, after dask's optimisations for arrays."""
-    return dict(dask.array.optimize(dict(graph), list(keys)))
+    return dict(dask.array.optimize(ensure_dict(graph), list(keys)))
 
 
 def run_here(tasks: Graph, keys: Sequence[Hashable]) -> list[Any]:
@@ -78,7 +79,7 @@ def nodes_of(*collections: Any) -> dict[Hashable, Any]:
     """
     parts = arrays_in(*collections)
     graph = merge(part.__dask_graph__() for part in parts).cull(set(keys_of(parts)))
-    nodes = dask._task_spec.convert_legacy_graph(dict(graph))
+    nodes = dask._task_spec.convert_legacy_graph(ensure_dict(graph))
     return {key: nodes[key] for key in toposort(nodes)}
 
 
