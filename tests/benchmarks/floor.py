@@ -130,5 +130,32 @@ def floor_rows(name: str = "globe-0.25") -> list[dict[str, Any]]:
     return rows
 
 
+# At least and aim: seconds of a stage over its floor on two threads, and of one thread over two.
+LIMITS = {"ingest": (2.5, 1.8), "compute": (2.2, 1.6)}
+SCALING = (1.7, 1.9)
+
+
+def bench_rows(name: str = "globe-0.25") -> tuple[list[tuple[str, ...]], list[str]]:
+    """Rows of the table of ``make bench``, and where the time of each stage goes."""
+    found = {(row["stage"], row["threads"]): row for row in floor_rows(name)}
+    rows: list[tuple[str, ...]] = []
+    notes = []
+    for stage, (least, aim) in LIMITS.items():
+        one, two = (found[stage, threads] for threads in THREADS)
+        parts = {key: two[key] for key in Floor._fields}
+        reached = "aim" if two["ratio"] <= aim else "at least" if two["ratio"] <= least else "no"
+        rows.append((f"{stage}, {name}, 2 threads", "its floor: decode, encode, read back, kernels",
+                     f"{two['seconds']:.3g} s", f"{sum(parts.values()):.3g} s", f"{two['ratio']:.2f} of it",
+                     f"{least:g}", f"{aim:g}", reached))  # fmt: skip
+        gain, (least, aim) = one["seconds"] / two["seconds"], SCALING
+        reached = "aim" if gain >= aim else "at least" if gain >= least else "no"
+        rows.append((f"{stage}, {name}, 2 threads", "1 thread", f"{two['seconds']:.3g} s", f"{one['seconds']:.3g} s",
+                     f"{gain:.2f}x", f"{least:g}x", f"{aim:g}x", reached))  # fmt: skip
+        floor = ", ".join(f"{key.replace('_', ' ')} {value:.1f} s" for key, value in parts.items())
+        spent = ", ".join(f"{kind} {share} %" for kind, share in two["percent"].items())
+        notes.append(f"{stage}, {name}: floor on two threads {floor}; the workers' threads: {spent}")
+    return rows, notes
+
+
 if __name__ == "__main__":
     floor_rows(*sys.argv[1:])

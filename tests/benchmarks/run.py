@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.cases import Case, all_cases
+from tests.benchmarks.floor import bench_rows
 from tests.benchmarks.full_grid import grid_trend, peak_memory
 from tests.benchmarks.ingest import ingest_rows
 from tests.benchmarks.pooled import pooled_rows
@@ -160,7 +161,9 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n".join(" | ".join(row) for row in rows[-2:]), flush=True)
         more, said = ingest_rows(options.rounds, seconds, amount)
         print("\n".join(" | ".join(row) for row in more), flush=True)
-        rows, notes = rows + more, notes + said
+        stages, spent = bench_rows()
+        print("\n".join(" | ".join(row) for row in stages), flush=True)
+        rows, notes = rows + more + stages, notes + said + spent
     lines = [
         "# Speed and memory",
         "",
