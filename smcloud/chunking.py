@@ -9,6 +9,8 @@ CHUNK = 180  # cells along latitude and longitude: a stored chunk, a block of wo
 TIME_CHUNK = 12  # months: a stored chunk, and what is built and refreshed together
 # In which blocks a store is opened: the whole record of some cells.
 TILES = {"time": -1, "year": -1, "lat": CHUNK, "lon": CHUNK}
+# For what needs all cells of a map at once.
+WHOLE = {"lat": -1, "lon": -1}
 
 
 def time_tiles(chunks: Sequence[int], most: int) -> list[tuple[int, int]]:

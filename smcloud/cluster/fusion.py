@@ -17,9 +17,7 @@ import numpy as np
 from smcloud.cluster.internals import (
     holds_numbers,
     keys_of,
-    merged,
     nodes_of,
-    optimised,
     rebuilt,
     schedule,
     selection,
@@ -40,7 +38,7 @@ def compute_by_block(maps: Sequence[Any], others: Any = ()) -> Any:
     """
     import distributed  # noqa: F401 - imported inside ``set`` below, its defaults would go with the setting
 
-    tasks, others = fused(maps, others)
+    tasks = fused(maps, others)
     if not tasks:
         return others
     used = {key for task in tasks.values() for key in task.dependencies}
@@ -52,13 +50,12 @@ def compute_by_block(maps: Sequence[Any], others: Any = ()) -> Any:
     return rebuilt(others, values)
 
 
-def fused(maps: Sequence[Any], others: Any = ()) -> tuple[dict[Hashable, Any], Any]:
-    """Return the tasks of :func:`compute_by_block` in their order, and ``others`` optimised.
+def fused(maps: Sequence[Any], others: Any = ()) -> dict[Hashable, Any]:
+    """Return the tasks of :func:`compute_by_block` in their order.
 
     The last task returns the values of all blocks of ``others`` by their keys.
     """
-    maps, others = optimised(tuple(maps), others)
-    nodes = nodes_of(merged(maps, others)[0])
+    nodes = nodes_of(tuple(maps), others)
     blocks = blocks_of(nodes, places_of(nodes, maps)) if nodes else []
     home = {key: number for number, keys in enumerate(blocks) for key in keys}
     last = len(blocks) - 1
@@ -84,7 +81,7 @@ def fused(maps: Sequence[Any], others: Any = ()) -> tuple[dict[Hashable, Any], A
             else:  # it is handed no more than it takes
                 tasks[name, number, user] = selection((name, number, user), (name, number), some)
                 inputs[user].append((name, number, user))
-    return tasks, others
+    return tasks
 
 
 def _with_constants(nodes: Nodes, home: Mapping[Hashable, int], keys: Sequence[Hashable]) -> dict[Hashable, Any]:

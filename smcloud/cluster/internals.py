@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,12 @@ import dask._task_spec
 import dask.array
 import dask.threaded
 import numpy as np
-from dask.base import collections_to_expr, get_scheduler, tokenize, unpack_collections
+from dask.base import get_scheduler, tokenize, unpack_collections
 from dask.core import flatten, toposort
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.local import get_sync
 from dask.optimization import cull
+from dask.utils import ensure_dict
 
 Graph = Mapping[Hashable, Any]
 
@@ -57,7 +59,7 @@ def layered(layers: Mapping[str, Graph], first: str) -> HighLevelGraph:
 
 def optimised_for(graph: Graph, keys: Sequence[Hashable]) -> dict[Hashable, Any]:
     """Return the tasks behind ``keys`` of arrays, after dask's optimisations for arrays."""
-    return dict(dask.array.optimize(dict(graph), list(keys)))
+    return dict(dask.array.optimize(ensure_dict(graph), list(keys)))
 
 
 def run_here(tasks: Graph, keys: Sequence[Hashable]) -> list[Any]:
@@ -70,28 +72,14 @@ def arrays_in(*collections: Any) -> list[Any]:
     return list(unpack_collections(*collections)[0])
 
 
-def merged(*collections: Any) -> tuple[dict[Hashable, Any], list[Any]]:
-    """Return the one graph of all ``collections``, and a list of their lazy parts."""
-    parts = arrays_in(*collections)
-    return dict(merge(part.__dask_graph__() for part in parts)), parts
+def nodes_of(*collections: Any) -> dict[Hashable, Any]:
+    """Return the tasks behind all ``collections`` in the order of their needs, each a node that knows these.
 
-
-def optimised(writes: Any, counters: Any) -> Any:
-    """Optimise both for computing: lazy parts of one graph that is optimised as a whole, and then keeps its keys.
-
-    ``dask.optimize`` takes the parts one by one, and fuses a separate read into each of them.
+    None is fused with another: dask's optimisations take longer than they save where tasks are put together by block.
     """
-    parts, repack = unpack_collections(writes, counters)
-    if not parts:
-        return writes, counters
-    graph = collections_to_expr(parts).optimize().__dask_graph__()
-    rebuilders = (part.__dask_postpersist__() for part in parts)
-    return repack([rebuild(graph, *arguments) for rebuild, arguments in rebuilders])
-
-
-def nodes_of(graph: Graph) -> dict[Hashable, Any]:
-    """Return the tasks of ``graph`` in the order of their needs, each a node that knows its ``dependencies``."""
-    nodes = dask._task_spec.convert_legacy_graph(graph)
+    parts = arrays_in(*collections)
+    graph = merge(part.__dask_graph__() for part in parts).cull(set(keys_of(parts)))
+    nodes = dask._task_spec.convert_legacy_graph(ensure_dict(graph))
     return {key: nodes[key] for key in toposort(nodes)}
 
 
@@ -118,10 +106,35 @@ def selection(key: Hashable, of: Hashable, outputs: Iterable[Hashable]) -> Any:
 
 def _run(tasks: Graph, outputs: frozenset[Hashable], *inputs: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
     given = {key: value for values in inputs for key, value in values.items()}
-    nodes = dict(tasks) | {key: dask._task_spec.DataNode(key, value) for key, value in given.items()}
-    # With an empty set of keys nothing would be released on the way.
-    values = dask._task_spec.execute_graph(nodes, keys=outputs or {None})
-    return {key: values[key] for key in outputs}
+    return executed(tasks, outputs, given)
+
+
+def executed(tasks: Graph, outputs: Iterable[Hashable], given: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    """Run ``tasks``, nodes of a graph, in this thread, each as late as it can be; return the ``outputs`` by key.
+
+    A value is let go as soon as nothing needs it. ``given`` are values of tasks that have run elsewhere.
+    """
+    values = dict(given)
+    uses = Counter(needed for node in tasks.values() for needed in node.dependencies)
+    kept = frozenset(outputs)
+    ahead = [key for key in reversed(tasks) if key not in uses or key in kept]
+    while ahead:
+        key = ahead[-1]
+        missing = [] if key in values or key not in tasks else [n for n in tasks[key].dependencies if n not in values]
+        if missing:
+            ahead += missing
+            continue
+        ahead.pop()
+        if key not in values:
+            node = tasks[key]
+            values[key] = node(values)
+            for needed in node.dependencies:
+                uses[needed] -= 1
+                if not uses[needed] and needed not in kept:
+                    del values[needed]
+            if not uses[key] and key not in kept:
+                del values[key]
+    return {key: values[key] for key in kept}
 
 
 def _select(values: Mapping[Hashable, Any], outputs: frozenset[Hashable]) -> dict[Hashable, Any]:

@@ -162,10 +162,12 @@ def _known(units: str) -> Unit | None:
 
 def _linear(source: Unit, wanted: Unit, units: str, role: str, where: str) -> tuple[float, float]:
     """Factor and offset of ``wanted = factor * source + offset``."""
-    import pint
-
     if any(word in ANGLES for word, _ in source.powers):
         raise _impossible(units, CUBE_UNITS[role], where, "it holds an angle")
+    if source.powers == wanted.powers:  # one unit: pint takes half a second to begin
+        return source.factor, 0.0
+    import pint
+
     if not alike(source, wanted):
         raise _impossible(units, CUBE_UNITS[role], where, "it is a ratio of other things")
     registry = unit_registry()

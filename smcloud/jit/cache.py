@@ -29,14 +29,22 @@ SOURCES = ("jit/*.py", "stats/engine/*.py", "stats/status.py", "cube/*_kernels.p
 
 
 class KernelFile(NullCache):  # type: ignore[misc]
-    """The file of one kernel, in the form in which numba asks for a compiled function and hands one over."""
+    """The files of one kernel, in the form in which numba asks for a compiled function and hands one over.
+
+    A function that is compiled for several types has a file for each.
+    """
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
-        self.path = folder / f"{function.__module__}.{function.__qualname__}.kernel"
+        self.folder, self.name = folder, f"{function.__module__}.{function.__qualname__}"
+
+    def path(self, sig: Any) -> Path:
+        """The file of the kernel for these types."""
+        types = hashlib.sha256(str(sig).encode()).hexdigest()[:8]
+        return self.folder / f"{self.name}.{types}.kernel"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel, None where there is none that is whole."""
-        body = read_kept(self.path)
+        body = read_kept(self.path(sig))
         if body is None:
             return None
         compiled_for, payload = pickle.loads(body)
@@ -48,7 +56,7 @@ class KernelFile(NullCache):  # type: ignore[misc]
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the compiled kernel, unless it holds an address of this process."""
         if not data.library.has_dynamic_globals:
-            keep(self.path, serialize.dumps((sig, data._reduce())))
+            keep(self.path(sig), serialize.dumps((sig, data._reduce())))
 
 
 @cache

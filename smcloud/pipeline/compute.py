@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+import dask
 import xarray as xr
 
 from smcloud import chunking
@@ -16,7 +17,7 @@ from smcloud.io_errors import NETWORK, is_network, reaching
 from smcloud.pipeline.findings import require_findings, warn_of_mixed_pools
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
-from smcloud.products import PRODUCTS, Finish, make_products, scalars_to_attributes, to_storage_dtype
+from smcloud.products import PRODUCTS, Finish, make_products, scalars_to_attributes, split_scalars, to_storage_dtype
 from smcloud.store import LazyWrites, Prefix, ProductEntry, Store, cube_path, product_path, together
 
 log = logging.getLogger("smcloud")
@@ -77,13 +78,20 @@ class StoreWriter:
             self.prefixes[name].mark_tile(tile.name, {})
             log.info("tile %s of %s is written", tile.name, name)
 
-    def append(self, name: str, finish: Finish) -> None:
-        """Load the maps of ``name`` and add what needs all cells at once."""
-        if not self.prefixes[name].is_sealed:
-            more = to_storage_dtype(finish(self.open(name).load(), self.config)).compute()  # on the workers
-            more = scalars_to_attributes(more)
-            self.prefixes[name].append(more)
-            self.variables[name] += [str(key) for key in more.variables if key not in self.variables[name]]
+    def append(self, finishes: Mapping[str, Finish]) -> None:
+        """Add what needs all cells at once; workers read, compute and write it, each field as one task."""
+        more = {
+            name: to_storage_dtype(finish(self.prefixes[name].open(chunking.WHOLE), self.config))
+            for name, finish in finishes.items()
+            if not self.prefixes[name].is_sealed
+        }
+        scalars, fields = split_scalars(more)
+        writes = [self.prefixes[name].append(ds) for name, ds in fields.items()]
+        _, found = dask.compute(writes, scalars)
+        for name, ds in found.items():
+            self.prefixes[name].append(scalars_to_attributes(ds))
+            added = [str(key) for key in fields[name].variables if key not in self.variables[name]]
+            self.variables[name] += added
 
     def open(self, name: str) -> xr.Dataset:
         """Open the written product, in blocks of cells."""

@@ -31,14 +31,17 @@ CUBE_CODE = (
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.config.choices", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products",
-    "smcloud.stats", "smcloud.store.encoding", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
+    "smcloud.stats", "smcloud.store.arrays", "smcloud.store.encoding", "smcloud.store.lazy_reads",
+    "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (
     "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "netCDF4", "numba",
     "numcodecs", "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
 )  # fmt: skip
-PRODUCT_LIBRARIES = ("dask", "llvmlite", "numba", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr")
+PRODUCT_LIBRARIES = (
+    "dask", "llvmlite", "numba", "numcodecs", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

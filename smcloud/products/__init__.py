@@ -5,7 +5,7 @@ made of stands in :mod:`smcloud.products.definition`.
 """
 
 from smcloud.products.annual import annual
-from smcloud.products.attributes import scalars_to_attributes, to_storage_dtype
+from smcloud.products.attributes import scalars_to_attributes, split_scalars, to_storage_dtype
 from smcloud.products.ddww import completed_ddww, ddww, ddww_attributes
 from smcloud.products.definition import PRODUCTS, Finish, Writer, make_products
 from smcloud.products.drivers import driver_fields, driver_maps
@@ -28,6 +28,7 @@ __all__ = [
     "make_products",
     "regions",
     "scalars_to_attributes",
+    "split_scalars",
     "strata",
     "table",
     "to_storage_dtype",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,6 +16,8 @@ from smcloud.errors import CalendarError, ChunkError, TooFewYearsError
 from smcloud.products.anomalies import MONTHS, driver_years, soil_moisture_years
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.stats import cell_area
+
+Block = npt.NDArray[Any]
 
 REFERENCE = "soil_moisture_reference"
 ANOMALIES = (
@@ -55,12 +61,12 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
                 if name == REFERENCE:
                     monthly = monthly.where(cube["soil_moisture"].isel(time=span).notnull())
                 moisture_like = target or name == REFERENCE
-                value, count = _years(monthly, summed, config.annual.min_months if moisture_like else MONTHS)
+                value = _years(monthly, summed, config.annual.min_months if moisture_like else MONTHS)
             else:
                 value = made.value if target else driver_years(monthly, made, config.annual, summed)
             out[name] = value.assign_attrs(_annual_attrs(da, name, summed, anomalies))
             if target:
-                out["n_months"] = made.n_months if anomalies else count
+                out["n_months"] = made.n_months if anomalies else _by_year(monthly, np.dtype(np.uint8), _year_counts)
                 if anomalies:
                     out["n_fixed_months"], out["anomaly_status"] = made.size, made.status
     return add_cf_attributes(out, "annual", config)
@@ -138,7 +144,7 @@ def whole_year_sums(cube: xr.Dataset, name: str, config: RunConfig) -> xr.DataAr
     """
     first, years = whole_years(cube, config)
     monthly = one_chunk(cube[name].isel(time=slice(first, first + MONTHS * len(years))), name)
-    return _years(monthly, summed=True, need=MONTHS)[0].assign_coords(year=years)
+    return _years(monthly, summed=True, need=MONTHS).assign_coords(year=years)
 
 
 def one_chunk(da: xr.DataArray, name: str) -> xr.DataArray:
@@ -155,32 +161,40 @@ def one_chunk(da: xr.DataArray, name: str) -> xr.DataArray:
     return da
 
 
-def _years(da: xr.DataArray, summed: bool, need: int) -> tuple[xr.DataArray, xr.DataArray]:
-    value, count = xr.apply_ufunc(
-        _reduce_years,
-        da,
-        input_core_dims=[["time"]],
-        output_core_dims=[["year"], ["year"]],
-        kwargs={"summed": summed, "need": need},
-        dask="parallelized",
-        output_dtypes=[np.float64, np.uint8],
-        dask_gufunc_kwargs={"output_sizes": {"year": da.sizes["time"] // MONTHS}},
-    )
-    return value.transpose("year", "lat", "lon"), count.transpose("year", "lat", "lon")
+def _years(da: xr.DataArray, summed: bool, need: int) -> xr.DataArray:
+    return _by_year(da, np.dtype(np.float64), partial(_year_values, summed=summed, need=need))
 
 
-def _reduce_years(
-    block: npt.NDArray[np.floating], summed: bool, need: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-    """Value and number of valid months per year of (..., 12 n) months, added from January to December."""
-    months = block.reshape(*block.shape[:-1], -1, MONTHS)
-    valid = ~np.isnan(months)
-    count = valid.sum(axis=-1)
-    total = np.zeros(count.shape)
-    for month in range(MONTHS):
-        total += np.where(valid[..., month], months[..., month], 0.0)
-    value = total if summed else total / np.maximum(count, 1)
-    return np.where(count >= need, value, np.nan), count.astype(np.uint8)
+def _by_year(da: xr.DataArray, dtype: np.dtype[Any], reduce: Callable[[Block], Block]) -> xr.DataArray:
+    """Reduce blocks (12 n months, lat, lon) to (n years, lat, lon) as they are; apply_ufunc copies each twice."""
+    months = da.transpose("time", "lat", "lon")
+    data: Any = months.data
+    if months.chunks:
+        years = months.sizes["time"] // MONTHS
+        meta = np.empty((0, 0, 0), dtype)
+        data = data.map_blocks(reduce, chunks=((years,), *months.chunks[1:]), dtype=dtype, meta=meta)
+    else:
+        data = reduce(data)
+    coords = {dim: months[dim] for dim in ("lat", "lon") if dim in months.coords}
+    return xr.DataArray(data, coords, ("year", "lat", "lon"))
+
+
+def _year_values(months: Block, summed: bool, need: int) -> Block:
+    """Sum or mean of the valid months of each year, NaN for fewer than ``need``."""
+    from smcloud.stats.engine.year_kernels import year_sums  # imports numba
+
+    value, count = year_sums(months)
+    if not summed:
+        value /= np.maximum(count, 1)
+    value[count < need] = np.nan
+    return value
+
+
+def _year_counts(months: Block) -> Block:
+    """Number of valid months of each year."""
+    from smcloud.stats.engine.year_kernels import year_sums  # imports numba
+
+    return year_sums(months)[1]
 
 
 def _annual_attrs(da: xr.DataArray, name: str, summed: bool, anomalies: bool) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
@@ -81,6 +82,12 @@ def to_storage_dtype(ds: xr.Dataset) -> xr.Dataset:
     """Convert ``ds`` to the types published: maps in m3 m-3 yr-1 to float32, lazily; all else stays as it is."""
     maps = {name: da for name, da in ds.data_vars.items() if {"lat", "lon"} <= {*da.dims}}
     return ds.assign({name: da.astype("float32") for name, da in maps.items() if da.attrs.get("units") == SLOPE})
+
+
+def split_scalars(products: Mapping[str, xr.Dataset]) -> tuple[dict[str, xr.Dataset], dict[str, xr.Dataset]]:
+    """Divide each of ``products`` into its variables without a dimension, and all others."""
+    scalars = {name: ds[[key for key, da in ds.data_vars.items() if not da.dims]] for name, ds in products.items()}
+    return scalars, {name: ds.drop_vars(list(scalars[name].data_vars)) for name, ds in products.items()}
 
 
 def scalars_to_attributes(ds: xr.Dataset) -> xr.Dataset:

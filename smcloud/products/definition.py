@@ -29,8 +29,8 @@ class Writer(Protocol):
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Write the lazy products of one phase, by name, in one go."""
 
-    def append(self, name: str, finish: Finish) -> None:
-        """Load the written product ``name`` and add what ``finish`` makes of it."""
+    def append(self, finishes: Mapping[str, Finish]) -> None:
+        """Add to written products, by name, what ``finishes`` make of their maps, whole fields, in one go."""
 
     def open(self, name: str) -> xr.Dataset:
         """Open the written product, lazily: workers read it, no graph carries it."""
@@ -122,9 +122,12 @@ def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
                     lazy if product.complete is None else product.complete(lazy, writer.compute, config, **parts)
                 )
         writer.write(ready)
+        finishes: dict[str, Finish] = {}
         for product in phase:
             if product.name in ready and product.finish is not None:
                 beside = {name: writer.open(name) if name == product.name else made[name] for name in product.beside}
-                writer.append(product.name, partial(product.finish, **beside))
-            if product.name in ready and phase is not PHASES[-1]:
-                made[product.name] = writer.open(product.name)
+                finishes[product.name] = partial(product.finish, **beside)
+        if finishes:
+            writer.append(finishes)
+        if phase is not PHASES[-1]:
+            made |= {name: writer.open(name) for name in ready}

@@ -27,18 +27,17 @@ def agreement(series: xr.DataArray, reference: xr.DataArray, min_years: int) -> 
     return dict(zip(("reference_r", "reference_rmse", "reference_bias"), columns, strict=True))
 
 
-def same_sign_share(maps: xr.Dataset) -> float | None:
+def same_sign_share(maps: xr.Dataset) -> xr.DataArray | None:
     """Compute the share of the area with both slopes where ``slope`` and ``reference_slope`` have the same sign.
 
-    It is computed at once. None without such an area, or without a reference.
+    It has no dimension; NaN without such an area. None without a reference. Lazy where ``maps`` are.
     """
     if "reference_slope" not in maps:
         return None
     both = maps["slope"].notnull() & maps["reference_slope"].notnull()
     same = (np.sign(maps["slope"]) == np.sign(maps["reference_slope"])).astype("float64").where(both)
     everywhere = xr.ones_like(same, bool).expand_dims("region")
-    share = float(area_weighted_series(same, cell_areas(maps), everywhere)["mean"][0])
-    return share if np.isfinite(share) else None
+    return area_weighted_series(same, cell_areas(maps), everywhere)["mean"].isel(region=0, drop=True)
 
 
 def _agreement(x: Block, y: Block, min_years: int) -> tuple[Block, Block, Block]:

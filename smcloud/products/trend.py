@@ -173,9 +173,10 @@ def trend_fields(
         fields["p_value_with_breaks"] = p_value_with_breaks(series, blocks, pooled, config)
     p = fields["p_value"] if "p_value" in fields else maps["p_value"]
     fields |= significance(p, maps["slope"], config)
-    out = add_cf_attributes(xr.Dataset(fields), "trend", config).assign_attrs(mixed_pools_comment=MIXED_COMMENT)
     share = same_sign_share(maps)
-    return out if share is None else out.assign_attrs(reference_same_sign_share=share)
+    if share is not None:
+        fields["reference_same_sign_share"] = share
+    return add_cf_attributes(xr.Dataset(fields), "trend", config).assign_attrs(mixed_pools_comment=MIXED_COMMENT)
 
 
 def significance(p: xr.DataArray, slope: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:

@@ -51,9 +51,9 @@ class Prefix(Place):
         """Return lazy writes of the aligned ``ds`` into existing arrays, from positions ``start`` of its dims on."""
         return lazy_writes.region_writes(ds, start, self)
 
-    def append(self, ds: xr.Dataset) -> None:
-        """Add small variables and attributes at once (:func:`.write.append`)."""
-        write.append(ds, self)
+    def append(self, ds: xr.Dataset) -> LazyWrites:
+        """Add variables and attributes; return what is lazy as lazy writes (:func:`.write.append`)."""
+        return write.append(ds, self)
 
     def tile_record(self, name: str) -> dict[str, Any] | None:
         """Return what :meth:`mark_tile` recorded for the tile ``name``, None where it is not done."""

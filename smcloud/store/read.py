@@ -11,6 +11,7 @@ from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableErr
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.integrity import is_sealed
 from smcloud.store.layout import Store
+from smcloud.store.lazy_reads import with_lazy_reads
 from smcloud.store.objects import Place, require_no_way_out
 from smcloud.store.records import Release
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
@@ -121,12 +122,12 @@ def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.
     with reaching(STORE, url), _lock, zarr.config.set({"array.read_missing_chunks": False}):
         opened: xr.Dataset = xr.open_zarr(
             url,
-            chunks=dict(chunks),
+            chunks=None,
             consolidated=is_sealed(place),
             decode_timedelta=False,
             storage_options=place.store.options or None,
         )
-    return opened
+        return with_lazy_reads(opened, place, chunks)
 
 
 def _open_released(store: Store, path: str, chunks: Mapping[str, int]) -> xr.Dataset:

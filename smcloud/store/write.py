@@ -53,8 +53,8 @@ def dry_run_writes(ds: xr.Dataset) -> LazyWrites:
     return writes_of(ds, targets, regions)
 
 
-def append(ds: xr.Dataset, place: Place) -> None:
-    """Add variables, small ones, to the unsealed prefix ``path`` and merge attributes; computes at once.
+def append(ds: xr.Dataset, place: Place) -> LazyWrites:
+    """Add variables to the unsealed prefix ``path`` and merge attributes; return what is lazy as lazy writes.
 
     Coordinates that exist already must be equal (:class:`GridError`). A sealed prefix that holds anything
     else than ``ds`` raises :class:`ReleaseConflictError`; one that holds just that is left as it is.
@@ -76,7 +76,8 @@ def append(ds: xr.Dataset, place: Place) -> None:
                     expected=_brief(theirs),
                     next="put both on one grid first",
                 )
-        template = template_of(ds.drop_vars(shared).drop_encoding().compute())
+        added_only = align(ds.drop_vars(shared).drop_encoding())
+        template = template_of(added_only)
         added = json.loads(template.pop(ZARR_JSON))["attributes"]
         changed = [key for key, content in template.items() if place.read(key) != content]
         group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
@@ -87,6 +88,7 @@ def append(ds: xr.Dataset, place: Place) -> None:
             place.write(key, template[key])
         if attributes | added != attributes:
             group.attrs.put(attributes | added)
+    return region_writes(added_only, {}, place)
 
 
 def align(ds: xr.Dataset) -> xr.Dataset:

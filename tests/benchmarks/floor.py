@@ -1,7 +1,8 @@
 """How close a stage comes to what its bytes and kernels allow: ``python -m tests.benchmarks.floor [WORLD]``.
 
 The floor of a stage is the time that as many threads take to decode all its inputs, encode all its outputs, read these
-back once with their sha256, and run the kernels on what is in memory.
+back once with their sha256, and run its kernels: the processor time that the stage spends in compiled statistics,
+shared among the threads. Where the stage spends its own time is sampled (:mod:`tests.benchmarks.sampled`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dask
 import numpy as np
-import xarray as xr
 import yaml
 
-from smcloud import stats
 from smcloud.store.arrays import StoredArray, stored_array
 from tests.benchmarks.plan import WORLDS, write_world
 
@@ -83,32 +81,23 @@ def read_back(chunk: Chunk) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def kernels(block: xr.Dataset) -> None:
-    """The statistics of peng2023 on the annual values (year, lat, lon) of a block, which are in memory."""
-    target, drivers = block["soil_moisture"], block[["precipitation", "soil_temperature", "lai"]]
-    with dask.config.set(scheduler="synchronous"):
-        for trend in (stats.linear_trend, stats.theil_sen, stats.mann_kendall):
-            trend(target, dim="year")
-        for attribution in (stats.partial_correlation, stats.trend_contribution, stats.standardised_regression):
-            attribution(target, drivers, dim="year")
-
-
-def floor_of(inputs: list[Chunk], outputs: list[Chunk], blocks: list[xr.Dataset], threads: int) -> Floor:
+def floor_of(inputs: list[Chunk], outputs: list[Chunk], kernel_seconds: float, threads: int) -> Floor:
     """Measure each part by itself, its files in the system's cache."""
     decoded = seconds(decode, outputs, threads)
     return Floor(
         seconds(decode, inputs, threads),
         max(0.0, seconds(recode, outputs, threads) - decoded),
         seconds(read_back, outputs, threads),
-        seconds(kernels, blocks, threads),
+        kernel_seconds / threads,
     )
 
 
-def stage_seconds(stage: str, config: Path) -> float:
-    """A stage in a process of its own, warm: its kernels are in the cache."""
-    command = [sys.executable, "-m", "tests.benchmarks.plan", "--child", stage, str(config)]
+def measured(stage: str, config: Path) -> dict[str, Any]:
+    """A stage in a process of its own, warm: its kernels are in the cache of the machine."""
+    command = [sys.executable, "-m", "tests.benchmarks.sampled", stage, str(config)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(json.loads(done.stdout.splitlines()[-1])["found"]["seconds"])
+    out: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return out
 
 
 def floor_rows(name: str = "globe-0.25") -> list[dict[str, Any]]:
@@ -122,29 +111,50 @@ def floor_rows(name: str = "globe-0.25") -> list[dict[str, Any]]:
             settings["cluster"] = {"kind": "local", "workers": threads}
             config.write_text(yaml.safe_dump(settings))
             shutil.rmtree(store, ignore_errors=True)
-            taken = {stage: stage_seconds(stage, config) for stage in ("ingest", "compute")}
+            taken = {stage: measured(stage, config) for stage in ("ingest", "compute")}
             (cube,) = (store / "cube").glob("*.zarr")
             products = [path for path in (store / "products").glob("*/*.zarr")]
             (annual,) = (path for path in products if path.parent.name == "annual")
-            ds = xr.open_zarr(annual, chunks=None)
-            blocks = [
-                ds.isel(lat=slice(i, i + 180), lon=slice(j, j + 180)).load()
-                for i in range(0, ds.sizes["lat"], 180)
-                for j in range(0, ds.sizes["lon"], 180)
-            ]
-            kernels(blocks[0])  # compiles
             made = [chunk for path in products for chunk in chunks_below(path)]
-            floors = {
-                "ingest": floor_of(chunks_below(Path(folder) / "world.zarr"), chunks_below(cube), [], threads),
-                "compute": floor_of([*chunks_below(cube), *chunks_below(annual)], made, blocks, threads),
+            parts = {
+                "ingest": (chunks_below(Path(folder) / "world.zarr"), chunks_below(cube)),
+                "compute": ([*chunks_below(cube), *chunks_below(annual)], made),
             }
-            for stage, floor in floors.items():
-                row = {"world": name, "stage": stage, "threads": threads, "seconds": taken[stage]}
+            for stage, (inputs, outputs) in parts.items():
+                floor = floor_of(inputs, outputs, taken[stage]["kernel_seconds"], threads)
+                row = {"world": name, "stage": stage, "threads": threads, "seconds": taken[stage]["seconds"]}
                 row |= {key: round(value, 1) for key, value in floor._asdict().items()}
-                row["ratio"] = round(taken[stage] / sum(floor), 2)
+                row |= {"ratio": round(row["seconds"] / sum(floor), 2), "percent": taken[stage]["percent"]}
                 rows.append(row)
                 print(json.dumps(row), flush=True)
     return rows
+
+
+# At least and aim: seconds of a stage over its floor on two threads, and of one thread over two.
+LIMITS = {"ingest": (2.5, 1.8), "compute": (2.2, 1.6)}
+SCALING = (1.7, 1.9)
+
+
+def bench_rows(name: str = "globe-0.25") -> tuple[list[tuple[str, ...]], list[str]]:
+    """Rows of the table of ``make bench``, and where the time of each stage goes."""
+    found = {(row["stage"], row["threads"]): row for row in floor_rows(name)}
+    rows: list[tuple[str, ...]] = []
+    notes = []
+    for stage, (least, aim) in LIMITS.items():
+        one, two = (found[stage, threads] for threads in THREADS)
+        parts = {key: two[key] for key in Floor._fields}
+        reached = "aim" if two["ratio"] <= aim else "at least" if two["ratio"] <= least else "no"
+        rows.append((f"{stage}, {name}, 2 threads", "its floor: decode, encode, read back, kernels",
+                     f"{two['seconds']:.3g} s", f"{sum(parts.values()):.3g} s", f"{two['ratio']:.2f} of it",
+                     f"{least:g}", f"{aim:g}", reached))  # fmt: skip
+        gain, (least, aim) = one["seconds"] / two["seconds"], SCALING
+        reached = "aim" if gain >= aim else "at least" if gain >= least else "no"
+        rows.append((f"{stage}, {name}, 2 threads", "1 thread", f"{two['seconds']:.3g} s", f"{one['seconds']:.3g} s",
+                     f"{gain:.2f}x", f"{least:g}x", f"{aim:g}x", reached))  # fmt: skip
+        floor = ", ".join(f"{key.replace('_', ' ')} {value:.1f} s" for key, value in parts.items())
+        spent = ", ".join(f"{kind} {share} %" for kind, share in two["percent"].items())
+        notes.append(f"{stage}, {name}: floor on two threads {floor}; the workers' threads: {spent}")
+    return rows, notes
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +39,8 @@ WORLDS = {
 }
 
 
-def write_world(world: World, folder: Path, workers: int = 2) -> Path:
-    """Monthly sources of a third land, their catalog and a configuration; returns its path."""
+def write_world(world: World, folder: Path, workers: int = 2, roles: Sequence[str] = tuple(ROLES)) -> Path:
+    """Monthly sources of a third land, of some ``roles``, their catalog and a configuration; returns its path."""
     import zarr
 
     south, north, west, east = world.limits
@@ -54,7 +55,8 @@ def write_world(world: World, folder: Path, workers: int = 2) -> Path:
     group = zarr.create_group(folder / "world.zarr", overwrite=True)
     middle = {"soil_moisture": 0.25, "precipitation": 60.0, "soil_temperature": 285.0, "lai": 2.0}
     common = rng.normal(size=(world.years, *shape[1:])).astype("f4")
-    for role, (units, _, _) in ROLES.items():
+    for role in roles:
+        units, _, _ = ROLES[role]
         array = group.create_array(
             role, shape=shape, chunks=(12, min(360, len(lat)), min(360, len(lon))), dtype="f4",
             dimension_names=("time", "lat", "lon"), attributes={"units": units}, fill_value=np.nan,
@@ -75,6 +77,7 @@ def write_world(world: World, folder: Path, workers: int = 2) -> Path:
     variables = {
         role: {"name": role, "units": units, "period": "month", "aggregate": aggregate, "valid_range": list(valid)}
         for role, (units, aggregate, valid) in ROLES.items()
+        if role in roles
     } | {
         role: {"name": role, "units": units, "period": "static", "aggregate": "mean", "valid_range": list(valid)}
         for role, (units, valid) in STATIC.items()

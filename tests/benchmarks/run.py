@@ -16,6 +16,7 @@ from statistics import median
 
 from tests.benchmarks.by_hand import hand_rows
 from tests.benchmarks.cases import Case, all_cases
+from tests.benchmarks.floor import bench_rows
 from tests.benchmarks.full_grid import grid_trend, peak_memory
 from tests.benchmarks.ingest import ingest_rows
 from tests.benchmarks.pooled import pooled_rows
@@ -159,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(" | ".join(row), note, flush=True)
         rows += pooled_rows()
         print("\n".join(" | ".join(row) for row in rows[-2:]), flush=True)
-        for more, said in (ingest_rows(options.rounds, seconds, amount), hand_rows()):
+        for more, said in (ingest_rows(options.rounds, seconds, amount), bench_rows(), hand_rows()):
             print("\n".join(" | ".join(row) for row in more), flush=True)
             rows, notes = rows + more, notes + said
     lines = [

@@ -11,7 +11,7 @@ from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.cluster import open_cluster
 from smcloud.cluster.fusion import LAST, blocks_of, compute_by_block, fused, places_of
-from smcloud.cluster.internals import merged, nodes_of, optimised
+from smcloud.cluster.internals import nodes_of
 from smcloud.config import load_config
 from smcloud.cube import build, month_range, open_sources, reduction
 
@@ -82,7 +82,7 @@ def test_what_is_written_and_what_is_returned_are_those_of_dask():
         "both": [(lazy * 2).min(), 7],
         "ones": dask.array.ones(3),
     }
-    tasks, _ = fused([first, again], others)
+    tasks = fused([first, again], others)
     assert len(tasks) == 4 + 1  # the blocks, and what needs them all
     computed = compute_by_block([first, again], others)
     assert (targets[0] == values).all() and (targets[1] == 2 * values).all()
@@ -99,7 +99,7 @@ def test_a_block_hands_on_what_the_next_one_takes_and_no_more():
     write = write_of(change, target)
     total = compute_by_block([write], lazy.sum())
     assert (target[2:] == 8 * 2).all() and (target[:2] == values[:2]).all() and total == values.sum()
-    tasks, _ = fused([write], lazy.sum())
+    tasks = fused([write], lazy.sum())
     assert sum(len(key) == 2 for key in tasks) == 3 * 2 + 1
 
 
@@ -119,8 +119,8 @@ def test_a_failure_is_that_of_the_block():
 
 @pytest.mark.slow
 def test_every_task_has_the_place_of_the_first_block_that_needs_it(lazy):
-    maps, others = optimised(*lazy)
-    nodes = nodes_of(merged(maps, others)[0])
+    maps, others = lazy
+    nodes = nodes_of(maps, others)
     place = places_of(nodes, maps)
     for array in maps:
         for index in np.ndindex(*array.numblocks):
@@ -139,7 +139,7 @@ def test_every_task_has_the_place_of_the_first_block_that_needs_it(lazy):
 
 @pytest.mark.slow
 def test_each_block_and_year_is_one_task_and_what_has_no_time_another(lazy):
-    tasks, _ = fused(*lazy)
+    tasks = fused(*lazy)
     selections = [key for key in tasks if len(key) > 2]
     # Of the leaf area a year's months go on to the next year's block, and counters to the last task.
     assert len(selections) == 2 * (YEARS - 1) * BLOCKS

@@ -8,6 +8,7 @@ import dask
 import dask.array
 import numpy as np
 import pytest
+from dask._task_spec import Task, TaskRef
 
 from smcloud.cluster import internals
 
@@ -56,17 +57,44 @@ def test_a_merged_graph_is_culled_as_by_dask():
 def test_parts_of_nested_collections_share_one_graph():
     one = numbers()
     two = one * 2
-    graph, parts = internals.merged([one, {"two": two}])
-    assert [part.name for part in parts] == [one.name, two.name]
-    assert {(one.name, 0), (two.name, 1)} <= set(graph)
-    assert (one.name, 1) in internals.nodes_of(graph)[two.name, 1].dependencies
+    nodes = internals.nodes_of([one, {"two": two[1:]}])
+    assert {(one.name, 0), (two.name, 1)} <= set(nodes)
+    assert (one.name, 1) in nodes[two.name, 1].dependencies
+    assert (two.name, 0) not in internals.nodes_of(two[3:]) and internals.nodes_of((), {}) == {}
 
 
-def test_both_are_optimised_as_a_whole_and_keep_their_values():
-    source = numbers() + 1
-    writes, counters = internals.optimised([source * 2], {"sum": source.sum()})
-    assert writes[0].compute().tolist() == [2, 4, 6, 8, 10, 12] and counters["sum"].compute() == 21
-    assert internals.optimised((), {}) == ((), {})
+def test_tasks_run_as_late_as_they_can_and_each_once():
+    events = []
+
+    def note(name, *needed):
+        events.append(name)
+        return name
+
+    tasks = {name: Task(name, note, name, *map(TaskRef, needed)) for name, *needed in (
+        ("a",), ("b", "a"), ("c",), ("d", "c", "b"), ("e", "a", "d"), ("alone",), ("f", "given", "c"))}  # fmt: skip
+    values = internals.executed(tasks, ["e", "b"], {"given": 0})
+    assert values == {"e": "e", "b": "b"}
+    assert sorted(events) == sorted(tasks)
+    assert all(
+        events.index(needed) < events.index(name) for name in tasks for needed in tasks[name].dependencies - {"given"}
+    )
+
+
+def test_a_value_is_let_go_when_nothing_needs_it():
+    class Held:
+        alive = 0
+
+        def __init__(self, *needed):
+            Held.alive += 1
+            most.append(Held.alive)
+
+        def __del__(self):
+            Held.alive -= 1
+
+    most: list[int] = []
+    chain = {i: Task(i, Held, *([TaskRef(i - 1)] if i else [])) for i in range(50)}
+    internals.executed(chain | {f"end {i}": Task(f"end {i}", Held) for i in range(50)}, [49], {})
+    assert max(most) == 2 and Held.alive == 0
 
 
 def test_tasks_are_counted_and_none_is_run():
@@ -82,7 +110,7 @@ def test_tasks_are_counted_and_none_is_run():
 
 def test_tasks_become_one_that_hands_on_what_it_is_asked_for():
     lazy = numbers() + 1
-    nodes = internals.nodes_of(lazy.__dask_graph__())
+    nodes = internals.nodes_of(lazy)
     assert list(nodes).index((lazy.name, 1)) > max(list(nodes).index(key) for key in nodes[lazy.name, 1].dependencies)
     keys = internals.keys_of({"a": [lazy]})
     tasks = {"one": internals.task_of("one", nodes, keys, []), "some": internals.selection("some", "one", keys[:1])}
@@ -99,7 +127,7 @@ def test_the_name_of_a_task_stands_for_its_content():
 
 
 def test_what_is_in_memory_is_known():
-    nodes = internals.nodes_of(numbers().__dask_graph__())
+    nodes = internals.nodes_of(numbers())
     assert not any(map(internals.holds_numbers, nodes.values()))
     lazy = dask.array.from_array(np.arange(6), chunks=3)
-    assert any(map(internals.holds_numbers, internals.nodes_of(lazy.__dask_graph__()).values()))
+    assert any(map(internals.holds_numbers, internals.nodes_of(lazy).values()))

@@ -1,6 +1,6 @@
 """The columns of the trend product that rest on its neighbours: whatever preset asks for them, and in a whole run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -59,8 +59,10 @@ class Memory:
     def write(self, products: dict[str, xr.Dataset]) -> None:
         self.kept |= {name: ds.compute(scheduler="synchronous") for name, ds in products.items()}
 
-    def append(self, name: str, finish: Callable[..., xr.Dataset]) -> None:
-        self.kept[name] = self.kept[name].assign(more := finish(self.kept[name], self.config)).assign_attrs(more.attrs)
+    def append(self, finishes: Mapping[str, Callable[..., xr.Dataset]]) -> None:
+        for name, finish in finishes.items():
+            more = finish(self.kept[name], self.config)
+            self.kept[name] = self.kept[name].assign(more).assign_attrs(more.attrs)
 
     def open(self, name: str) -> xr.Dataset:
         return self.kept[name].chunk(lat=2, lon=3)

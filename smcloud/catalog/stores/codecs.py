@@ -76,11 +76,13 @@ def _zstd(codec: Any, data: Any, limit: int, where: str) -> Any:
         if "expected to decompress" not in str(err):
             raise
         return codec.decode(data)  # fewer bytes
-    return out if _content_size(memoryview(data).cast("B")) == limit else codec.decode(data)
+    return out if content_size(memoryview(data).cast("B")) == limit else codec.decode(data)
 
 
-def _content_size(frame: memoryview) -> int | None:
-    """The size that the header of a zstd frame states; None where it states none."""
+def content_size(frame: memoryview) -> int | None:
+    """Return the size that the header of a zstd frame states; None where it states none."""
+    if len(frame) < 6:
+        return None
     descriptor = frame[4]
     flag, single = descriptor >> 6, descriptor >> 5 & 1
     start = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]

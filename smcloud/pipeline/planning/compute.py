@@ -17,7 +17,7 @@ from smcloud.cube import Times
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Stage
-from smcloud.products import Finish, make_products, scalars_to_attributes, to_storage_dtype
+from smcloud.products import Finish, make_products, split_scalars, to_storage_dtype
 from smcloud.stats.area import EARTH_RADIUS_KM
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
@@ -106,7 +106,7 @@ class DryWriter:
         self.read: list[Array] = []
         self.written: list[Array] = []
         self.block = 0  # bytes of the largest task
-        self.fields = 0  # bytes of the largest product that is loaded
+        self.fields = 0  # bytes of the whole fields that are made, and of those that they are made of
 
     @property
     def counts(self) -> _Counts:
@@ -129,17 +129,23 @@ class DryWriter:
             self.written += self._arrays(ds)
         self.staged |= staged
 
-    def append(self, name: str, finish: Finish) -> None:
-        """Count the loading of a whole product, and add zeros in place of what is made of it."""
-        maps = self.staged[name]
-        lazy = to_storage_dtype(finish(_zeros(maps), self.config))
-        more = scalars_to_attributes(_zeros(lazy))
-        self.tasks += tasks_of(template(maps, name, self.part, chunking.TILES)) + tasks_of(lazy)
-        self.read += self._arrays(maps)
-        self._read(lazy)
-        self.written += self._arrays(more)
-        self.fields = max(self.fields, sum(array.bytes for array in self._arrays(maps) + self._arrays(more)))
-        self.staged[name] = _zeros(maps).assign(more.data_vars)
+    def append(self, finishes: Mapping[str, Finish]) -> None:
+        """Count what is made of whole fields, and add zeros in its place."""
+        more: dict[str, xr.Dataset] = {}
+        for name, finish in finishes.items():
+            maps, whole = self.staged[name], f"whole {name}"
+            self.opened[whole] = template(maps, whole, self.part, chunking.WHOLE).assign_coords(maps.coords)
+            more[name] = to_storage_dtype(finish(self.opened[whole], self.config))
+        scalars, fields = split_scalars(more)
+        writes = [dry_run_writes(ds) for ds in fields.values()]
+        self.tasks += tasks_of(writes, scalars)
+        used = self._read([writes, scalars])
+        for name, ds in fields.items():
+            maps, whole = self.staged[name], f"whole {name}"
+            self.written += self._arrays(ds)
+            held = arrays(self.opened[whole], used[whole], self.grid) + self._arrays(ds)
+            self.fields += sum(array.bytes for array in held)
+            self.staged[name] = _zeros(maps).assign(_zeros(ds).data_vars)
 
     def open(self, name: str) -> xr.Dataset:
         """Return a template of the product as it is opened from a store."""

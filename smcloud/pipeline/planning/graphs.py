@@ -19,12 +19,12 @@ from smcloud.plan import Array
 def tasks_of_cube(cube: Cube) -> int:
     """Count the tasks of :func:`~smcloud.cluster.fusion.compute_by_block` for ``cube``."""
     writes = stores.dry_run_writes(cube.dataset)
-    return len(fused(writes.maps, [writes.others, cube.counters])[0])
+    return len(fused(writes.maps, [writes.others, cube.counters]))
 
 
 def tasks_of_writes(writes: Sequence[stores.LazyWrites]) -> int:
     """Count the tasks of ``writes`` that are computed together."""
-    return len(fused(*stores.together(writes))[0])
+    return len(fused(*stores.together(writes)))
 
 
 def layers_of(*collections: Any) -> int:

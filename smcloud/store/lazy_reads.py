@@ -1,0 +1,137 @@
+"""Lazy reads of the arrays of a prefix: each block is fetched, decoded and put together by the task that wants it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import uuid
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smcloud.store.arrays import ZARR_JSON, StoredArray, stored_array
+from smcloud.store.objects import Place
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def with_lazy_reads(ds: xr.Dataset, place: Place, chunks: Mapping[str, int]) -> xr.Dataset:
+    """Return ``ds``, opened by xarray without dask, with every variable but indexes in dask ``chunks``.
+
+    Dims that ``chunks`` lacks are cut as they are stored, -1 is the whole dim. A variable that is stored as it is read
+    is read by us; xarray reads one that it decodes (dates, texts, packed or masked numbers).
+    """
+    import dask.array
+
+    lazy = {name: variable for name, variable in ds.variables.items() if name not in ds.xindexes}
+    metadata = place.read_all(f"{name}/{ZARR_JSON}" for name in lazy)
+    read: dict[Hashable, xr.Variable] = {}
+    for name, variable in lazy.items():
+        stored = dict(zip(variable.dims, variable.encoding.get("chunks") or variable.shape, strict=True))
+        wanted: dict[Hashable, int] = {dim: chunks.get(str(dim), stored[dim]) for dim in variable.dims}
+        source = StoredValues(place, str(name), metadata[f"{name}/{ZARR_JSON}"] or b"")
+        if not _read_as_stored(variable, source.dtype):
+            read[name] = variable.chunk(wanted)
+            continue
+        data = dask.array.from_array(
+            source,
+            chunks=tuple(wanted.values()),
+            name=f"{name}-{uuid.uuid4().hex}",
+            asarray=False,
+            fancy=False,
+            meta=np.empty((0,) * variable.ndim, source.dtype),
+        )
+        read[name] = variable.copy(data=data)
+    return ds.assign(read)
+
+
+def _read_as_stored(variable: xr.Variable, dtype: npt.DTypeLike) -> bool:
+    if variable.dtype != dtype or variable.dtype.kind not in "fiub":
+        return False
+    fill = variable.encoding.get("_FillValue")
+    packed = {"scale_factor", "add_offset"} & variable.encoding.keys()
+    return not packed and (fill is None or bool(np.isnan(fill)))
+
+
+@dataclass(frozen=True)
+class StoredValues:
+    """The values of an array of a prefix: dask cuts blocks out of it. A chunk that is not there raises."""
+
+    place: Place
+    name: str
+    metadata: bytes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the dims."""
+        return stored_array(self.metadata).shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a value."""
+        return stored_array(self.metadata).dtype
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        """Read positions or slices with a positive step, one for each dim."""
+        index = index if isinstance(index, tuple) else (index,)
+        region: list[slice] = []
+        rest: list[Any] = []
+        for part, size in zip(index, self.shape, strict=True):
+            if isinstance(part, slice):
+                start, stop, step = part.indices(size)
+                region.append(slice(start, max(start, stop)))
+                rest.append(slice(None, None, step))
+            else:
+                region.append(slice(part, part + 1))
+                rest.append(0)
+        return self.read(tuple(region))[tuple(rest)]
+
+    def read(self, region: tuple[slice, ...]) -> npt.NDArray[Any]:
+        """Read the values of ``region``: slices with ends, of step 1."""
+        array = stored_array(self.metadata)
+        out = np.empty([part.stop - part.start for part in region], array.dtype)
+        if not out.size and out.ndim:
+            return out
+        wanted = [
+            range(part.start // step, math.ceil(part.stop / step))
+            for part, step in zip(region, array.chunk, strict=True)
+        ]
+        positions = {f"{self.name}/{array.key(position)}": position for position in itertools.product(*wanted)}
+        objects = self.place.read_all(positions)
+        for key, position in positions.items():
+            raw = objects.pop(key)
+            if raw is None:
+                raise _missing(self.place, key)
+            _place_chunk(array, raw, position, region, out)
+        return out
+
+
+def _place_chunk(
+    array: StoredArray, raw: bytes, position: tuple[int, ...], region: tuple[slice, ...], out: npt.NDArray[Any]
+) -> None:
+    """Decode a chunk and put what of it lies in ``region`` at its place in ``out``."""
+    target, part = [], []
+    for at, step, wanted in zip(position, array.chunk, region, strict=True):
+        first, stop = max(at * step, wanted.start), min((at + 1) * step, wanted.stop)
+        target.append(slice(first - wanted.start, stop - wanted.start))
+        part.append(slice(first - at * step, stop - at * step))
+    view = out[tuple(target)]
+    if view.shape == array.chunk and view.flags.c_contiguous:
+        array.decode_into(raw, view)
+    else:
+        view[...] = array.decode(raw)[tuple(part)]
+
+
+def _missing(place: Place, key: str) -> ValueError:
+    from zarr.errors import ChunkNotFoundError
+
+    return ChunkNotFoundError(f"the chunk {key} of {place.url} is not there")
