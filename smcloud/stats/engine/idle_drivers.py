@@ -16,6 +16,8 @@ from smcloud.stats.engine.arrays import LINE, BoolArray, FloatArray
 from smcloud.stats.engine.case_kernels import gather_lane, mark_complete, standardise
 from smcloud.stats.engine.kernels import fill
 
+AT_ONCE = 12  # steps
+
 
 @jit
 def _is_idle(row: FloatArray, valid: BoolArray, n: int, floor: float, unit: FloatArray) -> bool:
@@ -38,8 +40,16 @@ def settle_idle_drivers(tile: FloatArray, floors: FloatArray, min_valid: int) ->
     variables, steps, lanes = tile.shape
     rows, valid, unit = np.empty((variables, steps)), np.empty(steps, np.bool_), np.empty(steps)
     gaps, low, high = np.zeros(lanes), np.empty((variables, lanes)), np.empty((variables, lanes))
-    _find_gaps_and_ranges(tile, gaps, low, high)
-    for lane in range(lanes):
+    for j in range(variables):
+        fill(low[j], math.inf)
+        fill(high[j], -math.inf)
+    seen, left = 0, lanes
+    while seen < steps and left > 0:  # some steps show it for most tiles
+        _find_gaps_and_ranges(tile, seen, min(seen + AT_ONCE, steps), gaps, low, high)
+        seen, left = seen + AT_ONCE, 0
+        for lane in range(lanes):
+            left += nb.int64(not _all_vary(low, high, lane, floors, steps))
+    for lane in range(lanes if left else 0):
         if gaps[lane] == 0.0 or _all_vary(low, high, lane, floors, steps):
             continue
         gather_lane(tile, lane, rows)
@@ -57,14 +67,13 @@ def settle_idle_drivers(tile: FloatArray, floors: FloatArray, min_valid: int) ->
 
 
 @jit
-def _find_gaps_and_ranges(tile: FloatArray, gaps: FloatArray, low: FloatArray, high: FloatArray) -> None:
-    """Count what drivers lack beside values of the target, and write the range of each over the complete cases."""
-    variables, steps, lanes = tile.shape
+def _find_gaps_and_ranges(
+    tile: FloatArray, begin: int, end: int, gaps: FloatArray, low: FloatArray, high: FloatArray
+) -> None:
+    """Count what drivers lack beside values of the target, and widen the ranges of the complete cases by some steps."""
+    variables, _, lanes = tile.shape
     lacks = np.empty(lanes)
-    for j in range(variables):
-        fill(low[j], math.inf)
-        fill(high[j], -math.inf)
-    for i in range(steps):
+    for i in range(begin, end):
         target = tile[0, i]
         fill(lacks, 0.0)
         for j in range(1, variables):
