@@ -132,6 +132,21 @@ def project_out(vector: FloatArray, axes: FloatArray, members: IntArray, size: i
 
 
 @jit
+def _project_both_out(
+    one: FloatArray, other: FloatArray, axes: FloatArray, members: IntArray, size: int
+) -> tuple[float, float]:
+    """As :func:`project_out` of each of two vectors: a processor goes on with one while sums of the other run."""
+    for _ in range(2):
+        for member in range(size):
+            axis = axes[members[member]]
+            share, share_of_other = dot(one, axis), dot(other, axis)
+            for i in range(one.size):
+                one[i] -= share * axis[i]
+                other[i] -= share_of_other * axis[i]
+    return math.sqrt(dot(one, one)), math.sqrt(dot(other, other))
+
+
+@jit
 def add_axis(vector: FloatArray, axes: FloatArray, row: int, members: IntArray, size: int) -> bool:
     """Write into a row of ``axes`` the direction that ``vector`` adds to other rows; 0 and false where it adds none."""
     axis = axes[row]
@@ -163,5 +178,5 @@ def given_others(
             rank += nb.int64(add_axis(units[1 + other], basis, rank, members, rank))
     copy(units[1 + j], own)
     copy(units[0], rest)
-    own_length = project_out(own, basis, members, rank)
-    return rank, own_length, project_out(rest, basis, members, rank)
+    own_length, rest_length = _project_both_out(own, rest, basis, members, rank)
+    return rank, own_length, rest_length
