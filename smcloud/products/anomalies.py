@@ -23,6 +23,7 @@ from smcloud.stats.status import EMPTY, OK
 MONTHS = 12
 # Shares are compared with counts: 0.8 x 15 must count as 12 despite rounding.
 ROUNDING = 1e-9
+TILE = 128  # cells that are treated at a time, so that what is found of them stays in the processor's cache
 
 Block = npt.NDArray[np.floating]
 FloatArray = npt.NDArray[np.float64]
@@ -128,95 +129,82 @@ def anomaly_columns(series: xr.DataArray, months: xr.DataArray, config: RunConfi
 
 
 def _soil_moisture_block(block: Block, rule: Annual) -> tuple[npt.NDArray[Any], ...]:
-    """Compute the cells that have any value. The others, most of the globe, have an empty set."""
-    rows = block.reshape(-1, block.shape[-1])
-    here = ~np.isnan(rows).all(axis=-1)
-    made = _soil_moisture_of_rows(rows[here], rule)
-    filled = []
-    for values, empty in zip(made, (np.nan, 0, True, 0, True, EMPTY), strict=True):
-        whole = np.full((here.size, *values.shape[1:]), empty, values.dtype)
-        whole[here] = values
-        filled.append(whole.reshape(*block.shape[:-1], *values.shape[1:]))
-    return tuple(filled)
+    from smcloud.stats.engine.arrays import row_tiles
+    from smcloud.stats.engine.anomaly_kernels import year_values
 
-
-def _soil_moisture_of_rows(rows: Block, rule: Annual) -> tuple[npt.NDArray[Any], ...]:
-    months, valid, seen = _by_month(rows)
-    fixed = (seen >= rule.min_climatology_years) & (seen >= rule.fixed_months_share * months.shape[-2] - ROUNDING)
-    size = fixed.sum(axis=-1)
-    used = valid & fixed[..., np.newaxis, :]
-    level, connected = _levels(months, used)
-    enough = ((size > 0) & connected)[..., np.newaxis] & (
-        used.sum(axis=-1) >= rule.year_months_share * size[..., np.newaxis] - ROUNDING
-    )
-    base = _ordered_mean(np.moveaxis(level, -1, 0), np.moveaxis(fixed, -1, 0))
-    value = np.where(enough, base[..., np.newaxis] + _departure(months, level, used, summed=False), np.nan)
-    empty = (size == 0)[..., np.newaxis, np.newaxis]
-    behind = np.where(enough[..., np.newaxis], used, fixed[..., np.newaxis, :] | empty).reshape(rows.shape)
-    status = np.where(size == 0, EMPTY, np.where(connected, OK, NOT_CONNECTED)).astype(np.uint8)
-    count = valid.sum(axis=-1).astype(np.uint8)
-    return value, count, behind, size.astype(np.uint8), (used | empty).reshape(rows.shape), status
+    rows, years = block.reshape(-1, block.shape[-1]), block.shape[-1] // MONTHS
+    value, count = np.empty((len(rows), years)), np.empty((len(rows), years), np.uint8)
+    behind, fitted = np.empty(rows.shape, np.bool_), np.empty(rows.shape, np.bool_)
+    size, status = np.empty(len(rows), np.uint8), np.empty(len(rows), np.uint8)
+    found = (value, count, behind, size, fitted, status)
+    least = max(rule.min_climatology_years, rule.fixed_months_share * years - ROUNDING)
+    for at, series in row_tiles(rows, TILE):
+        used, fixed, count[at] = _months(series, np.ones(series.shape, np.bool_), least, only=True)
+        if not count[at].any():  # as most of the globe is
+            for values, empty in zip(found, (np.nan, 0, True, 0, True, EMPTY), strict=True):
+                values[at] = empty
+            continue
+        level, connected = _levels(series, used)
+        size[at] = months = fixed.sum(axis=-1)
+        need = np.where((months > 0) & connected, rule.year_months_share * months - ROUNDING, np.inf)
+        enough = np.empty((len(series), years), np.bool_)
+        year_values(series, used, level, need, False, value[at], enough)
+        status[at] = np.where(months == 0, EMPTY, np.where(connected, OK, NOT_CONNECTED))
+        empty = (months == 0)[:, np.newaxis]
+        behind[at] = fitted[at] = used | empty
+        cell, year = np.nonzero(~(enough | empty))
+        behind[at].reshape(-1, years, MONTHS)[cell, year] = fixed[cell]
+    return tuple(values.reshape(*block.shape[:-1], *values.shape[1:]) for values in found)
 
 
 def _driver_block(block: Block, behind: BoolArray, fitted: BoolArray, least: int, summed: bool) -> FloatArray:
-    months, valid, _ = _by_month(block)
-    used = behind.reshape(months.shape)
-    fixed = used.any(axis=-2)  # each month of the set is behind every year in which soil moisture has it
-    pattern = fitted.reshape(months.shape) & valid
-    level, connected = _levels(months, pattern)
-    known = (pattern.sum(axis=-2) >= least) & connected[..., np.newaxis]
-    level = np.where(known, level, np.nan)
-    base = _ordered_mean(np.moveaxis(level, -1, 0), np.moveaxis(fixed, -1, 0))
-    if summed:
-        base = base * fixed.sum(axis=-1)
-    return base[..., np.newaxis] + _departure(months, level, used, summed)
+    from smcloud.stats.engine.arrays import row_tiles
+    from smcloud.stats.engine.anomaly_kernels import year_values
+
+    rows = block.reshape(-1, block.shape[-1])
+    behind, fitted = behind.reshape(rows.shape), fitted.reshape(rows.shape)
+    value = np.empty((len(rows), block.shape[-1] // MONTHS))
+    for at, series in row_tiles(rows, TILE):
+        pattern, enough, _ = _months(series, np.ascontiguousarray(fitted[at]), least, only=False)
+        level = np.where(enough, _levels(series, pattern)[0], np.nan)
+        used = np.ascontiguousarray(behind[at])  # each month of the set is behind every year in which moisture has it
+        year_values(series, used, level, np.zeros(len(series)), summed, value[at], np.empty(value[at].shape, np.bool_))
+    return value.reshape(*block.shape[:-1], value.shape[-1])
 
 
 def _deseasonalised_block(block: Block, least: int) -> FloatArray:
-    months, valid, seen = _by_month(block)
-    level, _ = _levels(months, valid & (seen >= least)[..., np.newaxis, :])
-    return (months - level[..., np.newaxis, :]).reshape(block.shape)
+    from smcloud.stats.engine.arrays import row_tiles
+
+    rows, out = block.reshape(-1, block.shape[-1]), np.empty(block.shape)
+    for at, series in row_tiles(rows, TILE):
+        used, _, _ = _months(series, np.ones(series.shape, np.bool_), least, only=True)
+        level = np.tile(_levels(series, used)[0], block.shape[-1] // MONTHS)
+        np.subtract(series, level, out=out.reshape(rows.shape)[at])
+    return out
 
 
-def _by_month(block: Block) -> tuple[FloatArray, BoolArray, npt.NDArray[np.int64]]:
-    """Values and validity (..., year, month), and the valid years of each month."""
-    months = block.reshape(*block.shape[:-1], block.shape[-1] // MONTHS, MONTHS).astype(np.float64)
-    valid = ~np.isnan(months)
-    return months, valid, valid.sum(axis=-2)
+def _months(
+    series: FloatArray, among: BoolArray, least: float, only: bool
+) -> tuple[BoolArray, BoolArray, npt.NDArray[np.uint8]]:
+    """The used months (row, time) of a tile, the calendar months (row, 12) that have ``least``, the valid ones by year.
+
+    See :func:`~smcloud.stats.engine.anomaly_kernels.choose_months`.
+    """
+    from smcloud.stats.engine.anomaly_kernels import choose_months
+
+    used, chosen = np.empty(series.shape, np.bool_), np.empty((len(series), MONTHS), np.bool_)
+    count = np.empty((len(series), series.shape[1] // MONTHS), np.uint8)
+    choose_months(series, among, least, only, used, chosen, count)
+    return used, chosen, count
 
 
-def _levels(months: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """Levels (..., month) of months and years fitted together over the ``used`` months; whether these hang together.
+def _levels(series: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Levels (row, 12) of months and years fitted together over the ``used`` months; whether these hang together.
 
     NaN for a month that is never used, and for all where they do not hang together.
     """
-    from smcloud.stats.engine import level_kernels
+    from smcloud.stats.engine.level_kernels import month_levels
 
-    cells = (-1, months.shape[-2] * MONTHS)
-    level = np.empty((*months.shape[:-2], MONTHS))
-    connected = np.empty(months.shape[:-2], np.uint8)
-    level_kernels.month_levels(
-        np.ascontiguousarray(months).reshape(cells),
-        np.ascontiguousarray(used).reshape(cells),
-        level.reshape(-1, MONTHS),
-        connected.reshape(-1),
-    )
+    level, connected = np.empty((len(series), MONTHS)), np.empty(len(series), np.uint8)
+    month_levels(series, used, level, connected)
     return level, connected.astype(bool)
-
-
-def _departure(months: FloatArray, level: FloatArray, used: BoolArray, summed: bool) -> FloatArray:
-    """Mean or sum over the ``used`` months of each year of their departure, added from January to December."""
-    total = np.zeros(used.shape[:-1])
-    for month in range(MONTHS):
-        total += np.where(used[..., month], months[..., month] - level[..., np.newaxis, month], 0.0)
-    return total if summed else total / np.maximum(used.sum(axis=-1), 1)
-
-
-def _ordered_mean(values: FloatArray, chosen: BoolArray) -> FloatArray:
-    """Mean over the first axis of the chosen values, in order; NaN where there is none, exact for equal values."""
-    start = np.take_along_axis(values, chosen.argmax(axis=0)[np.newaxis], axis=0)[0]
-    total = np.zeros(start.shape)
-    for value, here in zip(values, chosen, strict=True):
-        total += np.where(here, value - start, 0.0)
-    count = chosen.sum(axis=0)
-    return np.where(count > 0, start + total / np.maximum(count, 1), np.nan)

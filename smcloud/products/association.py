@@ -95,6 +95,7 @@ def _statistics(area: FloatArray, shared: list[int]) -> tuple[FloatArray, ...]:
 
 def _null_shares(lattice: FloatArray, shared: list[int], fields: int, seed: int) -> tuple[FloatArray, float]:
     """Share of DD and WW for each field of directions, and the e-folding length; none and NaN where undefined."""
+    from smcloud.stats.engine.sphere_kernels import held_shares
 
     def together(*names: str) -> FloatArray:
         return sum((lattice[..., AT[name]] for name in names if AT[name] in shared), np.zeros(lattice.shape[:2]))
@@ -108,9 +109,7 @@ def _null_shares(lattice: FloatArray, shared: list[int], fields: int, seed: int)
     used, place = np.unique(rows, return_inverse=True)
     shares = []
     for batch in exponential_fields(used, length, fields, seed):
-        order = np.argsort(batch[:, place, columns], axis=-1, kind="stable")
-        before = whole[order].cumsum(axis=-1) - whole[order]
-        dries = np.clip((drier.sum() - before) / whole[order], 0.0, 1.0)
-        held = dries * dry[order] + (1 - dries) * wet[order]
-        shares.append(held.cumsum(axis=-1)[:, -1] / whole.sum())
+        share = np.empty(len(batch))
+        held_shares(np.ascontiguousarray(batch[:, place, columns]), whole, dry, wet, drier.sum(), whole.sum(), share)
+        shares.append(share)
     return np.concatenate(shares), length

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import Ends, RunConfig
-from smcloud.products.annual import cell_areas, land, ordered_mean, ordered_sum
+from smcloud.products.annual import cell_areas, land, ordered_mean
 from smcloud.products.anomalies import anomaly_columns
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
@@ -17,10 +19,11 @@ from smcloud.products.measurement import measured_months, measurement_columns, p
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
 from smcloud.products.shared_autocorrelation import MIXED_COMMENT, MIXED_SHARE, pooled_columns
 from smcloud.stats import fdr, linear_trend, mann_kendall, theil_sen
-from smcloud.stats.status import FEWEST_PAIRS
 
 NEEDED = ("soil_moisture", "n_months", "anomaly_status", "land_mask", REFERENCE)
 Statistic = Callable[[xr.DataArray, RunConfig], xr.Dataset]
+Block = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 
 def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = None) -> xr.Dataset:
@@ -206,10 +209,24 @@ def _lag1_of_residuals(series: xr.DataArray, ols: xr.Dataset) -> xr.DataArray:
     The mean of the products of neighbours over the mean square, also NaN for fewer than 5 pairs of neighbours; the
     residuals' mean is 0 by construction.
     """
-    valid = series.notnull()
-    pairs = (valid & valid.shift(year=1, fill_value=False)).sum("year")
-    weight = (valid.sum("year") - 1) / pairs.where(pairs >= FEWEST_PAIRS)
-    rest = series - (ols["slope"] * series["year"] + ols["intercept"])
-    squares = ordered_sum(rest**2, "year")
-    r1 = ordered_sum(rest * rest.shift(year=1), "year") / squares.where(squares > 0) * weight
-    return r1.clip(-0.99, 0.99).where(ols["stderr"] > 0)
+    r1: xr.DataArray = xr.apply_ufunc(
+        _lag1_of_block,
+        series,
+        ols["slope"],
+        ols["intercept"],
+        input_core_dims=[["year"], [], []],
+        kwargs={"t": series["year"].to_numpy().astype(np.float64)},
+        dask="parallelized",
+        output_dtypes=[np.float64],
+    )
+    return r1.where(ols["stderr"] > 0)
+
+
+def _lag1_of_block(series: Block, slope: Block, intercept: Block, t: FloatArray) -> FloatArray:
+    from smcloud.stats.engine.arrays import row_tiles
+    from smcloud.stats.engine.residual_kernels import lag1_of_residuals
+
+    out, lines = np.empty(slope.shape), np.stack([slope.ravel(), intercept.ravel()], axis=-1, dtype=np.float64)
+    for at, rows in row_tiles(series.reshape(-1, series.shape[-1]), 512):
+        lag1_of_residuals(rows, t, lines[at], out.reshape(-1)[at])
+    return out

@@ -90,18 +90,19 @@ def _by_distance(
     i: npt.NDArray[np.int64], j: npt.NDArray[np.int64], drier: FloatArray, wetter: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """By bin of distance: sum over pairs of area times area, its mean distance in km, and the same of unlike signs."""
-    lat, lon = np.radians(-90 + STEP / 2 + STEP * i), np.radians(STEP * j)
-    area = drier + wetter
+    from smcloud.stats.engine.sphere_kernels import add_pairs
+
+    (used, row), column = np.unique(i, return_inverse=True), np.ascontiguousarray(j)
+    lat, lon = np.radians(-90 + STEP / 2 + STEP * used), np.radians(STEP * np.arange(COLUMNS))
+    # Two columns are a turn apart whose last bits depend on both; all pairs of rows and turns are far fewer than pairs.
+    turns, turn = np.unique(np.abs(lon[:, np.newaxis] - lon), return_inverse=True)
+    begins = np.searchsorted(row, np.arange(used.size + 1))
     bins = int(np.pi * EARTH_RADIUS_KM / BIN_KM) + 1
     pairs, distance, unlike = np.zeros(bins), np.zeros(bins), np.zeros(bins)
-    for k in range(len(area) - 1):
-        rest = slice(k + 1, None)
-        apart = _distance(lat[rest], lat[k], lon[rest] - lon[k])
+    for own in range(used.size):
+        apart = _distance(lat[:, np.newaxis], lat[own], turns)
         place = (apart / BIN_KM).astype(np.int64)
-        weight = area[k] * area[rest]
-        pairs += np.bincount(place, weight, bins)
-        distance += np.bincount(place, weight * apart, bins)
-        unlike += np.bincount(place, drier[k] * wetter[rest] + wetter[k] * drier[rest], bins)
+        add_pairs(apart, place, row, column, turn, drier, wetter, begins[own], begins[own + 1], pairs, distance, unlike)
     return pairs, distance / np.where(pairs > 0, pairs, 1.0), unlike
 
 

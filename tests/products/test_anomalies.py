@@ -7,7 +7,7 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError
 from smcloud.products.annual import annual as annual_product
-from smcloud.products.anomalies import anomaly_columns, deseasonalised, soil_moisture_years
+from smcloud.products.anomalies import anomaly_columns, deseasonalised, driver_years, soil_moisture_years
 from smcloud.products.flags import NOT_CONNECTED
 from smcloud.products.trend import trend_fields, trend_maps
 from smcloud.stats.engine.level_kernels import month_levels
@@ -315,3 +315,102 @@ def test_a_block_without_any_value_is_empty_and_leaves_the_drivers_theirs(strict
     plain = annual_product(cube, make_config())
     for name in ("precipitation", "soil_temperature"):
         np.testing.assert_allclose(made[name], plain[name], rtol=1e-6)
+
+
+def plain_levels(x: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Levels of x (year, month) by the normal equations and their Cholesky factors, each sum in its order."""
+    mean, count = np.full(12, np.nan), used.sum(axis=0)
+    for m in np.flatnonzero(count):
+        values = x[used[:, m], m]
+        mean[m] = values[0] + sum((value - values[0] for value in values), 0.0) / count[m]
+    if np.isin(count, (0, len(x))).all():
+        return mean, True
+    matrix, right = np.zeros((12, 12)), np.zeros(12)
+    sets = [set(np.flatnonzero(row).tolist()) for row in used]
+    for year, months in enumerate(sets):
+        total = sum((x[year, m] - mean[m] for m in sorted(months)), 0.0)
+        for m in months:
+            right[m] += x[year, m] - mean[m] - total / len(months)
+            matrix[m, m] += 1.0
+            for k in months:
+                matrix[m, k] -= 1.0 / len(months)
+    reached = {int(np.flatnonzero(count)[0])}
+    for _ in range(12):
+        reached = reached.union(*(months for months in sets if months & reached))
+    if len(reached) < np.count_nonzero(count):
+        return np.full(12, np.nan), False
+    both = np.outer(count > 0, count > 0)
+    matrix = np.where(both, matrix + max(1.0, matrix.diagonal().max()) / 12, np.eye(12))
+    for m in range(12):
+        for k in range(m + 1):
+            for i in range(k):
+                matrix[m, k] -= matrix[m, i] * matrix[k, i]
+            matrix[m, k] = np.sqrt(matrix[m, k]) if m == k else matrix[m, k] / matrix[k, k]
+    for m in range(12):
+        for i in range(m):
+            right[m] -= matrix[m, i] * right[i]
+        right[m] /= matrix[m, m]
+    for m in reversed(range(12)):
+        for i in range(m + 1, 12):
+            right[m] -= matrix[i, m] * right[i]
+        right[m] /= matrix[m, m]
+    return mean + right, True
+
+
+def plain_mean(values: np.ndarray) -> float:
+    return values[0] + sum((value - values[0] for value in values), 0.0) / len(values) if len(values) else np.nan
+
+
+def plain_year(x: np.ndarray, used: np.ndarray, level: np.ndarray, base: float, summed: bool) -> float:
+    total = sum((x[m] - level[m] for m in np.flatnonzero(used)), 0.0)
+    return base + (total if summed else total / max(used.sum(), 1))
+
+
+@pytest.mark.parametrize(
+    "rule", [{}, {"fixed_months_share": 0.5, "year_months_share": 0.5, "min_climatology_years": 3}]
+)
+def test_annual_values_are_those_of_plain_loops_bit_for_bit(rule: dict[str, float]) -> None:
+    choice = make_config(preset="rigorous", annual=rule).annual
+    rng, years, cells = np.random.default_rng(5), 12, 140  # more cells than are treated at a time
+    x = (0.2 + 0.1 * rng.random((years, 12, cells)) * rng.integers(0, 2, cells)).astype("float32")
+    x[rng.random(x.shape) < 0.4 * rng.random((12, cells)) * rng.integers(0, 2, cells)] = np.nan
+    x[:, :, 5], x[:6, 6:, 7], x[6:, :6, 7], x[:, 3, 9:12] = np.nan, np.nan, np.nan, np.nan
+    y = rng.normal(size=x.shape)
+    y[rng.random(x.shape) < 0.02] = np.nan
+    moisture, driver = (xr.DataArray(v.reshape(-1, 1, cells), dims=("time", "lat", "lon")) for v in (x, y))
+    made = soil_moisture_years(moisture, choice)
+    by_mean, by_sum = (driver_years(driver, made, choice, summed).values[:, 0] for summed in (False, True))
+    apart = deseasonalised(moisture, choice.min_climatology_years).values.reshape(x.shape)
+    statuses = set()
+    for c in range(cells):
+        xc, yc = x[..., c].astype(float), y[..., c]
+        valid = ~np.isnan(xc)
+        least = max(choice.min_climatology_years, choice.fixed_months_share * years - 1e-9)
+        fixed = valid.sum(axis=0) >= least
+        used, size = valid & fixed, int(fixed.sum())
+        level, connected = plain_levels(xc, used) if size else (np.full(12, np.nan), True)
+        enough = (size > 0) & connected & (used.sum(axis=1) >= choice.year_months_share * size - 1e-9)
+        base = plain_mean(level[fixed])
+        value = [
+            plain_year(*of, level, base, False) if ok else np.nan for *of, ok in zip(xc, used, enough, strict=True)
+        ]
+        behind = np.where(enough[:, None], used, fixed | (size == 0))
+        statuses.add(status := 1 if size == 0 else 0 if connected else NOT_CONNECTED)
+        pattern = (used | (size == 0)) & ~np.isnan(yc)
+        season, _ = plain_levels(yc, pattern)
+        season = np.where(pattern.sum(axis=0) >= choice.min_climatology_years, season, np.nan)
+        whole = behind.any(axis=0)
+        mean = plain_mean(season[whole])
+        follows = [plain_year(*of, season, mean, False) for of in zip(yc, behind, strict=True)]
+        sums = [plain_year(*of, season, mean * whole.sum(), True) for of in zip(yc, behind, strict=True)]
+        many = valid & (valid.sum(axis=0) >= choice.min_climatology_years)
+        rest = xc - plain_levels(xc, many)[0] if many.any() else np.full_like(xc, np.nan)
+        for got, expected in (
+            (made.value.values[:, 0, c], value), (made.n_months.values[:, 0, c], valid.sum(axis=1)),
+            (made.behind.values[:, 0, c], behind.ravel()), (made.size.values[0, c], size),
+            (made.fitted.values[:, 0, c], (used | (size == 0)).ravel()), (made.status.values[0, c], status),
+            (by_mean[:, c], follows), (by_sum[:, c], sums), (apart[..., c], rest),
+        ):  # fmt: skip
+            np.testing.assert_array_equal(got, expected, err_msg=str(c))
+    assert {0, 1} <= statuses and (NOT_CONNECTED in statuses) == bool(rule)
+    assert np.isfinite(made.value.values).sum() > 500 and np.isfinite(by_sum).sum() > 500

@@ -316,6 +316,26 @@ def test_correlation_does_not_depend_on_layout_or_neighbours(gaps: float) -> Non
                 np.testing.assert_array_equal(got.item(), expected[i, j])
 
 
+def test_correlation_is_that_of_xskillscore_bit_for_bit() -> None:
+    import xskillscore
+
+    rng = np.random.default_rng(12)
+    x = xr.DataArray(rng.normal(size=(22, 8, 30)), dims=("year", "lat", "lon"))
+    y = (0.5 * x + rng.normal(size=x.shape)).astype("float32")
+    y[:, 0, :5] = -(2.0**-3) * x[:, 0, :5].astype("float32")
+    x[:, 0, :5] = y[:, 0, :5]  # r = 1
+    x = x.where((rng.random(x.shape) >= 0.2) | (np.arange(8)[:, None] % 2 == 0))
+    x[:9, 3], x[3, 4, :4], y[5, 4, 2:6] = np.nan, np.inf, -np.inf
+    r, p = _pearson(x, y, 15)
+    both = np.isfinite(x) & np.isfinite(y)
+    rows = [da.where(both).astype(float).transpose("lat", "lon", "year").values.reshape(-1, 22) for da in (x, y)]
+    few = both.sum("year").values.ravel() < 15
+    pair = [xr.DataArray(np.where(few[:, None], np.nan, row), dims=("cell", "year")) for row in rows]
+    for got, peer in ((r, xskillscore.pearson_r), (p, xskillscore.pearson_r_p_value)):
+        np.testing.assert_array_equal(got.values.ravel(), peer(*pair, dim="year", skipna=True).values)
+    assert few.sum() >= 30 and (r[0, :5] == 1).all() and 0 < float(both.all("year").mean()) < 1
+
+
 def test_a_constant_has_no_correlation_and_few_pairs_neither() -> None:
     x = xr.DataArray(np.arange(22.0), dims="year")
     constant = xr.full_like(x, 0.1)

@@ -7,8 +7,8 @@ from smcloud.config import RunConfig
 from smcloud.errors import ChunkError, ConfigurationError
 from smcloud.products.attributes import scalars_to_attributes
 from smcloud.products.flags import STATUS
-from smcloud.products.trend import trend_fields, trend_maps
-from smcloud.stats import cell_area, pooled_trend
+from smcloud.products.trend import _lag1_of_residuals, trend_fields, trend_maps
+from smcloud.stats import cell_area, linear_trend, pooled_trend
 from smcloud.stats.status import FLAGS
 
 from .conftest import CONSTANT, EMPTY, MISSING_START, OCEAN, SHORT, TIES, each_cell, make_config, products
@@ -312,3 +312,30 @@ def test_the_share_of_pools_that_are_not_of_one_kind_becomes_an_attribute(annual
     assert "mixed_pools_share" not in written and set(written) == set(fields) - {"mixed_pools_share"}
     none = fields.assign(mixed_pools_share=fields["mixed_pools_share"] * np.nan)
     assert "mixed_pools_share" not in scalars_to_attributes(none).attrs
+
+
+def test_autocorrelation_of_residuals_is_that_of_plain_sums_bit_for_bit() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(22, 6, 100)).cumsum(axis=0) + 300
+    values[rng.random(values.shape) < 0.6 * rng.random(values.shape[1:])] = np.nan
+    values[:, 0, :3] = np.arange(22.0)[:, None]
+    values[:, 1, :3], values[:, 2, 0], values[2:, 2, 1] = 5.0, np.nan, np.nan
+    years = np.arange(2000, 2022)
+    da = xr.DataArray(values, {"year": years}, ("year", "lat", "lon"))
+    ols = linear_trend(da, dim="year", min_valid=3)
+    valid = ~np.isnan(values)
+    pairs = (valid[1:] & valid[:-1]).sum(axis=0)
+    rest = values - (ols["slope"].values * years[:, None, None] + ols["intercept"].values)
+
+    def added(terms: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(terms), 0.0, terms).cumsum(axis=0)[-1]
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = (valid.sum(axis=0) - 1) / np.where(pairs >= 5, pairs, np.nan)
+        squares = added(rest**2)
+        r1 = added(rest[1:] * rest[:-1]) / np.where(squares > 0, squares, np.nan) * weight
+    expected = np.where(ols["stderr"].values > 0, np.clip(r1, -0.99, 0.99), np.nan)
+    assert 400 < np.isfinite(expected).sum() < 597 and (np.abs(expected) == 0.99).any()
+    np.testing.assert_array_equal(_lag1_of_residuals(da, ols), expected)
+    lazy = _lag1_of_residuals(da.chunk(lat=2, lon=30), linear_trend(da.chunk(lat=2, lon=30), dim="year", min_valid=3))
+    np.testing.assert_array_equal(lazy.transpose("lat", "lon"), expected)

@@ -5,6 +5,8 @@ import pytest
 import xarray as xr
 
 from smcloud.stats import leading_driver, partial_correlation, standardised_regression, trend_contribution
+from smcloud.stats.engine.case_kernels import LANES
+from smcloud.stats.engine.idle_drivers import settle_idle_drivers
 from smcloud.stats.status import DROPPED, EMPTY, OK, TOO_SHORT
 
 YEARS = np.arange(2000, 2022)
@@ -102,3 +104,49 @@ def test_neighbours_do_not_matter(world):
     for cell in range(6):
         alone = partial_correlation(target.isel(cell=[cell]), drivers.isel(cell=[cell]), dim="year", min_valid=6)
         xr.testing.assert_identical(alone.isel(cell=0), together.isel(cell=cell))
+
+
+def idle_drivers(series: np.ndarray, floors: list[float], least: int) -> set[int]:
+    """Drivers of a cell (target first) that are idle, one after the other, by plain standard deviations."""
+    series, idle = series.copy(), set()
+
+    def varies_too_little(j: int, cases: np.ndarray) -> bool:
+        values = series[j, cases]
+        return values.size == 0 or np.ptp(values) == 0 or np.std(values, ddof=1) < floors[j - 1]
+
+    if not (np.isfinite(series[0]) & ~np.isfinite(series[1:])).any():
+        return idle
+    drivers = range(1, len(series))
+    for j in drivers:
+        if varies_too_little(j, np.isfinite(series[[0, j]]).all(axis=0)):
+            series[j] = 0.0
+            idle.add(j)
+    while True:
+        cases = np.isfinite(series).all(axis=0)
+        more = [j for j in drivers if j not in idle and varies_too_little(j, cases)] if cases.sum() >= least else []
+        if not more:
+            return idle
+        series[more[0]] = 0.0
+        idle.add(more[0])
+
+
+def test_which_drivers_are_idle_against_plain_standard_deviations():
+    """Drivers of all spreads around their floors, so that a quick look at their extremes leaves many open."""
+    rng = np.random.default_rng(14)
+    floors, least, steps, idle = [0.5, 0.0, 1.0], 8, 24, []
+    tile = rng.normal(size=(4, steps, LANES))
+    tile[1] *= np.geomspace(0.2, 2.0, LANES)
+    tile[2, :, ::5] = rng.normal(size=LANES)[::5]  # constant
+    tile[2, :, 1::7] += 1e12
+    tile[3] = rng.permuted(tile[3] * np.geomspace(3.0, 0.6, LANES), axis=1)
+    tile[rng.random(tile.shape) < 0.3 * rng.random((4, 1, LANES))] = np.nan
+    tile[rng.random(tile.shape) < 0.01] = np.inf
+    expected = tile.copy()
+    for lane in range(LANES):
+        found = idle_drivers(tile[..., lane], floors, least)
+        idle.append(len(found))
+        for j in found:
+            expected[j, :, lane] = 0.0
+    settle_idle_drivers(tile, np.array(floors), least)
+    np.testing.assert_array_equal(tile, expected)
+    assert all(idle.count(number) > 10 for number in (0, 1, 2))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from smcloud.stats.sphere_fields import LENGTHS, _unlike_share, efolding_length, exponential_fields
+from smcloud.stats.engine.sphere_kernels import held_shares
+from smcloud.stats.sphere_fields import (
+    BIN_KM,
+    LENGTHS,
+    _by_distance,
+    _distance,
+    _unlike_share,
+    efolding_length,
+    exponential_fields,
+)
 
 RADIUS = 6371.0072
 
@@ -89,3 +98,46 @@ def test_signs_that_alternate_have_the_shortest_length_and_halves_a_long_one() -
     assert efolding_length(area * board, area * (1 - board)) == LENGTHS[0]
     east = np.arange(180) >= 60
     assert efolding_length(area * east, area * ~east) > 1500
+
+
+def test_pairs_by_distance_are_those_of_a_loop_over_the_cells_bit_for_bit() -> None:
+    rng = np.random.default_rng(6)
+    there = rng.random((90, 180)) < 0.03
+    there[[0, 44, 89]] |= rng.random((3, 180)) < 0.3
+    i, j = np.nonzero(there)
+    drier, wetter = rng.random((2, i.size)) * (rng.random((2, i.size)) < 0.7)
+    lat, lon = np.radians(-90 + 2 / 2 + 2 * i), np.radians(2 * j)
+    bins = int(np.pi * RADIUS / BIN_KM) + 1
+    expected = np.zeros((3, bins))
+    for k in range(i.size - 1):
+        rest = slice(k + 1, None)
+        apart = _distance(lat[rest], lat[k], lon[rest] - lon[k])
+        weight = (drier[k] + wetter[k]) * (drier[rest] + wetter[rest])
+        unlike = drier[k] * wetter[rest] + wetter[k] * drier[rest]
+        place = (apart / BIN_KM).astype(int)
+        expected += [np.bincount(place, values, bins) for values in (weight, weight * apart, unlike)]
+    expected[1] /= np.where(expected[0] > 0, expected[0], 1.0)
+    np.testing.assert_array_equal(_by_distance(i, j, drier, wetter), expected)
+    north, south = np.array([[80, 10]]), np.array([[3, 175]])
+    own = _by_distance(*np.concatenate([south, north]).T, np.array([1.0, 0.0]), np.array([0.0, 2.0]))
+    at = int(distance((3, 175), (80, 10)) / BIN_KM)
+    assert own[1][at] == pytest.approx(distance((3, 175), (80, 10))) and own[0][at] == own[2][at] == 2.0
+
+
+def test_held_shares_are_those_of_sorted_fields_bit_for_bit() -> None:
+    rng = np.random.default_rng(8)
+    fields = rng.normal(size=(30, 400))
+    fields[10:20] = np.round(fields[10:20], 1)  # equal values stay in the order of the cells
+    fields[20:25] = rng.normal(size=(5, 400)) ** 15  # most of them close together
+    fields[25] = 1.0
+    parts = rng.random((3, 400)) * (rng.random((3, 400)) < 0.8)
+    dry, wet = parts[:2]
+    whole = parts.sum(axis=0) + 0.01
+    for drying in (0.0, 0.3 * whole.sum(), whole.sum()):
+        out = np.empty(len(fields))
+        held_shares(fields, whole, dry, wet, drying, whole.sum(), out)
+        order = np.argsort(fields, axis=-1, kind="stable")
+        before = whole[order].cumsum(axis=-1) - whole[order]
+        dries = np.clip((drying - before) / whole[order], 0.0, 1.0)
+        held = dries * dry[order] + (1 - dries) * wet[order]
+        np.testing.assert_array_equal(out, held.cumsum(axis=-1)[:, -1] / whole.sum())

@@ -59,9 +59,10 @@ def course_sums(
 
 def _memberships(area: FloatArray, groups: npt.NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     """Where each cell's groups begin in the second, and the groups, of the cells with a positive weight."""
-    which, members = np.divmod(np.flatnonzero(groups), area.size)
+    present = np.flatnonzero(groups.any(axis=(1, 2)))  # a block of cells holds few of many regions
+    which, members = np.divmod(np.flatnonzero(groups[present]), area.size)
     kept = area[members] > 0
-    which, members = which[kept], members[kept]
+    which, members = present[which[kept]], members[kept]
     order = np.argsort(members.astype(np.uint16 if area.size <= 2**16 else np.int64), kind="stable")
     starts = np.zeros(area.size + 1, np.int64)
     np.cumsum(np.bincount(members, minlength=area.size), out=starts[1:])

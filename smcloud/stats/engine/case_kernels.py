@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 import numba as nb
 import numpy as np
 
-from smcloud.jit import jit, kernel, read_only
-from smcloud.stats.engine.arrays import LINE, Block, BoolArray, ByteArray, FloatArray, IntArray, copy_lanes
+from smcloud.jit import jit, read_only
+from smcloud.stats.engine.arrays import Block, BoolArray, ByteArray, FloatArray, IntArray, copy_lanes
 from smcloud.stats.engine.kernels import copy, deviations, dot, fill
 from smcloud.stats.status import CONSTANT, DROPPED, EMPTY, OK, TOO_SHORT
 
@@ -34,8 +34,10 @@ def case_tiles(
 
     A driver with a lag is moved towards later steps by that many, with NaN before its first value. The tile is the same
     memory each time. Lanes beyond the last cell hold NaN, and so do steps beyond the last one, up to a multiple of
-    STRIDE. Drivers that a cell cannot use are constant there, as :func:`settle_idle_drivers` says.
+    STRIDE. Drivers that a cell cannot use are constant there, as :mod:`smcloud.stats.engine.idle_drivers` says.
     """
+    from smcloud.stats.engine.idle_drivers import settle_idle_drivers
+
     shape = np.broadcast_shapes(*(block.shape for block in blocks))
     cells, steps = math.prod(shape[:-1]), shape[-1]
     series = [np.broadcast_to(block, shape).reshape(cells, steps) for block in blocks]
@@ -130,6 +132,21 @@ def project_out(vector: FloatArray, axes: FloatArray, members: IntArray, size: i
 
 
 @jit
+def _project_both_out(
+    one: FloatArray, other: FloatArray, axes: FloatArray, members: IntArray, size: int
+) -> tuple[float, float]:
+    """As :func:`project_out` of each of two vectors: a processor goes on with one while sums of the other run."""
+    for _ in range(2):
+        for member in range(size):
+            axis = axes[members[member]]
+            share, share_of_other = dot(one, axis), dot(other, axis)
+            for i in range(one.size):
+                one[i] -= share * axis[i]
+                other[i] -= share_of_other * axis[i]
+    return math.sqrt(dot(one, one)), math.sqrt(dot(other, other))
+
+
+@jit
 def add_axis(vector: FloatArray, axes: FloatArray, row: int, members: IntArray, size: int) -> bool:
     """Write into a row of ``axes`` the direction that ``vector`` adds to other rows; 0 and false where it adds none."""
     axis = axes[row]
@@ -161,55 +178,5 @@ def given_others(
             rank += nb.int64(add_axis(units[1 + other], basis, rank, members, rank))
     copy(units[1 + j], own)
     copy(units[0], rest)
-    own_length = project_out(own, basis, members, rank)
-    return rank, own_length, project_out(rest, basis, members, rank)
-
-
-@jit
-def _is_idle(row: FloatArray, valid: BoolArray, n: int, floor: float, unit: FloatArray) -> bool:
-    """Whether the ``n`` valid samples are none, all equal, or vary less than ``floor``; ``unit`` is work space."""
-    if n == 0:
-        return True
-    length = standardise(row, valid, unit)
-    return length == 0.0 or length / math.sqrt(n - 1) < floor
-
-
-@kernel(nb.float64[:, :, ::1], LINE, nb.int64)
-def settle_idle_drivers(tile: FloatArray, floors: FloatArray, min_valid: int) -> None:
-    """Set the drivers that a cell cannot use to 0 at every step, so that their gaps cost the others no case.
-
-    A driver is idle where it has no value beside one of the target, or where such values are all equal or vary less
-    than its floor; then, one after the other, where that holds for the cases that the remaining drivers leave, if these
-    are at least ``min_valid``. What is 0 throughout is dropped as constant later on. A cell whose drivers have no gap
-    beside a value of the target stays as it is: there gaps cost nothing.
-    """
-    variables, steps, lanes = tile.shape
-    rows, valid, unit = np.empty((variables, steps)), np.empty(steps, np.bool_), np.empty(steps)
-    gaps = np.zeros(lanes)
-    for i in range(steps):
-        for j in range(1, variables):
-            target, row = tile[0, i], tile[j, i]
-            for lane in range(lanes):
-                gaps[lane] += 1.0 if abs(target[lane]) < math.inf and not abs(row[lane]) < math.inf else 0.0
-    for lane in range(lanes):
-        if gaps[lane] == 0.0:
-            continue
-        gather_lane(tile, lane, rows)
-        for j in range(1, variables):
-            n = mark_complete(rows[0 : j + 1 : j], valid)
-            if _is_idle(rows[j], valid, n, floors[j - 1], unit):
-                _set_to_zero(tile, rows, j, lane)
-        j = 1
-        while j < variables:
-            n = mark_complete(rows, valid)
-            if n >= min_valid and rows[j].any() and _is_idle(rows[j], valid, n, floors[j - 1], unit):
-                _set_to_zero(tile, rows, j, lane)
-                j = 0  # the cases are more now: all are judged anew
-            j += 1
-
-
-@jit
-def _set_to_zero(tile: FloatArray, rows: FloatArray, j: int, lane: int) -> None:
-    fill(rows[j], 0.0)
-    for i in range(rows.shape[1]):
-        tile[j, i, lane] = 0.0
+    own_length, rest_length = _project_both_out(own, rest, basis, members, rank)
+    return rank, own_length, rest_length

@@ -140,12 +140,12 @@ def invert(
                 continue
         if not clear:
             return False
-        row = 0
+        row, root = 0, math.sqrt(square)
         for b in range(a):
             if b == 0 or flags[b - 1] != DROPPED:
                 product = products[b, a, lane] - sums[b, lane] * (sums[a, lane] / n)
-                inverse[row, size] = inverse[size, row] = product / math.sqrt(square) / math.sqrt(inverse[row, row])
+                inverse[row, size] = inverse[size, row] = product / root / inverse[row, row]
                 row += 1
-        inverse[size, size] = square
+        inverse[size, size] = root
         size += 1
     return _invert_in_place(inverse, size)

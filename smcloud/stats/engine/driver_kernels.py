@@ -22,7 +22,13 @@ from smcloud.stats.status import COLLINEAR, CONSTANT, DROPPED, EMPTY, OK, TOO_SH
 
 
 @jit
-def _describe(r: float, df: float, n_effective: float, z: float, column: FloatArray) -> None:
+def _half_width(df: float, z: float) -> float:
+    """tanh h, h half the width of the interval on Fisher's scale."""
+    return math.tanh(z / math.sqrt(df - 1)) if df > 1 else 1.0
+
+
+@jit
+def _describe(r: float, df: float, n_effective: float, half: float, column: FloatArray) -> None:
     """Fill the columns of one driver from its r: tanh(atanh(r) +- h) = (r +- tanh h)/(1 +- r tanh h)."""
     if abs(r) > 1 - 4 * EPS:
         r = math.copysign(1.0, r)
@@ -30,7 +36,6 @@ def _describe(r: float, df: float, n_effective: float, z: float, column: FloatAr
     if abs(r) == 1.0:
         column[1], column[2], column[3] = r, r, math.copysign(math.inf, r)
     else:
-        half = math.tanh(z / math.sqrt(df - 1)) if df > 1 else 1.0
         column[1], column[2] = (r - half) / (1 - r * half), (r + half) / (1 + r * half)
         column[3] = r * math.sqrt(df / ((1 - r) * (1 + r)))
     if df <= 1:
@@ -76,11 +81,13 @@ def _by_inverse(
             row, kept = 0, 0
             for j in range(size):
                 kept += nb.int64(flags[j] == OK)
+            df = max(1.0, n - 1 - kept)
+            half = _half_width(df, z)
             for j in range(size):
                 if flags[j] == OK:
                     row += 1
                     r = -inverse[0, row] / math.sqrt(inverse[0, 0] * inverse[row, row])
-                    _describe(r, max(1.0, n - 1 - kept), n, z, out[cell, j])
+                    _describe(r, df, n, half, out[cell, j])
 
 
 @kernel(TILE, LINE, nb.int64, nb.boolean, nb.float64, nb.boolean[::1], nb.float64[:, :, ::1], nb.uint8[:, ::1])
@@ -123,4 +130,4 @@ def _by_projection(
                 column[3], column[4], column[5] = 0.0, df, n_effective
             else:
                 r = dot(own, rest) / (own_length * rest_length) if project[cell] else column[0]
-                _describe(r, df, n_effective, z, column)
+                _describe(r, df, n_effective, _half_width(df, z), column)

@@ -9,6 +9,7 @@ import numpy as np
 
 from smcloud.jit import jit, kernel, read_only
 from smcloud.stats.engine.arrays import COLUMNS, FLAGS, ROWS, BoolArray, ByteArray, FloatArray, IntArray
+from smcloud.stats.engine.kernels import fill
 
 MONTHS = 12
 
@@ -23,16 +24,18 @@ def month_levels(series: FloatArray, used: BoolArray, levels: FloatArray, connec
     """
     years = series.shape[1] // MONTHS
     mean, count = np.empty(MONTHS), np.empty(MONTHS, np.int64)
-    masks = np.empty(years, np.int64)
+    masks, pairs = np.empty(years, np.int64), _pairs_of_months()
+    packed = np.empty(pairs.size)
     matrix, change = np.empty((MONTHS, MONTHS)), np.empty(MONTHS)
     for cell in range(series.shape[0]):
         x, chosen = series[cell], used[cell]
         whole = _own_means(x, chosen, mean, count)
         change[:] = 0.0
         if not whole:
-            members = _equations(x, chosen, mean, matrix, change, masks)
+            members = _equations(x, chosen, mean, packed, pairs, change, masks)
             whole = members == _linked(masks, members)
             if whole:
+                _unpack(packed, matrix)
                 _solve(matrix, change, count)
         for m in range(MONTHS):
             levels[cell, m] = mean[m] + change[m] if whole and count[m] > 0 else math.nan
@@ -47,13 +50,14 @@ def _own_means(x: FloatArray, used: BoolArray, mean: FloatArray, count: IntArray
     """
     full = True
     for m in range(MONTHS):
-        start, total, n = 0.0, 0.0, 0
-        for i in range(m, x.size, MONTHS):
-            if used[i]:
-                if n == 0:
-                    start = x[i]
-                total += x[i] - start
-                n += 1
+        first, total, n = m, 0.0, 0
+        while first < x.size - MONTHS and not used[first]:
+            first += MONTHS
+        start = x[first] if used[first] else 0.0
+        for i in range(first, x.size, MONTHS):
+            value = x[i]  # read in any case: a step aside would cost more than the sum
+            total += value - start if used[i] else 0.0
+            n += nb.int64(used[i])
         mean[m] = start + total / max(n, 1)
         count[m] = n
         full = full and (n == 0 or n == x.size // MONTHS)
@@ -61,34 +65,60 @@ def _own_means(x: FloatArray, used: BoolArray, mean: FloatArray, count: IntArray
 
 
 @jit
+def _pairs_of_months() -> IntArray:
+    """The bits of each pair of months, row by row of a lower triangle, then some that no year has.
+
+    Their number is a multiple of what a processor treats side by side.
+    """
+    pairs = np.full(96, 1 << 60)
+    at = 0
+    for m in range(MONTHS):
+        for k in range(m + 1):
+            pairs[at] = 1 << m | 1 << k
+            at += 1
+    return pairs
+
+
+@jit
 def _equations(
-    x: FloatArray, used: BoolArray, mean: FloatArray, matrix: FloatArray, right: FloatArray, masks: IntArray
-) -> int:
+    x: FloatArray, used: BoolArray, mean: FloatArray, matrix: FloatArray, pairs: IntArray, right: FloatArray,
+    masks: IntArray,
+) -> int:  # fmt: skip
     """Normal equations of what the levels differ by from ``mean``, without the years; the used months as bits.
 
     The best b_y is the mean over the year's months of what their levels leave, so each year adds
-    (identity - 1/n_y) over its n_y months to the matrix, and the departures from its mean to the right side.
+    (identity - 1/n_y) over its n_y months to the matrix, and the departures from its mean to the right side. The matrix
+    is that of ``pairs``.
     """
-    matrix[:] = 0.0
-    right[:] = 0.0
+    fill(right, 0.0)
+    fill(matrix, 0.0)
     members = 0
     for year in range(masks.size):
         first, bits, n, total = year * MONTHS, 0, 0, 0.0
         for m in range(MONTHS):
-            if used[first + m]:
-                bits |= 1 << m
-                n += 1
-                total += x[first + m] - mean[m]
+            rest = x[first + m] - mean[m]
+            bits |= nb.int64(used[first + m]) << m
+            n += nb.int64(used[first + m])
+            total += rest if used[first + m] else 0.0
         masks[year] = bits
         members |= bits
+        share, level = 1.0 / max(n, 1), total / max(n, 1)
         for m in range(MONTHS):
-            if used[first + m]:
-                right[m] += x[first + m] - mean[m] - total / n
-                matrix[m, m] += 1.0
-                for k in range(m + 1):
-                    if used[first + k]:
-                        matrix[m, k] -= 1.0 / n
+            rest = x[first + m] - mean[m] - level
+            right[m] += rest if used[first + m] else 0.0
+            matrix[m * (m + 3) // 2] += 1.0 if used[first + m] else 0.0
+        for pair in range(matrix.size):
+            matrix[pair] -= share if bits & pairs[pair] == pairs[pair] else 0.0
     return members
+
+
+@jit
+def _unpack(packed: FloatArray, matrix: FloatArray) -> None:
+    at = 0
+    for m in range(MONTHS):
+        for k in range(m + 1):
+            matrix[m, k] = packed[at]
+            at += 1
 
 
 @jit
@@ -117,16 +147,17 @@ def _solve(matrix: FloatArray, right: FloatArray, count: IntArray) -> None:
         for k in range(m + 1):
             both = count[m] > 0 and count[k] > 0
             matrix[m, k] = matrix[m, k] + open_sum / MONTHS if both else (1.0 if m == k else 0.0)
-    for m in range(MONTHS):
-        for k in range(m + 1):
-            rest = matrix[m, k]
-            for i in range(k):
-                rest -= matrix[m, i] * matrix[k, i]
-            matrix[m, k] = math.sqrt(rest) if m == k else rest / matrix[k, k]
-    for m in range(MONTHS):
-        for i in range(m):
-            right[m] -= matrix[m, i] * right[i]
-        right[m] /= matrix[m, m]
+    for k in range(MONTHS):
+        pivot = math.sqrt(matrix[k, k])
+        change = right[k] / pivot
+        matrix[k, k], right[k] = pivot, change
+        for m in range(k + 1, MONTHS):
+            matrix[m, k] /= pivot
+        for m in range(k + 1, MONTHS):  # many short sums side by side; each is taken away from in the same order
+            factor = matrix[m, k]
+            right[m] -= factor * change
+            for i in range(k + 1, m + 1):
+                matrix[m, i] -= factor * matrix[i, k]
     for m in range(MONTHS - 1, -1, -1):
         for i in range(m + 1, MONTHS):
             right[m] -= matrix[i, m] * right[i]
