@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dask
@@ -55,6 +55,34 @@ def _indexed(layer: Layer) -> Layer:
 def layered(layers: Mapping[str, Graph], first: str) -> HighLevelGraph:
     """Make a graph whose layers all depend on ``first``, which depends on nothing."""
     return HighLevelGraph(layers, {layer: set() if layer == first else {first} for layer in layers})
+
+
+def over_blocks(numbers: Any, reductions: Sequence[Callable[..., Any]]) -> list[Any]:
+    """Reduce the i-th of the ``numbers`` (time, block axes ..., number) by ``reductions[i]`` over all blocks; lazy.
+
+    Returns an array (time) of each. Dask's own reductions are several layers for each number, which takes longer than
+    a small cube's work. Numbers of one time lie in one chunk of the last axis.
+    """
+    name = name_of("over-blocks", numbers.name, reductions)
+    blocks = list(np.ndindex(*numbers.numblocks[1:]))
+    layers: dict[str, Graph] = dict(numbers.dask.layers)
+    dependencies = dict(numbers.dask.dependencies)
+    for i, reduction in enumerate(reductions):
+        own = f"{name}-{i}"
+        layers[own] = {
+            (own, k): (_over, reduction, i, [(numbers.name, k, *block) for block in blocks])
+            for k in range(numbers.numblocks[0])
+        }
+        dependencies[own] = {numbers.name}
+    graph = HighLevelGraph(layers, dependencies)
+    chunks = (numbers.chunks[0],)
+    return [dask.array.Array(graph, f"{name}-{i}", chunks, dtype=numbers.dtype) for i in range(len(reductions))]
+
+
+def _over(reduction: Callable[..., Any], i: int, blocks: Sequence[Any]) -> Any:
+    """The i-th number of each time, over all ``blocks``."""
+    rows = np.concatenate([block[..., i].reshape(len(block), -1) for block in blocks], axis=1)
+    return reduction(rows, axis=1)
 
 
 def optimised_for(graph: Graph, keys: Sequence[Hashable]) -> dict[Hashable, Any]:

@@ -43,13 +43,14 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
         )
     precision = {axis: _precision(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")}
     stored = np.asarray(da["lon"].values, np.float64)
-    da = da.assign_coords(lon=(stored + 180.0) % 360.0 - 180.0, lat=np.asarray(da["lat"].values, np.float64)).sortby(
-        ["lat", "lon"]
-    )
+    da = da.assign_coords(lon=(stored + 180.0) % 360.0 - 180.0, lat=np.asarray(da["lat"].values, np.float64))
+    if any((np.diff(da[axis].values) <= 0).any() for axis in ("lat", "lon")):  # to sort takes its time
+        da = da.sortby(["lat", "lon"])
     if len(stored) > 1:
         da = _round_the_globe(da, float(np.median(np.abs(np.diff(stored)))), precision["lon"])
     even = {axis: snap(da[axis].values, f"{where}: {axis}", precision[axis]) for axis in ("lat", "lon")}
-    da = da.assign_coords(even)
+    if any(not np.array_equal(da[axis].values, values) for axis, values in even.items()):
+        da = da.assign_coords(even)
     if da["lat"].values[0] < -90 or da["lat"].values[-1] > 90:
         raise GridError(
             "latitudes lie beyond the poles",

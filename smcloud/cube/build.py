@@ -95,21 +95,24 @@ def _require_common_ground(role: str, source: Source, lat: np.ndarray, lon: np.n
         )
 
 
-def make_template(config: RunConfig, sources: Mapping[str, Source], months: Times) -> xr.Dataset:
-    """Make the dataset of :func:`build` with lazy zeros for values: of a long record only a year is built."""
+def make_template(sources: Mapping[str, Source], months: Times, part: xr.Dataset) -> xr.Dataset:
+    """Make the dataset of :func:`build` over ``months`` with lazy zeros for values; ``part`` is that of some of them.
+
+    So no graph is built twice: of a long record ``part`` is what is written first.
+    """
     import dask.array
 
-    first_year = build(config, sources, months[: chunking.TIME_CHUNK]).dataset.drop_vars(
-        ["time", "time_bnds", "provisional"]
-    )
     variables: dict[Hashable, xr.Variable] = {}
-    for name, variable in first_year.data_vars.variables.items():
+    for name, variable in part.data_vars.variables.items():
+        if name == "provisional":
+            continue
         if "time" in variable.dims:
             shape = (len(months), *variable.shape[1:])
             zeros = dask.array.zeros(shape, dtype=variable.dtype, chunks=(chunking.TIME_CHUNK, *variable.shape[1:]))
             variable = xr.Variable(variable.dims, zeros, variable.attrs)
         variables[name] = variable
-    return described(xr.Dataset(variables, first_year.coords), months, provisional_flags(sources, months))
+    cells = part.drop_vars(["time", "time_bnds"]).coords
+    return described(xr.Dataset(variables, cells), months, provisional_flags(sources, months))
 
 
 def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -126,6 +129,8 @@ def _months(
 
     All that is made of the source's steps is made in one pass over them.
     """
+    from smcloud.cluster.internals import over_blocks
+
     spec = source.spec
     total = spec.aggregate == "sum"
     arrays = [source.values]
@@ -149,7 +154,8 @@ def _months(
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
     counters = quality.by_name(numbers)
     if source.absent is not None:
-        counters["absent"] = others.pop()[0].isel(number=0).sum("block")
+        (cells,) = over_blocks(others.pop()[0].data, (np.sum,))
+        counters["absent"] = xr.DataArray(cells, {"time": value["time"]}, ("time",))
     if pattern:
         counters |= reset_hours.by_reset(others.pop()[0], pattern.declared)
     if spec.accumulation and accumulation.never_negative(spec):

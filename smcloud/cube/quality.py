@@ -78,11 +78,12 @@ def count(da: xr.DataArray, valid_range: tuple[float, float]) -> dict[str, xr.Da
 
 def by_name(numbers: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
     """Convert the numbers (time, block, number) of :class:`ValueCounts` to lazy counters (time)."""
-    together = {"smallest": "min", "largest": "max"}
-    data, time = numbers.transpose("time", "block", "number").data, {"time": numbers["time"]}
-    return {  # of the arrays themselves: none of the numbers is ever missing
-        f"{prefix}{name}": xr.DataArray(getattr(data[..., i], together.get(name, "sum"))(axis=1), time, ("time",))
-        for i, name in enumerate(NUMBERS)
+    from smcloud.cluster.internals import over_blocks
+
+    of_blocks = over_blocks(numbers.transpose("time", "block", "number").data, (np.sum, np.sum, np.min, np.max))
+    return {
+        f"{prefix}{name}": xr.DataArray(one, {"time": numbers["time"]}, ("time",))
+        for name, one in zip(NUMBERS, of_blocks, strict=True)
     }
 
 

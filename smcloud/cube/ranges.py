@@ -51,7 +51,7 @@ def without_drizzle_below_zero(role: str, value: xr.DataArray) -> tuple[xr.DataA
     if role not in NOT_NEGATIVE:
         return value, {}
     below = (value < 0) & (value >= limits_of(role)[0])
-    return value.where(~below, 0.0), {"zeroed": below.sum(["lat", "lon"])}
+    return value.where(~below, 0.0), {"zeroed": below.reduce(np.sum, ["lat", "lon"])}
 
 
 def count_cube(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
@@ -60,12 +60,13 @@ def count_cube(role: str, value: xr.DataArray) -> dict[str, xr.DataArray]:
     ``coverage`` (cells with a value), ``cube_outside`` (beyond what the role can be), ``cube_smallest``,
     ``cube_largest``. A static layer has no coverage, and scalars.
     """
+    from smcloud.cluster.internals import over_blocks
+
     months = (value if "time" in value.dims else value.expand_dims("time")).transpose("time", "lat", "lon")
     data = months.data if months.chunks else months.chunk().data
     chunks = (data.chunks[0], *((1,) * n for n in data.numblocks[1:]), (len(NAMES),))
     numbers = data.map_blocks(_counted, *limits_of(role), chunks=chunks, new_axis=3, meta=np.empty((0,) * 4))
-    together = dict(zip(NAMES, ("sum", "sum", "min", "max"), strict=True))
-    counters = {name: getattr(numbers[..., i], of)((1, 2)) for i, (name, of) in enumerate(together.items())}
+    counters = dict(zip(NAMES, over_blocks(numbers, (np.sum, np.sum, np.min, np.max)), strict=True))
     if "time" in value.dims:
         return {name: xr.DataArray(one, {"time": value["time"]}, ("time",)) for name, one in counters.items()}
     return {name: xr.DataArray(one[0]) for name, one in counters.items() if name != "coverage"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
@@ -106,4 +107,9 @@ def versions() -> dict[str, str]:
 
 
 def _versions(names: Iterable[str]) -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in sorted(names)}
+    return {name: _version(name) for name in sorted(names)}
+
+
+@cache  # each is a file to be parsed
+def _version(name: str) -> str:
+    return importlib.metadata.version(name)

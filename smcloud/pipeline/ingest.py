@@ -14,7 +14,7 @@ from smcloud.catalog.hosts import silent_hosts
 from smcloud.cluster.fusion import compute_by_block
 from smcloud.cluster.health import wait_until_idle
 from smcloud.config import RunConfig
-from smcloud.cube import absent_months, add_counters, build, make_template, validate_counters
+from smcloud.cube import Cube, absent_months, add_counters, build, make_template, validate_counters
 from smcloud.errors import (
     FileFormError,
     NothingPublishedError,
@@ -71,16 +71,19 @@ def ingest(config: RunConfig, job: Job) -> CubeRecord:
 def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
     """Write and seal the cube; returns the update that it is of an earlier one, None where all of it was computed."""
     opened, earlier = job.opened, stores.cube_lineages(prefix.store)
-    cube = make_template(config, opened.sources, opened.months)
     update = incremental.best_update(job.lineage, earlier)
+    tiles = slabs(config, opened, update.runs if update else None)
+    first = build(config, opened.sources, opened.months[slice(*tiles[0])], earlier=tiles[0][0])
+    cube = make_template(opened.sources, opened.months, first.dataset)
     copied = None
     if update is not None:
         copied = prefix.begin_with_copies(cube, update.runs, Prefix(prefix.store, update.previous))
+        if copied is None:
+            update, tiles = None, slabs(config, opened)
     if copied is None:
-        update, copied = None, {}
+        copied = {}
         prefix.begin(cube)
-    tiles = slabs(config, opened, update.runs if update else None)
-    slab = SlabWriter(config, job, prefix, refresh=update is not None, several=len(tiles) > 1)
+    slab = SlabWriter(config, job, prefix, update is not None, len(tiles) > 1, {tiles[0]: first})
     try:
         counted = add_counters([slab.write(start, stop) for start, stop in tiles])
         if update is not None:  # all months are checked together, also those that are copied
@@ -104,13 +107,17 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
 
 @dataclass(frozen=True)
 class SlabWriter:
-    """Writes months of a job's cube into its prefix; ``refresh``: the rest is copied, ``several``: they are marked."""
+    """Writes months of a job's cube into its prefix; ``refresh``: the rest is copied, ``several``: they are marked.
+
+    ``ready`` holds what is built already, of all sources, by its months.
+    """
 
     config: RunConfig
     job: Job
     prefix: Prefix
     refresh: bool
     several: bool
+    ready: Mapping[tuple[int, int], Cube]
 
     def write(self, start: int, stop: int) -> dict[str, dict[str, Any]]:
         """Write the months ``start`` to before ``stop``; return their counters, from the marker where it is done."""
@@ -118,11 +125,14 @@ class SlabWriter:
         done = self.prefix.tile_record(name)
         if done is not None:
             return incremental.counters_of(done)
+        cube = self.ready.get((start, stop))
         # What has no time axis is written with the first months, or was copied.
-        sources = opened.moving if self.refresh or start > 0 else opened.sources
-        cube = build(self.config, sources, opened.months[start:stop], earlier=start)
-        writes = self.prefix.region_writes(stores.align(cube.dataset.drop_encoding()), {"time": start})
-        counted = add_counters([self._compute(writes, cube.counters)])
+        roles = opened.moving if self.refresh or start > 0 else opened.sources
+        if cube is None:
+            cube = build(self.config, roles, opened.months[start:stop], earlier=start)
+        ds = cube.dataset.drop_vars(opened.sources.keys() - roles.keys(), errors="ignore")
+        writes = self.prefix.region_writes(stores.align(ds.drop_encoding()), {"time": start})
+        counted = add_counters([self._compute(writes, {role: cube.counters[role] for role in roles})])
         if self.several:
             self.prefix.mark_tile(name, incremental.counters_record(counted))
             log.info("tile %s of the cube is written", name)

@@ -129,8 +129,8 @@ def anomaly_columns(series: xr.DataArray, months: xr.DataArray, config: RunConfi
 
 
 def _soil_moisture_block(block: Block, rule: Annual) -> tuple[npt.NDArray[Any], ...]:
-    from smcloud.stats.engine.arrays import row_tiles
     from smcloud.stats.engine.anomaly_kernels import year_values
+    from smcloud.stats.engine.arrays import row_tiles
 
     rows, years = block.reshape(-1, block.shape[-1]), block.shape[-1] // MONTHS
     value, count = np.empty((len(rows), years)), np.empty((len(rows), years), np.uint8)
@@ -158,8 +158,8 @@ def _soil_moisture_block(block: Block, rule: Annual) -> tuple[npt.NDArray[Any], 
 
 
 def _driver_block(block: Block, behind: BoolArray, fitted: BoolArray, least: int, summed: bool) -> FloatArray:
-    from smcloud.stats.engine.arrays import row_tiles
     from smcloud.stats.engine.anomaly_kernels import year_values
+    from smcloud.stats.engine.arrays import row_tiles
 
     rows = block.reshape(-1, block.shape[-1])
     behind, fitted = behind.reshape(rows.shape), fitted.reshape(rows.shape)

@@ -123,6 +123,6 @@ def _with_zones(ds: xr.Dataset, limits: xr.DataArray, config: RunConfig) -> xr.D
 
 def _areas(masks: Mapping[str, xr.DataArray], annual: xr.Dataset) -> xr.DataArray:
     """Area in km2 of each mask, by ``group``."""
-    groups = xr.concat([mask.drop_attrs() for mask in masks.values()], dim="group").assign_coords(group=list(masks))
+    groups = xr.concat(list(masks.values()), dim="group").drop_attrs().assign_coords(group=list(masks))
     area = cell_areas(annual)
     return area_weighted_sums(xr.ones_like(area), area, groups)["covered_area"].drop_attrs()

@@ -126,8 +126,8 @@ def _legend(cover: xr.DataArray) -> list[tuple[int, str]]:
 
 def _gather(members: Iterable[_Group], dim: str) -> Groups:
     groups = list(members)
-    masks = [group.mask.drop_attrs().transpose("lat", ...) for group in groups]
-    mask = xr.concat(masks, dim=dim).assign_coords({dim: [group.name for group in groups]})
+    masks = [group.mask.transpose("lat", ...) for group in groups]
+    mask = xr.concat(masks, dim=dim).drop_attrs().assign_coords({dim: [group.name for group in groups]})
     return Groups(mask.rename("groups"), [group.label for group in groups], [group.kind for group in groups])
 
 

@@ -70,7 +70,7 @@ def table(
             columns[name] = area_weighted_series(drivers[name], weights, groups)["mean"]
     if set(kinds) <= set(REGIONAL_KINDS):
         columns |= _over_fixed_cells(annual["soil_moisture"].where(on_land), weights, groups, all_land, config)
-    out = xr.Dataset({name: da.drop_attrs() for name, da in columns.items()})
+    out = xr.Dataset(columns).drop_attrs()
     chosen_by_result = xr.DataArray([kind == CHOSEN_KIND for kind in kinds], dims=dim)
     out = out.assign({name: out[name].where(~chosen_by_result) for name in OF_THE_RESULT})
     out["status"] = out["status"].where(~chosen_by_result, CHOSEN_BY_RESULT).astype("uint8")

@@ -36,6 +36,15 @@ def test_a_graph_of_layers_is_computed_from_the_first_one():
     assert dask.get(dict(graph), ("then", 0)) == 3
 
 
+def test_numbers_are_reduced_over_all_blocks():
+    values = np.random.default_rng(1).normal(size=(5, 3, 4, 2))
+    lazy = dask.array.from_array(values, chunks=(2, 1, 3, 2))
+    total, least = internals.over_blocks(lazy, (np.sum, np.min))
+    assert total.chunks == least.chunks == ((2, 2, 1),) and total.dtype == np.float64
+    np.testing.assert_allclose(total, values[..., 0].sum(axis=(1, 2)))
+    np.testing.assert_array_equal(least, values[..., 1].min(axis=(1, 2)))
+
+
 def test_keys_are_computed_in_this_thread_from_what_they_need():
     lazy = numbers() + 1
     keys = [(lazy.name, 0), (lazy.name, 1)]
