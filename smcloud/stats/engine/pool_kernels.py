@@ -84,15 +84,18 @@ def _correlated(q: FloatArray, at: IntArray, n: int, powers: FloatArray, carried
 
 @jit
 def _traces(
-    at: IntArray, n: int, q: FloatArray, powers: FloatArray, lq: FloatArray, work: FloatArray, out: FloatArray
-) -> None:
-    """Write by phi tr(M L M R), tr(M R), tr(M R M R) and q2' R q2; ``lq`` and ``work`` are work space."""
+    at: IntArray, n: int, q: FloatArray, powers: FloatArray, lagged: bool, lq: FloatArray, work: FloatArray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Write by phi tr(M L M R), where ``lagged``, tr(M R), tr(M R M R) and q2' R q2; ``lq`` and ``work`` are work
+    space."""
     size, steps = powers.shape[1], lq.shape[1]
     carried, between = work[2 * steps], work[2 * steps + 1 : 2 * steps + 5]
     pairs = 0
     for a in range(2):
         _correlated(q[a], at, n, powers, carried, work[a * steps : (a + 1) * steps])
-        pairs = _neighbours(q[a], at, n, lq[a])
+        if lagged:
+            pairs = _neighbours(q[a], at, n, lq[a])
     for p in range(size):
         out[0, p], out[1, p], out[2, p] = pairs * powers[1, p], n, n
     fill(carried, 0.0)
@@ -106,16 +109,18 @@ def _traces(
             fill(between[2 * a + b], 0.0)
         for k in range(n):
             row = work[a * steps + k]
-            for p in range(size):
+            for p in range(size if lagged else 0):
                 out[0, p] -= 2.0 * row[p] * lq[a, k]
+            for p in range(size):
                 out[2, p] -= 2.0 * row[p] * row[p]
                 between[2 * a, p] += q[0, k] * row[p]
                 between[2 * a + 1, p] += q[1, k] * row[p]
     for a in range(2):
         for b in range(2):
-            lagged = dot(q[a, :n], lq[b, :n])
+            neighbours = dot(q[a, :n], lq[b, :n]) if lagged else 0.0
+            for p in range(size if lagged else 0):
+                out[0, p] += between[2 * a + b, p] * neighbours
             for p in range(size):
-                out[0, p] += between[2 * a + b, p] * lagged
                 out[2, p] += between[2 * a + b, p] * between[2 * a + b, p]
         for p in range(size):
             out[1, p] -= between[3 * a, p]
@@ -189,7 +194,7 @@ def fit_lines(
         gaps = _gaps(at, n, steps)
         place = (gaps ^ (gaps >> 11) ^ (gaps >> 29)) % known.size
         if gaps < 0 or known[place] != gaps:
-            _traces(at, n, q, powers, lq, work, found)
+            _traces(at, n, q, powers, True, lq, work, found)
             known[place] = gaps
             copy(found[0], kept[place, :size])
             copy(found[1], kept[place, size:])
@@ -218,7 +223,7 @@ def test_slopes(
         for gap in range(steps):
             powers[gap, 0] = power
             power *= 0.0 if status[cell] == CONSTANT else phi[cell]
-        _traces(at, n, q, powers, lq, work, found)
+        _traces(at, n, q, powers, False, lq, work, found)
         slope, variance = fits[cell, SLOPE], found[1, 0]
         stderr = math.sqrt(found[3, 0] / spread * fits[cell, SQUARES] / variance)
         out[cell, 0] = stderr

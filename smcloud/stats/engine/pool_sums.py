@@ -20,7 +20,7 @@ from smcloud.stats.engine.pools import TERMS
 
 Indices = npt.NDArray[np.int64]
 RowTerms = Callable[[int], tuple[Indices, FloatArray]]
-BAND = 16  # rows that are summed together
+BAND = 32  # rows that are summed together
 TABLE, POSITIONS, PLACES = read_only(nb.float64, 2), read_only(nb.int64, 2), read_only(nb.int64, 1)
 # Of a column: centres that lie exactly on the radius belong to the neighbourhood, whatever their rounding.
 ON_THE_RADIUS = 1e-6
