@@ -18,27 +18,36 @@ def compiling_kernels() -> AbstractContextManager[None]:
     from smcloud.cube import month_kernels, regrid_kernels
     from smcloud.jit import compiling
     from smcloud.stats.engine import (
+        anomaly_kernels,
         break_kernels,
         driver_kernels,
         effect_kernels,
+        idle_drivers,
         level_kernels,
         mk_kernels,
         ols,
         regression_kernels,
+        residual_kernels,
         short_series,
+        year_kernels,
     )
 
     return compiling(
         [
             month_kernels.add_float32,
             regrid_kernels.rows_float64,
+            year_kernels._of_float32,
             level_kernels.month_levels,
+            anomaly_kernels.choose_months,
+            anomaly_kernels.year_values,
             short_series.slopes_of_lanes,
             short_series.score_of_lanes,
             ols._trend,
+            residual_kernels.lag1_of_residuals,
             break_kernels.set_breaks,
             break_kernels.line_with_steps,
             driver_kernels._by_inverse,
+            idle_drivers.settle_idle_drivers,
             regression_kernels.trend_contribution,
             effect_kernels.leading_driver,
             mk_kernels.prewhitened,
