@@ -36,7 +36,13 @@ class Cube:
     counters: Mapping[str, Mapping[str, xr.DataArray]]
 
 
-def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earlier: int = 0) -> Cube:
+def build(
+    config: RunConfig,
+    sources: Mapping[str, Source],
+    months: Times,
+    earlier: int = 0,
+    grid: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Cube:
     """Harmonise ``sources`` over ``months``: each role, the companions of soil moisture, ``provisional``.
 
     Soil moisture has its valid days, and where the source says so the uncertainty of the mean and the set of sensors.
@@ -45,9 +51,10 @@ def build(config: RunConfig, sources: Mapping[str, Source], months: Times, earli
     soil-moisture month (of the reference too) needs ``monthly.min_days`` valid days, a mean of another role
     ``monthly.min_share`` of the month, a sum and whatever is an amount per month all of it; otherwise the month is
     NaN. Where ``months`` continue a longer cube, counters that compare a month with one before see as many as
-    ``earlier`` before the first. Nothing is read until it is computed.
+    ``earlier`` before the first. ``grid`` holds the cell centres (lat, lon) where soil moisture is not among the
+    sources. Nothing is read until it is computed.
     """
-    lat, lon = target_grid(config, sources["soil_moisture"])
+    lat, lon = target_grid(config, sources["soil_moisture"]) if grid is None else grid
     variables: dict[str, xr.DataArray] = {}
     counters: dict[str, dict[str, xr.DataArray]] = {}
     for role, source in sources.items():

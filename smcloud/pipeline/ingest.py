@@ -74,6 +74,7 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
     update = incremental.best_update(job.lineage, earlier)
     tiles = slabs(config, opened, update.runs if update else None)
     first = build(config, opened.sources, opened.months[slice(*tiles[0])], earlier=tiles[0][0])
+    ready = {tiles[0]: first}  # where nothing can be copied after all, the whole has other parts
     cube = make_template(opened.sources, opened.months, first.dataset)
     copied = None
     if update is not None:
@@ -83,7 +84,7 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
     if copied is None:
         copied = {}
         prefix.begin(cube)
-    slab = SlabWriter(config, job, prefix, update is not None, len(tiles) > 1, {tiles[0]: first})
+    slab = SlabWriter(config, job, prefix, update is not None, len(tiles) > 1, ready)
     try:
         counted = add_counters([slab.write(start, stop) for start, stop in tiles])
         if update is not None:  # all months are checked together, also those that are copied

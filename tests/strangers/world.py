@@ -17,6 +17,7 @@ import xarray as xr
 from smcloud.catalog import load_catalog, open_entry
 from smcloud.config import parse_config
 from smcloud.cube import add_counters, build, open_sources, validate_counters
+from smcloud.cube.build import target_grid
 from smcloud.cube.sources import resolve_months
 from smcloud.io_errors import VALUES, reaching
 from tests.strangers.forms import Place, Raw, Values
@@ -26,7 +27,6 @@ SHAPE = (LAT.size, LON.size)
 AXES = ("time", "lat", "lon")
 GRID = {"lat": Raw(("lat",), LAT), "lon": Raw(("lon",), LON)}
 EPOCH = "days since 2000-01-01"
-SOIL = ("soil_moisture", "soil_moisture_days")
 
 
 def stamps(times: pd.DatetimeIndex) -> Raw:
@@ -93,9 +93,11 @@ def cube_of(
     if role != "soil_moisture":
         datasets["soil"] = _plain(start, end)
     opened = open_sources(config, catalog, datasets)
-    made = build(config, opened, resolve_months(config, opened))
-    tried = {name: dict(made.counters[name]) for name in (role, *(others or {}))}
-    ds = made.dataset.drop_vars([name for name in SOIL if name in made.dataset] if role != "soil_moisture" else [])
+    # Soil moisture says what the grid and the months are; its own months, if not asked for, would cost their time.
+    grid = target_grid(config, opened["soil_moisture"])
+    asked = {name: opened[name] for name in (role, *(others or {}))}
+    made = build(config, asked, resolve_months(config, opened), grid=grid)
+    ds, tried = made.dataset, {name: dict(counters) for name, counters in made.counters.items()}
     with dask.config.set(scheduler="synchronous"), reaching(VALUES, "source"):
         ds, counted = dask.compute(ds, tried)
     for name, counters in add_counters([counted]).items():
