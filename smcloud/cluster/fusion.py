@@ -146,24 +146,13 @@ def _is_block(key: Hashable) -> bool:
 
 
 def blocks_of(nodes: Nodes, places: Mapping[Hashable, Place]) -> list[list[Hashable]]:
-    """Divide the tasks into those of one place that need each other; in the order of places, those of LAST at the end.
+    """Divide the tasks by their places, in the order of these; those of LAST at the end.
 
     No task needs one of a later block. There is always a last one, without tasks where nothing needs several blocks.
     """
-    root = {key: key for key in places}
-
-    def of(key: Hashable) -> Hashable:
-        while root[key] != key:
-            root[key] = key = root[root[key]]
-        return key
-
-    for key in places:
-        for needed in nodes[key].dependencies:
-            if places.get(needed) == places[key]:
-                root[of(needed)] = of(key)
-    blocks: dict[Hashable, list[Hashable]] = defaultdict(list)
-    end: list[Hashable] = []
+    blocks: dict[Place, list[Hashable]] = defaultdict(list)
     for key in nodes:
         if key in places:
-            (end if places[key] == LAST else blocks[of(key)]).append(key)
-    return [*sorted(blocks.values(), key=lambda keys: places[keys[0]]), end]
+            blocks[places[key]].append(key)
+    end = blocks.pop(LAST, [])
+    return [*(blocks[place] for place in sorted(blocks)), end]
