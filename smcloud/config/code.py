@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from smcloud.config.cache_folder import cache_folder, folder_for, keep, read_kept
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -18,10 +21,26 @@ def code_digest(modules: tuple[str, ...], root: Path = ROOT) -> str:
     """Return the sha256 of what ``modules``, and all modules of packages among them, do: their syntax trees, by name.
 
     Comments, docstrings, layout and the folder of the code do not count. ``root`` is the folder of the packages.
+    Parsing takes a third of a second, so the digest is kept under that of the files as they are.
     """
+    texts = [(name, file.read_bytes()) for name, file in sorted(_files(modules, root))]
+    folder = folder_for(cache_folder() / "code")
+    kept = None if folder is None else folder / _plain_digest(texts)
+    found = None if kept is None else read_kept(kept)
+    if found is not None:
+        return found.decode()
     digest = hashlib.sha256()
-    for name, file in sorted(_files(modules, root)):
-        digest.update("\0".join([name, *_canonical(ast.parse(file.read_bytes()), [])]).encode())
+    for name, text in texts:
+        digest.update("\0".join([name, *_canonical(ast.parse(text), [])]).encode())
+    if kept is not None:
+        keep(kept, digest.hexdigest().encode())
+    return digest.hexdigest()
+
+
+def _plain_digest(texts: Iterable[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode() + Path(__file__).read_bytes())
+    for name, text in texts:
+        digest.update(f"\0{name}\0{len(text)}\0".encode() + text)
     return digest.hexdigest()
 
 
