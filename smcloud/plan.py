@@ -31,9 +31,9 @@ PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
 # A month of a source: value and valid hours, and what the uncertainty and the sensors of soil moisture add. A thread
 # that reduces, regrids and writes months holds so much of them, in percent, and so many chunks of the source.
 MONTH_BYTES, UNCERTAINTY_BYTES, SENSOR_BYTES, HELD_PERCENT, HELD_CHUNKS = 12, 28, 4, 360, 2
-# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and in the client, of the
-# maps of one product.
-BLOCK_PERCENT, FIELDS_PERCENT = {"peng2023": 150, "rigorous": 360}, 250
+# Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and in the client, of each
+# cell while the map of classes is tested.
+BLOCK_PERCENT, CLIENT_CELL_BYTES = {"peng2023": 150, "rigorous": 360}, 40
 
 
 class Array(NamedTuple):
@@ -91,8 +91,9 @@ class IngestWork(NamedTuple):
 class ComputeWork(NamedTuple):
     """What the products are made from and into.
 
-    ``block`` are bytes of the largest task of a block of cells, ``fields`` bytes that the client holds at once,
-    ``pool_rows`` rows of the ``lat`` rows of the grid that the pools of a row reach.
+    ``block`` are bytes of the largest task of a block of cells, ``fields`` of the whole maps that one worker may hold,
+    ``loaded`` whether the client takes in a map of all ``cells``, ``pool_rows`` rows of the ``lat`` rows of the grid
+    that the pools of a row reach.
     """
 
     read: Sequence[Array]
@@ -101,6 +102,7 @@ class ComputeWork(NamedTuple):
     graphs: int
     block: int
     fields: int
+    loaded: bool
     cells: int
     lat: int
     years: int
@@ -209,8 +211,9 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
         bytes_written=made,
         get_requests=sum(array.chunks for array in work.read) + chunks + work.seal_tasks + COMPUTE_GETS,
         put_requests=chunks + COMPUTE_PUTS,
-        worker_memory=PROCESS_BYTES + max(machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100, pools),
-        client_memory=PROCESS_BYTES + work.fields * FIELDS_PERCENT // 100,
+        worker_memory=PROCESS_BYTES
+        + max(machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100, pools + work.fields),
+        client_memory=PROCESS_BYTES + (work.cells * CLIENT_CELL_BYTES if work.loaded else 0),
         core_ms=ms,
     )
     return _timed(stage, machine, COMPUTE_SECONDS[work.preset], pool_ms)

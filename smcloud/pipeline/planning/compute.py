@@ -58,6 +58,7 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         graphs=graphs,
         block=dry.block,
         fields=dry.fields,
+        loaded=dry.loaded,
         cells=grid["lat"] * grid["lon"],
         lat=grid["lat"],
         years=grid["year"],
@@ -106,6 +107,7 @@ class DryWriter:
         self.read: list[Array] = []
         self.written: list[Array] = []
         self.block = 0  # bytes of the largest task
+        self.loaded = False  # whether a map is computed into the client
         self.fields = 0  # bytes of the whole fields that are made, and of those that they are made of
 
     @property
@@ -155,6 +157,7 @@ class DryWriter:
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
         """Count a computation, and return zeros of its form."""
+        self.loaded = self.loaded or any({"lat", "lon"} <= set(da.dims) for da in ds.values())
         self.tasks += tasks_of(ds)
         self._read(ds)
         return _zeros(ds)

@@ -343,11 +343,13 @@ def test_the_task_of_all_cells_is_planned_by_hand():
     rows = _rows_within(1500.0, np.arange(-89.975, 90, 0.05))
     assert rows == 2 * int(np.degrees(1500 / 6371.0072) / 0.05) + 1 == 539
     assert _rows_within(1500.0, np.arange(36.0, 45, 0.05)) == 180 and _rows_within(1500.0, np.array([0.0])) == 1
-    work = plans.ComputeWork([], [], 0, 0, 0, 0, lat * lon, lat, years, rows, "rigorous", 0)
+    work = plans.ComputeWork([], [], 0, 0, 0, 5, True, lat * lon, lat, years, rows, "rigorous", 0)
     land = lat * lon * 34 // 100
     task = lat * lon * (8 * years + 150) + land * rows // lat * 736
     stage = plans.compute_stage(work, Machine(20, 2))
-    assert stage.worker_memory == plans.PROCESS_BYTES + task and 12 * GIB < task < 14 * GIB
+    assert stage.worker_memory == plans.PROCESS_BYTES + task + 5 and 12 * GIB < task < 14 * GIB
+    assert stage.client_memory == plans.PROCESS_BYTES + 40 * lat * lon < 2 * GIB
+    assert plans.compute_stage(work._replace(loaded=False), Machine(20, 2)).client_memory == plans.PROCESS_BYTES
     alone = land * (5000 + 60 * rows) / 1e9
     more = plans.compute_stage(work, Machine(40, 2))
     shared = land * years**2 * 600 / 1e9
