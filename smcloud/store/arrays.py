@@ -7,11 +7,14 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from smcloud.store.objects import Place
 
 ZARR_JSON = "zarr.json"
 Block = npt.NDArray[Any]
@@ -88,3 +91,32 @@ def _only_zstd(codecs: Sequence[Any]) -> Any:
 def stored_array(metadata: bytes) -> StoredArray:
     """Return the array with this ``zarr.json``."""
     return StoredArray(metadata)
+
+
+@dataclass(frozen=True)
+class ArrayOfPrefix:
+    """An array of a prefix: where it is, its name, and its ``zarr.json``. It may cross process borders."""
+
+    place: Place
+    name: str
+    metadata: bytes
+
+    @property
+    def stored(self) -> StoredArray:
+        """How its objects are coded."""
+        return stored_array(self.metadata)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the dims."""
+        return self.stored.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a value."""
+        return self.stored.dtype

@@ -6,13 +6,12 @@ import itertools
 import math
 import uuid
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.store.arrays import ZARR_JSON, StoredArray, stored_array
+from smcloud.store.arrays import ZARR_JSON, ArrayOfPrefix, StoredArray
 from smcloud.store.objects import Place
 
 if TYPE_CHECKING:
@@ -57,28 +56,8 @@ def _read_as_stored(variable: xr.Variable, dtype: npt.DTypeLike) -> bool:
     return not packed and (fill is None or bool(np.isnan(fill)))
 
 
-@dataclass(frozen=True)
-class StoredValues:
+class StoredValues(ArrayOfPrefix):
     """The values of an array of a prefix: dask cuts blocks out of it. A chunk that is not there raises."""
-
-    place: Place
-    name: str
-    metadata: bytes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The sizes of the dims."""
-        return stored_array(self.metadata).shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of dims."""
-        return len(self.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of a value."""
-        return stored_array(self.metadata).dtype
 
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
         """Read positions or slices with a positive step, one for each dim."""
@@ -97,7 +76,7 @@ class StoredValues:
 
     def read(self, region: tuple[slice, ...]) -> npt.NDArray[Any]:
         """Read the values of ``region``: slices with ends, of step 1."""
-        array = stored_array(self.metadata)
+        array = self.stored
         out = np.empty([part.stop - part.start for part in region], array.dtype)
         if not out.size and out.ndim:
             return out

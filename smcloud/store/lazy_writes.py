@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from smcloud.store.arrays import stored_array
+from smcloud.store.arrays import ArrayOfPrefix
 from smcloud.store.integrity import metadata_of
 from smcloud.store.objects import Place
 
@@ -40,24 +40,11 @@ def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> Laz
     return writes_of(ds, targets, regions)
 
 
-@dataclass(frozen=True)
-class _Target:
+class _Target(ArrayOfPrefix):
     """An array of the store, written by whole chunks in the thread that has them."""
 
-    place: Place
-    name: str
-    metadata: bytes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return stored_array(self.metadata).shape
-
-    @property
-    def dtype(self) -> Any:
-        return stored_array(self.metadata).dtype
-
     def __setitem__(self, region: tuple[slice, ...], block: Any) -> None:
-        array = stored_array(self.metadata)
+        array = self.stored
         for part, step, size in zip(region, array.chunk, array.shape, strict=True):
             if part.start % step or (part.stop % step and part.stop != size):
                 raise ValueError(f"{self.name}: {part} are no whole chunks of {step}: two tasks would write one")
