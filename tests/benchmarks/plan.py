@@ -111,6 +111,7 @@ def measure(stage: str, config: str) -> dict[str, Any]:
     from smcloud.catalog.stores import codecs
     from smcloud.cluster import open_cluster
     from smcloud.config import load_config
+    from smcloud.store.arrays import StoredArray
 
     found = {"tasks": 0, "bytes_read": 0, "bytes_written": 0}
 
@@ -140,7 +141,14 @@ def measure(stage: str, config: str) -> dict[str, Any]:
     planned = pipeline.plan(settings, job)
     planning = time.perf_counter() - start
     before = peak()
+    into = StoredArray.decode_into
+
+    def decoded_into(self: Any, raw: Any, out: Any) -> None:
+        found["bytes_read"] += out.nbytes if self._zstd is not None else 0  # else zarr's codec counts
+        into(self, raw, out)
+
     ZstdCodec._decode_sync, ZstdCodec._encode_sync, codecs._zstd = decoded, encoded, of_source
+    StoredArray.decode_into = decoded_into  # type: ignore[method-assign]
     with open_cluster(settings.cluster) as client:
         client.cluster.scheduler.add_plugin(Counter())
         start = time.perf_counter()
