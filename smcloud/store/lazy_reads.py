@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON, ArrayOfPrefix, StoredArray
 from smcloud.store.objects import Place
 
@@ -33,6 +34,7 @@ def with_lazy_reads(ds: xr.Dataset, place: Place, chunks: Mapping[str, int]) -> 
         stored = dict(zip(variable.dims, variable.encoding.get("chunks") or variable.shape, strict=True))
         wanted: dict[Hashable, int] = {dim: chunks.get(str(dim), stored[dim]) for dim in variable.dims}
         source = StoredValues(place, str(name), metadata[f"{name}/{ZARR_JSON}"] or b"")
+        _require_readable(source)
         if not _read_as_stored(variable, source.dtype):
             read[name] = variable.chunk(wanted)
             continue
@@ -46,6 +48,19 @@ def with_lazy_reads(ds: xr.Dataset, place: Place, chunks: Mapping[str, int]) -> 
         )
         read[name] = variable.copy(data=data)
     return ds.assign(read)
+
+
+def _require_readable(source: StoredValues) -> None:
+    try:
+        source.stored  # noqa: B018 - parses the metadata
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise IntegrityError(
+            "the metadata of an array are gone or damaged",
+            where=f"{source.place.url}/{source.name}/{ZARR_JSON}",
+            found=f"{type(err).__name__}: {err}"[:120] if source.metadata else "nothing",
+            expected="the metadata of an array in Zarr 3",
+            next=f"smcloud verify {source.place.store.url}",
+        ) from err
 
 
 def _read_as_stored(variable: xr.Variable, dtype: npt.DTypeLike) -> bool:

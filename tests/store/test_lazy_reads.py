@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 import zarr
 
+from smcloud.errors import IntegrityError
 from smcloud.store import Prefix, Store
 
 PATH = "cube/a.zarr"
@@ -96,3 +97,17 @@ def test_a_cut_or_changed_chunk_raises(store: Store, cube: xr.Dataset) -> None:
         chunk.write_bytes(content)
         with pytest.raises((RuntimeError, ValueError)):
             prefix.open()["soil_moisture"].load(scheduler="synchronous")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"zarr_format": 3, "node_type": "array"}'])
+def test_metadata_that_are_gone_or_damaged_are_named(store: Store, cube: xr.Dataset, content: bytes | None) -> None:
+    prefix = Prefix(store, PATH)
+    dask.compute(prefix.stage(cube))
+    prefix.seal()  # xarray finds what it needs in the root
+    file = Path(store.join(PATH, "soil_moisture/zarr.json"))
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(IntegrityError, match="gone or damaged") as caught:
+        prefix.open()
+    assert caught.value.where.endswith("soil_moisture/zarr.json") and "smcloud verify" in caught.value.next
