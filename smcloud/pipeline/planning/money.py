@@ -114,7 +114,7 @@ def bill(plan: Plan, cluster: Cluster, store: str, prices: Prices, own: bool = F
     provider of the store.
     """
     if not plan.total("tasks"):
-        return Bill(prices.currency, notes=("there is nothing to do: nothing more is billed",))
+        return Bill(prices.currency, notes=("there is nothing to do: this run adds nothing to the bill",))
     used: dict[str, Price] = {}
     once: dict[str, float] = {}
     source_gib = plan.total("source_bytes") / GIB

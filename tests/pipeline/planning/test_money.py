@@ -103,7 +103,7 @@ def test_what_nobody_bills_has_no_amount(capsys):
     assert "no price" in bill(PLAN, GATEWAY, "/shared/store", load_prices()).record()["notes"][0]
     done = Plan("x", (Stage("ingest"), Stage("compute")), Machine(20, 2))
     assert bill(done, GATEWAY, "gs://bucket", load_prices()).record() == {
-        "notes": ["there is nothing to do: nothing more is billed"]
+        "notes": ["there is nothing to do: this run adds nothing to the bill"]
     }
 
 
