@@ -18,9 +18,9 @@ PROCESS_BYTES = 400 * MIB
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
 # Of one core: products of one land cell, per pair of years.
 CELL_YEAR_PAIR_NS = 600
-# Of one core, while all others wait: the autocorrelation that neighbours share, of one land cell, and more of it for
-# each row within the radius. The task holds the annual values, these bytes of results for each cell, and for each land
-# cell within the radius in latitude what pools are made of, twice.
+# Of one core: the autocorrelation that neighbours share. The fit of one land cell, by each task that it is in reach of,
+# and its pool for each row within the radius. A task holds the annual values that it takes in, these bytes beside each,
+# and for each land cell within the radius in latitude what pools are made of, twice.
 POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # Until everything is compiled, whatever the number of cores.
@@ -88,12 +88,20 @@ class IngestWork(NamedTuple):
     seal_tasks: int
 
 
+class Pools(NamedTuple):
+    """Number of tasks, rows that the pools of a row reach, that all tasks fit, and that the largest one takes in."""
+
+    bands: int
+    reached: int
+    fitted: int
+    taken: int
+
+
 class ComputeWork(NamedTuple):
-    """What the products are made from and into.
+    """What the products are made from and into; ``lat`` are the rows of the grid.
 
     ``block`` are bytes of the largest task of a block of cells, ``fields`` of the whole maps that one worker may hold,
-    ``loaded`` whether the client takes in a map of all ``cells``, ``pool_rows`` rows of the ``lat`` rows of the grid
-    that the pools of a row reach.
+    ``loaded`` whether the client takes in a map of all ``cells``.
     """
 
     read: Sequence[Array]
@@ -106,7 +114,7 @@ class ComputeWork(NamedTuple):
     cells: int
     lat: int
     years: int
-    pool_rows: int
+    pools: Pools
     preset: str
     seal_tasks: int
 
@@ -200,8 +208,11 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
     land = work.cells * LAND_PERCENT // 100
     ms += land * cell_ns // 1_000_000
-    pool_ms = land * (POOL_CELL_NS + work.pool_rows * POOL_ROW_NS) // 1_000_000
-    pools = work.cells * (8 * work.years + POOL_CELL_BYTES) + land * work.pool_rows // work.lat * POOL_TERM_BYTES
+    bands, reached, fitted, taken = work.pools
+    pool_ms = land * (fitted * POOL_CELL_NS // work.lat + reached * POOL_ROW_NS) // 1_000_000
+    pools = work.cells * taken // work.lat * (8 * work.years + POOL_CELL_BYTES)
+    pools += land * reached // work.lat * POOL_TERM_BYTES
+    blocks = machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100
     stage = Stage(
         "compute",
         chunks=chunks,
@@ -211,19 +222,18 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
         bytes_written=made,
         get_requests=sum(array.chunks for array in work.read) + chunks + work.seal_tasks + COMPUTE_GETS,
         put_requests=chunks + COMPUTE_PUTS,
-        worker_memory=PROCESS_BYTES
-        + max(machine.cores * work.block * BLOCK_PERCENT[work.preset] // 100, pools + work.fields),
+        worker_memory=PROCESS_BYTES + max(blocks, min(machine.cores, bands) * pools + work.fields),
         client_memory=PROCESS_BYTES + (work.cells * CLIENT_CELL_BYTES if work.loaded else 0),
         core_ms=ms,
     )
-    return _timed(stage, machine, COMPUTE_SECONDS[work.preset], pool_ms)
+    return _timed(stage, machine, COMPUTE_SECONDS[work.preset], pool_ms, bands)
 
 
-def _timed(stage: Stage, machine: Machine, compiling: int, alone_ms: int = 0) -> Stage:
-    """``stage`` with the cost of its tasks and of ``alone_ms`` on one core, and its seconds on all cores."""
+def _timed(stage: Stage, machine: Machine, compiling: int, few_ms: int = 0, few: int = 1) -> Stage:
+    """``stage`` with the cost of its tasks and of ``few_ms`` in a ``few`` tasks, and its seconds on all cores."""
     ms = stage.core_ms + stage.tasks * TASK_US // 1000
-    seconds = compiling + -(-ms // (1000 * machine.threads)) + -(-alone_ms // 1000)
-    return replace(stage, core_ms=ms + alone_ms, seconds=seconds)
+    seconds = compiling + -(-ms // (1000 * machine.threads)) + -(-few_ms // (1000 * min(machine.threads, few)))
+    return replace(stage, core_ms=ms + few_ms, seconds=seconds)
 
 
 FIXED = (Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=REPORT_SECONDS))

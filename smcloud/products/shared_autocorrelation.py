@@ -7,8 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.stats import area_weighted_series
-from smcloud.stats.pooled import pooled_field
+from smcloud.stats import area_weighted_series, pooled_trend
 
 MIXED_ABOVE = 1.5  # r1_dispersion of a pool that is not of one kind
 MIXED_SHARE = "mixed_pools_share"
@@ -24,9 +23,9 @@ def pooled_columns(series: xr.DataArray, area: xr.DataArray, config: RunConfig) 
     ``minimum_detectable_slope`` is the slope that would be found in 80 % of all records: (t of alpha + t of 0.8)
     standard errors. The power there is 0.800 at 20 degrees of freedom, 0.795 at 5. ``mixed_pools_share`` (no
     dimension) is what :data:`MIXED_COMMENT` says, NaN where no cell has a pool. ``area`` is km2. Lazy where ``series``
-    is; one task takes in all its blocks of cells.
+    is, with its chunks along lat.
     """
-    out = pooled_field(series, area, "year", config.trend.radius_km, config.alpha, config.years.min_years)
+    out = pooled_trend(series, area, "year", config.trend.radius_km, config.alpha, config.years.min_years)
     quantiles = xr.apply_ufunc(_detectable, out["df"], kwargs={"alpha": config.alpha}, dask="parallelized",
                                output_dtypes=[np.float64])  # fmt: skip
     detectable = quantiles * out["stderr"].where(out["stderr"] > 0)

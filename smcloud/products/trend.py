@@ -163,9 +163,8 @@ def trend_fields(
     there is no slope. With a reference record the attribute ``reference_same_sign_share`` is the share of the area
     with both slopes where they have the same sign.
 
-    Lazy where ``annual`` is; one task takes in all its soil moisture: on a grid of 0.25 degrees and 22 years 180 MB and
-    as much again for what it finds. ``trend``, where given, holds the same as ``maps`` in blocks, for what is
-    computed cell by cell.
+    Lazy where ``annual`` is, which may be in any blocks of cells. ``trend``, where given, holds the same as ``maps`` in
+    blocks, for what is computed cell by cell.
     """
     series = _series(annual[[name for name in ("soil_moisture", "land_mask") if name in annual]], config)[2]
     pooled = pooled_columns(series, cell_areas(annual), config)

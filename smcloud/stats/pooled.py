@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import ConfigurationError, GridError
 from smcloud.stats.area import EARTH_RADIUS_KM
 from smcloud.stats.engine.checks import check_alpha, check_min_valid
-from smcloud.stats.time_axis import FloatArray, require_complete, require_one_chunk, time_series
+from smcloud.stats.pools_by_rows import Pooling, lazy_pools, pools
+from smcloud.stats.time_axis import FloatArray, require_complete, time_series
 
-Block = npt.NDArray[Any]
 AXES = ("lat", "lon")
 COLUMNS = ("slope", "slope_lower", "slope_upper", "stderr", "p_value", "df", "r1_pooled", "n_pooled", "r1_dispersion")
 KINDS = {"n_pooled": np.int32, "n": np.int32, "status": np.uint8}
@@ -29,8 +27,9 @@ def pooled_trend(
     A short series says little about its own autocorrelation, many neighbours together say a lot. One phi of AR(1)
     errors is found for all cells within ``radius_km``; then the variance of the least-squares slope is exact for that
     phi and the gaps of the cell. Non-finite values are missing and keep their place on the axis. Values may be float32;
-    arithmetic and results are float64. ``dim``, ``lat`` and ``lon`` must each lie in one dask chunk. Lazy for dask
-    input.
+    arithmetic and results are float64. ``dim`` must lie in one dask chunk. Lazy for dask input in any chunks
+    along ``lat`` and ``lon``: one task finds the cells of some chunks along ``lat``, from all that their pools reach.
+    No chunking changes a bit.
 
     Parameters
     ----------
@@ -72,7 +71,7 @@ def pooled_trend(
     GridError
         The dimensions are not ``dim``, lat and lon; longitudes are not evenly spaced; ``area`` is on another grid.
     CalendarError, ChunkError
-        The axis of time has missing, double or unsorted stamps; a dimension has more than one dask chunk.
+        The axis of time has missing, double or unsorted stamps, or more than one dask chunk.
 
     Notes
     -----
@@ -92,15 +91,6 @@ def pooled_trend(
     >>> print(f"{float((trend.p_value < 0.05).mean()):.2f} of the cells, phi {float(trend.r1_pooled.mean()):.2f}")
     0.05 of the cells, phi 0.01
     """
-    for axis in AXES:
-        require_one_chunk(da, axis)
-    return pooled_field(da, area, dim, radius_km, alpha, min_valid)
-
-
-def pooled_field(
-    da: xr.DataArray, area: xr.DataArray, dim: str, radius_km: float, alpha: float, min_valid: int
-) -> xr.Dataset:
-    """As :func:`pooled_trend`, for a field in any chunks along lat and lon: one task takes them in as they are."""
     check_alpha(alpha)
     check_min_valid(min_valid)
     if not radius_km > 0:
@@ -108,21 +98,9 @@ def pooled_field(
     array, t = time_series(da, dim)
     require_complete(array.indexes[dim])
     lat, step = _grid(array, area, dim)
-    options: dict[str, Any] = {"t": t, "lat": lat, "step": step, "radius": radius_km / EARTH_RADIUS_KM, "alpha": alpha,
-               "min_valid": min_valid}  # fmt: skip
-    values, weights = array.transpose(dim, *AXES), area.transpose(*AXES)
-    if values.chunks or weights.chunks:
-        import dask.array
-
-        rows, columns = weights.shape
-        blockwise: Any = dask.array.blockwise
-        found = blockwise(
-            _pooled_field, "kab", dask.array.asarray(values.data), "tij", dask.array.asarray(weights.data), "ij",
-            new_axes={"k": len(COLUMNS) + 2, "a": rows, "b": columns}, concatenate=False, dtype=np.float64,
-            meta=np.empty((0, 0, 0)), **options,
-        )  # fmt: skip
-    else:
-        found = _pooled_field([[[values.data]]], [[weights.data]], **options)
+    values, weights = array.transpose(dim, *AXES).data, area.transpose(*AXES).data
+    pooling = Pooling(t, lat, step, radius_km / EARTH_RADIUS_KM, alpha, min_valid)
+    found = lazy_pools(values, weights, pooling) if array.chunks or area.chunks else pools(values, weights, pooling)
     coords = {axis: array[axis] for axis in AXES if axis in array.coords}
     out = xr.Dataset({name: (AXES, found[k]) for k, name in enumerate((*COLUMNS, "n", "status"))}, coords)
     return out.assign({name: out[name].astype(kind) for name, kind in KINDS.items()})
@@ -160,13 +138,3 @@ def _grid(array: xr.DataArray, area: xr.DataArray, dim: str) -> tuple[FloatArray
         ) from err
     width = abs(float(steps.mean())) if steps.size else 360.0
     return np.deg2rad(np.asarray(array["lat"].values, np.float64)), math.radians(width)
-
-
-def _pooled_field(
-    values: list[list[list[Block]]], area: list[list[Block]], *, t: FloatArray, lat: FloatArray, step: float,
-    radius: float, alpha: float, min_valid: int,
-) -> Block:  # fmt: skip
-    """The columns (column, lat, lon) of blocks (1, block of lat, block of lon), each (step, lat, lon)."""
-    from smcloud.stats.engine.pooled_field import Blocks, PooledField
-
-    return PooledField(Blocks(values[0]), np.block(area), t, lat, step, radius, min_valid).columns(alpha)

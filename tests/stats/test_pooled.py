@@ -150,15 +150,25 @@ def test_time_turned_round_turns_the_slope():
     np.testing.assert_allclose(small["p_value"], got["p_value"], rtol=1e-9)
 
 
-def test_it_is_lazy_and_needs_the_whole_field():
-    da = field(10, np.arange(0.0, 7), np.arange(0.0, 7)).astype("float32")
+def test_it_is_lazy_and_no_chunks_change_a_bit():
+    """Bands of rows reach over their chunks, and lonely cells over the whole field."""
+    lat, lon = np.arange(0.0, 40), np.arange(0.0, 12)
+    da = field(10, lat, lon).astype("float32")
+    da[:, 12:37, :9] = np.nan  # islands in the north and in the middle, far from the rest
+    da[:, 2:6, 7] = 0.25
     area = cell_area(da.lat, da.lon)
-    lazy = pooled_trend(da.chunk(), area)
+    whole = pooled_trend(da, area, radius_km=400)
+    assert int((whole["n_pooled"] == 30).sum()) > 10 and int(whole["n_pooled"].max()) > 40
+    lazy = pooled_trend(da.chunk(), area, radius_km=400)
     assert all(isinstance(each.data, dask.array.Array) for each in lazy.data_vars.values())
-    xr.testing.assert_identical(lazy.compute(), pooled_trend(da, area))
     assert lazy["slope"].dtype == np.float64 and lazy["n_pooled"].dtype == np.int32
-    with pytest.raises(ChunkError, match="lat"):
-        pooled_trend(da.chunk(lat=3), area)
+    bands = []
+    for chunks in ({}, {"lat": 7, "lon": 5}, {"lat": (1, 13, 20, 6)}, {"lat": 20, "lon": 1}):
+        other = pooled_trend(da.chunk(chunks), area.chunk(lat=11), radius_km=400)
+        bands.append(len(other["slope"].chunksizes["lat"]))
+        xr.testing.assert_identical(other.compute(), whole)
+    assert bands == [1, 3, 2, 2]  # none has fewer than 11 rows: 7 are within the radius
+    xr.testing.assert_identical(pooled_trend(da, area.chunk(lat=13), radius_km=400).compute(), whole)
     with pytest.raises(ChunkError, match="time"):
         pooled_trend(da.chunk(time=3), area)
 

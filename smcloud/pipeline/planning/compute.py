@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,9 +17,10 @@ from smcloud.config import RunConfig
 from smcloud.cube import Times
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
-from smcloud.plan import Array, Stage
+from smcloud.plan import Array, Pools, Stage
 from smcloud.products import Finish, make_products, split_scalars, to_storage_dtype
 from smcloud.stats.area import EARTH_RADIUS_KM
+from smcloud.stats.pools_by_rows import bands_of, reach
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 
@@ -62,19 +64,23 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         cells=grid["lat"] * grid["lon"],
         lat=grid["lat"],
         years=grid["year"],
-        pool_rows=_rows_within(config.trend.radius_km, first_year["lat"].values),
+        pools=pools_of(config.trend.radius_km, first_year["lat"].values),
         preset=config.preset,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
     )
     return plans.compute_stage(work, machine_of(config.cluster))
 
 
-def _rows_within(radius_km: float, lat: npt.NDArray[np.floating]) -> int:
-    """How many rows of a grid lie within the radius of one, that one among them."""
-    if lat.size < 2:
-        return 1
-    step = abs(float(lat[-1] - lat[0])) / (lat.size - 1)
-    return min(lat.size, 2 * int(np.degrees(radius_km / EARTH_RADIUS_KM) / step) + 1)
+def pools_of(radius_km: float, lat: npt.NDArray[np.floating]) -> Pools:
+    """How the pools of a grid with these latitudes, in blocks of cells, are found."""
+    edges = [*range(0, lat.size, chunking.CHUNK), lat.size]
+    rows, radius = np.deg2rad(lat), radius_km / EARTH_RADIUS_KM
+    bands = bands_of(edges, rows, 0.0, radius)
+    near = [reach(rows, range(edges[first], edges[stop]), 0.0, radius) for first, stop in bands]
+    blocks = [edges[bisect_left(edges, own.stop)] - edges[bisect_right(edges, own.start) - 1] for own in near]
+    middle = lat.size // 2
+    reached = reach(rows, range(middle, middle + 1), 0.0, radius)
+    return Pools(len(bands), len(reached), sum(map(len, near)), max(blocks))
 
 
 def _dry_run(

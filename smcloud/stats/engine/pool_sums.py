@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import kernel, read_only
+from smcloud.stats.area import ON_THE_RADIUS
 from smcloud.stats.engine.arrays import COLUMNS, FloatArray
 from smcloud.stats.engine.pools import TERMS
 
@@ -22,8 +23,6 @@ Indices = npt.NDArray[np.int64]
 RowTerms = Callable[[int], tuple[Indices, FloatArray]]
 BAND = 32  # rows that are summed together
 TABLE, POSITIONS, PLACES = read_only(nb.float64, 2), read_only(nb.int64, 2), read_only(nb.int64, 1)
-# Of a column: centres that lie exactly on the radius belong to the neighbourhood, whatever their rounding.
-ON_THE_RADIUS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,15 @@ def half_widths(own: FloatArray, other: FloatArray, step: float, columns: int, r
     return np.where(inside, width, -1).astype(np.int64)
 
 
-def neighbourhood_sums(row_terms: RowTerms, field: Field) -> Iterator[FloatArray]:
-    """Yield, row by row of ``field``, the sums over the neighbourhood of each cell (cell, term).
+def neighbourhood_sums(row_terms: RowTerms, field: Field, rows: range) -> Iterator[FloatArray]:
+    """Yield, for each of the ``rows`` of ``field``, the sums over the neighbourhood of each cell (cell, term).
 
     ``row_terms(row)`` gives the columns of the cells of a row, and their terms. It is called once for a row whose
     neighbours follow each other; only the prefix sums of the rows within the radius of :data:`BAND` rows are held.
     """
     held: dict[int, tuple[Indices, FloatArray]] = {}
-    for first in range(0, field.lat.size, BAND):
-        own = field.lat[first : first + BAND]
+    for first in range(rows.start, rows.stop, BAND):
+        own = field.lat[first : min(first + BAND, rows.stop)]
         widths = half_widths(own, field.lat, field.step, field.columns, field.radius)
         reached = np.flatnonzero((widths >= 0).any(axis=0))
         widths = np.ascontiguousarray(widths[:, reached])

@@ -7,18 +7,21 @@ of some rows only: on a grid of 0.25 degrees and 1500 km for 124 of 720 rows, on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from smcloud.stats.engine import pool_kernels, student
-from smcloud.stats.engine.arrays import Block, FloatArray, IntArray
+from smcloud.stats.engine.arrays import Block, BoolArray, FloatArray, IntArray
 from smcloud.stats.engine.pool_kernels import COUNT, SLOPE, SQUARES
 from smcloud.stats.engine.pool_sums import Field, neighbourhood_sums
 from smcloud.stats.engine.pools import FEWEST, PHIS, nearest, pool_terms, pooled_autocorrelation, tells
 from smcloud.stats.status import CONSTANT, EMPTY, OK, TOO_SHORT
 
 KEPT = 4093  # patterns of gaps whose traces are kept
+WIDTH = 11  # columns of a result: those of smcloud.stats.pooled_trend, n, status
+TESTED, POOL = slice(1, 6), slice(6, 9)
 
 
 class Blocks:
@@ -39,50 +42,79 @@ class Blocks:
     def cells(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """Return the series of some cells (cell, step)."""
         out = np.empty((len(rows), self.blocks[0][0].shape[0]))
-        for place, (row, column) in enumerate(zip(rows, columns, strict=True)):
-            out[place] = self.row(int(row))[column]
+        high = np.searchsorted(self.rows, rows, side="right") - 1
+        wide = np.searchsorted(self.columns, columns, side="right") - 1
+        for place, (i, j) in enumerate(zip(high, wide, strict=True)):
+            out[place] = self.blocks[i][j][:, rows[place] - self.rows[i], columns[place] - self.columns[j]]
         return out
 
 
-class PooledField:
-    """A field of series, the area of its cells (lat, lon), and what is found of each cell.
+class Lines:
+    """Straight lines through series on the axis ``t``, and the tests of their slopes under a phi."""
 
-    The latitudes ``lat``, the distance of two columns ``step`` and the ``radius`` of the pools are in radians.
-    """
-
-    def __init__(
-        self, values: Blocks, area: Block, t: FloatArray, lat: FloatArray, step: float, radius: float, min_valid: int
-    ) -> None:
-        shape = values.shape
-        self.values, self.area, self.t, self.min_valid = values, area, t, min_valid
-        self.grid = Field(lat, step, radius, shape[1])
+    def __init__(self, t: FloatArray, min_valid: int) -> None:
+        self.t, self.min_valid = t, min_valid
         self.known, self.kept = np.full(KEPT, -1), np.empty((KEPT, 2 * PHIS.size))  # traces of the commonest gaps
         self.powers = PHIS ** np.arange(t.size)[:, np.newaxis]
-        self.status, self.count = np.full(shape, EMPTY, np.uint8), np.zeros(shape, np.int32)
-        self.squares, self.told = np.full(shape, np.nan), np.zeros(shape, np.bool_)
-        self.found = np.full((11, *shape), np.nan)
-        self.slope, self.pools = self.found[0], self.found[6:9]  # phi, number of cells, dispersion
 
-    def columns(self, alpha: float) -> FloatArray:
-        """Find all columns of :func:`~smcloud.stats.pooled_trend`, in their order, then ``n`` and ``status``."""
-        for row, sums in enumerate(neighbourhood_sums(self._row_terms, self.grid)):
+    def fit(self, rows: FloatArray) -> tuple[FloatArray, FloatArray, npt.NDArray[np.uint8]]:
+        """Return fits, traces and status of :func:`~smcloud.stats.engine.pool_kernels.fit_lines`."""
+        fits, traces = np.empty((len(rows), COUNT + 1)), np.empty((len(rows), 2 * PHIS.size))
+        status = np.empty(len(rows), np.uint8)
+        pool_kernels.fit_lines(rows, self.t, self.powers, self.min_valid, self.known, self.kept, fits, traces, status)
+        return fits, traces, status
+
+    def test(
+        self, rows: FloatArray, fits: FloatArray, status: npt.NDArray[np.uint8], phi: FloatArray, alpha: float
+    ) -> FloatArray:
+        """Return limits of the slope, standard error, p value and degrees of freedom (column, cell)."""
+        from scipy.special import stdtrit
+
+        tests = np.empty((len(rows), 3))
+        pool_kernels.test_slopes(rows, self.t, np.ascontiguousarray(phi), fits, status, tests)
+        stderr, statistic, df = tests.T
+        half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
+        p_value = np.where(status == CONSTANT, 1.0, student.two_sided(statistic, df))
+        return np.stack([fits[:, SLOPE] - half, fits[:, SLOPE] + half, stderr, p_value, df])
+
+
+class PooledRows:
+    """Some ``rows`` of a field of series, and what is found of their cells.
+
+    ``values`` and the area of the cells (lat, lon) reach as far as the pools of these rows; ``grid`` is that of
+    ``values``.
+    """
+
+    def __init__(self, values: Blocks, area: Block, grid: Field, rows: range, lines: Lines) -> None:
+        shape = values.shape
+        self.values, self.area, self.grid, self.rows, self.lines = values, area, grid, rows, lines
+        self.status, self.count = np.full(shape, EMPTY, np.uint8), np.zeros(shape, np.int32)
+        self.slope, self.squares = np.full((2, *shape), np.nan)
+        self.told = np.zeros(shape, np.bool_)
+
+    def columns(self, alpha: float) -> tuple[FloatArray, BoolArray]:
+        """Return what is found (column, lat, lon), and two masks: cells that tell an autocorrelation, lonely ones.
+
+        A lonely cell has too few around it, and what is found of it is not yet right.
+        """
+        found = np.full((WIDTH, len(self.rows), self.values.shape[1]), np.nan)
+        for place, sums in enumerate(neighbourhood_sums(self._row_terms, self.grid, self.rows)):
+            row = self.rows[place]
             at = np.flatnonzero(self.status[row] == OK)
-            found = pooled_autocorrelation(sums, self.squares[row, at], self.t.size)
-            self.pools[:, row, at] = found.T
-        for row, column in np.argwhere((self.status == OK) & (self.pools[1] < FEWEST)):
-            self._pool_of_nearest(int(row), int(column))  # as many as an island has; where all are few all is small
-        for row in range(len(self.slope)):
-            self._test(row, alpha)
-        np.nan_to_num(self.pools[1], copy=False)
-        self.found[9], self.found[10] = self.count, self.status
-        return self.found
+            found[POOL, place, at] = pooled_autocorrelation(sums, self.squares[row, at], self.lines.t.size).T
+            self._test(row, found[:, place], alpha)
+        own = slice(self.rows.start, self.rows.stop)
+        lonely = (self.status[own] == OK) & (found[7] < FEWEST)
+        np.nan_to_num(found[7], copy=False)
+        found[9], found[10] = self.count[own], self.status[own]
+        return found, np.stack([self.told[own], lonely])
 
     def _row_terms(self, row: int) -> tuple[IntArray, FloatArray]:
         """Fit a row: the columns of its cells that have a slope and errors, and their terms."""
         rows = self.values.row(row)
         self.count[row] = np.isfinite(rows).sum(axis=-1)
-        fitted = np.flatnonzero(self.count[row] >= self.min_valid)
-        fits, traces, status = self._fit(rows[fitted])
+        fitted = np.flatnonzero(self.count[row] >= self.lines.min_valid)
+        fits, traces, status = self.lines.fit(rows[fitted])
         self.status[row] = np.where(self.count[row] == 0, EMPTY, TOO_SHORT)
         self.status[row, fitted] = status
         self.slope[row, fitted], self.squares[row, fitted] = fits[:, SLOPE], fits[:, SQUARES]
@@ -90,29 +122,67 @@ class PooledField:
         used = status == OK
         return fitted[used], pool_terms(fits[used], traces[used], self.area[row, fitted[used]])
 
-    def _fit(self, rows: FloatArray) -> tuple[FloatArray, FloatArray, npt.NDArray[np.uint8]]:
-        fits, traces = np.empty((len(rows), COUNT + 1)), np.empty((len(rows), 2 * PHIS.size))
-        status = np.empty(len(rows), np.uint8)
-        pool_kernels.fit_lines(rows, self.t, self.powers, self.min_valid, self.known, self.kept, fits, traces, status)
-        return fits, traces, status
+    def _test(self, row: int, found: FloatArray, alpha: float) -> None:
+        """Fill the slope and what is tested of a row of ``found`` (column, lon)."""
+        found[0] = self.slope[row]
+        fitted = np.flatnonzero(self.count[row] >= self.lines.min_valid)
+        fits = np.zeros((fitted.size, COUNT + 1))
+        fits[:, SLOPE], fits[:, SQUARES] = self.slope[row, fitted], self.squares[row, fitted]
+        status, phi = self.status[row, fitted], found[POOL.start, fitted]
+        found[TESTED, fitted] = self.lines.test(self.values.row(row)[fitted], fits, status, phi, alpha)
 
-    def _pool_of_nearest(self, row: int, column: int) -> None:
-        at = nearest((row, column), self.told, self.grid.lat, self.grid.step)
-        fits, traces, _ = self._fit(self.values.cells(*at))
-        sums = np.add.reduce(pool_terms(fits, traces, self.area[at]))[np.newaxis]
-        self.pools[:, row, column] = pooled_autocorrelation(sums, self.squares[row : row + 1, column], self.t.size)[0]
 
-    def _test(self, row: int, alpha: float) -> None:
-        """Fill a row of the limits, standard error, p value and degrees of freedom."""
-        from scipy.special import stdtrit
+class Lonely(NamedTuple):
+    """A cell with too few others within the radius, and the nearest ones that tell, in the order of rows."""
 
-        fitted = np.flatnonzero(self.count[row] >= self.min_valid)
-        fits, tests = np.zeros((fitted.size, COUNT + 1)), np.empty((fitted.size, 3))
-        slope = fits[:, SLOPE] = self.slope[row, fitted]
-        fits[:, SQUARES] = self.squares[row, fitted]
-        status, phi = self.status[row, fitted], np.ascontiguousarray(self.pools[0, row, fitted])
-        pool_kernels.test_slopes(self.values.row(row)[fitted], self.t, phi, fits, status, tests)
-        stderr, statistic, df = tests.T
-        half = np.where(stderr == 0, 0.0, stdtrit(df, 1 - alpha / 2) * stderr)
-        p_value = np.where(status == CONSTANT, 1.0, student.two_sided(statistic, df))
-        self.found[1:6, row, fitted] = slope - half, slope + half, stderr, p_value, df
+    row: int
+    column: int
+    rows: IntArray
+    columns: IntArray
+
+
+def lonely_cells(masks: Sequence[BoolArray], lat: FloatArray, step: float) -> list[Lonely]:
+    """Find the nearest cells of each lonely one; ``masks`` are those of :meth:`PooledRows.columns` of all rows.
+
+    The latitudes ``lat`` and the distance of two columns ``step`` are in radians. Lonely are as many as islands have
+    cells; where all are few, the field is small.
+    """
+    told, lonely = np.concatenate(masks, axis=1)
+    cells = [(int(row), int(column)) for row, column in np.argwhere(lonely)]
+    return [Lonely(*cell, *nearest(cell, told, lat, step)) for cell in cells]
+
+
+def terms_for(lonely: Sequence[Lonely], first: int, values: Blocks, area: Block, lines: Lines) -> list[FloatArray]:
+    """Return the terms (cell, term) of the nearest cells of each lonely one that lie in ``values``.
+
+    Its first row is the row ``first`` of the field.
+    """
+    out = []
+    for cell in lonely:
+        inside = (cell.rows >= first) & (cell.rows < first + values.shape[0])
+        rows, columns = cell.rows[inside] - first, cell.columns[inside]
+        fits, traces, _ = lines.fit(values.cells(rows, columns))
+        out.append(pool_terms(fits, traces, area[rows, columns]))
+    return out
+
+
+def complete(
+    found: FloatArray, lonely: Sequence[Lonely], terms: Sequence[Sequence[FloatArray]], first: int, values: Blocks,
+    lines: Lines, alpha: float,
+) -> FloatArray:  # fmt: skip
+    """Return ``found`` of the rows from ``first`` on with the pools and tests of its lonely cells.
+
+    ``terms`` are those of :func:`terms_for` of all rows of the field, in their order.
+    """
+    out = found.copy() if lonely else found
+    for number, cell in enumerate(lonely):
+        row = cell.row - first
+        if not 0 <= row < found.shape[1]:
+            continue
+        rows = values.cells(np.array([row]), np.array([cell.column]))
+        fits, _, status = lines.fit(rows)
+        sums = np.add.reduce(np.concatenate([each[number] for each in terms]))[np.newaxis]
+        pool = pooled_autocorrelation(sums, fits[:, SQUARES], lines.t.size)
+        out[POOL, row, cell.column] = pool[0]
+        out[TESTED, row, cell.column] = lines.test(rows, fits, status, pool[:, 0], alpha)[:, 0]
+    return out

@@ -20,7 +20,7 @@ from smcloud.chunking import block_tiles, time_tiles
 from smcloud.config import Budget, load_config
 from smcloud.errors import BudgetError, ClimatologyError, TooFewYearsError
 from smcloud.pipeline.planning.budget import require_within
-from smcloud.pipeline.planning.compute import _rows_within
+from smcloud.pipeline.planning.compute import pools_of
 from smcloud.pipeline.planning.examples import SIZES, plan_size
 from smcloud.plan import Array, Machine, Plan, Stage, touched
 from tests.conftest import small_dataset
@@ -337,21 +337,26 @@ def test_bytes_in_words():
     ]  # fmt: skip
 
 
-def test_the_task_of_all_cells_is_planned_by_hand():
-    """0.05 degrees, 40 years, pools of 1500 km: one task beside those of blocks, and all cores wait for it."""
+def test_the_tasks_of_pools_are_planned_by_hand():
+    """0.05 degrees, 40 years, pools of 1500 km: few tasks, each of many rows, in which most cores have no part."""
     lat, lon, years = 3600, 7200, 40
-    rows = _rows_within(1500.0, np.arange(-89.975, 90, 0.05))
-    assert rows == 2 * int(np.degrees(1500 / 6371.0072) / 0.05) + 1 == 539
-    assert _rows_within(1500.0, np.arange(36.0, 45, 0.05)) == 180 and _rows_within(1500.0, np.array([0.0])) == 1
-    work = plans.ComputeWork([], [], 0, 0, 0, 5, True, lat * lon, lat, years, rows, "rigorous", 0)
+    around = int(np.degrees(1500 / 6371.0072) / 0.05)
+    pools = pools_of(1500.0, np.arange(-89.975, 90, 0.05))
+    # Bands of 900 rows; those at the poles reach over one edge, the two others over both.
+    assert pools == (4, 2 * around + 1, 4 * 900 + 6 * around, 900 + 2 * 360)
+    assert pools_of(1500.0, np.arange(36.0, 45, 0.05)) == (1, 180, 180, 180)
+    assert pools_of(1500.0, np.array([0.0])) == (1, 1, 1, 1)
+    work = plans.ComputeWork([], [], 0, 0, 0, 5, True, lat * lon, lat, years, pools, "rigorous", 0)
     land = lat * lon * 34 // 100
-    task = lat * lon * (8 * years + 150) + land * rows // lat * 736
+    task = lat * lon * 1620 // lat * (8 * years + 150) + land * pools.reached // lat * 736
     stage = plans.compute_stage(work, Machine(20, 2))
-    assert stage.worker_memory == plans.PROCESS_BYTES + task + 5 and 12 * GIB < task < 14 * GIB
+    assert stage.worker_memory == plans.PROCESS_BYTES + 2 * task + 5 and 5 * GIB < task < 7 * GIB
     assert stage.client_memory == plans.PROCESS_BYTES + 40 * lat * lon < 2 * GIB
     assert plans.compute_stage(work._replace(loaded=False), Machine(20, 2)).client_memory == plans.PROCESS_BYTES
-    alone = land * (5000 + 60 * rows) / 1e9
+    alone = land * (plans.POOL_CELL_NS * pools.fitted / lat + plans.POOL_ROW_NS * pools.reached) / 1e9
     more = plans.compute_stage(work, Machine(40, 2))
-    shared = land * years**2 * 600 / 1e9
-    assert stage.seconds == pytest.approx(32 + alone + shared / 40, abs=2)
-    assert more.seconds == pytest.approx(32 + alone + shared / 80, abs=2)
+    shared = land * years**2 * plans.CELL_YEAR_PAIR_NS / 1e9
+    start = plans.COMPUTE_SECONDS["rigorous"]
+    assert stage.seconds == pytest.approx(start + alone / 4 + shared / 40, abs=2)
+    assert more.seconds == pytest.approx(start + alone / 4 + shared / 80, abs=2)
+    assert plans.compute_stage(work, Machine(1, 2)).seconds == pytest.approx(start + alone / 2 + shared / 2, abs=2)
