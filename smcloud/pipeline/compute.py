@@ -94,8 +94,9 @@ class StoreWriter:
             self.variables[name] += added
 
     def open(self, name: str) -> xr.Dataset:
-        """Open the written product, in blocks of cells."""
-        return self.prefixes[name].open(chunking.TILES)
+        """Open the written product, in blocks of cells; their bounds are in memory, as every product asks for them."""
+        ds = self.prefixes[name].open(chunking.TILES)
+        return ds.assign_coords({bounds: ds[bounds].compute() for bounds in ("lat_bnds", "lon_bnds") if bounds in ds})
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
         """Compute a small Dataset."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -19,7 +20,6 @@ from smcloud.products.regions import strata as strata_of
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
-Compute = Callable[[xr.Dataset], xr.Dataset]
 Finish = Callable[[xr.Dataset, RunConfig], xr.Dataset]
 
 
@@ -44,9 +44,9 @@ class Product:
     """One product.
 
     ``make`` is given the configuration and what ``needs`` names (the cube, other products; None where one is not
-    made) and returns a lazy Dataset, or None where there is nothing to make it of. ``complete`` computes what is small
-    before it is written; ``finish`` makes of the written maps, and of the lazy products ``beside`` them (the maps
-    themselves, where they are among these), what needs all cells at once.
+    made) and returns a lazy Dataset, or None where there is nothing to make it of. ``complete`` is given the Dataset in
+    memory and the same, and completes it without dask; ``finish`` makes of the written maps, and of the lazy products
+    ``beside`` them (the maps themselves, where they are among these), what needs all cells at once.
     """
 
     name: str
@@ -74,9 +74,9 @@ def _ddww(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dat
 
 
 def _with_shares(
-    ds: xr.Dataset, compute: Compute, config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dataset
+    ds: xr.Dataset, config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dataset
 ) -> xr.Dataset:
-    return completed_ddww(compute(ds), annual, config)
+    return completed_ddww(ds, annual, config)
 
 
 def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None) -> xr.Dataset:
@@ -113,15 +113,20 @@ def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
     made: dict[str, xr.Dataset] = {"cube": cube}
     for phase in PHASES:
         ready: dict[str, xr.Dataset] = {}
-        for product in phase:
-            parts = {name: made.get(name) for name in product.needs}
-            lazy = product.make(config, **parts)
-            if lazy is not None:
-                made[product.name] = lazy
-                ready[product.name] = (
-                    lazy if product.complete is None else product.complete(lazy, writer.compute, config, **parts)
-                )
-        writer.write(ready)
+        with ThreadPoolExecutor(1) as client:
+            completed: dict[str, Future[xr.Dataset]] = {}
+            for product in phase:
+                parts = {name: made.get(name) for name in product.needs}
+                lazy = product.make(config, **parts)
+                if lazy is not None:
+                    made[product.name] = ready[product.name] = lazy
+                    if product.complete is not None:
+                        computed = writer.compute(ready.pop(product.name))
+                        completed[product.name] = client.submit(product.complete, computed, config, **parts)
+            writer.write(ready)
+            if completed:  # by this process, while workers had the others
+                ready |= {name: future.result() for name, future in completed.items()}
+                writer.write({name: ready[name] for name in completed})
         finishes: dict[str, Finish] = {}
         for product in phase:
             if product.name in ready and product.finish is not None:
