@@ -11,8 +11,6 @@ from smcloud.errors import GridError
 from smcloud.stats.time_axis import FloatArray
 
 EARTH_RADIUS_KM = 6371.0072
-# Of a column: centres that lie exactly on the radius belong to a neighbourhood, whatever their rounding.
-ON_THE_RADIUS = 1e-6
 
 
 def cell_area(

@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from smcloud.stats.area import ON_THE_RADIUS
+from smcloud.stats.engine.within_radius import bands_of, reach
 from smcloud.stats.time_axis import FloatArray
 
 Block = npt.NDArray[Any]
 BoolArray = npt.NDArray[np.bool_]
 Grid = Sequence[Sequence[Any]]  # of blocks
-# Rows of a band, at least, for each row within the radius: those beyond its edges are fitted by two bands.
-BAND_ROWS = 1.5
 
 
 class Pooling(NamedTuple):
@@ -63,29 +61,6 @@ def lazy_pools(values: Any, area: Any, pooling: Pooling) -> Any:
         for part, (first, stop) in zip(_rounds(blocks, areas, edges, bands, pooling, delayed), bands, strict=True)
     ]
     return dask.array.concatenate(parts, axis=1)
-
-
-def reach(lat: FloatArray, rows: range, step: float, radius: float) -> range:
-    """Return the rows that the neighbourhoods of ``rows`` touch; all in radians."""
-    near = np.abs(lat[rows.start : rows.stop, np.newaxis] - lat) <= radius + ON_THE_RADIUS * step
-    touched = np.flatnonzero(near.any(axis=0))
-    return range(int(touched[0]), int(touched[-1]) + 1)
-
-
-def bands_of(edges: Sequence[int], lat: FloatArray, step: float, radius: float) -> list[tuple[int, int]]:
-    """Put rows of blocks together to bands, [first, stop); ``edges`` are the rows of the field where they begin.
-
-    Latitudes, the distance of two columns and the radius are in radians.
-    """
-    middle = len(lat) // 2
-    least = BAND_ROWS * len(reach(lat, range(middle, middle + 1), step, radius))
-    bands, first = [], 0
-    for stop in range(1, len(edges)):
-        # What is left is no band of its own where it would be too small.
-        if min(edges[stop] - edges[first], edges[-1] - edges[stop]) >= least or stop == len(edges) - 1:
-            bands.append((first, stop))
-            first = stop
-    return bands
 
 
 def _rounds(

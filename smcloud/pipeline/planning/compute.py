@@ -20,7 +20,7 @@ from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
 from smcloud.products import Finish, make_products, split_scalars, to_storage_dtype
 from smcloud.stats.area import EARTH_RADIUS_KM
-from smcloud.stats.pools_by_rows import bands_of, reach
+from smcloud.stats.engine.within_radius import bands_of, reach
 from smcloud.store import dry_run_writes
 from smcloud.store.integrity import BATCH
 

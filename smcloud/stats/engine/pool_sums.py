@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import kernel, read_only
-from smcloud.stats.area import ON_THE_RADIUS
 from smcloud.stats.engine.arrays import COLUMNS, FloatArray
 from smcloud.stats.engine.pools import TERMS
+from smcloud.stats.engine.within_radius import half_widths
 
 Indices = npt.NDArray[np.int64]
 RowTerms = Callable[[int], tuple[Indices, FloatArray]]
@@ -38,21 +38,6 @@ class Field:
     def goes_round(self) -> bool:
         """Whether the columns go once round the globe."""
         return abs(self.columns * self.step - 2 * math.pi) < 0.5 * self.step
-
-
-def half_widths(own: FloatArray, other: FloatArray, step: float, columns: int, radius: float) -> Indices:
-    """Columns to either side that lie within ``radius`` (radians) of a cell, by (its row, other row); -1 for none.
-
-    ``own`` and ``other``, the latitudes of the rows, and ``step``, the distance of two columns, are in radians.
-    """
-    own, other = own[:, np.newaxis], other[np.newaxis, :]
-    with np.errstate(divide="ignore", invalid="ignore"):  # at a pole every column is as near as any other
-        cosine = (math.cos(radius) - np.sin(own) * np.sin(other)) / (np.cos(own) * np.cos(other))
-    inside = np.abs(own - other) <= radius + ON_THE_RADIUS * step
-    width = np.floor(np.arccos(np.clip(cosine, -1.0, 1.0)) / step + ON_THE_RADIUS)
-    everywhere = ~np.isfinite(cosine) | (cosine <= -1.0)
-    width = np.where(everywhere, columns, np.where(np.isfinite(width), width, 0))
-    return np.where(inside, width, -1).astype(np.int64)
 
 
 def neighbourhood_sums(row_terms: RowTerms, field: Field, rows: range) -> Iterator[FloatArray]:
