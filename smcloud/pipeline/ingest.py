@@ -18,7 +18,6 @@ from smcloud.cube import Cube, absent_months, add_counters, build, make_template
 from smcloud.errors import (
     FileFormError,
     NothingPublishedError,
-    ReleaseConflictError,
     SmcloudError,
     SourceChangedError,
     SourceReadError,
@@ -29,7 +28,7 @@ from smcloud.pipeline import identity, incremental
 from smcloud.pipeline.incremental import CubeUpdate
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import slabs
-from smcloud.store import CubeEntry, LazyWrites, Prefix, Store, cube_path, lineage_object
+from smcloud.store import Attempt, Attempts, CubeEntry, LazyWrites, Prefix, Store, cube_path, lineage_object
 
 log = logging.getLogger("smcloud")
 
@@ -57,19 +56,18 @@ def ingest(config: RunConfig, job: Job) -> CubeRecord:
     sealed = found_cube(job)
     if sealed is not None:
         return sealed
-    prefix = Prefix(Store.open(job.store), cube_path(job.cube_id))
-    try:
-        update = _build(config, job, prefix)
-    except ReleaseConflictError:
-        sealed = found_cube(job)  # another run of the same work sealed it meanwhile
-        if sealed is None:
-            raise
-        return sealed
-    return _cube_record(job, prefix, "built" if update is None else "refreshed", update)
+    with Attempts(Store.open(job.store)) as attempts:
+        attempt = attempts.begin(cube_path(job.cube_id))
+        if attempt.is_sealed:  # by a run that was faster, or that ended before it could say so
+            attempt.seal()
+            return _cube_record(job, attempt.prefix, "already there")
+        update = _build(config, job, attempt)
+    return _cube_record(job, attempt.prefix, "built" if update is None else "refreshed", update)
 
 
-def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
+def _build(config: RunConfig, job: Job, attempt: Attempt) -> CubeUpdate | None:
     """Write and seal the cube; returns the update that it is of an earlier one, None where all of it was computed."""
+    prefix = attempt.prefix
     opened, earlier = job.opened, stores.cube_lineages(prefix.store)
     update = incremental.best_update(job.lineage, earlier)
     tiles = slabs(config, opened, update.runs if update else None)
@@ -99,10 +97,10 @@ def _build(config: RunConfig, job: Job, prefix: Prefix) -> CubeUpdate | None:
         # lost connection leaves of several tiles is whole tiles: the next run goes on from there.
         if len(tiles) == 1 or not isinstance(err, FileFormError | SourceReadError | UnreachableError):
             with suppress(UnreachableError):
-                prefix.discard()
+                attempt.discard()
         raise
     lineage = job.lineage.model_copy(update={"counters": incremental.counters_record(counted)})
-    prefix.seal(map(str, cube.variables), lineage_object(lineage), copied)
+    attempt.seal(map(str, cube.variables), lineage_object(lineage), copied)
     return update
 
 
@@ -198,8 +196,8 @@ def _require_same_sources(config: RunConfig, job: Job) -> None:
 
 def found_cube(job: Job) -> CubeRecord | None:
     """Return the record of this job's cube where it is sealed already, else None."""
-    prefix = Prefix(Store.open(job.store), cube_path(job.cube_id))
-    return _cube_record(job, prefix, "already there") if prefix.is_sealed else None
+    prefix = stores.sealed_prefix(Store.open(job.store), cube_path(job.cube_id))
+    return None if prefix is None else _cube_record(job, prefix, "already there")
 
 
 def require_cube(job: Job) -> CubeRecord:

@@ -1,5 +1,6 @@
 """The store of a run: staged, sealed and published Zarr prefixes, and the only code that writes into it."""
 
+from smcloud.store.attempts import Attempt, Attempts
 from smcloud.store.copying import cube_lineages, lineage_object
 from smcloud.store.encoding import encoding, stored_chunks
 from smcloud.store.layout import (
@@ -13,6 +14,7 @@ from smcloud.store.layout import (
 )
 from smcloud.store.lazy_writes import LazyWrites, together
 from smcloud.store.objects import create_only, put
+from smcloud.store.pointers import sealed_prefix
 from smcloud.store.prefix import Prefix
 from smcloud.store.probe import can_read, probe
 from smcloud.store.read import open_cube, open_product
@@ -30,6 +32,8 @@ from smcloud.store.verify import verify
 from smcloud.store.write import align, dry_run_writes
 
 __all__ = [
+    "Attempt",
+    "Attempts",
     "CubeEntry",
     "InputEntry",
     "LazyWrites",
@@ -62,6 +66,7 @@ __all__ = [
     "release_path",
     "report_path",
     "require_store",
+    "sealed_prefix",
     "stored_chunks",
     "together",
     "verify",

@@ -28,6 +28,7 @@ def cube_lineages(store: Store) -> dict[str, Lineage]:
     with reaching(STORE, store.url_of("cube")):
         keys = store.fs.ls(root, detail=False) if store.fs.exists(root) else []
         names = sorted(key.rstrip("/").rpartition("/")[2] for key in keys)
+        names = [name for name in names if name.endswith(".zarr")]
         sealed = [f"cube/{name}" for name in names if store.fs.exists(store.join("cube", name, INVENTORY))]
     records = {}
     for path in sealed:

@@ -58,6 +58,19 @@ def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
     return inventory, hashlib.sha256(raw).hexdigest()
 
 
+def is_whole(place: Place, digest: str = "") -> bool:
+    """Return whether every object of the inventory is there with its size, by a listing; nothing is read.
+
+    ``digest``, where given, is the sha256 that the inventory must have.
+    """
+    try:
+        inventory, actual = read_inventory(place)
+    except IntegrityError:
+        return False
+    sizes = place.sizes() if digest in ("", actual) else {}
+    return all(sizes.get(entry["path"]) == entry["size"] for entry in inventory["objects"])
+
+
 class SealRecord(NamedTuple):
     """Result of a seal: sha256 of the inventory, bytes and number of the objects."""
 

@@ -64,10 +64,7 @@ class Place:
 
     def remove(self, *names: str) -> None:
         """Remove all objects below ``names``, or all of the place; a missing object is no error."""
-        key = key_inside(self.store, "/".join((self.path, *names)))
-        with reaching(STORE, self.url), suppress(FileNotFoundError):  # another process may be removing it too
-            if self.store.fs.exists(key):
-                self.store.fs.rm(key, recursive=True)
+        remove(self.store, "/".join((self.path, *names)))
 
 
 def key_inside(store: Store, path: str) -> str:
@@ -209,6 +206,14 @@ def write_all(store: Store, objects: Mapping[str, bytes]) -> None:
             store.fs.pipe_file(*keys.popitem())
         else:
             store.fs.pipe(keys)
+
+
+def remove(store: Store, path: str) -> None:
+    """Remove an object, or all below ``path``; one that is missing is no error. For unsealed prefixes and leases."""
+    key = key_inside(store, path)
+    with reaching(STORE, store.url_of(path)), suppress(FileNotFoundError):  # another process may be removing it too
+        if store.fs.exists(key):
+            store.fs.rm(key, recursive=True)
 
 
 def copy(store: Store, pairs: Mapping[str, str]) -> None:

@@ -81,6 +81,17 @@ class ProductEntry(Record):
     inventory_sha256: PlainName
 
 
+class Pointer(Record):
+    """Names the sealed prefix of an id: its path in the store, and the sha256 of its inventory."""
+
+    url: Annotated[str, AfterValidator(require_inside)]
+    inventory_sha256: PlainName
+
+    def as_bytes(self) -> bytes:
+        """Return the object that is stored."""
+        return self.model_dump_json(indent=1).encode()
+
+
 class InputEntry(Record):
     """Source of a role: entry of the catalog, state of the source, and where it ended (``source``)."""
 

@@ -138,7 +138,9 @@ def test_a_twin_that_seals_before_our_first_write_seals_for_both(ingest, monkeyp
 
     monkeypatch.setattr(incremental, "best_update", overtaken)
     record, job = ingest("2004-01")
-    assert (record.status, record.id) == ("already there", job.cube_id)
+    assert (record.status, record.id) == ("refreshed", job.cube_id)
+    assert [path.name for path in place(job).parent.glob(f"{job.cube_id}*.zarr")] == [place(job).name]
+    assert_as_built_anew(job, ingest, "2004-01")
 
 
 @pytest.mark.slow

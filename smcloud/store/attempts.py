@@ -1,0 +1,217 @@
+"""Attempts: a run writes where no other run writes, so what it removes when it fails is never another's.
+
+An attempt at ``products/trend/<run id>.zarr`` has a folder of its own: that path, or ``<run id>-2.zarr`` and so on
+where another run is at work. Beside it lie the claim, ``<run id>.attempt-1-1.json``, created once, and the lease,
+``<run id>.attempt-1-1.alive``, that a thread writes again while the run lasts. A folder whose lease has ended is taken
+over under the next claim, with the tiles that are done. Both objects go when the folder is sealed or removed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from smcloud.errors import ReleaseConflictError, UnreachableError
+from smcloud.io_errors import STORE, reaching
+from smcloud.store.integrity import NOTHING, Finding, is_whole
+from smcloud.store.layout import Store
+from smcloud.store.objects import create_only, read, remove, write_whole
+from smcloud.store.pointers import digest_of, point_to, sealed_prefix, stem_of
+from smcloud.store.prefix import Prefix
+from smcloud.store.records import INVENTORY
+
+LEASE_SECONDS = 120.0
+BEAT_SECONDS = 20.0
+TRIES = 100
+log = logging.getLogger("smcloud")
+
+
+@dataclass
+class Attempt:
+    """One run's work at the id of ``path``: its folder ``prefix``, which is sealed already where nothing is to do."""
+
+    path: str
+    prefix: Prefix
+    is_sealed: bool = True
+    claim: str = ""
+    beaten: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def seal(
+        self,
+        expected: Iterable[str] = (),
+        beside: Mapping[str, bytes] = NOTHING,
+        copied: Mapping[str, Finding] = NOTHING,
+        stored: Mapping[str, str] = NOTHING,
+    ) -> str:
+        """Seal the folder (:meth:`Prefix.seal`), name it as the prefix of the id, and return its inventory's sha256.
+
+        Where another run was faster, or a folder of equal content is ``stored`` (paths by sha256), :attr:`prefix`
+        becomes that one, and our own is removed.
+        """
+        if not self.claim:
+            return digest_of(self.prefix)
+        digest = self.prefix.seal(expected, beside, copied).inventory_sha256
+        own, equal = self.prefix, Prefix(self.prefix.store, stored.get(digest, self.prefix.path))
+        if equal.path != own.path and not is_whole(equal, digest):
+            equal = own
+        self.prefix = point_to(equal, self.path, digest)
+        if self.prefix.path != own.path:
+            own.remove(INVENTORY)  # first: what is half removed is not sealed
+            own.remove()
+        self.is_sealed = True
+        self.forget()
+        return digest
+
+    def discard(self) -> None:
+        """Remove the folder, unless it is sealed, or so long was not heard of this run that another may be in it."""
+        if self.claim and time.monotonic() - self.beaten < LEASE_SECONDS / 2:
+            self.prefix.discard()
+            self.forget()
+
+    def beat(self) -> None:
+        """Say that the run is alive."""
+        with self._lock:
+            if self.claim:
+                write_whole(self.prefix.store, f"{self.claim}.alive", json.dumps(_who()).encode())
+                self.beaten = time.monotonic()
+
+    def free(self) -> None:
+        """End the lease: what is there may be taken over. Where nothing was written, nothing is left."""
+        if self.claim and not self.prefix.sizes():
+            self.forget()
+        elif self.claim:
+            write_whole(self.prefix.store, f"{self.claim}.alive", b"{}")
+            self.claim = ""
+
+    def forget(self) -> None:
+        """Remove the claims of the folder: it is sealed, or gone."""
+        with self._lock:  # a lease that is written after its claim has gone would be another's
+            claim, self.claim = self.claim, ""
+            folder, _, newest = claim.rpartition("-")
+            earlier = [f"{folder}-{generation}" for generation in range(int(newest or 0), 0, -1)]
+            for name in [f"{each}.alive" for each in earlier] + [f"{each}.json" for each in earlier]:
+                remove(self.prefix.store, name)
+
+
+class Attempts:
+    """The attempts of one run; while the context lasts a thread keeps their leases, and its end frees them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._own: list[Attempt] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep_alive, name="leases", daemon=True)
+
+    def __enter__(self) -> Attempts:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join(BEAT_SECONDS)
+        for attempt in self._own:
+            with suppress(UnreachableError):  # the lease ends by itself
+                attempt.free()
+
+    def begin(self, path: str) -> Attempt:
+        """Find the sealed prefix of the id at ``path``, or take a folder to write it; raises where none is free."""
+        sealed = sealed_prefix(self.store, path)
+        if sealed is not None:
+            return Attempt(path, point_to(sealed, path, digest_of(sealed)))
+        attempt = self._claimed(path)
+        self._own.append(attempt)
+        sealed = sealed_prefix(self.store, path)  # it may have been sealed, and its claim removed, meanwhile
+        if sealed is not None:
+            attempt.forget()
+            return Attempt(path, point_to(sealed, path, digest_of(sealed)))
+        return attempt
+
+    def _claimed(self, path: str) -> Attempt:
+        for _ in range(TRIES):
+            claims = _claims(self.store, path)
+            number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0)))
+            claim = f"{stem_of(path)}.attempt-{number}-{claims.get(number, 0) + 1}"
+            if create_only(self.store, f"{claim}.json", json.dumps(_who()).encode()):
+                folder = Prefix(self.store, folder_of(path, number))
+                return Attempt(path, folder, folder.is_sealed, claim)
+        raise ReleaseConflictError(
+            "other runs took every folder that was tried",
+            where=self.store.url_of(path),
+            found=f"{TRIES} claims of others",
+            expected="a free folder",
+            next="run the same command again",
+        )
+
+    def _keep_alive(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            for attempt in list(self._own):
+                try:
+                    attempt.beat()
+                except UnreachableError as err:
+                    log.debug("the lease of %s was not renewed: %s", attempt.path, err)
+
+
+def folder_of(path: str, number: int) -> str:
+    """Return the folder of an attempt: ``path`` itself, ``<stem>-2.zarr`` and so on."""
+    return path if number == 1 else f"{stem_of(path)}-{number}.zarr"
+
+
+def _claims(store: Store, path: str) -> dict[int, int]:
+    """The newest claim of each folder of the id."""
+    parent, _, name = stem_of(path).rpartition("/")
+    with reaching(STORE, store.url_of(parent)):
+        try:
+            keys = store.fs.ls(store.join(parent), detail=False)
+        except FileNotFoundError:
+            keys = []
+    form = re.compile(rf"{re.escape(name)}\.attempt-(\d+)-(\d+)\.json")
+    claims: dict[int, int] = {}
+    for key in keys:
+        if match := form.fullmatch(key.rpartition("/")[2]):
+            number, generation = map(int, match.groups())
+            claims[number] = max(generation, claims.get(number, 0))
+    return claims
+
+
+def _is_free(store: Store, path: str, number: int, generation: int) -> bool:
+    """Whether nobody is at work in a folder, and what is in it, if anything, can be gone on with."""
+    claim = f"{stem_of(path)}.attempt-{number}-{generation}"
+    if generation and not _has_ended(read(store, f"{claim}.alive") or read(store, f"{claim}.json")):
+        return False
+    folder = Prefix(store, folder_of(path, number))
+    return not folder.is_sealed or is_whole(folder)  # one that lost an object may be named by a release
+
+
+def _has_ended(lease: bytes | None) -> bool:
+    try:
+        who: dict[str, Any] = json.loads(lease or b"{}")
+        if who["host"] == socket.gethostname() and not _runs(int(who["process"])):
+            return True
+        return time.time() - float(who["time"]) > LEASE_SECONDS
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _who() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "process": os.getpid(), "time": time.time()}

@@ -1,0 +1,94 @@
+"""Which prefix of an id is the sealed one: named by an object beside it that is created once.
+
+Beside ``products/trend/<run id>.zarr`` lies ``<run id>.sealed-1.json``. Where the prefix that it names has lost an
+object, the same work may be done again elsewhere, and ``<run id>.sealed-2.json`` names that.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from pydantic import ValidationError
+
+from smcloud.errors import IntegrityError, ReleaseConflictError
+from smcloud.store.integrity import is_whole, read_inventory
+from smcloud.store.layout import Store
+from smcloud.store.objects import create_only, read
+from smcloud.store.prefix import Prefix
+from smcloud.store.records import Pointer
+
+
+def stem_of(path: str) -> str:
+    """Return the path of a prefix without its ending: objects beside it begin so."""
+    return path.removesuffix(".zarr")
+
+
+def pointer_path(path: str, number: int) -> str:
+    """Return ``products/trend/<run id>.sealed-1.json``."""
+    return f"{stem_of(path)}.sealed-{number}.json"
+
+
+def sealed_prefix(store: Store, path: str) -> Prefix | None:
+    """Find the sealed prefix of the id at ``path``, every object of its inventory there; None where there is none.
+
+    A prefix at ``path`` itself needs no pointer: stores of schema 1 have none, nor has a run that was ended between
+    seal and pointer.
+    """
+    for number in count(1):
+        pointer = _read(store, path, number)
+        if pointer is None:
+            break
+        named = Prefix(store, pointer.url)
+        if is_whole(named, pointer.inventory_sha256):
+            return named
+    own = Prefix(store, path)
+    return own if own.is_sealed and is_whole(own) else None
+
+
+def point_to(sealed: Prefix, path: str, digest: str) -> Prefix:
+    """Name ``sealed`` as the prefix of the id at ``path``, unless another one is named: that one is returned then.
+
+    ``digest`` is the sha256 of its inventory. Raises :class:`ReleaseConflictError` where the other one differs.
+    """
+    body = Pointer(url=sealed.path, inventory_sha256=digest)
+    for number in count(1):
+        if (pointer := _read(sealed.store, path, number)) is None:
+            if create_only(sealed.store, pointer_path(path, number), body.as_bytes()):
+                return sealed
+            pointer = _read(sealed.store, path, number)  # another was faster
+        if pointer is None or pointer.url == sealed.path:
+            return sealed
+        named = Prefix(sealed.store, pointer.url)
+        if not is_whole(named, pointer.inventory_sha256):
+            continue
+        if pointer.inventory_sha256 != digest:
+            raise ReleaseConflictError(
+                "another run sealed the same work with other content",
+                where=named.url,
+                found=pointer.inventory_sha256,
+                expected=f"equal bytes for an equal id: {digest}",
+                next="smcloud verify STORE, then run the same command again",
+            )
+        return named
+    raise AssertionError("numbers do not end")
+
+
+def _read(store: Store, path: str, number: int) -> Pointer | None:
+    raw = read(store, pointer_path(path, number))
+    if raw is None:
+        return None
+    try:
+        return Pointer.model_validate_json(raw)
+    except ValidationError as err:
+        raise IntegrityError(
+            "the record of a sealed prefix cannot be read",
+            where=store.url_of(pointer_path(path, number)),
+            found=f"{len(raw)} bytes: {err.errors()[0]['msg']}",
+            expected="url and inventory_sha256",
+            next="smcloud repair STORE",
+        ) from err
+
+
+def digest_of(prefix: Prefix) -> str:
+    """Return the sha256 of the inventory of a sealed prefix."""
+    return read_inventory(prefix)[1]
