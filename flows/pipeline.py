@@ -73,13 +73,14 @@ def prefect_hooks() -> Hooks:
 
 
 @flow(name="smcloud-run", **FLOW)
-def run(config: str, truth: str | None = None) -> dict[str, Any]:
+def run(config: str, truth: str | None = None, allow_older: str = "") -> dict[str, Any]:
     """Run the whole job of the file ``config``, to a release and its report; return a record of plain values.
 
-    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard. A run that is late or fails leaves an
+    ``truth`` is the Zarr of the sample world's coefficients, for a scorecard; ``allow_older`` the reason why the
+    release may step back behind the newest one: without it that is refused. A run that is late or fails leaves an
     artifact that says what to do.
     """
-    record = runner_of(config, prefect_hooks(), checked_job.get()).release(truth)
+    record = runner_of(config, prefect_hooks(), checked_job.get(), allow_older).release(truth)
     if record.tables:
         tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in record.tables.items()]
         leave_text("smcloud-tables", "\n\n".join(tables).replace("<", "&lt;"))  # a legend's words are no markup

@@ -22,7 +22,8 @@ locals {
   ])
   # An object that a run puts into the store and takes away again, to see that its workers see the same store.
   probe = "resource.name.startsWith(\"${local.objects}.smcloud-\")"
-  seal  = "resource.name.endsWith(\"/inventory.json\")"
+  # The inventory of a sealed prefix, and the object beside it that names it.
+  seal = "(resource.name.endsWith(\"/inventory.json\") || resource.name.endsWith(\".sealed\"))"
 
   accounts = toset(["reader", "writer", "releaser", "collector"])
   grants = {

@@ -34,6 +34,8 @@ Json = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", callback=remember, is_eager=True)]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
 ReleaseNumber = Annotated[int | None, typer.Option("--release", help="Number of the release; the newest by default.")]
+AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Let the release step back behind the newest one.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why it may; kept in the release.")]
 StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s3:// of a store.")]
 
 
@@ -41,6 +43,8 @@ StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s
 def run(
     config: ConfigFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, as smcloud plan does, and end.")] = False,
+    allow_older: AllowOlder = False,
+    reason: Reason = "",
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -48,7 +52,7 @@ def run(
     if dry_run:
         _plan(config, json_)
     else:
-        print_run(run_job(config).as_json(), json_)
+        print_run(run_job(config, allow_older=_reason(allow_older, reason)).as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud plan study.yaml --json")
@@ -123,11 +127,20 @@ def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> Non
 
 
 @app.command(epilog="Example: smcloud compute study.yaml")
-def compute(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
+def compute(
+    config: ConfigFile, allow_older: AllowOlder = False, reason: Reason = "", json_: Json = False, debug: Debug = False
+) -> None:
     """Compute, seal and publish the products of an existing cube (smcloud ingest makes it)."""
     from smcloud.pipeline.runner import Hooks, runner_of
 
-    print_record(runner_of(str(config), Hooks()).release(with_cube=False).as_json(), json_)
+    runner = runner_of(str(config), Hooks(), allow_older=_reason(allow_older, reason))
+    print_record(runner.release(with_cube=False).as_json(), json_)
+
+
+def _reason(allow_older: bool, reason: str) -> str:
+    if allow_older != bool(reason.strip()):
+        raise typer.BadParameter("--allow-older and --reason TEXT go together")
+    return reason.strip()
 
 
 @app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")

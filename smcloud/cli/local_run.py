@@ -11,8 +11,11 @@ from smcloud.cli.console import log, silence_libraries
 from smcloud.pipeline.publish import RunRecord
 
 
-def run_job(config: Path, truth: str | None = None) -> RunRecord:
-    """Run the flow in this process, unless the work is published already: known before anything heavy starts."""
+def run_job(config: Path, truth: str | None = None, allow_older: str = "") -> RunRecord:
+    """Run the flow in this process, unless the work is published already: known before anything heavy starts.
+
+    ``allow_older`` is the reason why the release may step back behind the newest one.
+    """
     from smcloud.config import load_config
     from smcloud.pipeline import identity
     from smcloud.pipeline.publish import has_report, report, run_record
@@ -47,7 +50,7 @@ def run_job(config: Path, truth: str | None = None) -> RunRecord:
         limited = flow.with_options(timeout_seconds=0) if settings.cluster.kind == "local" else flow
         handed_over = checked_job.set(job)
         try:
-            record = RunRecord.model_validate(limited(str(config), truth))
+            record = RunRecord.model_validate(limited(str(config), truth, allow_older))
         finally:
             checked_job.reset(handed_over)
         total = time.perf_counter() - start

@@ -26,6 +26,7 @@ from smcloud.store import (
     Store,
     cube_path,
     product_path,
+    released_products,
     sealed_prefix,
     together,
 )
@@ -122,11 +123,11 @@ class StoreWriter:
         return {name: self.open(name) for name in names if name in self.variables}
 
     def seal(self) -> dict[str, ProductEntry]:
-        """Seal all that was written, in the order of the products."""
-        entries = {}
+        """Seal all that was written, in the order of the products; what a release holds already is stored once."""
+        entries, stored = {}, released_products(self._attempts.store)
         for name in PRODUCTS:
             if name in self.variables:
-                digest = self.attempt(name).seal(self.variables[name])
+                digest = self.attempt(name).seal(self.variables[name], stored=stored.get(name, {}))
                 entries[name] = ProductEntry(url=self.prefix(name).path, run_id=self.run_id, inventory_sha256=digest)
         return entries
 

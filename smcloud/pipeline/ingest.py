@@ -220,6 +220,7 @@ def _cube_record(job: Job, prefix: Prefix, status: str, update: CubeUpdate | Non
     return CubeRecord(
         id=job.cube_id,
         url=prefix.path,
+        inventory_sha256=prefix.inventory()[1],
         period=job.period,
         provisional=tuple(f"{month:%Y-%m}" for month in marked),
         status=status,

@@ -103,9 +103,11 @@ def _input(catalog: Catalog, entry: str, state: str, reach: dict[str, str]) -> I
 def require_shared_store(job: Job) -> None:
     """Raise :class:`UnreachableError` where a worker of the current client sees another store than this process.
 
-    A worker without the endpoint or the credentials of the client would write to, and read from, somewhere else.
+    A worker without the endpoint or the credentials of the client would write to, and read from, somewhere else. Raises
+    :class:`ConfigurationError` where the store does not create an object only once.
     """
     store = Store.open(job.store)
+    stores.require_create_only(store)
     with stores.probe(store) as path:
         seen = on_each_worker(stores.can_read, store, path)
     blind = {worker: answer for worker, answer in seen.items() if answer}

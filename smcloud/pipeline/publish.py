@@ -72,10 +72,15 @@ def run_record(
     )
 
 
-def publish(config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str, ProductEntry]) -> Release:
-    """Publish all products together as the next release, or return that of a concurrent run of the same work."""
+def publish(
+    config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str, ProductEntry], allow_older: str = ""
+) -> Release:
+    """Publish all products together as the next release, or return that of a concurrent run of the same work.
+
+    ``allow_older`` is the reason why the release may step back behind the newest one.
+    """
     content = ReleaseContent(
-        cube=CubeEntry(id=cube.id, url=cube.url, period=cube.period, provisional=cube.provisional),
+        cube=CubeEntry(**{name: getattr(cube, name) for name in CubeEntry.model_fields}),
         products=products,
         report=stores.report_path(job.run_id),
         inputs=job.inputs,
@@ -84,15 +89,19 @@ def publish(config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str,
     )
     store = Store.open(job.store)
     with reaching(NETWORK, store.url):
-        release = stores.publish(store, content)
+        release = stores.publish(store, content, allow_older)
         stores.write_catalog(store)
     return release
 
 
 def has_report(release: Release, store_url: str) -> bool:
-    """Return whether the page of ``release`` exists: a run may have ended between publishing and reporting."""
+    """Return whether the page of ``release`` exists: a run may have ended between publishing and reporting.
+
+    ``catalog.yaml``, which is written between the two, is completed here.
+    """
     store = Store.open(store_url)
     with reaching(NETWORK, store.url):
+        stores.complete_catalog(store)
         return bool(store.fs.exists(store.join(release.report)))
 
 

@@ -63,10 +63,13 @@ class Hooks:
 
 
 class Runner:
-    """One pass through the stages for one configuration; keeps how long each took and how many tasks it was."""
+    """One pass through the stages for one configuration; keeps how long each took and how many tasks it was.
 
-    def __init__(self, config: RunConfig, hooks: Hooks, job: Job | None = None) -> None:
-        self.config, self.hooks, self.checked = config, hooks, job
+    ``allow_older`` is the reason why its release may step back behind the newest one.
+    """
+
+    def __init__(self, config: RunConfig, hooks: Hooks, job: Job | None = None, allow_older: str = "") -> None:
+        self.config, self.hooks, self.checked, self.allow_older = config, hooks, job, allow_older
         self.seconds: dict[str, float] = {}
         self.tasks: dict[str, int] = {}
 
@@ -101,7 +104,7 @@ class Runner:
         wrap(require_budget)(self.config, job)
         cube, products = self._on_cluster(job, cube)
         with self._timed("publish"):
-            release = wrap(publish)(self.config, job, cube, products)
+            release = wrap(publish)(self.config, job, cube, products, self.allow_older)
         with self._timed("report"):
             page = wrap(report)(release, job.store, self.seconds, truth)
         return run_record("published", release, job.store, self.seconds, self.tasks, page)
@@ -151,6 +154,6 @@ def checked(config: RunConfig, states: SourceStates | None = None) -> Job:
     return job
 
 
-def runner_of(path: str, hooks: Hooks, job: Job | None = None) -> Runner:
+def runner_of(path: str, hooks: Hooks, job: Job | None = None, allow_older: str = "") -> Runner:
     """Make the runner of a configuration file; ``job`` where it was checked in this process already."""
-    return Runner(hooks.wrap(load_config)(path), hooks, job)
+    return Runner(hooks.wrap(load_config)(path), hooks, job, allow_older)

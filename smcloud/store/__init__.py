@@ -16,16 +16,18 @@ from smcloud.store.lazy_writes import LazyWrites, together
 from smcloud.store.objects import create_only, put
 from smcloud.store.pointers import sealed_prefix
 from smcloud.store.prefix import Prefix
-from smcloud.store.probe import can_read, probe
+from smcloud.store.probe import can_read, probe, require_create_only
 from smcloud.store.read import open_cube, open_product
 from smcloud.store.records import CubeEntry, InputEntry, Lineage, ProductEntry, Release, ReleaseContent
 from smcloud.store.release import (
+    complete_catalog,
     find_release,
     latest_release,
     list_releases,
     newest_release,
     publish,
     read_release,
+    released_products,
     write_catalog,
 )
 from smcloud.store.verify import verify
@@ -45,6 +47,7 @@ __all__ = [
     "Store",
     "align",
     "can_read",
+    "complete_catalog",
     "content_id",
     "create_only",
     "cube_lineages",
@@ -64,7 +67,9 @@ __all__ = [
     "put",
     "read_release",
     "release_path",
+    "released_products",
     "report_path",
+    "require_create_only",
     "require_store",
     "sealed_prefix",
     "stored_chunks",

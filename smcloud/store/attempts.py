@@ -26,7 +26,7 @@ from smcloud.io_errors import STORE, reaching
 from smcloud.store.integrity import NOTHING, Finding, is_whole
 from smcloud.store.layout import Store
 from smcloud.store.objects import create_only, read, remove, write_whole
-from smcloud.store.pointers import digest_of, point_to, sealed_prefix, stem_of
+from smcloud.store.pointers import digest_of, named_prefix, point_to, sealed_prefix, stem_of
 from smcloud.store.prefix import Prefix
 from smcloud.store.records import INVENTORY
 
@@ -61,14 +61,21 @@ class Attempt:
         """
         if not self.claim:
             return digest_of(self.prefix)
-        digest = self.prefix.seal(expected, beside, copied).inventory_sha256
-        own, equal = self.prefix, Prefix(self.prefix.store, stored.get(digest, self.prefix.path))
-        if equal.path != own.path and not is_whole(equal, digest):
-            equal = own
-        self.prefix = point_to(equal, self.path, digest)
+        own, there = self.prefix, dict[str, Prefix]()
+
+        def elsewhere(digest: str) -> bool:
+            named = named_prefix(own.store, self.path)
+            equal = Prefix(own.store, stored[digest]) if digest in stored else None
+            if named is not None and named.path != own.path:
+                there[digest] = named
+            elif equal is not None and is_whole(equal, digest):
+                there[digest] = equal
+            return digest in there
+
+        digest = own.seal(expected, beside, copied, elsewhere).inventory_sha256
+        self.prefix = point_to(there.get(digest, own), self.path, digest)
         if self.prefix.path != own.path:
-            own.remove(INVENTORY)  # first: what is half removed is not sealed
-            own.remove()
+            _remove(own)
         self.is_sealed = True
         self.forget()
         return digest
@@ -160,6 +167,16 @@ class Attempts:
                     attempt.beat()
                 except UnreachableError as err:
                     log.debug("the lease of %s was not renewed: %s", attempt.path, err)
+
+
+def _remove(folder: Prefix) -> None:
+    """Remove a folder that nothing names; its seal first, where it has one: what is half removed is not sealed."""
+    try:
+        folder.remove(INVENTORY)
+    except UnreachableError as err:  # who may not remove seals leaves it: it is whole, and takes room only
+        log.debug("%s is not needed and stays: %s", folder.url, err)
+    else:
+        folder.remove()
 
 
 def folder_of(path: str, number: int) -> str:

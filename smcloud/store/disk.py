@@ -7,11 +7,13 @@ import fcntl
 import os
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from smcloud.store.layout import TEMPORARY
 
+SYNCED_AT_A_TIME = 8  # a disk writes several files together
 # Errors of a disk that has no hard links, or no more of them for this file.
 UNLINKABLE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 
@@ -36,6 +38,7 @@ def create_file(target: Path, content: bytes) -> bool:
 
     A disk without hard links (FAT, exFAT, some network and cloud drives) has the complete file renamed instead.
     """
+    make_folders(target.parent)
     temporary = write_beside(target, content)
     try:
         _sync(temporary)
@@ -94,6 +97,32 @@ def write_beside(target: Path, content: bytes) -> Path:
     temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}.tmp"
     temporary.write_bytes(content)
     return temporary
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it that are missing; each new name lasts."""
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        _sync(made.parent)
+
+
+def sync_tree(root: Path, top: Path) -> None:
+    """Bring all files below ``root`` to the disk, then the names in every folder, and in those above up to ``top``.
+
+    Whoever has written the files: what a process of this machine wrote, the system has.
+    """
+    folders, files = [], []
+    for folder, _, names in os.walk(root):
+        folders.append(Path(folder))
+        files += [Path(folder, name) for name in names]
+    with ThreadPoolExecutor(SYNCED_AT_A_TIME) as pool:
+        list(pool.map(_sync, files))
+        list(pool.map(_sync, folders))
+    for above in root.parents:
+        _sync(above)
+        if above == top.parent:
+            break
 
 
 def _sync(path: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import warnings
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -59,7 +59,7 @@ def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
 
 
 def is_whole(place: Place, digest: str = "") -> bool:
-    """Return whether every object of the inventory is there with its size, by a listing; nothing is read.
+    """Return whether every object of the inventory is there with its size, by a listing; nothing else is read.
 
     ``digest``, where given, is the sha256 that the inventory must have.
     """
@@ -67,8 +67,13 @@ def is_whole(place: Place, digest: str = "") -> bool:
         inventory, actual = read_inventory(place)
     except IntegrityError:
         return False
-    sizes = place.sizes() if digest in ("", actual) else {}
-    return all(sizes.get(entry["path"]) == entry["size"] for entry in inventory["objects"])
+    return digest in ("", actual) and not lost_objects(place, inventory)
+
+
+def lost_objects(place: Place, inventory: Mapping[str, Any]) -> list[str]:
+    """List the objects of the inventory that are missing or have another size."""
+    sizes = place.sizes()
+    return [entry["path"] for entry in inventory["objects"] if sizes.get(entry["path"]) != entry["size"]]
 
 
 class SealRecord(NamedTuple):
@@ -84,13 +89,15 @@ def seal(
     expected: Iterable[str] = (),
     beside: Mapping[str, bytes] = NOTHING,
     copied: Mapping[str, Finding] = NOTHING,
+    elsewhere: Callable[[str], bool] = lambda digest: False,
 ) -> SealRecord:
     """Check every chunk of every array below ``place``, consolidate the metadata, then write the inventory, once.
 
     ``expected``, where given, names all arrays; others, left by an older version, are removed. ``beside`` are
     small objects, by name, that are written and sealed too. ``copied`` are chunks taken over from a sealed prefix, as
-    its inventory has them: they are not read again, only their sizes are compared by a listing. A prefix that is
-    sealed already returns the same record. Raises :class:`IntegrityError` naming array and chunk key, and
+    its inventory has them: they are not read again, only their sizes are compared by a listing. ``elsewhere`` is asked
+    with the sha256 of the inventory before it is written: where it says yes, the prefix stays unsealed. A prefix that
+    is sealed already returns the same record. Raises :class:`IntegrityError` naming array and chunk key, and
     :class:`ReleaseConflictError` where another run sealed other content; nothing is sealed then. The chunks are read
     by dask, on the cluster where one is open.
     """
@@ -109,6 +116,10 @@ def seal(
             for finding in sorted(findings, key=lambda finding: finding.path)
         ]
         body = json.dumps({"schema": 1, "objects": objects}, sort_keys=True, indent=0).encode()
+        digest = hashlib.sha256(body).hexdigest()
+        if elsewhere(digest):
+            return SealRecord(digest, sum(finding.size for finding in findings), len(findings))
+        place.settle()
         if not place.create(INVENTORY, body) and place.read(INVENTORY) != body:
             raise ReleaseConflictError(
                 "another run sealed the same prefix with other content",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.disk import create_file, share_bytes, write_beside
+from smcloud.store.disk import create_file, share_bytes, sync_tree, write_beside
 from smcloud.store.layout import CATALOG, Store
 from smcloud.store.records import largest
 
@@ -55,6 +55,12 @@ class Place:
     def create(self, name: str, content: bytes) -> bool:
         """Create one object unless one of its name exists: True if this call created it."""
         return create_only(self.store, f"{self.path}/{name}", content)
+
+    def settle(self) -> None:
+        """Bring every object to the disk, where the store is one: what is created after it never lasts without them."""
+        if self.store.protocol == "file":
+            with reaching(STORE, self.url):
+                sync_tree(Path(self.key()), Path(self.store.join()))
 
     def sizes(self) -> dict[str, int]:
         """List the size of every object."""

@@ -1,7 +1,7 @@
 """Which prefix of an id is the sealed one: named by an object beside it that is created once.
 
-Beside ``products/trend/<run id>.zarr`` lies ``<run id>.sealed-1.json``. Where the prefix that it names has lost an
-object, the same work may be done again elsewhere, and ``<run id>.sealed-2.json`` names that.
+Beside ``products/trend/<run id>.zarr`` lies ``<run id>.1.sealed``. Where the prefix that it names has lost an
+object, the same work may be done again elsewhere, and ``<run id>.2.sealed`` names that.
 """
 
 from __future__ import annotations
@@ -24,8 +24,20 @@ def stem_of(path: str) -> str:
 
 
 def pointer_path(path: str, number: int) -> str:
-    """Return ``products/trend/<run id>.sealed-1.json``."""
-    return f"{stem_of(path)}.sealed-{number}.json"
+    """Return ``products/trend/<run id>.1.sealed``."""
+    return f"{stem_of(path)}.{number}.sealed"
+
+
+def named_prefix(store: Store, path: str) -> Prefix | None:
+    """Find the prefix that is named for the id at ``path``, every object of its inventory there; else None."""
+    for number in count(1):
+        pointer = _read(store, path, number)
+        if pointer is None:
+            return None
+        named = Prefix(store, pointer.url)
+        if is_whole(named, pointer.inventory_sha256):
+            return named
+    raise AssertionError("numbers do not end")
 
 
 def sealed_prefix(store: Store, path: str) -> Prefix | None:
@@ -34,13 +46,9 @@ def sealed_prefix(store: Store, path: str) -> Prefix | None:
     A prefix at ``path`` itself needs no pointer: stores of schema 1 have none, nor has a run that was ended between
     seal and pointer.
     """
-    for number in count(1):
-        pointer = _read(store, path, number)
-        if pointer is None:
-            break
-        named = Prefix(store, pointer.url)
-        if is_whole(named, pointer.inventory_sha256):
-            return named
+    named = named_prefix(store, path)
+    if named is not None:
+        return named
     own = Prefix(store, path)
     return own if own.is_sealed and is_whole(own) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from smcloud import chunking
@@ -72,13 +72,14 @@ class Prefix(Place):
         expected: Iterable[str] = (),
         beside: Mapping[str, bytes] = NOTHING,
         copied: Mapping[str, Finding] = NOTHING,
+        elsewhere: Callable[[str], bool] = lambda digest: False,
     ) -> SealRecord:
         """Check every chunk, then write the inventory, once (:func:`.integrity.seal`).
 
         This removes the markers of tiles, also where a chunk is damaged, so that the next run writes all of it again.
         """
         try:
-            record = integrity.seal(self, expected, beside, copied)
+            record = integrity.seal(self, expected, beside, copied, elsewhere)
         except IntegrityError:
             self.clear_tiles()
             raise

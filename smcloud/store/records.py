@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from smcloud.secrecy import masked, masked_values
 
-RELEASE_SCHEMA = 1
+RELEASE_SCHEMA = 2
+RELEASE_SCHEMAS = (1, 2)  # 1: without digests of the cube and of the record before
 LINEAGE_SCHEMA = 2
 INVENTORY, MADE_FROM, RELEASES = "inventory.json", "made-from.json", "releases"
 # Records are small; a larger one is not ours, and is not read into memory.
@@ -120,7 +121,10 @@ class ReleaseContent(Record):
 
 
 class Release(ReleaseContent):
-    """A numbered release; ``supersedes`` is the number of the one before. What another version added is kept."""
+    """A numbered release; ``supersedes`` is the number of the one before, beside the sha256 of its record.
+
+    ``allowed_older`` is the reason why it may step back behind that one. What another version added is kept.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -129,6 +133,8 @@ class Release(ReleaseContent):
     write_id: PlainName
     created: PlainName
     supersedes: int | None
+    supersedes_sha256: PlainName | None = Field(default=None, exclude_if=lambda value: value is None)
+    allowed_older: Told | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def run_id(self) -> str:
@@ -139,7 +145,9 @@ class Release(ReleaseContent):
         """Return plain values: who and when first, then what, then the release before."""
         values = super().as_json()
         first = ("schema", "number", "write_id", "created")
-        return {key: values.pop(key) for key in first} | {**values, "supersedes": values.pop("supersedes")}
+        last = [key for key in ("supersedes", "supersedes_sha256", "allowed_older") if key in values]
+        ends = {key: values.pop(key) for key in last}
+        return {key: values.pop(key) for key in first} | values | ends
 
 
 class Lineage(Record):

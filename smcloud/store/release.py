@@ -16,24 +16,20 @@ from smcloud.errors import (
     ReleaseConflictError,
     UnreachableError,
 )
-from smcloud.store.integrity import read_inventory
+from smcloud.store.chain import named_in_catalog, record_digest, release_numbers, require_newest, require_no_gap
+from smcloud.store.integrity import lost_objects, read_inventory
 from smcloud.store.layout import CATALOG, Store, release_path
 from smcloud.store.objects import Place, create_only, put, read
-from smcloud.store.records import RELEASE_SCHEMA, Release, ReleaseContent, require_inside
+from smcloud.store.older import require_not_older
+from smcloud.store.records import RELEASE_SCHEMA, RELEASE_SCHEMAS, Release, ReleaseContent, require_inside
 
 ATTEMPTS = 100
+RECENT = 12  # a monthly run seldom finds the content of last year's release
 
 
 def latest_release(store: Store) -> int:
-    """Find the number of the newest release, 0 where there is none; probes numbers and needs no listing."""
-    # Numbers are contiguous, so the last one is found by doubling, then bisection.
-    low, high = 0, 1
-    while _exists(store, high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _exists(store, middle) else (low, middle)
-    return low
+    """Find the number of the newest release, 0 where there is none."""
+    return max(release_numbers(store), default=0)
 
 
 def read_release(store: Store, number: int) -> Release:
@@ -57,41 +53,61 @@ def newest_release(store: Store) -> Release:
 
 
 def list_releases(store: Store) -> list[Release]:
-    """Read all records, newest first; empty where nothing is published."""
-    return [read_release(store, number) for number in range(latest_release(store), 0, -1)]
+    """Read all records, newest first; raises :class:`IntegrityError` where one is missing."""
+    numbers = release_numbers(store)
+    require_no_gap(store, numbers)
+    return [read_release(store, number) for number in reversed(numbers)]
 
 
 def find_release(store: Store, run_id: str) -> Release | None:
     """Find the newest release with a product of ``run_id``, or None."""
-    for number in range(latest_release(store), 0, -1):
+    for number in reversed(release_numbers(store)):
         record = read_release(store, number)
         if any(product.run_id == run_id for product in record.products.values()):
             return record
     return None
 
 
-def publish(store: Store, content: ReleaseContent) -> Release:
+def released_products(store: Store) -> dict[str, dict[str, str]]:
+    """Collect the paths of the products of the newest releases, by product and sha256 of the inventory."""
+    paths: dict[str, dict[str, str]] = {}
+    for number in release_numbers(store)[-RECENT:]:
+        for name, product in read_release(store, number).products.items():
+            paths.setdefault(name, {})[product.inventory_sha256] = product.url
+    return paths
+
+
+def publish(store: Store, content: ReleaseContent, allow_older: str = "") -> Release:
     """Make ``content`` the next release and return it as it was published.
 
-    URLs are relative to the store; schema, number, write_id, created and supersedes are filled in. Where the newest
-    release, or the winner of a race, names the same cube and products, that one is returned and nothing is written.
-    Raises :class:`IntegrityError` for a prefix that is not sealed as the content says, :class:`ReleaseConflictError`
-    when other publishers win every number tried, ValueError for an absolute URL.
+    URLs are relative to the store; schema, number, write_id, created and what links it to the release before are filled
+    in. Where the newest release, or the winner of a race, names the same cube and products, that one is returned and
+    nothing is written. ``allow_older`` is the reason why it may step back behind the newest one (:mod:`.older`).
+    Raises :class:`IntegrityError` for a prefix that is not sealed as the content says or has lost an object, and where
+    a release is missing, :class:`ReleaseConflictError` where it would step back, or other publishers win every number
+    tried, ValueError for an absolute URL.
     """
     _require_sealed(store, content)
     write_id = uuid.uuid4().hex
     for _ in range(ATTEMPTS):
-        latest = latest_release(store)
+        numbers = release_numbers(store)
+        require_no_gap(store, numbers)
+        latest = max(numbers, default=0)
+        require_newest(store, latest)
         if latest:
             winner = read_release(store, latest)
             if winner.write_id == write_id or _names(winner) == _names(content):
                 return winner
+            if not allow_older:
+                require_not_older(content, winner, store.url)
         candidate = Release(
             schema=RELEASE_SCHEMA,
             number=latest + 1,
             write_id=write_id,
             created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             supersedes=latest or None,
+            supersedes_sha256=record_digest(store, latest) if latest else None,
+            allowed_older=allow_older or None,
             **dict(content),
         )
         if _create(store, candidate):
@@ -121,28 +137,41 @@ def write_catalog(store: Store) -> str:
         }
         for name, entry in entries.items()
     }
-    text = yaml.safe_dump(
-        {"metadata": {"release": record.number, "created": record.created}, "sources": sources},
-        sort_keys=False,
-        width=120,
-    )
+    metadata = {
+        "release": record.number,
+        "created": record.created,
+        "record_sha256": record_digest(store, record.number),
+    }
+    text = yaml.safe_dump({"metadata": metadata, "sources": sources}, sort_keys=False, width=120)
     return put(store, CATALOG, text.encode())
+
+
+def complete_catalog(store: Store) -> None:
+    """Write ``catalog.yaml`` unless it is of the newest release: a run may have ended between the two."""
+    named = named_in_catalog(store)
+    if named is None or named[0] != latest_release(store):
+        write_catalog(store)
 
 
 def _create(store: Store, candidate: Release) -> bool:
     body = json.dumps(candidate.as_json(), indent=2, allow_nan=False).encode()
     try:
-        return create_only(store, release_path(candidate.number), body)
+        created = create_only(store, release_path(candidate.number), body)
     except UnreachableError:
         # The answer may have been lost after the object was created.
         existing = _read(store, candidate.number)
-        if existing is not None and existing.write_id == candidate.write_id:
-            return True
-        raise
-
-
-def _exists(store: Store, number: int) -> bool:
-    return read(store, release_path(number)) is not None
+        if existing is None or existing.write_id != candidate.write_id:
+            raise
+        return True
+    if created and read(store, release_path(candidate.number)) != body:
+        raise ReleaseConflictError(
+            "the release that was written is not the one that is there",
+            where=store.url_of(release_path(candidate.number)),
+            found="another record, or none",
+            expected="an object that is created once and stays",
+            next="smcloud verify STORE --all, and a store that keeps preconditions of writing",
+        )
+    return created
 
 
 def _read(store: Store, number: int) -> Release | None:
@@ -151,14 +180,14 @@ def _read(store: Store, number: int) -> Release | None:
         return None
     try:
         record = Release.model_validate_json(raw)
-        if record.schema_ != RELEASE_SCHEMA or record.number != number:
+        if record.schema_ not in RELEASE_SCHEMAS or record.number != number:
             raise ValueError(f"schema {record.schema_}, number {record.number}")
     except ValueError as err:
         raise IntegrityError(
             "the release record cannot be read",
             where=store.url_of(release_path(number)),
             found=_why(err),
-            expected=f"a record of schema {RELEASE_SCHEMA} with number {number}",
+            expected=f"a record of schema {' or '.join(map(str, RELEASE_SCHEMAS))} with number {number}",
             next="restore this object from a copy of the store, or use a newer smcloud",
         ) from err
     return record
@@ -179,12 +208,21 @@ def _names(content: ReleaseContent) -> tuple[str, dict[str, tuple[str, str]]]:
 def _require_sealed(store: Store, content: ReleaseContent) -> None:
     for entry in content.prefixes:
         require_inside(entry.url)
-        digest = read_inventory(Place(store, entry.url))[1]
+        place = Place(store, entry.url)
+        inventory, digest = read_inventory(place)
         if (entry.inventory_sha256 or digest) != digest:
             raise IntegrityError(
                 "the prefix is not sealed with the inventory that would be released",
-                where=store.url_of(entry.url),
+                where=place.url,
                 found=digest,
                 expected=entry.inventory_sha256,
                 next="run the same command again",
+            )
+        if lost := lost_objects(place, inventory):
+            raise IntegrityError(
+                f"{len(lost)} objects of a prefix were lost since it was sealed",
+                where=place.url,
+                found=f"{', '.join(lost[:3])} missing or of another size",
+                expected="every object that the inventory lists",
+                next="run the same command again: it does this work anew",
             )

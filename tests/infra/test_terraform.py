@@ -78,6 +78,8 @@ def holds(expression):
 
 CHUNK = "store/cube/0123456789abcdef.zarr/soil_moisture/c/0/0/0"
 SEAL = "store/cube/0123456789abcdef.zarr/inventory.json"
+POINTER = "store/products/trend/fedcba9876543210.1.sealed"
+CLAIM = "store/products/trend/fedcba9876543210.attempt-1-1.json"
 PRODUCT = "store/products/trend/fedcba9876543210.zarr/zarr.json"
 PAGE = "store/reports/fedcba9876543210/index.html"
 RELEASE = "store/releases/00000001.json"
@@ -91,18 +93,31 @@ CONFIG = "config/monthly.yaml"
     [
         ("reader", "create", set()),
         ("reader", "delete", set()),
-        ("writer", "create", {CHUNK, SEAL, PRODUCT, PAGE, PROBE}),
-        ("writer", "delete", {CHUNK, PRODUCT, PAGE, PROBE}),
-        ("releaser", "create", {CHUNK, SEAL, PRODUCT, PAGE, PROBE, RELEASE, CATALOG}),
-        ("releaser", "delete", {CHUNK, PRODUCT, PAGE, PROBE, CATALOG}),
+        ("writer", "create", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE, PROBE}),
+        ("writer", "delete", {CHUNK, CLAIM, PRODUCT, PAGE, PROBE}),
+        ("releaser", "create", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE, PROBE, RELEASE, CATALOG}),
+        ("releaser", "delete", {CHUNK, CLAIM, PRODUCT, PAGE, PROBE, CATALOG}),
         ("collector", "create", set()),
-        ("collector", "delete", {CHUNK, SEAL, PRODUCT, PAGE}),
+        ("collector", "delete", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE}),
     ],
 )
 def test_who_may_do_what(grants, account, permission, allowed):
     """Overwriting is deleting and creating: so no one changes a release, and no writer a seal."""
     conditions = grants.get((account, permission), [])
-    names = {CHUNK, SEAL, PRODUCT, PAGE, RELEASE, CATALOG, PROBE, CONFIG, "store/catalog.yaml.old", "store/cubes/x"}
+    names = {
+        CHUNK,
+        SEAL,
+        POINTER,
+        CLAIM,
+        PRODUCT,
+        PAGE,
+        RELEASE,
+        CATALOG,
+        PROBE,
+        CONFIG,
+        "store/catalog.yaml.old",
+        "store/cubes/x",
+    }
     assert {name for name in names if any(holds(name) for holds in conditions)} == allowed
 
 
@@ -110,10 +125,12 @@ def test_the_names_are_those_of_the_store():
     from smcloud.store.integrity import INVENTORY
     from smcloud.store.layout import CATALOG as catalog
     from smcloud.store.layout import FOLDERS, TEMPORARY, cube_path, product_path, release_path, report_path
+    from smcloud.store.pointers import pointer_path
 
     assert {CHUNK.split("/c/")[0].rpartition("/")[0], SEAL.rpartition("/")[0]} == {
         "store/" + cube_path("0123456789abcdef")
     }
+    assert "store/" + pointer_path(product_path("trend", "fedcba9876543210"), 1) == POINTER
     assert PRODUCT.startswith("store/" + product_path("trend", "fedcba9876543210"))
     assert "store/" + report_path("fedcba9876543210") == PAGE
     assert "store/" + release_path(1) == RELEASE

@@ -52,7 +52,7 @@ def test_an_attempt_leaves_a_sealed_prefix_and_its_name(store: Store, attempts: 
     assert attempt.prefix.path == PATH and not attempt.is_sealed
     assert beside(store) == {"run1.zarr", "run1.attempt-1-1.json"}
     digest = attempt.seal()
-    assert beside(store) == {"run1.zarr", "run1.sealed-1.json"}
+    assert beside(store) == {"run1.zarr", "run1.1.sealed"}
     assert json.loads(Path(store.join(pointer_path(PATH, 1))).read_text()) == {"url": PATH, "inventory_sha256": digest}
     assert sealed_prefix(store, PATH) == Prefix(store, PATH)
     again = attempts.begin(PATH)
@@ -66,7 +66,7 @@ def test_a_twin_that_fails_removes_nothing_of_the_other(store: Store, product: x
         assert {first.prefix.path, second.prefix.path} == {PATH, "products/trend/run1-2.zarr"}
         first.discard()
         second.seal()
-    assert beside(store) == {"run1-2.zarr", "run1.sealed-1.json"}
+    assert beside(store) == {"run1-2.zarr", "run1.1.sealed"}
     named = sealed_prefix(store, PATH)
     assert named is not None and named.path == "products/trend/run1-2.zarr"
     xr.testing.assert_identical(named.open({}).load(), product.compute())
@@ -77,7 +77,7 @@ def test_the_faster_twin_seals_for_both(store: Store, product: xr.Dataset) -> No
         first, second = write(ours.begin(PATH), product), write(theirs.begin(PATH), product)
         digest = second.seal()
         assert first.seal() == digest and first.prefix == second.prefix
-    assert beside(store) == {"run1-2.zarr", "run1.sealed-1.json"}
+    assert beside(store) == {"run1-2.zarr", "run1.1.sealed"}
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_twins_that_fail_and_seal_at_random_leave_one_prefix(store: Store, produ
     with ThreadPoolExecutor(8) as pool:
         digests = set(pool.map(run, range(40))) - {""}
     assert len(digests) == 1
-    assert len(beside(store)) == 2 and f"{Path(PATH).stem}.sealed-1.json" in beside(store)
+    assert len(beside(store)) == 2 and "run1.1.sealed" in beside(store)
     named = sealed_prefix(store, PATH)
     assert named is not None
     xr.testing.assert_identical(named.open({}).load(), product.compute())
@@ -123,7 +123,7 @@ def test_a_folder_is_taken_over_when_its_lease_has_ended(
         assert (attempt.prefix.tile_record("a") == {}) == taken_over
         if taken_over:
             attempt.seal()
-            assert beside(store) == {"run1.zarr", "run1.sealed-1.json"}
+            assert beside(store) == {"run1.zarr", "run1.1.sealed"}
 
 
 def test_a_run_that_ends_frees_its_folder(store: Store, product: xr.Dataset) -> None:
@@ -167,7 +167,7 @@ def test_a_dead_id_heals(store: Store, attempts: Attempts, product: xr.Dataset) 
     attempt = attempts.begin(PATH)
     assert attempt.prefix.path == "products/trend/run1-2.zarr" and not attempt.is_sealed
     assert write(attempt, product).seal() == digest
-    assert beside(store) == {"run1.zarr", "run1-2.zarr", "run1.sealed-1.json", "run1.sealed-2.json"}
+    assert beside(store) == {"run1.zarr", "run1-2.zarr", "run1.1.sealed", "run1.2.sealed"}
     named = sealed_prefix(store, PATH)
     assert named is not None and named.path == attempt.prefix.path
 
@@ -192,7 +192,7 @@ def test_equal_content_is_stored_once(store: Store, attempts: Attempts, product:
     digest = write(attempts.begin(PATH), product).seal()
     attempt = write(attempts.begin("products/trend/run2.zarr"), product)
     assert attempt.seal(stored={digest: PATH}) == digest and attempt.prefix.path == PATH
-    assert beside(store) == {"run1.zarr", "run1.sealed-1.json", "run2.sealed-1.json"}
+    assert beside(store) == {"run1.zarr", "run1.1.sealed", "run2.1.sealed"}
     assert sealed_prefix(store, "products/trend/run2.zarr") == Prefix(store, PATH)
     Path(store.join(PATH, "slope/c/0/0")).unlink()  # what is stored there is not whole: ours is kept
     attempt = write(attempts.begin("products/trend/run3.zarr"), product)
@@ -210,7 +210,7 @@ def test_other_content_under_an_id_is_refused(store: Store, attempts: Attempts, 
 def test_a_damaged_pointer_is_named(store: Store, attempts: Attempts, product: xr.Dataset) -> None:
     write(attempts.begin(PATH), product).seal()
     Path(store.join(pointer_path(PATH, 1))).write_text('{"url": "../elsewhere", "inventory_sha256": "ab"}')
-    with pytest.raises(IntegrityError, match="sealed-1") as caught:
+    with pytest.raises(IntegrityError, match="1.sealed") as caught:
         sealed_prefix(store, PATH)
     assert "repair" in caught.value.next
 

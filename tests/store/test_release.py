@@ -58,7 +58,7 @@ def test_a_record_has_the_documented_keys(store: Store, released: Released) -> N
     record = released(store)
     stored = json.loads(Path(store.join(release_path(1))).read_text())
     assert tuple(stored) == KEYS and stored == record.as_json()
-    assert (record.schema_, record.number, record.supersedes) == (1, 1, None)
+    assert (record.schema_, record.number, record.supersedes) == (2, 1, None)
     assert record == read_release(store, 1)
     assert len(record.write_id) == 32 and record.created.endswith("Z")
 
