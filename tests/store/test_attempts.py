@@ -210,7 +210,7 @@ def test_other_content_under_an_id_is_refused(store: Store, attempts: Attempts, 
 def test_a_damaged_pointer_is_named(store: Store, attempts: Attempts, product: xr.Dataset) -> None:
     write(attempts.begin(PATH), product).seal()
     Path(store.join(pointer_path(PATH, 1))).write_text('{"url": "../elsewhere", "inventory_sha256": "ab"}')
-    with pytest.raises(IntegrityError, match="1.sealed") as caught:
+    with pytest.raises(IntegrityError, match=r"1\.sealed") as caught:
         sealed_prefix(store, PATH)
     assert "repair" in caught.value.next
 
