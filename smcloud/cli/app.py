@@ -184,17 +184,17 @@ def report(
     from smcloud.sample.demo import truth_beside
     from smcloud.store import newest_release, read_release
 
-    place = _opened(store)
+    place = _opened(store, to_write=True)
     record = newest_release(place) if release is None else read_release(place, release)
     page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
 
 
-def _opened(store: str) -> Store:
+def _opened(store: str, to_write: bool = False) -> Store:
     from smcloud.store import Store, require_store
 
     place = Store.open(store)
-    require_store(place)
+    require_store(place, to_write)
     return place
 
 

@@ -51,7 +51,7 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     warnings.formatwarning = _told_warning
     if sys.stderr.isatty():
         _show_logs(logging.INFO)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
         code = app(args=list(given), standalone_mode=False, obj=asked)

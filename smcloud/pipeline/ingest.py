@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from smcloud import chunking
 from smcloud import store as stores
 from smcloud.catalog import resolved
 from smcloud.catalog.hosts import silent_hosts
@@ -71,8 +72,9 @@ def _build(config: RunConfig, job: Job, attempt: Attempt) -> CubeUpdate | None:
     opened, earlier = job.opened, stores.cube_lineages(prefix.store)
     update = incremental.best_update(job.lineage, earlier)
     tiles = slabs(config, opened, update.runs if update else None)
-    first = build(config, opened.sources, opened.months[slice(*tiles[0])], earlier=tiles[0][0])
-    ready = {tiles[0]: first}  # where nothing can be copied after all, the whole has other parts
+    start, stop = tiles[0] if tiles else (0, chunking.TIME_CHUNK)  # no tile: a part of an earlier cube, all is copied
+    first = build(config, opened.sources, opened.months[start:stop], earlier=start)
+    ready = {(start, stop): first}  # where nothing can be copied after all, the whole has other parts
     cube = make_template(opened.sources, opened.months, first.dataset)
     copied = None
     if update is not None:
@@ -84,7 +86,7 @@ def _build(config: RunConfig, job: Job, attempt: Attempt) -> CubeUpdate | None:
         prefix.begin(cube)
     slab = SlabWriter(config, job, prefix, update is not None, len(tiles) > 1, ready)
     try:
-        counted = add_counters([slab.write(start, stop) for start, stop in tiles])
+        counted = add_counters([slab.write(*tile) for tile in tiles]) if tiles else {}
         if update is not None:  # all months are checked together, also those that are copied
             before = incremental.counters_of(earlier[update.previous].counters or {})
             counted = incremental.all_counters(before, counted, opened.months)

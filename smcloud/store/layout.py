@@ -106,11 +106,12 @@ def release_path(number: int) -> str:
     return f"releases/{number:08d}.json"
 
 
-def require_store(store: Store) -> None:
+def require_store(store: Store, to_write: bool = True) -> None:
     """Check, without writing, that ``store`` is an smcloud store, empty or absent, and can be reached.
 
     Raises :class:`NotAStoreError` for anything foreign in it, :class:`UnreachableError` where it cannot be
-    listed (or, on a local disk, written), :class:`ConfigurationError` for a protocol without exclusive creation.
+    listed (or, on a local disk and ``to_write``, written), :class:`ConfigurationError` for a protocol without exclusive
+    creation.
     """
     if store.protocol not in WRITABLE:
         raise ConfigurationError(
@@ -122,7 +123,7 @@ def require_store(store: Store) -> None:
         )
     root = store.join()
     with reaching(STORE, store.url):
-        entries = _local_entries(root) if store.protocol == "file" else _remote_entries(store, root)
+        entries = _local_entries(root, to_write) if store.protocol == "file" else _remote_entries(store, root)
     foreign = sorted(
         name
         for name, kind in entries.items()
@@ -139,7 +140,7 @@ def require_store(store: Store) -> None:
         )
 
 
-def _local_entries(root: str) -> dict[str, str]:
+def _local_entries(root: str, to_write: bool) -> dict[str, str]:
     nearest = Path(root)
     while not os.path.lexists(nearest):
         nearest = nearest.parent
@@ -151,8 +152,8 @@ def _local_entries(root: str) -> dict[str, str]:
             expected="a directory, or nothing",
             next="name an empty or new path in the key store",
         )
-    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
-        raise PermissionError(f"no permission to list and write {nearest}")
+    if not os.access(nearest, os.R_OK | os.X_OK | (os.W_OK if to_write else 0)):
+        raise PermissionError(f"no permission to list{' and write' if to_write else ''} {nearest}")
     if str(nearest) != root:
         return {}
     return {entry.name: "directory" if entry.is_dir() else "file" for entry in os.scandir(root)}

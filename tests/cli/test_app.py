@@ -80,7 +80,16 @@ def test_a_failed_run_leaves_the_last_release_as_it_was(published, small_world, 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["run", "nowhere.yaml"], ["sing"], ["run", "x.yaml", "--loud"], ["catalog", "check", "no.yaml"]],
+    [
+        ["run"],
+        ["run", "nowhere.yaml"],
+        ["sing"],
+        ["run", "x.yaml", "--loud"],
+        ["catalog", "check", "no.yaml"],
+        ["run", "x.yaml", "--allow-older"],
+        ["compute", "x.yaml", "--reason", "late"],
+        ["run", "x.yaml", "--allow-older", "--reason", " "],
+    ],
 )
 def test_usage_errors_exit_with_2(arguments, capsys):
     code, out, _ = call(capsys, *arguments, "--json")
@@ -147,3 +156,16 @@ def test_an_interrupted_run_says_how_to_go_on(small_world, capsys, monkeypatch, 
     assert f"smcloud ingest {config}" in err
     assert call(capsys, "products", tmp_path / "store", "--json")[1].strip() == "[]"
     assert json.loads(call(capsys, "ingest", config, "--json")[1])["status"] == "built"
+
+
+@pytest.mark.slow
+def test_a_run_that_would_step_back_is_refused_unless_it_says_why(published, small_world, tmp_path, capsys):
+    shorter = small_world(period={"start": "2000-01", "end": "2006-12"})
+    assert json.loads(call(capsys, "ingest", shorter, "--json")[1])["status"] == "refreshed"
+    code, out, _ = call(capsys, "compute", shorter, "--json")
+    error = json.loads(out)
+    assert (code, error["code"]) == (5, "release-conflict") and "to 2006-12 for 2000-01 to 2007-12" in error["found"]
+    code, out, _ = call(capsys, "compute", shorter, "--allow-older", "--reason", "sensors withdrawn", "--json")
+    assert (code, json.loads(out)["release"]) == (0, 2)
+    newest = json.loads(call(capsys, "products", tmp_path / "store", "--json")[1])[0]
+    assert newest["allowed_older"] == "sensors withdrawn"

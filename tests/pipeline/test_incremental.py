@@ -1,5 +1,6 @@
 """A cube is brought up to date at the cost of what changed."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from smcloud.store import Prefix
 from tests.pipeline.refreshes import assert_as_built_anew, content, place, shared, until, warmer
 
 
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.mark.slow
 def test_a_new_month_costs_its_time_chunk_and_the_same_again_nothing(ingest):
     first, before = ingest("2003-12", chunk=1)
@@ -19,6 +24,7 @@ def test_a_new_month_costs_its_time_chunk_and_the_same_again_nothing(ingest):
     kept = content(before)
     record, job = ingest("2004-01", chunk=1)
     assert record.as_json() == {
+        "inventory_sha256": sha256_of(place(job) / "inventory.json"),
         "id": job.cube_id, "url": f"cube/{job.cube_id}.zarr", "period": ["2000-01", "2004-01"], "status": "refreshed",
         "provisional": [], "built": True, "previous": first.url, "new": ["2004-01"], "recomputed": [],
     }  # fmt: skip
@@ -31,6 +37,15 @@ def test_a_new_month_costs_its_time_chunk_and_the_same_again_nothing(ingest):
     assert (record.new, record.recomputed) == (("2004-02",), ())
     assert shared(job, record.previous) == [0, 1, 2, 3]
     assert content(before) == kept
+
+
+@pytest.mark.slow
+def test_a_part_of_an_earlier_cube_is_copied_and_nothing_is_computed(ingest):
+    first, _ = ingest("2004-12", chunk=1)
+    record, job = ingest("2003-12", chunk=1)
+    assert (record.status, record.previous, record.new, record.recomputed) == ("refreshed", first.url, (), ())
+    assert shared(job, first.url) == [0, 1, 2, 3]
+    assert_as_built_anew(job, ingest, "2003-12", chunk=1)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import xarray as xr
 
 import smcloud
 from smcloud import chunking, pipeline
+from smcloud import store as stores
 from smcloud.config import load_config
 from tests.conftest import small_dataset
 
@@ -48,6 +49,24 @@ def test_alpha_changes_the_products_but_not_the_cube(published, small_world):
     np.testing.assert_array_equal(narrow["slope"], wide["slope"])
     assert int((wide["significant"] == 1).sum()) >= int((narrow["significant"] == 1).sum())
     assert bool((wide["slope_upper"] - wide["slope_lower"] < narrow["slope_upper"] - narrow["slope_lower"])[0, 0])
+
+
+@pytest.mark.slow
+def test_products_that_did_not_change_are_stored_once(published, small_world, tmp_path):
+    """A month of a year that is not complete: another cube, the same annual values."""
+    first = pipeline.released(pipeline.check(load_config(published)))
+    month = np.datetime64("2008-01-01", "ns")
+    path = small_world(
+        change=lambda ds: xr.concat([ds, ds.isel(time=[0]).assign_coords(time=[month])], "time", data_vars="minimal"),
+        period={"start": "2000-01", "end": "2008-01"},
+    )
+    job, cube, later = whole_job(load_config(path))
+    assert (later.number, cube.id != first.cube.id, later.run_id != first.run_id) == (2, True, True)
+    same = [name for name in first.products if later.products[name].url == first.products[name].url]
+    assert same == list(first.products)
+    assert not list((tmp_path / "store" / "products").glob(f"*/{job.run_id}*.zarr"))
+    assert smcloud.open_product(job.store, "trend", job.run_id).identical(smcloud.open_product(job.store, "trend", 1))
+    assert pipeline.released(job) == later and stores.verify(stores.Store.open(job.store))["release"] == 2
 
 
 def test_another_world_is_another_cube(small_world):
