@@ -161,12 +161,25 @@ def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None
         say(f"nothing is published in {place.url} yet; next: smcloud run CONFIG")
 
 
-@app.command(epilog="Example: smcloud verify ./smcloud-demo")
-def verify(store: StoreUrl, release: ReleaseNumber = None, json_: Json = False, debug: Debug = False) -> None:
-    """Check every published byte of a release against its seal."""
+@app.command(epilog="Example: smcloud verify ./smcloud-demo --all")
+def verify(
+    store: StoreUrl,
+    release: ReleaseNumber = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All releases, how they follow each other, pages, and foreign objects.")
+    ] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check every published byte of a release, or of all, against its seal."""
     from smcloud.store import verify as verify_release
+    from smcloud.store import verify_all
 
-    print_record({"status": "verified"} | verify_release(_opened(store), release), json_)
+    if everything and release is not None:
+        raise typer.BadParameter("give either --all or --release")
+    place = _opened(store)
+    record = verify_all(place) if everything else verify_release(place, release)
+    print_record({"status": "verified"} | record, json_)
 
 
 @app.command(epilog="Example: smcloud report ./smcloud-demo --release 1")

@@ -30,7 +30,7 @@ from smcloud.store.release import (
     released_products,
     write_catalog,
 )
-from smcloud.store.verify import verify
+from smcloud.store.verify import verify, verify_all
 from smcloud.store.write import align, dry_run_writes
 
 __all__ = [
@@ -75,5 +75,6 @@ __all__ = [
     "stored_chunks",
     "together",
     "verify",
+    "verify_all",
     "write_catalog",
 ]

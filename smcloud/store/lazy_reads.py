@@ -6,6 +6,7 @@ import itertools
 import math
 import uuid
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,30 +15,41 @@ import numpy.typing as npt
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON, ArrayOfPrefix, StoredArray
 from smcloud.store.objects import Place
+from smcloud.store.sealed import Digests, require_digest, require_sealed_objects
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def with_lazy_reads(ds: xr.Dataset, place: Place, chunks: Mapping[str, int]) -> xr.Dataset:
+def with_lazy_reads(
+    ds: xr.Dataset, place: Place, chunks: Mapping[str, int], digests: Digests | None = None, each_chunk: bool = False
+) -> xr.Dataset:
     """Return ``ds``, opened by xarray without dask, with every variable but indexes in dask ``chunks``.
 
     Dims that ``chunks`` lacks are cut as they are stored, -1 is the whole dim. A variable that is stored as it is read
-    is read by us; xarray reads one that it decodes (dates, texts, packed or masked numbers).
+    is read by us; xarray reads one that it decodes (dates, texts, packed or masked numbers). Metadata are held against
+    ``digests``, where given, and with ``each_chunk`` every chunk: ours when it is read, xarray's now.
     """
     import dask.array
 
     lazy = {name: variable for name, variable in ds.variables.items() if name not in ds.xindexes}
     metadata = place.read_all(f"{name}/{ZARR_JSON}" for name in lazy)
     read: dict[Hashable, xr.Variable] = {}
+    theirs: list[str] = []
     for name, variable in lazy.items():
         stored = dict(zip(variable.dims, variable.encoding.get("chunks") or variable.shape, strict=True))
         wanted: dict[Hashable, int] = {dim: chunks.get(str(dim), stored[dim]) for dim in variable.dims}
-        source = StoredValues(place, str(name), metadata[f"{name}/{ZARR_JSON}"] or b"")
+        key = f"{name}/{ZARR_JSON}"
+        if digests is not None:
+            require_digest(place, key, metadata[key] or b"", digests.get(key, ""))
+        source = StoredValues(place, str(name), metadata[key] or b"")
         _require_readable(source)
         if not _read_as_stored(variable, source.dtype):
+            theirs.append(str(name))
             read[name] = variable.chunk(wanted)
             continue
+        if digests is not None and each_chunk:
+            source = replace(source, digests={k: digest for k, digest in digests.items() if k.startswith(f"{name}/")})
         data = dask.array.from_array(
             source,
             chunks=tuple(wanted.values()),
@@ -47,6 +59,8 @@ def with_lazy_reads(ds: xr.Dataset, place: Place, chunks: Mapping[str, int]) -> 
             meta=np.empty((0,) * variable.ndim, source.dtype),
         )
         read[name] = variable.copy(data=data)
+    if digests is not None and each_chunk and theirs:
+        require_sealed_objects(place, digests, theirs)
     return ds.assign(read)
 
 
@@ -71,8 +85,14 @@ def _read_as_stored(variable: xr.Variable, dtype: npt.DTypeLike) -> bool:
     return not packed and (fill is None or bool(np.isnan(fill)))
 
 
+@dataclass(frozen=True)
 class StoredValues(ArrayOfPrefix):
-    """The values of an array of a prefix: dask cuts blocks out of it. A chunk that is not there raises."""
+    """The values of an array of a prefix: dask cuts blocks out of it. A chunk that is not there raises.
+
+    So does one whose sha256 is not that of ``digests``, where they are given.
+    """
+
+    digests: Digests | None = None
 
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
         """Read positions or slices with a positive step, one for each dim."""
@@ -105,6 +125,8 @@ class StoredValues(ArrayOfPrefix):
             raw = objects.pop(key)
             if raw is None:
                 raise _missing(self.place, key)
+            if self.digests is not None:
+                require_digest(self.place, key, raw, self.digests.get(key, ""))
             _place_chunk(array, raw, position, region, out)
         return out
 

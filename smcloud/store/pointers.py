@@ -31,7 +31,7 @@ def pointer_path(path: str, number: int) -> str:
 def named_prefix(store: Store, path: str) -> Prefix | None:
     """Find the prefix that is named for the id at ``path``, every object of its inventory there; else None."""
     for number in count(1):
-        pointer = _read(store, path, number)
+        pointer = read_pointer(store, path, number)
         if pointer is None:
             return None
         named = Prefix(store, pointer.url)
@@ -60,10 +60,10 @@ def point_to(sealed: Prefix, path: str, digest: str) -> Prefix:
     """
     body = Pointer(url=sealed.path, inventory_sha256=digest)
     for number in count(1):
-        if (pointer := _read(sealed.store, path, number)) is None:
+        if (pointer := read_pointer(sealed.store, path, number)) is None:
             if create_only(sealed.store, pointer_path(path, number), body.as_bytes()):
                 return sealed
-            pointer = _read(sealed.store, path, number)  # another was faster
+            pointer = read_pointer(sealed.store, path, number)  # another was faster
         if pointer is None or pointer.url == sealed.path:
             return sealed
         named = Prefix(sealed.store, pointer.url)
@@ -81,7 +81,8 @@ def point_to(sealed: Prefix, path: str, digest: str) -> Prefix:
     raise AssertionError("numbers do not end")
 
 
-def _read(store: Store, path: str, number: int) -> Pointer | None:
+def read_pointer(store: Store, path: str, number: int) -> Pointer | None:
+    """Read what is named for the id at ``path``, None where nothing is; raises :class:`IntegrityError` if damaged."""
     raw = read(store, pointer_path(path, number))
     if raw is None:
         return None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from smcloud import chunking
-from smcloud.errors import IntegrityError, NothingPublishedError, UnreachableError
+from smcloud.errors import IntegrityError, NothingPublishedError
 from smcloud.io_errors import STORE, reaching
+from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.integrity import is_sealed
 from smcloud.store.layout import Store
 from smcloud.store.lazy_reads import with_lazy_reads
 from smcloud.store.objects import Place, require_no_way_out
-from smcloud.store.records import Release
+from smcloud.store.records import CubeEntry, ProductEntry, Release
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
+from smcloud.store.sealed import Digests, Verify, require_sealed_objects, sealed_digests
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 
 
-def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
+def open_cube(store: str, version: int | str | None = None, verify: Verify = "metadata") -> xr.Dataset:
     """Open the cube of a release: the monthly fields that its products were computed from.
 
     Nothing is read but metadata. Blocks hold the whole record of 180 x 180 cells, so that a series along time is in one
@@ -34,6 +36,8 @@ def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
         Path or URL of the store.
     version : int or str, optional
         Number of a release, or the id of the run that made it; by default the newest release.
+    verify : {"metadata", "chunks"}
+        What is held against the digests of the release: the metadata, now; or every chunk too, when it is read.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
     NothingPublishedError
         There is no release, or none with this number or run id; the error names those there are.
     IntegrityError
-        What the release names is gone, or its record cannot be read.
+        What the release names is gone or is not what was sealed, or its record cannot be read.
     NotAStoreError
         A link of the disk, or a record that is far too large, shows that smcloud did not write this.
     UnreachableError
@@ -61,10 +65,10 @@ def open_cube(store: str, version: int | str | None = None) -> xr.Dataset:
     ('time', 'lat', 'lon') m3 m-3
     """
     opened = Store.open(store)
-    return _open_released(opened, _release(opened, version).cube.url, chunking.TILES)
+    return _open_released(opened, _release(opened, version).cube, chunking.TILES, verify)
 
 
-def open_product(store: str, name: str, version: int | str | None = None) -> xr.Dataset:
+def open_product(store: str, name: str, version: int | str | None = None, verify: Verify = "metadata") -> xr.Dataset:
     """Open a product of a release, such as its trends.
 
     Nothing is read but metadata; chunks are those of the store. Missing values are NaN; a chunk that is lost or damaged
@@ -77,6 +81,8 @@ def open_product(store: str, name: str, version: int | str | None = None) -> xr.
     name : str
         Name of the product; ``smcloud products`` lists those of a store.
     version : int or str, optional
+        As for :func:`open_cube`.
+    verify : {"metadata", "chunks"}
         As for :func:`open_cube`.
 
     Returns
@@ -108,11 +114,21 @@ def open_product(store: str, name: str, version: int | str | None = None) -> xr.
             expected=" or ".join(record.products),
             next=f"smcloud products {opened.url}",
         )
-    return _open_released(opened, record.products[name].url, {})
+    return _open_released(opened, record.products[name], {}, verify)
 
 
 def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
     """Open a prefix, sealed or not, lazily in ``chunks``; dims that a variable lacks are ignored."""
+    return _open(place, chunks, is_sealed(place))
+
+
+def _open(
+    place: Place,
+    chunks: Mapping[str, int],
+    consolidated: bool,
+    digests: Digests | None = None,
+    each_chunk: bool = False,
+) -> xr.Dataset:
     # How an array treats a missing chunk is fixed when it is opened, and goes with it to the workers.
     # The setting is global to the process: the lock keeps a second thread from restoring it too early.
     import xarray as xr
@@ -123,27 +139,32 @@ def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.
         opened: xr.Dataset = xr.open_zarr(
             url,
             chunks=None,
-            consolidated=is_sealed(place),
+            consolidated=consolidated,
             decode_timedelta=False,
             storage_options=place.store.options or None,
         )
-        return with_lazy_reads(opened, place, chunks)
+        return with_lazy_reads(opened, place, chunks, digests, each_chunk)
 
 
-def _open_released(store: Store, path: str, chunks: Mapping[str, int]) -> xr.Dataset:
-    require_no_way_out(store, path)
-    try:
-        return open_staged(Place(store, path), chunks)
-    except UnreachableError as err:
-        if not isinstance(err.__cause__, FileNotFoundError):
-            raise
+def _open_released(
+    store: Store, entry: CubeEntry | ProductEntry, chunks: Mapping[str, int], verify: Verify
+) -> xr.Dataset:
+    if verify not in get_args(Verify):
+        raise ValueError(f"verify: {verify!r} is neither {' nor '.join(map(repr, get_args(Verify)))}")
+    place = Place(store, entry.url)
+    require_no_way_out(store, entry.url)
+    if place.read(ZARR_JSON) is None:
         raise IntegrityError(
             "a prefix that a release names is gone",
-            where=store.url_of(path),
+            where=place.url,
             found="nothing",
             expected="a sealed prefix",
             next=f"smcloud verify {store.url}",
-        ) from err
+        )
+    digests = sealed_digests(place, entry)
+    if verify == "chunks":
+        require_sealed_objects(place, digests)
+    return _open(place, chunks, True, digests, verify == "chunks")
 
 
 def _release(store: Store, version: int | str | None) -> Release:

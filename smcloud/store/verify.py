@@ -1,4 +1,4 @@
-"""Comparison of what a release names, byte for byte, with what was sealed."""
+"""Comparison of what releases name, byte for byte, with what was sealed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from typing import Any
 
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON
+from smcloud.store.chain import release_numbers
 from smcloud.store.integrity import Finding, describe, examine, inspect, read_inventory
-from smcloud.store.layout import Store
+from smcloud.store.layout import TEMPORARY, Store
 from smcloud.store.objects import Place
-from smcloud.store.records import INVENTORY, CubeEntry, ProductEntry
+from smcloud.store.record_checks import (
+    chain_findings,
+    foreign_findings,
+    name_findings,
+    page_findings,
+    product_names,
+)
+from smcloud.store.records import INVENTORY, CubeEntry, ProductEntry, Release
 from smcloud.store.release import newest_release, read_release
 
 
@@ -17,29 +25,57 @@ def verify(store: Store, release: int | None = None) -> dict[str, Any]:
     """Read cube and products of a release, the newest by default, and compare them with their inventories.
 
     Returns ``{"release", "prefixes", "objects", "bytes"}``. Raises :class:`IntegrityError` with the number of
-    objects that are missing, differ or do not decode, and the names of the first of them.
+    objects that are missing, foreign, differ or do not decode, and the names of the first of them.
     """
     record = newest_release(store) if release is None else read_release(store, release)
-    findings = [finding for named in record.prefixes for finding in _check_prefix(store, named)]
+    findings = release_findings(store, record)
+    _require_good(store, findings, f"of release {record.number}")
+    return {"release": record.number, "prefixes": len(record.prefixes), **_amounts(findings)}
+
+
+def verify_all(store: Store) -> dict[str, Any]:
+    """Verify every release, and that the records of the store agree with each other (:mod:`.record_checks`).
+
+    Returns ``{"releases", "prefixes", "objects", "bytes"}``; a prefix that several releases name is read once.
+    Raises :class:`IntegrityError` as :func:`verify` does.
+    """
+    numbers = release_numbers(store)
+    releases, findings = chain_findings(store, numbers)
+    if not findings:
+        newest_release(store)  # raises: nothing is published
+    for record in releases:
+        findings += name_findings(record)
+    prefixes = {(entry.url, entry.inventory_sha256): entry for record in releases for entry in record.prefixes}
+    for entry in prefixes.values():
+        findings += prefix_findings(store, entry)
+    findings += page_findings(store, releases) + foreign_findings(store, product_names(store))
+    _require_good(store, findings, "of the store")
+    return {"releases": len(releases), "prefixes": len(prefixes), **_amounts(findings)}
+
+
+def release_findings(store: Store, record: Release) -> list[Finding]:
+    """Return a finding for each object of cube and products of a release, by its path in the store."""
+    return name_findings(record) + [finding for entry in record.prefixes for finding in prefix_findings(store, entry)]
+
+
+def _require_good(store: Store, findings: list[Finding], of: str) -> None:
     bad = [finding for finding in findings if finding.problem]
     if bad:
         raise IntegrityError(
-            f"{len(bad)} objects of release {record.number} are not what was sealed",
+            f"{len(bad)} objects {of} are not what was sealed",
             where=store.url,
             found=describe(bad),
-            expected="size and sha256 of the inventory, and chunks that decode",
-            next="restore these objects from a copy of the store",
+            expected="size and sha256 of the inventory, chunks that decode, records that agree, and nothing else",
+            next=f"smcloud repair {store.url}",
         )
-    return {
-        "release": record.number,
-        "prefixes": len(record.prefixes),
-        "objects": len(findings),
-        "bytes": sum(finding.size for finding in findings),
-    }
 
 
-def _check_prefix(store: Store, named: CubeEntry | ProductEntry) -> list[Finding]:
-    """Findings with paths inside the store; the inventory itself is one of them."""
+def _amounts(findings: list[Finding]) -> dict[str, int]:
+    return {"objects": len(findings), "bytes": sum(finding.size for finding in findings)}
+
+
+def prefix_findings(store: Store, named: CubeEntry | ProductEntry) -> list[Finding]:
+    """Return findings with paths inside the store; the inventory itself is one of them, foreign objects are others."""
     path = named.url
     place = Place(store, path)
     own = inspect(place, INVENTORY)
@@ -55,6 +91,8 @@ def _check_prefix(store: Store, named: CubeEntry | ProductEntry) -> list[Finding
     intact = [f.path for f in read if f.path != ZARR_JSON and (f.size, f.sha256) == sealed[f.path]]
     read += examine(place, [key.removesuffix(f"/{ZARR_JSON}") for key in intact])
     read += [inspect(place, key) for key in sealed.keys() - {finding.path for finding in read}]
+    extra = sorted(place.sizes().keys() - sealed.keys() - {finding.path for finding in read} - {INVENTORY})
+    read += [Finding(key, 0, "", "") for key in extra if not key.rpartition("/")[2].startswith(TEMPORARY)]
     return [
         Finding(f"{path}/{f.path}", f.size, f.sha256, _difference(f, sealed.get(f.path)))
         for f in sorted(read, key=lambda finding: finding.path)

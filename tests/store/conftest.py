@@ -81,7 +81,12 @@ def sealed_content(cube: xr.Dataset, product: xr.Dataset) -> Callable[..., Relea
         dask.compute(Prefix(store, path).stage(product))
         digest = Prefix(store, path).seal().inventory_sha256
         return ReleaseContent(
-            cube=CubeEntry(id=cube_id, url=cube_path(cube_id), period=("2000-01", "2002-02")),
+            cube=CubeEntry(
+                id=cube_id,
+                url=cube_path(cube_id),
+                period=("2000-01", "2002-02"),
+                inventory_sha256=Prefix(store, cube_path(cube_id)).inventory()[1],
+            ),
             products={"trend": ProductEntry(url=path, run_id=run_id, inventory_sha256=digest)},
             report=f"reports/{run_id}/index.html",
             inputs={},

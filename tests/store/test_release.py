@@ -17,6 +17,7 @@ import xarray as xr
 
 from smcloud.errors import IntegrityError, NothingPublishedError, ReleaseConflictError, UnreachableError
 from smcloud.store import (
+    Attempts,
     Prefix,
     ProductEntry,
     Release,
@@ -113,18 +114,18 @@ def test_whole_runs_of_the_same_work_at_once(
 ) -> None:
     fields = product[["area_km2"]].assign_attrs(share=0.5)
 
-    def run(path: str) -> str:
-        if not Prefix(store, path).is_sealed:
-            try:
-                dask.compute(Prefix(store, path).stage(product.drop_vars("area_km2")))
-                Prefix(store, path).append(fields)
-            except ReleaseConflictError:
-                assert Prefix(store, path).is_sealed
-        return Prefix(store, path).seal([str(name) for name in product.variables]).inventory_sha256
+    def run(path: str) -> tuple[str, str]:
+        with Attempts(store) as attempts:
+            attempt = attempts.begin(path)
+            if not attempt.is_sealed:
+                dask.compute(attempt.prefix.stage(product.drop_vars("area_km2")))
+                attempt.prefix.append(fields)
+            digest = attempt.seal([str(name) for name in product.variables])
+            return attempt.prefix.path, digest
 
     def job(turn: int) -> int:
-        path = f"products/trend/run{turn}.zarr"
-        entry = ProductEntry(url=path, run_id=f"run{turn}", inventory_sha256=run(path))
+        path, digest = run(f"products/trend/run{turn}.zarr")
+        entry = ProductEntry(url=path, run_id=f"run{turn}", inventory_sha256=digest)
         return publish(store, first.model_copy(update={"products": {"trend": entry}})).number
 
     first = sealed_content(store)
