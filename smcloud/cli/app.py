@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from smcloud.cli.console import call, print_plan, print_record, print_run, remember, say
+from smcloud.cli.console import call, print_plan, print_record, print_run, say
 from smcloud.cli.local_run import run_job
+from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl
 
 if TYPE_CHECKING:
     from smcloud.store import Store
@@ -26,17 +27,6 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
-
-Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object on stdout, for errors too.", callback=remember, is_eager=True),
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", callback=remember, is_eager=True)]
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
-ReleaseNumber = Annotated[int | None, typer.Option("--release", help="Number of the release; the newest by default.")]
-AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Let the release step back behind the newest one.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why it may; kept in the release.")]
-StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s3:// of a store.")]
 
 
 @app.command(epilog="Example: smcloud run study.yaml --json")
@@ -165,9 +155,7 @@ def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None
 def verify(
     store: StoreUrl,
     release: ReleaseNumber = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All releases, how they follow each other, pages, and foreign objects.")
-    ] = False,
+    everything: Everything = False,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -180,6 +168,25 @@ def verify(
     place = _opened(store)
     record = verify_all(place) if everything else verify_release(place, release)
     print_record({"status": "verified"} | record, json_)
+
+
+@app.command(epilog="Example: smcloud repair ./smcloud-demo --release 1")
+def repair(store: StoreUrl, release: ReleaseNumber = None, json_: Json = False, debug: Debug = False) -> None:
+    """Compute anew what verify finds damaged of a release, and put back what has the digest that was sealed."""
+    from smcloud.errors import IntegrityError
+    from smcloud.pipeline.repair import repair as repair_release
+
+    place = _opened(store, to_write=True)
+    done = repair_release(place, release)
+    if done.left:
+        raise IntegrityError(
+            f"{len(done.left)} objects could not be repaired, {len(done.repaired)} were",
+            where=place.url,
+            found=", ".join(done.left[:3]),
+            expected="objects with the digests that were sealed",
+            next=f"{'; '.join(dict.fromkeys(done.why))}. Restore them from a copy of the store",
+        )
+    print_record({"status": "repaired" if done.repaired else "nothing to repair", "objects": done.repaired}, json_)
 
 
 @app.command(epilog="Example: smcloud report ./smcloud-demo --release 1")

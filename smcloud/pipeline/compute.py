@@ -46,9 +46,7 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
         writer = StoreWriter(config, attempts, job.run_id)
         cube = sealed_prefix(store, cube_path(job.cube_id)) or Prefix(store, cube_path(job.cube_id))
         try:
-            make_products(cube.open(chunking.TILES), config, writer)
-            require_findings(config, writer.opened("trend", "drivers"))
-            warn_of_mixed_pools(config, writer.open("trend").attrs)
+            make_and_check(cube.open(chunking.TILES), config, writer)
             return writer.seal()
         except (ValueError, RuntimeError) as err:  # what zarr and codecs raise of a chunk that is lost or damaged
             if not is_network(err):
@@ -56,18 +54,26 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
             raise
 
 
-class StoreWriter:
-    """Writes products to folders of this run's own; a product that is sealed is left as it is."""
+def make_and_check(cube: xr.Dataset, config: RunConfig, writer: StoreWriter) -> None:
+    """Make the products of ``cube`` with ``writer``; raises :class:`NoDataError` where no cell has a result."""
+    make_products(cube, config, writer)
+    require_findings(config, writer.opened("trend", "drivers"))
+    warn_of_mixed_pools(config, writer.open("trend").attrs)
 
-    def __init__(self, config: RunConfig, attempts: Attempts, run_id: str) -> None:
-        self.config, self.run_id = config, run_id
+
+class StoreWriter:
+    """Writes products to folders of this run's own; a product that is sealed is left as it is, unless ``anew``."""
+
+    def __init__(self, config: RunConfig, attempts: Attempts, run_id: str, anew: bool = False) -> None:
+        self.config, self.run_id, self.anew = config, run_id, anew
         self.variables: dict[str, list[str]] = {}
         self._attempts, self._begun = attempts, dict[str, Attempt]()
 
     def attempt(self, name: str) -> Attempt:
         """Return this run's attempt at a product; its folder is taken when it is first asked for."""
         if name not in self._begun:
-            self._begun[name] = self._attempts.begin(product_path(name, self.run_id))
+            begin = self._attempts.begin_anew if self.anew else self._attempts.begin
+            self._begun[name] = begin(product_path(name, self.run_id))
         return self._begun[name]
 
     def prefix(self, name: str) -> Prefix:
@@ -130,6 +136,11 @@ class StoreWriter:
                 digest = self.attempt(name).seal(self.variables[name], stored=stored.get(name, {}))
                 entries[name] = ProductEntry(url=self.prefix(name).path, run_id=self.run_id, inventory_sha256=digest)
         return entries
+
+    def seal_folders(self) -> None:
+        """Seal what was written where it is, without naming it as the prefix of its id."""
+        for name, variables in self.variables.items():
+            self.prefix(name).seal(variables)
 
     def distrust(self) -> None:
         """Forget which tiles of unsealed products are done: the next run writes them again."""

@@ -62,14 +62,17 @@ def ingest(config: RunConfig, job: Job) -> CubeRecord:
         if attempt.is_sealed:  # by a run that was faster, or that ended before it could say so
             attempt.seal()
             return _cube_record(job, attempt.prefix, "already there")
-        update = _build(config, job, attempt)
+        update = build_cube(config, job, attempt)
     return _cube_record(job, attempt.prefix, "built" if update is None else "refreshed", update)
 
 
-def _build(config: RunConfig, job: Job, attempt: Attempt) -> CubeUpdate | None:
-    """Write and seal the cube; returns the update that it is of an earlier one, None where all of it was computed."""
+def build_cube(config: RunConfig, job: Job, attempt: Attempt, anew: bool = False) -> CubeUpdate | None:
+    """Write and seal the cube; returns the update that it is of an earlier one, None where all of it was computed.
+
+    ``anew``: nothing of an earlier cube is taken, and the folder is not named as the cube of its id.
+    """
     prefix = attempt.prefix
-    opened, earlier = job.opened, stores.cube_lineages(prefix.store)
+    opened, earlier = job.opened, {} if anew else stores.cube_lineages(prefix.store)
     update = incremental.best_update(job.lineage, earlier)
     tiles = slabs(config, opened, update.runs if update else None)
     start, stop = tiles[0] if tiles else (0, chunking.TIME_CHUNK)  # no tile: a part of an earlier cube, all is copied
@@ -102,7 +105,11 @@ def _build(config: RunConfig, job: Job, attempt: Attempt) -> CubeUpdate | None:
                 attempt.discard()
         raise
     lineage = job.lineage.model_copy(update={"counters": incremental.counters_record(counted)})
-    attempt.seal(map(str, cube.variables), lineage_object(lineage), copied)
+    beside = lineage_object(lineage)
+    if anew:
+        prefix.seal(map(str, cube.variables), beside, copied)
+    else:
+        attempt.seal(map(str, cube.variables), beside, copied)
     return update
 
 

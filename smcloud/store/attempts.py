@@ -8,29 +8,25 @@ over under the next claim, with the tiles that are done. Both objects go when th
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 from smcloud.errors import ReleaseConflictError, UnreachableError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.integrity import NOTHING, Finding, is_whole
 from smcloud.store.layout import Store
+from smcloud.store.leases import LEASE_SECONDS, has_ended, lease
 from smcloud.store.objects import create_only, read, remove, write_whole
-from smcloud.store.pointers import digest_of, named_prefix, point_to, sealed_prefix, stem_of
+from smcloud.store.pointers import digest_of, is_named, named_prefix, point_to, sealed_prefix, stem_of
 from smcloud.store.prefix import Prefix
 from smcloud.store.records import INVENTORY
 
-LEASE_SECONDS = 120.0
 BEAT_SECONDS = 20.0
 TRIES = 100
 log = logging.getLogger("smcloud")
@@ -86,11 +82,17 @@ class Attempt:
             self.prefix.discard()
             self.forget()
 
+    def remove(self) -> None:
+        """Remove the folder though it is sealed: nothing names it."""
+        if self.claim:
+            _remove(self.prefix)
+            self.forget()
+
     def beat(self) -> None:
         """Say that the run is alive."""
         with self._lock:
             if self.claim:
-                write_whole(self.prefix.store, f"{self.claim}.alive", json.dumps(_who()).encode())
+                write_whole(self.prefix.store, f"{self.claim}.alive", lease())
                 self.beaten = time.monotonic()
 
     def free(self) -> None:
@@ -131,27 +133,36 @@ class Attempts:
             with suppress(UnreachableError):  # the lease ends by itself
                 attempt.free()
 
+    def begin_anew(self, path: str) -> Attempt:
+        """Take a folder that is not sealed, whatever is there already: to do the same work once more, for a repair."""
+        return self._claimed(path, sealed_too=False)
+
     def begin(self, path: str) -> Attempt:
         """Find the sealed prefix of the id at ``path``, or take a folder to write it; raises where none is free."""
         sealed = sealed_prefix(self.store, path)
         if sealed is not None:
             return Attempt(path, point_to(sealed, path, digest_of(sealed)))
         attempt = self._claimed(path)
-        self._own.append(attempt)
         sealed = sealed_prefix(self.store, path)  # it may have been sealed, and its claim removed, meanwhile
         if sealed is not None:
             attempt.forget()
             return Attempt(path, point_to(sealed, path, digest_of(sealed)))
         return attempt
 
-    def _claimed(self, path: str) -> Attempt:
+    def remove_all(self) -> None:
+        """Remove the folders of this run, sealed or not: nothing names them."""
+        for attempt in self._own:
+            attempt.remove()
+
+    def _claimed(self, path: str, sealed_too: bool = True) -> Attempt:
         for _ in range(TRIES):
             claims = _claims(self.store, path)
-            number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0)))
+            number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0), sealed_too))
             claim = f"{stem_of(path)}.attempt-{number}-{claims.get(number, 0) + 1}"
-            if create_only(self.store, f"{claim}.json", json.dumps(_who()).encode()):
+            if create_only(self.store, f"{claim}.json", lease()):
                 folder = Prefix(self.store, folder_of(path, number))
-                return Attempt(path, folder, folder.is_sealed, claim)
+                self._own.append(Attempt(path, folder, folder.is_sealed, claim))
+                return self._own[-1]
         raise ReleaseConflictError(
             "other runs took every folder that was tried",
             where=self.store.url_of(path),
@@ -201,34 +212,12 @@ def _claims(store: Store, path: str) -> dict[int, int]:
     return claims
 
 
-def _is_free(store: Store, path: str, number: int, generation: int) -> bool:
-    """Whether nobody is at work in a folder, and what is in it, if anything, can be gone on with."""
-    claim = f"{stem_of(path)}.attempt-{number}-{generation}"
-    if generation and not _has_ended(read(store, f"{claim}.alive") or read(store, f"{claim}.json")):
-        return False
+def _is_free(store: Store, path: str, number: int, generation: int, sealed_too: bool) -> bool:
+    """Whether nobody is at work in a folder, nothing names it, and what is in it, if anything, can be gone on with."""
     folder = Prefix(store, folder_of(path, number))
-    return not folder.is_sealed or is_whole(folder)  # one that lost an object may be named by a release
-
-
-def _has_ended(lease: bytes | None) -> bool:
-    try:
-        who: dict[str, Any] = json.loads(lease or b"{}")
-        if who["host"] == socket.gethostname() and not _runs(int(who["process"])):
-            return True
-        return time.time() - float(who["time"]) > LEASE_SECONDS
-    except (ValueError, KeyError, TypeError):
-        return True
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+    if not generation:
+        return not folder.sizes()  # without a claim it is a sealed one, which may have lost its inventory
+    claim = f"{stem_of(path)}.attempt-{number}-{generation}"
+    if not has_ended(read(store, f"{claim}.alive") or read(store, f"{claim}.json")) or is_named(folder, path):
         return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _who() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "process": os.getpid(), "time": time.time()}
+    return not folder.is_sealed or (sealed_too and is_whole(folder))

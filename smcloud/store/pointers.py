@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store.integrity import is_whole, read_inventory
 from smcloud.store.layout import Store
-from smcloud.store.objects import create_only, read
+from smcloud.store.objects import create_only, read, write_whole
 from smcloud.store.prefix import Prefix
 from smcloud.store.records import Pointer
 
@@ -96,6 +96,31 @@ def read_pointer(store: Store, path: str, number: int) -> Pointer | None:
             expected="url and inventory_sha256",
             next="smcloud repair STORE",
         ) from err
+
+
+def is_named(folder: Prefix, path: str) -> bool:
+    """Return whether a pointer of the id at ``path`` names ``folder``, whole or not: a release may name it too."""
+    for number in count(1):
+        pointer = read_pointer(folder.store, path, number)
+        if pointer is None:
+            return False
+        if pointer.url == folder.path:
+            return True
+    raise AssertionError("numbers do not end")
+
+
+def mend_pointers(store: Store, path: str, url: str, digest: str) -> list[str]:
+    """Write pointers of the id at ``path`` that cannot be read anew, as a release names ``url``; return their paths."""
+    mended: list[str] = []
+    for number in count(1):
+        try:
+            if read_pointer(store, path, number) is None:
+                return mended
+        except IntegrityError:
+            pointer = Pointer(url=url, inventory_sha256=digest)
+            write_whole(store, pointer_path(path, number), pointer.as_bytes())
+            mended.append(pointer_path(path, number))
+    raise AssertionError("numbers do not end")
 
 
 def digest_of(prefix: Prefix) -> str:

@@ -172,6 +172,24 @@ def test_a_dead_id_heals(store: Store, attempts: Attempts, product: xr.Dataset) 
     assert named is not None and named.path == attempt.prefix.path
 
 
+@pytest.mark.parametrize("claimed", [False, True])
+def test_what_lost_its_inventory_is_never_written_over(
+    store: Store, attempts: Attempts, product: xr.Dataset, claimed: bool
+) -> None:
+    """A release may name it: what is left there can be repaired."""
+    write(attempts.begin(PATH), product).seal()
+    Path(store.join(PATH, "inventory.json")).unlink()
+    left = Prefix(store, PATH).sizes()
+    if claimed:  # a run was killed when it had named the prefix, and had not removed its claim
+        Path(store.join("products/trend/run1.attempt-1-1.json")).write_text("{}")
+    for begin in (attempts.begin, attempts.begin_anew):
+        attempt = begin(PATH)
+        assert attempt.prefix.path != PATH and not attempt.is_sealed
+        write(attempt, product)
+        attempts.remove_all()
+    assert Prefix(store, PATH).sizes() == left
+
+
 def test_a_seal_without_its_name_is_found(store: Store, attempts: Attempts, product: xr.Dataset) -> None:
     """A run was killed between seal and pointer, in the folder of the id or in another one."""
     digest = write(attempts.begin(PATH), product).prefix.seal().inventory_sha256

@@ -1,0 +1,24 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smcloud.cli.console import remember
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object on stdout, for errors too.", callback=remember, is_eager=True),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", callback=remember, is_eager=True)]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
+ReleaseNumber = Annotated[int | None, typer.Option("--release", help="Number of the release; the newest by default.")]
+AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Let the release step back behind the newest one.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why it may; kept in the release.")]
+StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s3:// of a store.")]
+Everything = Annotated[
+    bool, typer.Option("--all", help="All releases, how they follow each other, pages, and foreign objects.")
+]

@@ -1,0 +1,37 @@
+"""Leases: who is at work in a folder of the store, and since when nobody has heard of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from typing import Any
+
+LEASE_SECONDS = 120.0
+
+
+def has_ended(lease: bytes | None) -> bool:
+    """Return whether its process of this machine has gone, or its time is over; damaged or none it has."""
+    try:
+        who: dict[str, Any] = json.loads(lease or b"{}")
+        if who["host"] == socket.gethostname() and not _runs(int(who["process"])):
+            return True
+        return time.time() - float(who["time"]) > LEASE_SECONDS
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def lease() -> bytes:
+    """Return a lease of this process that begins now."""
+    return json.dumps({"host": socket.gethostname(), "process": os.getpid(), "time": time.time()}).encode()
