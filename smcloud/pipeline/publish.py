@@ -119,8 +119,7 @@ def report(
         products = {name: stores.open_product(store_url, name, release.number).load() for name in release.products}
         context = _context(release, store, products, dict(seconds or {}), truth)
         place = Path(release.report).parent.as_posix()
-        for name, content in render(products, context).items():
-            stores.put(store, f"{place}/{name}", content)
+        stores.put_page(store, place, render(products, context))
     tables = summary_tables(products)
     return PageRecord(report=store.url_of(release.report), tables=tables, scorecard=context.scorecard)
 

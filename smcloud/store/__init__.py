@@ -14,6 +14,7 @@ from smcloud.store.layout import (
 )
 from smcloud.store.lazy_writes import LazyWrites, together
 from smcloud.store.objects import create_only, put
+from smcloud.store.pages import put_page
 from smcloud.store.pointers import sealed_prefix
 from smcloud.store.prefix import Prefix
 from smcloud.store.probe import can_read, probe, require_create_only
@@ -65,6 +66,7 @@ __all__ = [
     "product_path",
     "publish",
     "put",
+    "put_page",
     "read_release",
     "release_path",
     "released_products",

@@ -7,13 +7,13 @@ import re
 
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.chain import RECORD, named_in_catalog
-from smcloud.store.integrity import Finding
+from smcloud.store.chain import RECORD, named_in_catalog, record_digest
+from smcloud.store.integrity import Finding, is_whole, read_inventory
 from smcloud.store.layout import CATALOG, TEMPORARY, Store, release_path
-from smcloud.store.objects import read
+from smcloud.store.objects import Place, read
 from smcloud.store.pointers import read_pointer
-from smcloud.store.records import RELEASES, Release
-from smcloud.store.release import read_release
+from smcloud.store.records import INVENTORY, RELEASES, Release
+from smcloud.store.release import catalog_of, read_release
 
 # What runs leave in cube/ and products/<product>/: prefixes, the names of sealed ones, claims and leases.
 OURS = re.compile(r"[^./]+\.zarr|[^./]+\.\d+\.sealed|[^./]+\.attempt-\d+-\d+\.(json|alive)")
@@ -58,17 +58,40 @@ def name_findings(release: Release) -> list[Finding]:
     ]
 
 
-def page_findings(store: Store, releases: list[Release]) -> list[Finding]:
-    """Find pages of releases that are missing or empty, and a catalog that is not of the newest release."""
+def page_findings(store: Store, releases: list[Release], latest: int) -> list[Finding]:
+    """Find pages of releases that are missing or not what was rendered, and a catalog that is not of the newest one."""
     findings = []
     for path in dict.fromkeys(release.report for release in releases):
+        page = Place(store, path.rpartition("/")[0])
         raw = read(store, path)
         findings.append(_finding(path, raw, "" if raw else "missing: smcloud report renders it"))
-    named, latest = named_in_catalog(store), max((release.number for release in releases), default=0)
-    if latest:
-        behind = named is None or named[0] < latest
-        findings.append(_finding(CATALOG, read(store, CATALOG), f"is not of release {latest}" if behind else ""))
+        findings += _rendered(page, path) if raw else []
+    newest = next((release for release in releases if release.number == latest), None)
+    if newest is not None:
+        raw = read(store, CATALOG)
+        same = raw == catalog_of(newest, record_digest(store, latest))
+        findings.append(_finding(CATALOG, raw, "" if same else f"is not what release {latest} gives"))
     return findings
+
+
+def _rendered(page: Place, index: str) -> list[Finding]:
+    """Compare the files of a page with the inventory beside them; pages of older versions have none."""
+    inventory = page.read(INVENTORY)
+    if inventory is None:
+        return []
+    try:
+        sealed = {entry["path"]: entry["sha256"] for entry in read_inventory(page)[0]["objects"]}
+    except IntegrityError as err:
+        return [Finding(f"{page.path}/{INVENTORY}", 0, "", f"cannot be read: {err.found}"[:120])]
+    findings = [_finding(f"{page.path}/{INVENTORY}", inventory, "")]
+    for name, digest in sealed.items():
+        raw = page.read(name)
+        path = f"{page.path}/{name}"
+        same = hashlib.sha256(raw or b"").hexdigest() == digest
+        if path != index or not same:
+            findings.append(_finding(path, raw, "" if same else "is not what was rendered: smcloud report renders it"))
+    foreign = sorted(page.sizes().keys() - sealed.keys() - {INVENTORY})
+    return findings + [Finding(f"{page.path}/{name}", 0, "", "is no file of the page") for name in foreign]
 
 
 def foreign_findings(store: Store, products: list[str]) -> list[Finding]:
@@ -81,11 +104,21 @@ def foreign_findings(store: Store, products: list[str]) -> list[Finding]:
                 findings.append(Finding(path, 0, "", "is no object of smcloud"))
             elif name.endswith(".sealed"):
                 stem, number, _ = name.rsplit(".", 2)
-                try:
-                    read_pointer(store, f"{folder}/{stem}.zarr", int(number))
-                except IntegrityError as err:
-                    findings.append(Finding(path, 0, "", f"cannot be read: {err.found}"[:120]))
+                findings += _pointer(store, f"{folder}/{stem}.zarr", int(number), path)
     return findings
+
+
+def _pointer(store: Store, prefix: str, number: int, path: str) -> list[Finding]:
+    """Find a pointer that cannot be read, or that is the last of its id and names nothing whole."""
+    try:
+        pointer = read_pointer(store, prefix, number)
+        if pointer is None or read_pointer(store, prefix, number + 1) is not None:
+            return []
+        if is_whole(Place(store, pointer.url), pointer.inventory_sha256):
+            return []
+        return [Finding(path, 0, "", f"names {pointer.url}, which is not whole or another")]
+    except IntegrityError as err:
+        return [Finding(path, 0, "", f"cannot be read: {err.found}"[:120])]
 
 
 def product_names(store: Store) -> list[str]:

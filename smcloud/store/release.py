@@ -122,11 +122,10 @@ def publish(store: Store, content: ReleaseContent, allow_older: str = "") -> Rel
     )
 
 
-def write_catalog(store: Store) -> str:
-    """Render ``catalog.yaml``, an intake catalog of the newest release for people, and return its URL."""
+def catalog_of(record: Release, digest: str) -> bytes:
+    """Render ``catalog.yaml``, an intake catalog of a release for people; ``digest`` is the sha256 of its record."""
     import yaml
 
-    record = newest_release(store)
     entries = {"cube": record.cube.as_json()} | {name: product.as_json() for name, product in record.products.items()}
     sources = {
         name: {
@@ -137,13 +136,14 @@ def write_catalog(store: Store) -> str:
         }
         for name, entry in entries.items()
     }
-    metadata = {
-        "release": record.number,
-        "created": record.created,
-        "record_sha256": record_digest(store, record.number),
-    }
-    text = yaml.safe_dump({"metadata": metadata, "sources": sources}, sort_keys=False, width=120)
-    return put(store, CATALOG, text.encode())
+    metadata = {"release": record.number, "created": record.created, "record_sha256": digest}
+    return yaml.safe_dump({"metadata": metadata, "sources": sources}, sort_keys=False, width=120).encode()
+
+
+def write_catalog(store: Store) -> str:
+    """Write ``catalog.yaml`` of the newest release, and return its URL."""
+    record = newest_release(store)
+    return put(store, CATALOG, catalog_of(record, record_digest(store, record.number)))
 
 
 def complete_catalog(store: Store) -> None:

@@ -48,7 +48,7 @@ def verify_all(store: Store) -> dict[str, Any]:
     prefixes = {(entry.url, entry.inventory_sha256): entry for record in releases for entry in record.prefixes}
     for entry in prefixes.values():
         findings += prefix_findings(store, entry)
-    findings += page_findings(store, releases) + foreign_findings(store, product_names(store))
+    findings += page_findings(store, releases, max(numbers)) + foreign_findings(store, product_names(store))
     _require_good(store, findings, "of the store")
     return {"releases": len(releases), "prefixes": len(prefixes), **_amounts(findings)}
 

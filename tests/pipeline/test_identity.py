@@ -89,6 +89,7 @@ EXEMPT_CODE = {
     "smcloud.store.leases": "says who is at work",
     "smcloud.store.objects": "whole objects, compared with their digests",
     "smcloud.store.older": "ends a run",
+    "smcloud.store.pages": "pages for people",
     "smcloud.store.pointers": "names the folder that is sealed",
     "smcloud.store.probe": "looks for an object",
     "smcloud.store.records": "hashed by their values",

@@ -22,7 +22,7 @@ from smcloud.store import (
     ReleaseContent,
     Store,
     publish,
-    put,
+    put_page,
     release_path,
     verify,
     verify_all,
@@ -45,7 +45,7 @@ def two(store: Store, sealed_content: Callable[..., ReleaseContent], product: xr
         entry = ProductEntry(url=attempt.prefix.path, run_id=run_id, inventory_sha256=digest)
         report = f"reports/{run_id}/index.html"
         publish(store, cube.model_copy(update={"products": {"trend": entry}, "report": report}))
-        put(store, report, b"<html></html>")
+        put_page(store, f"reports/{run_id}", {"index.html": b"<html></html>", "map.png": bytes([number])})
     write_catalog(store)
     return store
 
@@ -98,10 +98,21 @@ CASES: dict[str, tuple[Callable[[Store], Any], str]] = {
     "an order": (lambda s: edit(s, 2, lambda r: r.update(supersedes=None)), "follows release None"),
     "a page": (lambda s: path(s, "reports/run1/index.html").unlink(), "reports/run1/index.html (missing"),
     "an empty page": (lambda s: path(s, "reports/run2/index.html").write_text(""), "reports/run2/index.html (missing"),
-    "a lost catalog": (lambda s: path(s, "catalog.yaml").unlink(), "catalog.yaml (is not of release 2)"),
+    "a lost catalog": (lambda s: path(s, "catalog.yaml").unlink(), "catalog.yaml (is not what release 2 gives)"),
+    "a word of the catalog": (lambda s: flip(path(s, "catalog.yaml")), "catalog.yaml (is not what release 2 gives)"),
+    "a figure": (lambda s: flip(path(s, "reports/run1/map.png")), "reports/run1/map.png (is not what was rendered"),
+    "a foreign figure": (lambda s: path(s, "reports/run1/x.png").write_text(""), "x.png (is no file of the page"),
+    "a word of a page": (lambda s: flip(path(s, "reports/run1/index.html")), "index.html (is not what was rendered"),
+    "the files of a page": (lambda s: path(s, "reports/run1/inventory.json").write_text("{"), "inventory.json (cannot"),
     "a foreign record": (lambda s: path(s, "releases/latest.json").write_text("{}"), "latest.json (is no object"),
     "a foreign file": (lambda s: path(s, "cube/notes.txt").write_text(""), "cube/notes.txt (is no object"),
     "a pointer": (lambda s: path(s, "products/trend/run1.1.sealed").write_text("{}"), "run1.1.sealed (cannot be read"),
+    "what a pointer names": (
+        lambda s: path(s, "products/trend/run1.1.sealed").write_text(
+            json.dumps({"url": "products/trend/run2.zarr", "inventory_sha256": "0" * 64})
+        ),
+        "run1.1.sealed (names products/trend/run2.zarr",
+    ),
 }
 
 

@@ -1,0 +1,28 @@
+"""Pages for people: a folder of files that are replaced together, with the digest of each beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from smcloud.store.layout import Store
+from smcloud.store.objects import put
+from smcloud.store.records import INVENTORY
+
+INDEX = "index.html"
+
+
+def put_page(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
+    """Write the files of a page, by name: what the index shows first, then the inventory, the index last.
+
+    Where there is no index the page is not complete, and the next run renders it again.
+    """
+    objects = [
+        {"path": name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for name, content in sorted(files.items())
+    ]
+    inventory = json.dumps({"schema": 1, "objects": objects}, sort_keys=True, indent=0).encode()
+    shown = {name: content for name, content in files.items() if name != INDEX}
+    for name, content in (shown | {INVENTORY: inventory, INDEX: files[INDEX]}).items():
+        put(store, f"{folder}/{name}", content)
