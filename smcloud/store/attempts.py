@@ -19,7 +19,8 @@ from itertools import count
 
 from smcloud.errors import ReleaseConflictError, UnreachableError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.integrity import NOTHING, Finding, is_whole
+from smcloud.store.integrity import NOTHING, Finding
+from smcloud.store.inventory import is_whole
 from smcloud.store.layout import Store
 from smcloud.store.leases import LEASE_SECONDS, has_ended, lease
 from smcloud.store.objects import create_only, read, remove, write_whole

@@ -12,7 +12,8 @@ from smcloud import chunking
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON, stored_array
-from smcloud.store.integrity import Finding, read_inventory
+from smcloud.store.integrity import Finding
+from smcloud.store.inventory import read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import Place, copy
 from smcloud.store.records import INVENTORY, MADE_FROM, Lineage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import Any, NamedTuple
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON, stored_array
+from smcloud.store.inventory import inventory_bytes, is_sealed, read_inventory
 from smcloud.store.objects import Place
-from smcloud.store.records import INVENTORY, require_inside
+from smcloud.store.records import INVENTORY, MARKERS
 
 BATCH = 16
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -29,51 +29,6 @@ class Finding:
     size: int
     sha256: str
     problem: str = ""
-
-
-def is_sealed(place: Place) -> bool:
-    """Return whether the prefix ``path`` carries an inventory."""
-    return place.read(INVENTORY) is not None
-
-
-def read_inventory(place: Place) -> tuple[dict[str, Any], str]:
-    """Read the inventory of a sealed prefix, and its sha256; raises :class:`IntegrityError` where there is none."""
-    raw = place.read(INVENTORY)
-    try:
-        if raw is None:
-            raise ValueError("nothing")
-        inventory: dict[str, Any] = json.loads(raw)
-        for entry in inventory["objects"]:
-            require_inside(entry["path"])
-            if not (isinstance(entry["size"], int) and isinstance(entry["sha256"], str)):
-                raise ValueError(f"{entry['path']} without size or sha256")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        raise IntegrityError(
-            "the prefix is not sealed, or its inventory cannot be read",
-            where=f"{place.url}/{INVENTORY}",
-            found=err,
-            expected="an inventory of its objects",
-            next="smcloud verify STORE lists all that is wrong",
-        ) from err
-    return inventory, hashlib.sha256(raw).hexdigest()
-
-
-def is_whole(place: Place, digest: str = "") -> bool:
-    """Return whether every object of the inventory is there with its size, by a listing; nothing else is read.
-
-    ``digest``, where given, is the sha256 that the inventory must have.
-    """
-    try:
-        inventory, actual = read_inventory(place)
-    except IntegrityError:
-        return False
-    return digest in ("", actual) and not lost_objects(place, inventory)
-
-
-def lost_objects(place: Place, inventory: Mapping[str, Any]) -> list[str]:
-    """List the objects of the inventory that are missing or have another size."""
-    sizes = place.sizes()
-    return [entry["path"] for entry in inventory["objects"] if sizes.get(entry["path"]) != entry["size"]]
 
 
 class SealRecord(NamedTuple):
@@ -106,16 +61,17 @@ def seal(
         findings = _checked(place, names, copied)
         for stray in set(_array_names(place)) - set(names):
             place.remove(stray)
+        metadata = (ZARR_JSON, *(f"{name}/{ZARR_JSON}" for name in names))
+        _remove_leftovers(place, {finding.path for finding in findings} | {*metadata, *beside})
         _consolidate(place)
         for name, content in beside.items():
             place.write(name, content)
-        metadata = (ZARR_JSON, *(f"{name}/{ZARR_JSON}" for name in names))
         findings += [inspect(place, key) for key in (*metadata, *beside)]
         objects = [
             {"path": finding.path, "sha256": finding.sha256, "size": finding.size}
             for finding in sorted(findings, key=lambda finding: finding.path)
         ]
-        body = json.dumps({"schema": 1, "objects": objects}, sort_keys=True, indent=0).encode()
+        body = inventory_bytes(objects)
         digest = hashlib.sha256(body).hexdigest()
         if elsewhere(digest):
             return SealRecord(digest, sum(finding.size for finding in findings), len(findings))
@@ -167,6 +123,13 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
     ]
     (results,) = compute(tasks)
     return [finding for batch in results for finding in batch]
+
+
+def _remove_leftovers(place: Place, sealed: Container[str]) -> None:
+    """Remove what is no part of the content: half-written files of a run that was killed here. Markers go later."""
+    for key in place.sizes():
+        if key not in sealed and key != INVENTORY and not key.startswith(f"{MARKERS}/"):
+            place.remove(key)
 
 
 def _copied(place: Place, copied: Mapping[str, Finding]) -> list[Finding]:

@@ -135,16 +135,17 @@ def _place_chunk(
     array: StoredArray, raw: bytes, position: tuple[int, ...], region: tuple[slice, ...], out: npt.NDArray[Any]
 ) -> None:
     """Decode a chunk and put what of it lies in ``region`` at its place in ``out``."""
-    target, part = [], []
+    target: list[Any] = []
+    part: list[Any] = []
     for at, step, wanted in zip(position, array.chunk, region, strict=True):
         first, stop = max(at * step, wanted.start), min((at + 1) * step, wanted.stop)
         target.append(slice(first - wanted.start, stop - wanted.start))
         part.append(slice(first - at * step, stop - at * step))
-    view = out[tuple(target)]
+    view = out[(*target, ...)]  # of no dim too a view, where a plain index gives a copy
     if view.shape == array.chunk and view.flags.c_contiguous:
         array.decode_into(raw, view)
     else:
-        view[...] = array.decode(raw)[tuple(part)]
+        view[...] = array.decode(raw)[(*part, ...)]
 
 
 def _missing(place: Place, key: str) -> ValueError:

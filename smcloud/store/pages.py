@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 
+from smcloud.store.inventory import inventory_bytes
 from smcloud.store.layout import Store
 from smcloud.store.objects import put
 from smcloud.store.records import INVENTORY
@@ -22,7 +22,7 @@ def put_page(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
         {"path": name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         for name, content in sorted(files.items())
     ]
-    inventory = json.dumps({"schema": 1, "objects": objects}, sort_keys=True, indent=0).encode()
+    inventory = inventory_bytes(objects)
     shown = {name: content for name, content in files.items() if name != INDEX}
     for name, content in (shown | {INVENTORY: inventory, INDEX: files[INDEX]}).items():
         put(store, f"{folder}/{name}", content)

@@ -11,7 +11,7 @@ from itertools import count
 from pydantic import ValidationError
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
-from smcloud.store.integrity import is_whole, read_inventory
+from smcloud.store.inventory import is_whole, read_inventory
 from smcloud.store.layout import Store
 from smcloud.store.objects import create_only, read, write_whole
 from smcloud.store.prefix import Prefix
@@ -110,16 +110,20 @@ def is_named(folder: Prefix, path: str) -> bool:
 
 
 def mend_pointers(store: Store, path: str, url: str, digest: str) -> list[str]:
-    """Write pointers of the id at ``path`` that cannot be read anew, as a release names ``url``; return their paths."""
+    """Write pointers of the id at ``path`` that were changed anew, as a release names ``url``; return their paths."""
     mended: list[str] = []
     for number in count(1):
+        name = pointer_path(path, number)
         try:
-            if read_pointer(store, path, number) is None:
+            pointer = read_pointer(store, path, number)
+            if pointer is None:
                 return mended
+            good = read(store, name) == pointer.as_bytes()
         except IntegrityError:
-            pointer = Pointer(url=url, inventory_sha256=digest)
-            write_whole(store, pointer_path(path, number), pointer.as_bytes())
-            mended.append(pointer_path(path, number))
+            good = False
+        if not good:
+            write_whole(store, name, Pointer(url=url, inventory_sha256=digest).as_bytes())
+            mended.append(name)
     raise AssertionError("numbers do not end")
 
 

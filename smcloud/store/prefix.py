@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud import chunking
 from smcloud.errors import IntegrityError
-from smcloud.store import copying, integrity, lazy_writes, read, tiles, write
+from smcloud.store import copying, integrity, inventory, lazy_writes, read, tiles, write
 from smcloud.store.integrity import NOTHING, Finding, SealRecord
 from smcloud.store.lazy_writes import LazyWrites
 from smcloud.store.objects import Place
@@ -22,7 +22,7 @@ class Prefix(Place):
     @property
     def is_sealed(self) -> bool:
         """Whether the prefix carries an inventory: nothing in it changes any more."""
-        return integrity.is_sealed(self)
+        return inventory.is_sealed(self)
 
     def open(self, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
         """Open what exists, sealed or not, lazily in ``chunks``; dims that a variable lacks are ignored."""
@@ -88,7 +88,7 @@ class Prefix(Place):
 
     def inventory(self) -> tuple[dict[str, Any], str]:
         """Read the inventory and its sha256; raises :class:`IntegrityError` where there is none."""
-        return integrity.read_inventory(self)
+        return inventory.read_inventory(self)
 
     def discard(self) -> None:
         """Remove what a failed run left; a sealed prefix is never changed."""

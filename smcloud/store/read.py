@@ -10,7 +10,7 @@ from smcloud import chunking
 from smcloud.errors import IntegrityError, NothingPublishedError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON
-from smcloud.store.integrity import is_sealed
+from smcloud.store.inventory import is_sealed
 from smcloud.store.layout import Store
 from smcloud.store.lazy_reads import with_lazy_reads
 from smcloud.store.objects import Place, require_no_way_out

@@ -8,7 +8,8 @@ import re
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.chain import RECORD, named_in_catalog, record_digest
-from smcloud.store.integrity import Finding, is_whole, read_inventory
+from smcloud.store.integrity import Finding
+from smcloud.store.inventory import inventory_bytes, is_whole, read_inventory
 from smcloud.store.layout import CATALOG, TEMPORARY, Store, release_path
 from smcloud.store.objects import Place, read
 from smcloud.store.pointers import read_pointer
@@ -61,11 +62,11 @@ def name_findings(release: Release) -> list[Finding]:
 def page_findings(store: Store, releases: list[Release], latest: int) -> list[Finding]:
     """Find pages of releases that are missing or not what was rendered, and a catalog that is not of the newest one."""
     findings = []
-    for path in dict.fromkeys(release.report for release in releases):
+    for path, schema in {release.report: release.schema_ for release in releases}.items():
         page = Place(store, path.rpartition("/")[0])
         raw = read(store, path)
         findings.append(_finding(path, raw, "" if raw else "missing: smcloud report renders it"))
-        findings += _rendered(page, path) if raw else []
+        findings += _rendered(page, path, schema) if raw else []
     newest = next((release for release in releases if release.number == latest), None)
     if newest is not None:
         raw = read(store, CATALOG)
@@ -74,13 +75,16 @@ def page_findings(store: Store, releases: list[Release], latest: int) -> list[Fi
     return findings
 
 
-def _rendered(page: Place, index: str) -> list[Finding]:
-    """Compare the files of a page with the inventory beside them; pages of older versions have none."""
+def _rendered(page: Place, index: str, schema: int) -> list[Finding]:
+    """Compare the files of a page with the inventory beside them; those of schema 1 may have none."""
     inventory = page.read(INVENTORY)
-    if inventory is None:
+    if inventory is None and schema == 1:
         return []
     try:
-        sealed = {entry["path"]: entry["sha256"] for entry in read_inventory(page)[0]["objects"]}
+        objects = read_inventory(page)[0]["objects"]
+        if inventory_bytes(objects) != inventory:
+            raise IntegrityError("changed", found="not what was written")
+        sealed = {entry["path"]: entry["sha256"] for entry in objects}
     except IntegrityError as err:
         return [Finding(f"{page.path}/{INVENTORY}", 0, "", f"cannot be read: {err.found}"[:120])]
     findings = [_finding(f"{page.path}/{INVENTORY}", inventory, "")]
@@ -112,6 +116,8 @@ def _pointer(store: Store, prefix: str, number: int, path: str) -> list[Finding]
     """Find a pointer that cannot be read, or that is the last of its id and names nothing whole."""
     try:
         pointer = read_pointer(store, prefix, number)
+        if pointer is not None and read(store, path) != pointer.as_bytes():
+            return [Finding(path, 0, "", "is not what was written")]
         if pointer is None or read_pointer(store, prefix, number + 1) is not None:
             return []
         if is_whole(Place(store, pointer.url), pointer.inventory_sha256):

@@ -14,6 +14,8 @@ RELEASE_SCHEMA = 2
 RELEASE_SCHEMAS = (1, 2)  # 1: without digests of the cube and of the record before
 LINEAGE_SCHEMA = 2
 INVENTORY, MADE_FROM, RELEASES = "inventory.json", "made-from.json", "releases"
+# Below an array, which every grid has: in the listing of the group itself it would confuse readers.
+MARKERS = "lat/.tiles"
 # Records are small; a larger one is not ours, and is not read into memory.
 LARGEST = {RELEASES: 16 * 2**20, MADE_FROM: 256 * 2**20, INVENTORY: 1024 * 2**20}
 STEP = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")

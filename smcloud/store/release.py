@@ -17,7 +17,7 @@ from smcloud.errors import (
     UnreachableError,
 )
 from smcloud.store.chain import named_in_catalog, record_digest, release_numbers, require_newest, require_no_gap
-from smcloud.store.integrity import lost_objects, read_inventory
+from smcloud.store.inventory import lost_objects, read_inventory
 from smcloud.store.layout import CATALOG, Store, release_path
 from smcloud.store.objects import Place, create_only, put, read
 from smcloud.store.older import require_not_older

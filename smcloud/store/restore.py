@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from smcloud.errors import IntegrityError
-from smcloud.store.integrity import read_inventory
+from smcloud.store.inventory import read_inventory
 from smcloud.store.objects import Place, copy
 from smcloud.store.records import INVENTORY
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON
-from smcloud.store.integrity import read_inventory
+from smcloud.store.inventory import read_inventory
 from smcloud.store.objects import Place
 from smcloud.store.records import INVENTORY, CubeEntry, ProductEntry
 

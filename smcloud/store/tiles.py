@@ -9,9 +9,7 @@ import json
 from typing import Any
 
 from smcloud.store.objects import Place
-
-# Below an array, which every grid has: in the listing of the group itself it would confuse readers.
-MARKERS = "lat/.tiles"
+from smcloud.store.records import MARKERS
 
 
 def tile_record(place: Place, name: str) -> dict[str, Any] | None:

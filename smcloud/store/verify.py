@@ -7,7 +7,8 @@ from typing import Any
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.chain import release_numbers
-from smcloud.store.integrity import Finding, describe, examine, inspect, read_inventory
+from smcloud.store.integrity import Finding, describe, examine, inspect
+from smcloud.store.inventory import read_inventory
 from smcloud.store.layout import TEMPORARY, Store
 from smcloud.store.objects import Place
 from smcloud.store.record_checks import (

@@ -13,7 +13,7 @@ from smcloud.errors import ChunkError, GridError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.encoding import encoding, stored_chunks
-from smcloud.store.integrity import is_sealed
+from smcloud.store.inventory import is_sealed
 from smcloud.store.lazy_writes import LazyWrites, Nowhere, lazy_variables, region_writes, writes_of
 from smcloud.store.objects import Place
 

@@ -16,7 +16,7 @@ import yaml
 from smcloud.config.roles import require_role
 from smcloud.errors import NotAStoreError, SmcloudError
 from smcloud.store import Store, open_cube, open_product, put, read_release, write_catalog
-from smcloud.store.integrity import read_inventory
+from smcloud.store.inventory import read_inventory
 from smcloud.store.objects import Place, create_only
 
 RECORD: dict[str, Any] = {

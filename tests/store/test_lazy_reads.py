@@ -46,6 +46,12 @@ def test_any_region_is_as_xarray_reads_it(prefix: Prefix, index: dict[str, objec
         xr.testing.assert_identical(prefix.open(chunks).isel(index).load(), plain.isel(index).load())
 
 
+def test_a_number_without_dims_is_read(store: Store) -> None:
+    ds = xr.Dataset({"share": 1.5, "count": np.int32(7)})
+    Prefix(store, PATH).stage(ds)
+    xr.testing.assert_identical(Prefix(store, PATH).open({}).load(), ds)
+
+
 def test_what_xarray_decodes_is_left_to_it(store: Store) -> None:
     names = np.array(["dry", "wet", "neither"])
     ds = xr.Dataset(

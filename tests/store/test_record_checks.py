@@ -28,6 +28,7 @@ from smcloud.store import (
     verify_all,
     write_catalog,
 )
+from smcloud.store.records import Pointer
 
 PRODUCT = "products/trend/run1.zarr"
 
@@ -109,7 +110,7 @@ CASES: dict[str, tuple[Callable[[Store], Any], str]] = {
     "a pointer": (lambda s: path(s, "products/trend/run1.1.sealed").write_text("{}"), "run1.1.sealed (cannot be read"),
     "what a pointer names": (
         lambda s: path(s, "products/trend/run1.1.sealed").write_text(
-            json.dumps({"url": "products/trend/run2.zarr", "inventory_sha256": "0" * 64})
+            Pointer(url="products/trend/run2.zarr", inventory_sha256="0" * 64).model_dump_json(indent=1)
         ),
         "run1.1.sealed (names products/trend/run2.zarr",
     ),

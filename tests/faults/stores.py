@@ -1,0 +1,65 @@
+"""Stores of three kinds for the rows of ``make faults``: a disk, and object stores that serve on loopback."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from smcloud.store import Store
+
+# Read when gcsfs is imported, which would else ask a service that is not there for the kind of bucket, for a minute.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+KINDS = ("disk", "gcs", "s3")
+NewStore = Callable[[], Store]
+
+
+@contextmanager
+def stores(kind: str) -> Iterator[NewStore]:
+    """A function that gives a new, empty store of ``kind`` each time; the environment leads clients to its server."""
+    with {"disk": _disk, "gcs": _gcs, "s3": _s3}[kind]() as root:
+        yield lambda: Store.open(f"{root}/{uuid.uuid4().hex}")
+
+
+@contextmanager
+def _disk() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="smcloud-faults-") as folder:
+        yield str(Path(folder))
+
+
+@contextmanager
+def _gcs() -> Iterator[str]:
+    import gcsfs
+
+    from tests.cloud.gcs import serving
+
+    with serving() as (url, content), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", url)
+        content.buckets["bucket"] = {}
+        gcsfs.GCSFileSystem.clear_instance_cache()
+        yield "gs://bucket"
+        gcsfs.GCSFileSystem.clear_instance_cache()
+
+
+@contextmanager
+def _s3() -> Iterator[str]:
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("faults")
+        yield "s3://faults"
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
