@@ -7,7 +7,7 @@ OUT ?= smcloud-demo
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
 export UV_LINK_MODE = copy
 
-.PHONY: demo cloud-demo check test test-cloud lint bench science docs-picture lock clean help
+.PHONY: demo cloud-demo check test test-cloud lint bench science faults docs-picture lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -41,6 +41,10 @@ bench: $(VENV)/.ready
 # The promises of docs/science.md, simulated; writes docs/science-checks.md. ARGS=--quick: a small run that writes nothing.
 science: $(VENV)/.ready
 	NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m tests.science $(ARGS)
+
+# The promises of docs/trust.md: crashes, races, damage; writes docs/faults.md. May be stopped, and goes on later.
+faults: $(VENV)/.ready
+	$(PY) -W ignore -m tests.faults $(ARGS)
 
 # The picture of the layers in docs/architecture.md, from the imports.
 docs-picture: $(VENV)/.ready
@@ -76,6 +80,7 @@ help:
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"
 	@echo "make science  simulate what docs/science.md promises, and write docs/science-checks.md"
+	@echo "make faults  crash, race and damage a store, and write docs/faults.md"
 	@echo "make docs-picture  draw the layers of docs/architecture.md from the imports"
 	@echo "make lock   resolve infra/requirements.lock anew"
 	@echo "make clean  remove the environment"

@@ -94,7 +94,8 @@ def _rendered(page: Place, index: str, schema: int) -> list[Finding]:
         same = hashlib.sha256(raw or b"").hexdigest() == digest
         if path != index or not same:
             findings.append(_finding(path, raw, "" if same else "is not what was rendered: smcloud report renders it"))
-    foreign = sorted(page.sizes().keys() - sealed.keys() - {INVENTORY})
+    extra = sorted(page.sizes().keys() - sealed.keys() - {INVENTORY})
+    foreign = [name for name in extra if not name.startswith(TEMPORARY)]
     return findings + [Finding(f"{page.path}/{name}", 0, "", "is no file of the page") for name in foreign]
 
 

@@ -109,7 +109,7 @@ def corrupt(new: NewStore, rounds: int, seed: int = 0) -> dict[str, int]:
         except AssertionError:
             counted["wrong values"] += 1
             print(f"round {number}: {damage.__name__} was read")
-        except (SmcloudError, ValueError, OSError):
+        except (SmcloudError, ValueError, OSError, RuntimeError):
             pass  # refused
         _put_back(root, good)
     return counted

@@ -40,7 +40,7 @@ class Killer:
 
         def operation(*args: Any, **kwargs: Any) -> Any:
             end = self.step()
-            if end == "half" and real is Path.write_bytes:
+            if end == "half" and real.__name__ == "write_bytes":
                 real(args[0], args[1][: len(args[1]) // 2])
             if end in ("before", "half"):
                 raise Killed(end)
@@ -49,7 +49,6 @@ class Killer:
                 raise Killed(end)
             return result
 
-        # A method must stay one, a builtin must not become one.
         return operation
 
     def around_request(self, real: Callable[..., Any], reads: Callable[..., bool]) -> Callable[..., Any]:

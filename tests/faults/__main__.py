@@ -1,0 +1,135 @@
+"""``python -m tests.faults``: the rows of docs/faults.md, each measured where its code or size is another than before.
+
+``--only ROW`` measures one row; ``--again`` all, whatever was measured. A row is written when it ends, so the command
+may be stopped and goes on later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from smcloud.config.code import code_digest
+from tests.faults import corruptions, crashes, races, states
+from tests.faults.stores import KINDS, stores
+
+RESULTS = Path(__file__).with_name("results.json")
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+CODE = ("smcloud.store", "smcloud.errors", "smcloud.io_errors")
+
+
+ROUNDS = {"disk": 200, "gcs": 200, "s3": 200}
+
+
+def on(kind: str, row: Callable[[Any], dict[str, int]]) -> Callable[[], dict[str, int]]:
+    """A row on stores of ``kind``."""
+
+    def run() -> dict[str, int]:
+        with stores(kind) as new:
+            return row(new)
+
+    return run
+
+
+def machine() -> dict[str, int]:
+    """The machine of states at its full size."""
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(states.machine(200, 75)).run(result)
+    for _, text in result.failures + result.errors:
+        print(text, file=sys.stderr)
+    return {"stores": 200, "events": 200 * 75, "failed to pass": len(result.failures) + len(result.errors)}
+
+
+ROWS: dict[str, Callable[[], dict[str, int]]] = {
+    **{f"crash, {kind}": on(kind, lambda new, kind=kind: crashes.sweep(kind, new)) for kind in KINDS},
+    **{
+        f"publishers, {kind}": on(kind, lambda new, kind=kind: races.publish_at_once(new, ROUNDS[kind]))
+        for kind in KINDS
+    },
+    "failing twins, disk": on("disk", lambda new: races.fail_beside(new, 60)),
+    "failing twins, gcs": on("gcs", lambda new: races.fail_beside(new, 60)),
+    "reads under publishing": on("disk", lambda new: races.read_under_publishing(new, 100_000)),
+    "corruptions": on("disk", lambda new: corruptions.corrupt(new, 1000)),
+    "any order of events": machine,
+}
+# What a number of each count must be; others tell how much was tried.
+WANTED = {"unreadable", "torn", "twice", "lost", "dead ids", "bad", "not found", "wrong values", "failed to pass"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the rows and write the page; 1 where a row is not as it must be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--only", choices=list(ROWS), action="append")
+    parser.add_argument("--again", action="store_true")
+    asked = parser.parse_args(arguments)
+    code = code_digest(CODE)
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name, row in ROWS.items():
+        known = results.get(name, {}).get("code") == code and not asked.again
+        if (asked.only and name not in asked.only) or (known and not asked.only):
+            continue
+        began = time.perf_counter()
+        counts = row()
+        results[name] = {"counts": counts, "seconds": round(time.perf_counter() - began, 1), "code": code}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        print(_line(name, results[name]), flush=True)
+    PAGE.write_text(page(results, code))
+    print(page(results, code))
+    return int(any(count for result in results.values() for count in _wrong(result["counts"])))
+
+
+def _wrong(counts: dict[str, int]) -> list[int]:
+    return [count for key, count in counts.items() if key in WANTED]
+
+
+def _line(name: str, result: dict[str, Any]) -> str:
+    counts: dict[str, int] = result["counts"]
+    tried = ", ".join(f"{count:,} {key}" for key, count in counts.items() if key not in WANTED)
+    wrong = ", ".join(f"{count} {key}" for key, count in counts.items() if key in WANTED)
+    return f"| {name} | {tried} | {wrong} | {result['seconds']:,.0f} s |"
+
+
+def page(results: dict[str, Any], code: str) -> str:
+    """The page of all rows that were measured; those of other code say so."""
+    lines = []
+    for name in ROWS:
+        if name in results:
+            old = "" if results[name]["code"] == code else " (of earlier code)"
+            lines.append(_line(name + old, results[name]))
+        else:
+            lines.append(f"| {name} | not measured | | |")
+    return HEAD + "\n".join(lines) + "\n" + FOOT
+
+
+HEAD = """# What was done to a store, and what came of it
+
+`make faults` measures these rows and writes this page. Smaller they are part of `make test` (`tests/faults`).
+A row is not measured again where the code of the store did not change. Disk: a local folder. gcs, s3: servers on
+loopback that speak the protocols (`tests/cloud/gcs.py`, moto), not the providers.
+
+| row | tried | wrong | time |
+|---|---|---|---|
+"""
+FOOT = """
+- **crash**: one run is killed at every operation that changes the store: before it, after it, on a disk also with half
+  a file written. After each, readers open the newest release with every chunk checked, and the same run goes to its
+  end: two releases, and `verify --all` finds nothing.
+- **publishers**: eight processes, 200 releases each, a third of them of the same work.
+- **failing twins**: four runs of one work at a time; about half of them fail and remove what they wrote.
+- **reads under publishing**: four threads open the newest release and read a value, every tenth the whole field with
+  its digests.
+- **corruptions**: bits, ends, lost, exchanged and foreign objects, values changed together with their inventory, and
+  edited records. *Not found* counts those that `verify --all` passes, *wrong values* those that a reader with
+  `verify="chunks"` was given.
+- **any order of events**: runs, kills, failures, twins, damage and repair as hypothesis orders them; readers look after
+  every event.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Runs beside each other: publishers of the same and of different work, readers under publishing, twins that fail."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import dask
+
+from smcloud.store import Attempts, Release, list_releases, open_product, product_path, verify_all
+from tests.faults.stores import NewStore
+from tests.faults.work import Study, more, product, whole
+
+PUBLISHERS = 8
+PUBLISHER = """
+import os, sys
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+from smcloud.store import ReleaseContent, Store, publish
+store, worker, rounds = Store.open(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+content = ReleaseContent.model_validate_json(sys.stdin.read())
+product = content.products["trend"]
+for turn in range(rounds):
+    # Every third round all publish the same, else each its own.
+    name = f"all-{turn}" if turn % 3 == 0 else f"{worker}-{turn}"
+    products = {"trend": product, name: product.model_copy(update={"run_id": name})}
+    print(name, publish(store, content.model_copy(update={"products": products})).number, flush=True)
+"""
+
+
+def publish_at_once(new: NewStore, rounds: int) -> dict[str, int]:
+    """Eight processes publish ``rounds`` times each: numbers without gaps, none lost, none twice."""
+    store = new()
+    content = Study(store).content(1).model_dump_json()
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", PUBLISHER, store.url, str(number), str(rounds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(PUBLISHERS)
+    ]
+    with ThreadPoolExecutor(PUBLISHERS) as pool:
+        said = list(pool.map(lambda worker: worker.communicate(content)[0], workers))
+    assert all(worker.returncode == 0 for worker in workers)
+    told = [tuple(line.split()) for text in said for line in text.splitlines()]
+    releases = {release.number: _name(release) for release in list_releases(store)}
+    lost = sum(releases.get(int(number)) != name for name, number in told)
+    names = list(releases.values())
+    # The same work is published again only where other work came between.
+    twice = sum(one == other for one, other in pairwise(names))
+    assert sorted(releases) == list(range(1, len(releases) + 1))
+    return {"publishes": len(told), "releases": len(releases), "lost": lost, "twice": twice}
+
+
+def _name(release: Release) -> str:
+    return next(name for name in release.products if name != "trend")
+
+
+def read_under_publishing(new: NewStore, reads: int) -> dict[str, int]:
+    """Threads read the newest release, values and digests, while another publishes; what was not as it must be."""
+    store = new()
+    study = Study(store)
+    for run in range(1, 5):
+        study.run(run)
+    ended, counted = threading.Event(), {"reads": 0, "bad": 0, "releases": 4}
+    expected = {run: whole(run) for run in range(1, 5)}
+
+    def publish_on() -> None:
+        turn = 0
+        while not ended.is_set():
+            turn += 1
+            counted["releases"] = max(counted["releases"], study.run(1 + turn % 4).number)
+            time.sleep(0.05)  # readers are what is counted
+
+    def read(number: int) -> bool:
+        ds = open_product(store.url, "trend", verify="chunks" if number % 10 == 0 else "metadata")
+        run = int(ds.attrs["seed"])
+        slope = ds["slope"].to_numpy() if number % 10 == 0 else ds["slope"][number % 4, number % 6].to_numpy()
+        right = expected[run]["slope"].to_numpy()
+        return bool((slope == (right if number % 10 == 0 else right[number % 4, number % 6])).all())
+
+    publisher = threading.Thread(target=publish_on)
+    publisher.start()
+    try:
+        with dask.config.set(scheduler="synchronous"), ThreadPoolExecutor(4) as pool:
+            for good in pool.map(read, range(reads)):
+                counted["reads"] += 1
+                counted["bad"] += not good
+    finally:
+        ended.set()
+        publisher.join()
+    return counted
+
+
+def fail_beside(new: NewStore, rounds: int) -> dict[str, int]:
+    """Four runs of one work at a time, of which some fail and remove what they wrote: nothing else goes."""
+    store, rng = new(), random.Random(0)
+    study = Study(store)
+    counted = {"rounds": 0, "runs": 0, "failed": 0, "dead ids": 0}
+    for turn in range(rounds):
+        path, fates = product_path("trend", f"run{turn}"), [rng.random() < 0.5 for _ in range(4)]
+        fates[0] = False  # one of them goes to its end
+        with ThreadPoolExecutor(4) as pool:
+            ended = list(pool.map(lambda fails, path=path, turn=turn: _run(study, path, turn, fails), fates))
+        counted["rounds"] += 1
+        counted["runs"] += len(ended)
+        counted["failed"] += ended.count("")
+        digests = set(ended) - {""}
+        release = study.run(turn)
+        good = release.products["trend"].inventory_sha256 in digests and len(digests) == 1
+        counted["dead ids"] += not (good and study.read() == release.number)
+    verify_all(store)
+    return counted
+
+
+def _run(study: Study, path: str, seed: int, fails: bool) -> str:
+    """The sha256 of the inventory, empty where the run failed."""
+    with Attempts(study.store) as attempts:
+        attempt = attempts.begin(path)
+        if not attempt.is_sealed:
+            dask.compute(attempt.prefix.stage(product(seed)), scheduler="synchronous")
+            if fails:
+                attempt.discard()
+                return ""
+            attempt.prefix.append(more(seed))
+        return attempt.seal(["slope", "share", "lat", "lon"])

@@ -1,0 +1,121 @@
+"""The rows of ``make faults`` at small sizes; and that each can fail."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smcloud.errors import IntegrityError
+from smcloud.store import Store
+from tests.faults import __main__ as rows
+from tests.faults.corruptions import DAMAGES, corrupt
+from tests.faults.crashes import Killed, Killer, killing, sweep
+from tests.faults.races import fail_beside, publish_at_once, read_under_publishing
+from tests.faults.states import machine
+from tests.faults.stores import stores
+from tests.faults.work import Study
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(("kind", "step"), [("disk", 9), ("gcs", 9), ("s3", 30)])
+def test_crashes(kind: str, step: int) -> None:
+    with stores(kind) as new:
+        counted = sweep(kind, new, step)
+    assert counted["points"] > 3
+
+
+def test_a_killed_process_does_no_more(tmp_path: Path) -> None:
+    killer = Killer(2, "half")
+    with killing("disk", killer), pytest.raises(Killed):
+        (tmp_path / "a").write_bytes(b"whole")
+        (tmp_path / "b").write_bytes(b"half")
+    with pytest.raises(Killed):
+        killer.step()
+    assert (tmp_path / "a").read_bytes() == b"whole" and (tmp_path / "b").read_bytes() == b"ha"
+
+
+def test_a_sweep_sees_a_release_before_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the inventory written before the chunks were checked, a crash would leave a torn release."""
+    monkeypatch.setattr("smcloud.store.integrity._checked", lambda place, names, copied: [])
+    monkeypatch.setattr("smcloud.store.integrity._remove_leftovers", lambda place, sealed: None)
+    with stores("disk") as new, pytest.raises((AssertionError, IntegrityError)):
+        sweep("disk", new, 3)
+
+
+@pytest.mark.parametrize("kind", ["disk", "gcs"])
+def test_publishers(kind: str) -> None:
+    with stores(kind) as new:
+        counted = publish_at_once(new, 4)
+    assert (counted["publishes"], counted["lost"], counted["twice"]) == (32, 0, 0)
+
+
+def test_readers() -> None:
+    with stores("disk") as new:
+        counted = read_under_publishing(new, 300)
+    assert (counted["reads"], counted["bad"]) == (300, 0) and counted["releases"] > 4
+
+
+@pytest.mark.parametrize("kind", ["disk", "gcs"])
+def test_failing_twins(kind: str) -> None:
+    with stores(kind) as new:
+        counted = fail_beside(new, 6)
+    assert counted["dead ids"] == 0 and counted["failed"] > 0
+
+
+def test_failing_twins_of_one_folder_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were all runs to write to the path of the id, as they once did, a failing one would take the others' objects."""
+    monkeypatch.setattr("smcloud.store.attempts.folder_of", lambda path, number: path)
+    with stores("disk") as new, pytest.raises(Exception):  # noqa: B017 - whatever breaks first
+        counted = fail_beside(new, 12)
+        assert counted["dead ids"] == 0
+
+
+def test_corruptions() -> None:
+    with stores("disk") as new:
+        counted = corrupt(new, 5 * len(DAMAGES))
+    assert counted == {"corruptions": 5 * len(DAMAGES), "not found": 0, "wrong values": 0}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_each_damage_changes_something(tmp_path: Path, damage: Any) -> None:
+    study = Study(Store.open(tmp_path / "store"))
+    study.run(1)
+    root = tmp_path / "store"
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    damage(random.Random(0), sorted(before), root)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} != before
+
+
+def test_a_reader_without_digests_would_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smcloud.store.lazy_reads.require_digest", lambda *args: None)
+    monkeypatch.setattr("smcloud.store.sealed.require_digest", lambda *args: None)
+    with stores("disk") as new:
+        assert corrupt(new, 4 * len(DAMAGES))["wrong values"] > 0
+
+
+TestAnyOrderOfEvents = machine(6, 20)
+
+
+def test_the_table_names_what_is_wrong_and_what_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(rows, "PAGE", tmp_path / "faults.md")
+    monkeypatch.setattr(
+        rows, "ROWS", {"one": lambda: {"points": 1200, "torn": 0}, "two": lambda: {"reads": 1, "bad": 2}}
+    )
+    assert rows.main(["--only", "one"]) == 0
+    page = (tmp_path / "faults.md").read_text()
+    assert "| one | 1,200 points | 0 torn |" in page and "| two | not measured |" in page
+    assert rows.main([]) == 1
+    assert "| two | 1 reads | 2 bad |" in (tmp_path / "faults.md").read_text()
+    results = json.loads((tmp_path / "results.json").read_text())
+    results["one"]["code"] = "another"
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    monkeypatch.setitem(rows.ROWS, "one", lambda: pytest.fail("measured again"))
+    monkeypatch.setattr(rows, "code_digest", lambda modules: "another")
+    assert rows.main(["--only", "two"]) == 1
+    assert "(of earlier code)" not in (tmp_path / "faults.md").read_text()
