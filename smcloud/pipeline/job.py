@@ -58,6 +58,7 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
     """
     store = Store.open(config.store)
     stores.require_store(store)
+    stores.require_chain(store)
     if states is None:
         states = identity.look_at_sources(config)  # before anything is opened, so that later changes are noticed
     parts = states.parts

@@ -79,19 +79,37 @@ def publish(
 
     ``allow_older`` is the reason why the release may step back behind the newest one.
     """
-    content = ReleaseContent(
-        cube=CubeEntry(**{name: getattr(cube, name) for name in CubeEntry.model_fields}),
-        products=products,
-        report=stores.report_path(job.run_id),
-        inputs=job.inputs,
-        config=config.model_dump(mode="json"),
-        code=identity.versions() | {"smcloud": importlib.metadata.version("smcloud"), "fingerprint": job.fingerprint},
+    content = _content(
+        config, job, CubeEntry(**{name: getattr(cube, name) for name in CubeEntry.model_fields}), products
     )
     store = Store.open(job.store)
     with reaching(NETWORK, store.url):
         release = stores.publish(store, content, allow_older)
         stores.write_catalog(store)
     return release
+
+
+def _content(config: RunConfig, job: Job, cube: CubeEntry, products: Mapping[str, ProductEntry]) -> ReleaseContent:
+    return ReleaseContent(
+        cube=cube,
+        products=products,
+        report=stores.report_path(job.run_id),
+        inputs=job.inputs,
+        config=config.model_dump(mode="json"),
+        code=identity.versions() | {"smcloud": importlib.metadata.version("smcloud"), "fingerprint": job.fingerprint},
+    )
+
+
+def require_forward(config: RunConfig, job: Job) -> None:
+    """Raise :class:`ReleaseConflictError` where the run would step back behind the newest release.
+
+    That is seen before anything is computed, and once more when it is published: another run may be faster.
+    """
+    store = Store.open(job.store)
+    if stores.latest_release(store):
+        marked = tuple(job.lineage.provisional)
+        cube = CubeEntry(id=job.cube_id, url=stores.cube_path(job.cube_id), period=job.period, provisional=marked)
+        stores.require_not_older(_content(config, job, cube, {}), stores.newest_release(store), store.url)
 
 
 def has_report(release: Release, store_url: str) -> bool:

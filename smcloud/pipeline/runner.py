@@ -22,7 +22,7 @@ from smcloud.pipeline.identity import SourceStates
 from smcloud.pipeline.ingest import CubeRecord, found_cube, ingest, require_cube
 from smcloud.pipeline.job import Job, check, released, require_shared_store
 from smcloud.pipeline.planning.plan import require_budget
-from smcloud.pipeline.publish import RunRecord, has_report, publish, report, run_record
+from smcloud.pipeline.publish import RunRecord, has_report, publish, report, require_forward, run_record
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -100,6 +100,8 @@ class Runner:
             if not wrap(has_report)(release, job.store):
                 page = wrap(report)(release, job.store, self.seconds, truth)
             return run_record("already published", release, job.store, self.seconds, page=page)
+        if not self.allow_older:
+            wrap(require_forward)(self.config, job)
         cube = None if with_cube else wrap(require_cube)(job)
         wrap(require_budget)(self.config, job)
         cube, products = self._on_cluster(job, cube)

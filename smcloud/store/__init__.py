@@ -14,6 +14,7 @@ from smcloud.store.layout import (
 )
 from smcloud.store.lazy_writes import LazyWrites, together
 from smcloud.store.objects import create_only, put
+from smcloud.store.older import require_not_older
 from smcloud.store.pages import put_page
 from smcloud.store.pointers import sealed_prefix
 from smcloud.store.prefix import Prefix
@@ -29,6 +30,7 @@ from smcloud.store.release import (
     publish,
     read_release,
     released_products,
+    require_chain,
     write_catalog,
 )
 from smcloud.store.verify import verify, verify_all
@@ -71,7 +73,9 @@ __all__ = [
     "release_path",
     "released_products",
     "report_path",
+    "require_chain",
     "require_create_only",
+    "require_not_older",
     "require_store",
     "sealed_prefix",
     "stored_chunks",

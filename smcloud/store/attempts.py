@@ -84,10 +84,10 @@ class Attempt:
             self.forget()
 
     def remove(self) -> None:
-        """Remove the folder though it is sealed: nothing names it."""
-        if self.claim:
+        """Remove the folder though it is sealed, unless it is named."""
+        if self.claim and not is_named(self.prefix, self.path):
             _remove(self.prefix)
-            self.forget()
+        self.forget()
 
     def beat(self) -> None:
         """Say that the run is alive."""
@@ -151,7 +151,7 @@ class Attempts:
         return attempt
 
     def remove_all(self) -> None:
-        """Remove the folders of this run, sealed or not: nothing names them."""
+        """Remove the folders of this run, sealed or not, that nothing names."""
         for attempt in self._own:
             attempt.remove()
 

@@ -58,5 +58,5 @@ def require_not_older(content: ReleaseContent, newest: Release, where: str) -> N
             where=where,
             found="; ".join(said),
             expected="inputs and a record that reach at least as far",
-            next='run again to take what the sources hold now, or smcloud run CONFIG --allow-older --reason "..."',
+            next='take what the sources hold now, or say why it may: smcloud run CONFIG --allow-older --reason "..."',
         )

@@ -6,6 +6,7 @@ import json
 import random
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -69,12 +70,23 @@ def find_release(store: Store, run_id: str) -> Release | None:
 
 
 def released_products(store: Store) -> dict[str, dict[str, str]]:
-    """Collect the paths of the products of the newest releases, by product and sha256 of the inventory."""
+    """Collect the paths of the products of the newest releases, by product and sha256 of the inventory.
+
+    A record that cannot be read is left out: what it names is stored once more.
+    """
     paths: dict[str, dict[str, str]] = {}
     for number in release_numbers(store)[-RECENT:]:
-        for name, product in read_release(store, number).products.items():
-            paths.setdefault(name, {})[product.inventory_sha256] = product.url
+        with suppress(IntegrityError, NothingPublishedError):
+            for name, product in read_release(store, number).products.items():
+                paths.setdefault(name, {})[product.inventory_sha256] = product.url
     return paths
+
+
+def require_chain(store: Store) -> None:
+    """Raise :class:`IntegrityError` where a release is missing: nothing could be published after it."""
+    numbers = release_numbers(store)
+    require_no_gap(store, numbers)
+    require_newest(store, max(numbers, default=0))
 
 
 def publish(store: Store, content: ReleaseContent, allow_older: str = "") -> Release:

@@ -48,12 +48,14 @@ def machine() -> dict[str, int]:
 
 ROWS: dict[str, Callable[[], dict[str, int]]] = {
     **{f"crash, {kind}": on(kind, lambda new, kind=kind: crashes.sweep(kind, new)) for kind in KINDS},
+    "full disk": on("disk", crashes.fill),
     **{
         f"publishers, {kind}": on(kind, lambda new, kind=kind: races.publish_at_once(new, ROUNDS[kind]))
         for kind in KINDS
     },
     "failing twins, disk": on("disk", lambda new: races.fail_beside(new, 60)),
     "failing twins, gcs": on("gcs", lambda new: races.fail_beside(new, 60)),
+    **{f"failing ingest, {kind}": on(kind, lambda new: races.ingest_beside(new, 60)) for kind in ("disk", "gcs")},
     "reads under publishing": on("disk", lambda new: races.read_under_publishing(new, 100_000)),
     "corruptions": on("disk", lambda new: corruptions.corrupt(new, 1000)),
     "any order of events": machine,
@@ -120,8 +122,10 @@ FOOT = """
 - **crash**: one run is killed at every operation that changes the store: before it, after it, on a disk also with half
   a file written. After each, readers open the newest release with every chunk checked, and the same run goes to its
   end: two releases, and `verify --all` finds nothing.
+- **full disk**: from every such operation on the disk takes nothing more. The run ends with one error that says so.
 - **publishers**: eight processes, 200 releases each, a third of them of the same work.
 - **failing twins**: four runs of one work at a time; about half of them fail and remove what they wrote.
+- **failing ingest**: two runs of one small cube from its sources; one finds values out of range when both have written.
 - **reads under publishing**: four threads open the newest release and read a value, every tenth the whole field with
   its digests.
 - **corruptions**: bits, ends, lost, exchanged and foreign objects, values changed together with their inventory, and

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 
+from smcloud.errors import UnreachableError
 from smcloud.store import Store, list_releases, verify, verify_all
 from tests.faults.stores import NewStore
 from tests.faults.work import Study
@@ -23,27 +25,36 @@ class Killed(Exception):
 
 
 class Killer:
-    """Lets operations pass and counts them, kills at the one numbered ``at``; ``when``: before, after or half."""
+    """Lets operations pass and counts them, kills at the one numbered ``at``; ``when``: before, after or half.
 
-    def __init__(self, at: int = 0, when: str = "before") -> None:
-        self.at, self.when, self.count = at, when, 0
+    ``full``: nobody is killed, but from then on the disk takes nothing more; it can be read, and objects be removed.
+    """
+
+    def __init__(self, at: int = 0, when: str = "before", full: bool = False) -> None:
+        self.at, self.when, self.full, self.count = at, when, full, 0
 
     def step(self) -> str:
         """Count an operation: empty where it passes, else how it ends. A killed process does no more."""
         self.count += 1
         if self.at and self.count > self.at:
-            raise Killed("later")
+            self.end("later")
         return self.when if self.count == self.at else ""
+
+    def end(self, how: str) -> NoReturn:
+        """Raise what ends an operation."""
+        raise OSError(errno.ENOSPC, "No space left on device") if self.full else Killed(how)
 
     def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap an operation of a disk."""
 
         def operation(*args: Any, **kwargs: Any) -> Any:
+            if self.full and real.__name__ in ("unlink", "remove", "rmdir"):
+                return real(*args, **kwargs)
             end = self.step()
             if end == "half" and real.__name__ == "write_bytes":
                 real(args[0], args[1][: len(args[1]) // 2])
             if end in ("before", "half"):
-                raise Killed(end)
+                self.end(end)
             result = real(*args, **kwargs)
             if end == "after":
                 raise Killed(end)
@@ -107,6 +118,19 @@ def sweep(kind: str, new: NewStore, step: int = 1) -> dict[str, int]:
     return counted
 
 
+def fill(new: NewStore, step: int = 1) -> dict[str, int]:
+    """Let the disk be full from every ``step``-th operation on: one error says so, and a later run goes on."""
+    counted = {"points": 0, "unreadable": 0, "torn": 0, "twice": 0}
+    first = new()
+    Study(first).run(1)
+    for when in ("before", "half"):
+        at = 1
+        while _crash("disk", first, new, Killer(at, when, full=True)):
+            counted["points"] += 1
+            at += step
+    return counted
+
+
 def _crash(kind: str, first: Store, new: NewStore, killer: Killer) -> bool:
     """One point: False where the run ended before it was reached."""
     store = new()
@@ -120,6 +144,8 @@ def _crash(kind: str, first: Store, new: NewStore, killer: Killer) -> bool:
             study.run(2)
     except Exception as err:  # what a client makes of it
         assert killer.at and killer.count >= killer.at, err
+        if killer.full:
+            assert isinstance(err, UnreachableError) and "No space left" in err.found and "make room" in err.next, err
     if killer.count < killer.at:
         return False
     assert study.read() in (1, 2)

@@ -5,14 +5,33 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import dask
 
-from smcloud.store import Attempts, Release, list_releases, open_product, product_path, verify_all
+from smcloud import pipeline
+from smcloud.config import RunConfig, load_config
+from smcloud.errors import RangeError
+from smcloud.store import (
+    Attempts,
+    Release,
+    cube_path,
+    list_releases,
+    open_product,
+    product_path,
+    sealed_prefix,
+    verify_all,
+)
+from tests.conftest import write_small_world
 from tests.faults.stores import NewStore
 from tests.faults.work import Study, more, product, whole
 
@@ -130,3 +149,41 @@ def _run(study: Study, path: str, seed: int, fails: bool) -> str:
                 return ""
             attempt.prefix.append(more(seed))
         return attempt.seal(["slope", "share", "lat", "lon"])
+
+
+def ingest_beside(new: NewStore, rounds: int) -> dict[str, int]:
+    """Real cubes: two runs of one ingest at a time, of which one finds values out of range when both have written."""
+    counted = {"rounds": 0, "failed": 0, "dead ids": 0}
+    fails = threading.local()
+    module: Any = import_module("smcloud.pipeline.ingest")
+    real = module._validate
+    both = threading.Barrier(2, timeout=60)
+
+    def validate(job: Any, counters: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        real(job, counters)
+        if fails.here:
+            raise RangeError("values out of range")
+
+    def ingest(config: RunConfig, job: Any, here: bool) -> str:
+        fails.here = here
+        try:
+            return str(pipeline.ingest(config, job).inventory_sha256)
+        except RangeError:
+            return ""
+
+    with tempfile.TemporaryDirectory() as folder:
+        only = dict.fromkeys(("soil_moisture", "soil_temperature"), "world")
+        path = write_small_world(Path(folder), inputs=only, drivers={"names": ["soil_temperature"]})
+        with mock.patch.object(module, "_validate", validate), ThreadPoolExecutor(2) as pool:
+            for _ in range(rounds):
+                store = new()
+                config = load_config(path).model_copy(update={"store": store.url})
+                job = pipeline.check(config)
+                ended = list(pool.map(lambda here, config=config, job=job: ingest(config, job, here), (False, True)))
+                counted["rounds"] += 1
+                counted["failed"] += ended.count("")
+                cube = sealed_prefix(store, cube_path(job.cube_id))
+                counted["dead ids"] += cube is None or cube.inventory()[1] != ended[0]
+    return counted

@@ -13,8 +13,8 @@ from smcloud.errors import IntegrityError
 from smcloud.store import Store
 from tests.faults import __main__ as rows
 from tests.faults.corruptions import DAMAGES, corrupt
-from tests.faults.crashes import Killed, Killer, killing, sweep
-from tests.faults.races import fail_beside, publish_at_once, read_under_publishing
+from tests.faults.crashes import Killed, Killer, fill, killing, sweep
+from tests.faults.races import fail_beside, ingest_beside, publish_at_once, read_under_publishing
 from tests.faults.states import machine
 from tests.faults.stores import stores
 from tests.faults.work import Study
@@ -27,6 +27,11 @@ def test_crashes(kind: str, step: int) -> None:
     with stores(kind) as new:
         counted = sweep(kind, new, step)
     assert counted["points"] > 3
+
+
+def test_a_full_disk() -> None:
+    with stores("disk") as new:
+        assert fill(new, 7)["points"] > 3
 
 
 def test_a_killed_process_does_no_more(tmp_path: Path) -> None:
@@ -65,6 +70,11 @@ def test_failing_twins(kind: str) -> None:
     with stores(kind) as new:
         counted = fail_beside(new, 6)
     assert counted["dead ids"] == 0 and counted["failed"] > 0
+
+
+def test_a_failing_ingest_beside_another() -> None:
+    with stores("disk") as new:
+        assert ingest_beside(new, 2) == {"rounds": 2, "failed": 2, "dead ids": 0}
 
 
 def test_failing_twins_of_one_folder_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
