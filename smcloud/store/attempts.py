@@ -160,7 +160,9 @@ class Attempts:
             claims = _claims(self.store, path)
             number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0), sealed_too))
             claim = f"{stem_of(path)}.attempt-{number}-{claims.get(number, 0) + 1}"
-            if create_only(self.store, f"{claim}.json", lease()):
+            body = lease()
+            # Refused may also be what our own claim met, where its first answer was lost.
+            if create_only(self.store, f"{claim}.json", body) or read(self.store, f"{claim}.json") == body:
                 folder = Prefix(self.store, folder_of(path, number))
                 self._own.append(Attempt(path, folder, folder.is_sealed, claim))
                 return self._own[-1]

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+import uuid
 from typing import Any
 
 LEASE_SECONDS = 120.0
@@ -33,5 +34,6 @@ def _runs(process: int) -> bool:
 
 
 def lease() -> bytes:
-    """Return a lease of this process that begins now."""
-    return json.dumps({"host": socket.gethostname(), "process": os.getpid(), "time": time.time()}).encode()
+    """Return a lease of this process that begins now; no two are equal."""
+    who = {"host": socket.gethostname(), "process": os.getpid(), "time": time.time(), "token": uuid.uuid4().hex}
+    return json.dumps(who).encode()

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 import xarray as xr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError, UnreachableError
-from smcloud.store import Attempt, Attempts, Prefix, Store, sealed_prefix
+from smcloud.store import Attempt, Attempts, Prefix, Store, create_only, sealed_prefix
 from smcloud.store import attempts as module
 from smcloud.store.pointers import point_to, pointer_path
 
@@ -231,6 +232,21 @@ def test_a_damaged_pointer_is_named(store: Store, attempts: Attempts, product: x
     with pytest.raises(IntegrityError, match=r"1\.sealed") as caught:
         sealed_prefix(store, PATH)
     assert "repair" in caught.value.next
+
+
+def test_a_claim_whose_answer_was_lost_is_ours(
+    store: Store, attempts: Attempts, monkeypatch: pytest.MonkeyPatch, product: xr.Dataset
+) -> None:
+    def asked_again(*args: Any) -> bool:
+        create_only(*args)
+        return False
+
+    for room in ("attempts", "pointers"):
+        monkeypatch.setattr(import_module(f"smcloud.store.{room}"), "create_only", asked_again)
+    attempt = write(attempts.begin(PATH), product)
+    assert attempt.prefix.path == PATH
+    attempt.seal()
+    assert beside(store) == {"run1.zarr", "run1.1.sealed"}
 
 
 def test_a_store_that_fails_ends_no_run_for_its_lease(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smcloud.errors import ConfigurationError
-from smcloud.store import Store, can_read, probe, require_create_only, require_store
+from smcloud.store import Store, can_read, create_only, probe, require_create_only, require_store
 from smcloud.store.objects import write_whole
 
 
@@ -35,7 +35,7 @@ def test_a_store_that_creates_once_is_accepted_and_left_as_it_was(tmp_path: Path
     assert not [found for found in tmp_path.rglob("*") if found.is_file()]
 
 
-@pytest.mark.parametrize("kind", ["overwrites", "forgets", "refuses both"])
+@pytest.mark.parametrize("kind", ["overwrites", "forgets", "keeps nothing"])
 def test_a_store_that_ignores_preconditions_is_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,6 +50,15 @@ def test_a_store_that_ignores_preconditions_is_refused(
         require_create_only(Store.open(tmp_path / "store"))
     assert "If-None-Match" in caught.value.next
     assert not [found for found in tmp_path.rglob("*") if found.is_file()]
+
+
+def test_an_answer_that_was_lost_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked_again(store: Store, path: str, content: bytes) -> bool:
+        create_only(store, path, content)
+        return False
+
+    monkeypatch.setattr(import_module("smcloud.store.probe"), "create_only", asked_again)
+    require_create_only(Store.open(tmp_path / "store"))
 
 
 def test_a_bucket_that_ignores_preconditions_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
