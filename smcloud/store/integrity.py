@@ -64,9 +64,9 @@ def seal(
         metadata = (ZARR_JSON, *(f"{name}/{ZARR_JSON}" for name in names))
         _remove_leftovers(place, {finding.path for finding in findings} | {*metadata, *beside})
         _consolidate(place)
-        for name, content in beside.items():
-            place.write(name, content)
-        findings += [inspect(place, key) for key in (*metadata, *beside)]
+        place.write_all(beside)
+        read = place.read_all((*metadata, *beside))
+        findings += [_finding_of(key, raw) for key, raw in read.items()]
         objects = [
             {"path": finding.path, "sha256": finding.sha256, "size": finding.size}
             for finding in sorted(findings, key=lambda finding: finding.path)
@@ -112,12 +112,14 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
     from dask.base import compute
     from dask.delayed import delayed
 
+    metadata = metadata_of_all(place, names)
+
     def wanted(name: str) -> Iterator[tuple[int, ...]]:
-        array = stored_array(metadata_of(place, name))
+        array = stored_array(metadata[name])
         return (position for position in array.positions() if f"{name}/{array.key(position)}" not in but)
 
     tasks = [
-        delayed(_examine_batch, pure=False)(place, name, batch)
+        delayed(_examine_batch, pure=False)(place, name, metadata[name], batch)
         for name in names
         for batch in itertools.batched(wanted(name), BATCH)
     ]
@@ -146,7 +148,10 @@ def _copied(place: Place, copied: Mapping[str, Finding]) -> list[Finding]:
 
 def inspect(place: Place, key: str) -> Finding:
     """Read size and sha256 of one object, without decoding it."""
-    raw = place.read(key)
+    return _finding_of(key, place.read(key))
+
+
+def _finding_of(key: str, raw: bytes | None) -> Finding:
     if raw is None:
         return Finding(key, 0, "", "missing")
     return Finding(key, len(raw), hashlib.sha256(raw).hexdigest())
@@ -158,11 +163,11 @@ def describe(bad: list[Finding]) -> str:
     return text + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
 
 
-def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ...]) -> list[Finding]:
+def _examine_batch(place: Place, name: str, metadata: bytes, positions: tuple[tuple[int, ...], ...]) -> list[Finding]:
     """Examine objects; each is fetched once, so the bytes that are hashed are the bytes that are decoded."""
     import zarr
 
-    array = stored_array(metadata_of(place, name))
+    array = stored_array(metadata)
     findings = []
     for position in positions:
         key = f"{name}/{array.key(position)}"
@@ -179,18 +184,20 @@ def _examine_batch(place: Place, name: str, positions: tuple[tuple[int, ...], ..
     return findings
 
 
-def metadata_of(place: Place, name: str) -> bytes:
-    """Read the ``zarr.json`` of an array; raises :class:`IntegrityError` where there is none."""
-    raw = place.read(f"{name}/{ZARR_JSON}")
-    if raw is None:
-        raise IntegrityError(
-            "the array has no metadata",
-            where=f"{place.url}/{name}/{ZARR_JSON}",
-            found="nothing",
-            expected=ZARR_JSON,
-            next="run the same command again: it starts this prefix anew",
-        )
-    return raw
+def metadata_of_all(place: Place, names: Iterable[str]) -> dict[str, bytes]:
+    """Read the ``zarr.json`` of arrays, by name; raises :class:`IntegrityError` where there is none."""
+    metadata = {}
+    for key, raw in place.read_all(f"{name}/{ZARR_JSON}" for name in names).items():
+        if raw is None:
+            raise IntegrityError(
+                "the array has no metadata",
+                where=f"{place.url}/{key}",
+                found="nothing",
+                expected=ZARR_JSON,
+                next="run the same command again: it starts this prefix anew",
+            )
+        metadata[key.removesuffix(f"/{ZARR_JSON}")] = raw
+    return metadata
 
 
 def _array_names(place: Place) -> list[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from smcloud.store.arrays import ArrayOfPrefix
-from smcloud.store.integrity import metadata_of
+from smcloud.store.arrays import ZARR_JSON, ArrayOfPrefix
+from smcloud.store.integrity import metadata_of_all
 from smcloud.store.objects import Place
 
 if TYPE_CHECKING:
@@ -30,11 +30,21 @@ def together(writes: Sequence[LazyWrites]) -> LazyWrites:
     )
 
 
-def region_writes(ds: xr.Dataset, start: Mapping[str, int], place: Place) -> LazyWrites:
-    """Return lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on."""
+def region_writes(
+    ds: xr.Dataset, start: Mapping[str, int], place: Place, written: Mapping[str, bytes] | None = None
+) -> LazyWrites:
+    """Return lazy writes of the aligned ``ds`` into the arrays of ``path``, from positions ``start`` of its dims on.
+
+    ``written`` are the objects that were just written, by key: the metadata need not be read then.
+    """
     targets, regions = {}, {}
-    for name, variable in lazy_variables(ds).items():
-        targets[name] = _Target(place, str(name), metadata_of(place, str(name)))
+    lazy = lazy_variables(ds)
+    if written is None:
+        metadata = metadata_of_all(place, map(str, lazy))
+    else:
+        metadata = {str(name): written[f"{name}/{ZARR_JSON}"] for name in lazy}
+    for name, variable in lazy.items():
+        targets[name] = _Target(place, str(name), metadata[str(name)])
         firsts = [start.get(str(dim), 0) for dim in variable.dims]
         regions[name] = tuple(slice(first, first + size) for first, size in zip(firsts, variable.shape, strict=True))
     return writes_of(ds, targets, regions)

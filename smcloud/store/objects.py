@@ -13,6 +13,7 @@ from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.disk import create_file, share_bytes, sync_tree, write_beside
 from smcloud.store.layout import CATALOG, Store
+from smcloud.store.links import key_inside
 from smcloud.store.records import largest
 
 # Error codes of S3 for If-None-Match when the object exists, or is being written by somebody else.
@@ -73,47 +74,6 @@ class Place:
         remove(self.store, "/".join((self.path, *names)))
 
 
-def key_inside(store: Store, path: str) -> str:
-    """Return the key of the object; raises :class:`NotAStoreError` where a link of the disk leads out of the store."""
-    key = store.join(path)
-    if (
-        store.protocol == "file"
-        and _may_lead_out(store.join(), key)
-        and not Path(os.path.realpath(key)).is_relative_to(os.path.realpath(store.join()))
-    ):
-        raise _leads_out(store, path)
-    return key
-
-
-def _may_lead_out(root: str, key: str) -> bool:
-    """Whether a part of ``key`` below ``root`` is a link or goes up: to resolve every path took longer than to read."""
-    if "/../" in f"{key}/":
-        return True
-    while len(key) > len(root):
-        if os.path.islink(key):
-            return True
-        key = os.path.dirname(key)
-    return False
-
-
-def require_no_way_out(store: Store, path: str) -> None:
-    """Raise :class:`NotAStoreError` where anything below ``path`` is a link of the disk that leads out of the store."""
-    for folder, folders, files in os.walk(key_inside(store, path)) if store.protocol == "file" else ():
-        for name in (*folders, *files):
-            if os.path.islink(place := os.path.join(folder, name)):
-                key_inside(store, os.path.relpath(place, store.join()))
-
-
-def _leads_out(store: Store, path: str) -> NotAStoreError:
-    return NotAStoreError(
-        "a link leads out of the store",
-        where=store.url_of(path),
-        found=f"a link to {os.path.realpath(store.join(path))}",
-        expected="files and folders of the store itself",
-        next="put the files themselves in the place of the link, or name another store",
-    )
-
-
 def read(store: Store, path: str) -> bytes | None:
     """Read the object's bytes, or None where there is none; raises :class:`UnreachableError` for all other failures.
 
@@ -122,22 +82,44 @@ def read(store: Store, path: str) -> bytes | None:
     key, limit = key_inside(store, path), largest(path)
     with reaching(STORE, store.url_of(path)):
         try:
-            if limit is not None and (size := store.fs.info(key)["size"] or 0) > limit:
-                raise NotAStoreError(
-                    "a record of the store is too large to be one",
-                    where=store.url_of(path),
-                    found=f"{size} bytes",
-                    expected=f"at most {limit} bytes",
-                    next="restore this object from a copy of the store",
-                )
-            return bytes(store.fs.cat_file(key))
+            if limit is None or store.protocol != "file":
+                content = bytes(store.fs.cat_file(key) if limit is None else _head(store, key, limit + 1))
+            elif (size := store.fs.info(key)["size"] or 0) > limit:
+                raise _too_large(store, path, f"{size} bytes", limit)
+            else:
+                content = bytes(store.fs.cat_file(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
+    if limit is not None and len(content) > limit:
+        raise _too_large(store, path, f"more than {limit} bytes", limit)
+    return content
+
+
+def _head(store: Store, key: str, size: int) -> bytes:
+    """The first bytes of an object, in one request; an empty object has no range to ask for."""
+    try:
+        return bytes(store.fs.cat_file(key, start=0, end=size))
+    except FileNotFoundError:
+        raise
+    except Exception:
+        if store.fs.info(key)["size"]:
+            raise
+        return b""
+
+
+def _too_large(store: Store, path: str, found: str, limit: int) -> NotAStoreError:
+    return NotAStoreError(
+        "a record of the store is too large to be one",
+        where=store.url_of(path),
+        found=found,
+        expected=f"at most {limit} bytes",
+        next="restore this object from a copy of the store",
+    )
 
 
 def read_all(store: Store, paths: Mapping[str, str]) -> dict[str, bytes | None]:
     """Read the objects at ``paths`` under the names that they have there, None where there is none; as :func:`read`."""
-    if store.protocol == "file" or len(paths) == 1:
+    if store.protocol == "file" or len(paths) < 2:
         return {name: read(store, path) for name, path in paths.items()}
     keys = {name: key_inside(store, path) for name, path in paths.items()}
     with reaching(STORE, store.url):
@@ -210,7 +192,7 @@ def write_all(store: Store, objects: Mapping[str, bytes]) -> None:
                 os.replace(write_beside(Path(key), content), key)
         elif len(keys) == 1:
             store.fs.pipe_file(*keys.popitem())
-        else:
+        elif keys:
             store.fs.pipe(keys)
 
 

@@ -13,7 +13,8 @@ from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.inventory import is_sealed
 from smcloud.store.layout import Store
 from smcloud.store.lazy_reads import with_lazy_reads
-from smcloud.store.objects import Place, require_no_way_out
+from smcloud.store.links import require_no_way_out
+from smcloud.store.objects import Place
 from smcloud.store.records import CubeEntry, ProductEntry, Release
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
 from smcloud.store.sealed import Digests, Verify, require_sealed_objects, sealed_digests

@@ -29,8 +29,9 @@ def stage(ds: xr.Dataset, place: Place) -> LazyWrites:
     removed where its arrays were laid out in another way; a sealed prefix raises :class:`ReleaseConflictError`.
     """
     ds = align(ds.drop_encoding())
-    write_template(place, template_of(ds))
-    return region_writes(ds, {}, place)
+    template = template_of(ds)
+    write_template(place, template)
+    return region_writes(ds, {}, place, template)
 
 
 def write_template(place: Place, template: dict[str, bytes]) -> None:
@@ -40,8 +41,7 @@ def write_template(place: Place, template: dict[str, bytes]) -> None:
     root = template.pop(ZARR_JSON)
     if not _fits(place, template, root):
         place.remove()
-    for key, content in template.items():
-        place.write(key, content)
+    place.write_all(template)
     place.create(ZARR_JSON, root)
 
 
@@ -79,16 +79,16 @@ def append(ds: xr.Dataset, place: Place) -> LazyWrites:
         added_only = align(ds.drop_vars(shared).drop_encoding())
         template = template_of(added_only)
         added = json.loads(template.pop(ZARR_JSON))["attributes"]
-        changed = [key for key, content in template.items() if place.read(key) != content]
+        there = place.read_all(template.keys() & place.sizes().keys())
+        changed = [key for key, content in template.items() if there.get(key) != content]
         group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
         attributes = dict(group.attrs)
         if (changed or attributes | added != attributes) and is_sealed(place):
             raise _sealed(url, ", ".join(changed[:3]) or "other attributes")
-        for key in changed:
-            place.write(key, template[key])
+        place.write_all({key: template[key] for key in changed})
         if attributes | added != attributes:
             group.attrs.put(attributes | added)
-    return region_writes(added_only, {}, place)
+    return region_writes(added_only, {}, place, template)
 
 
 def align(ds: xr.Dataset) -> xr.Dataset:
@@ -154,13 +154,14 @@ def template_of(ds: xr.Dataset) -> dict[str, bytes]:
 
 def _fits(place: Place, template: dict[str, bytes], root: bytes) -> bool:
     """Whether what is at ``path``, if anything, has the same arrays and attributes as ``template``."""
-    existing = place.read(ZARR_JSON)
-    if existing is not None:
-        ours, theirs = json.loads(root)["attributes"], json.loads(existing)["attributes"]
+    metadata = [key for key in (ZARR_JSON, *template) if key.endswith(ZARR_JSON)]
+    existing = place.read_all(place.sizes().keys() & set(metadata))
+    theirs_root = existing.pop(ZARR_JSON, None)
+    if theirs_root is not None:
+        ours, theirs = json.loads(root)["attributes"], json.loads(theirs_root)["attributes"]
         if theirs | ours != theirs:
             return False
-    metadata = [key for key in template if key.endswith(ZARR_JSON)]
-    return all(place.read(key) in (None, template[key]) for key in metadata)
+    return all(raw == template[key] for key, raw in existing.items())
 
 
 def _sealed(url: str, found: str) -> ReleaseConflictError:

@@ -88,6 +88,7 @@ EXEMPT_CODE = {
     "smcloud.store.inventory": "checks and hashes what is written",
     "smcloud.store.layout": "names and places of prefixes",
     "smcloud.store.leases": "says who is at work",
+    "smcloud.store.links": "refuses paths",
     "smcloud.store.objects": "whole objects, compared with their digests",
     "smcloud.store.older": "ends a run",
     "smcloud.store.pages": "pages for people",
