@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from smcloud.config.code import code_digest
-from tests.faults import corruptions, crashes, races, states
+from tests.faults import corruptions, crashes, races, server, states
 from tests.faults.stores import KINDS, stores
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -49,6 +49,7 @@ def machine() -> dict[str, int]:
 ROWS: dict[str, Callable[[], dict[str, int]]] = {
     **{f"crash, {kind}": on(kind, lambda new, kind=kind: crashes.sweep(kind, new)) for kind in KINDS},
     "full disk": on("disk", crashes.fill),
+    "server faults, gcs": lambda: server.fail(120),
     **{
         f"publishers, {kind}": on(kind, lambda new, kind=kind: races.publish_at_once(new, ROUNDS[kind]))
         for kind in KINDS
@@ -123,6 +124,8 @@ FOOT = """
   a file written. After each, readers open the newest release with every chunk checked, and the same run goes to its
   end: two releases, and `verify --all` finds nothing.
 - **full disk**: from every such operation on the disk takes nothing more. The run ends with one error that says so.
+- **server faults**: the server answers late, cut, with 429, 503 or 401, not at all, or does what it was asked and its
+  answer is lost; for a few requests of a run, or from one on. A run that does not end well ends with one error.
 - **publishers**: eight processes, 200 releases each, a third of them of the same work.
 - **failing twins**: four runs of one work at a time; about half of them fail and remove what they wrote.
 - **failing ingest**: two runs of one small cube from its sources; one finds values out of range when both have written.

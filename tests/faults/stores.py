@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from smcloud.store import Store
+
+if TYPE_CHECKING:
+    from tests.cloud.objects import ObjectStore
 
 # Read when gcsfs is imported, which would else ask a service that is not there for the kind of bucket, for a minute.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
@@ -34,11 +39,17 @@ def _disk() -> Iterator[str]:
 
 @contextmanager
 def _gcs() -> Iterator[str]:
-    import gcsfs
-
     from tests.cloud.gcs import serving
 
-    with serving() as (url, content), pytest.MonkeyPatch.context() as patch:
+    with serving() as (url, content), _bucket_at(url, content) as root:
+        yield root
+
+
+@contextmanager
+def _bucket_at(url: str, content: ObjectStore) -> Iterator[str]:
+    import gcsfs
+
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", url)
         content.buckets["bucket"] = {}
         gcsfs.GCSFileSystem.clear_instance_cache()
@@ -47,10 +58,18 @@ def _gcs() -> Iterator[str]:
 
 
 @contextmanager
+def gcs_at(url: str, content: ObjectStore) -> Iterator[NewStore]:
+    """As :func:`stores`, on a server that runs at ``url``."""
+    with _bucket_at(url, content) as root:
+        yield lambda: Store.open(f"{root}/{uuid.uuid4().hex}")
+
+
+@contextmanager
 def _s3() -> Iterator[str]:
     import s3fs
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells every request
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     with pytest.MonkeyPatch.context() as patch:

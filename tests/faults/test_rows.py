@@ -12,6 +12,7 @@ import pytest
 from smcloud.errors import IntegrityError
 from smcloud.store import Store
 from tests.faults import __main__ as rows
+from tests.faults import server
 from tests.faults.corruptions import DAMAGES, corrupt
 from tests.faults.crashes import Killed, Killer, fill, killing, sweep
 from tests.faults.races import fail_beside, ingest_beside, publish_at_once, read_under_publishing
@@ -32,6 +33,11 @@ def test_crashes(kind: str, step: int) -> None:
 def test_a_full_disk() -> None:
     with stores("disk") as new:
         assert fill(new, 7)["points"] > 3
+
+
+def test_faults_of_a_server() -> None:
+    counted = server.fail(7, lasting=0)
+    assert counted["faults"] == 7
 
 
 def test_a_killed_process_does_no_more(tmp_path: Path) -> None:
