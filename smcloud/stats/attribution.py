@@ -130,12 +130,12 @@ def _is_effective(dof: str, target: xr.DataArray, dim: str) -> bool:
 def _trend_contribution(
     *blocks: Block, t: FloatArray, floors: FloatArray, min_valid: int, control_time: bool, effective: bool
 ) -> tuple[Block, ...]:
-    from smcloud.stats.engine import case_kernels, regression_kernels
+    from smcloud.stats.engine import case_tiles, regression_kernels
 
     shape, cells, size = cells_of(blocks)
     out, whole = np.empty((cells, size, 4)), np.empty((cells, 2))
     n, status = np.empty(cells), np.empty((cells, size), np.uint8)
-    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid):
+    for inside, tile in case_tiles.case_tiles(blocks, floors, min_valid):
         columns = (out[inside], whole[inside], n[inside], status[inside])
         regression_kernels.trend_contribution(tile, t, floors, min_valid, control_time, effective, *columns)
     return in_shape(shape, *np.moveaxis(out, -1, 0), *whole.T, n.astype(np.int32), status)
@@ -231,12 +231,12 @@ def leading_driver(
 def _leading_driver(
     *blocks: Block, t: FloatArray, floors: FloatArray, min_valid: int, control_time: bool, ranked: bool, effective: bool
 ) -> tuple[Block, ...]:
-    from smcloud.stats.engine import case_kernels, effect_kernels, rank_cases, student
+    from smcloud.stats.engine import case_tiles, effect_kernels, rank_cases, student
 
     shape, cells, size = cells_of(blocks)
     out, n, status = np.empty((cells, size, 3)), np.empty(cells), np.empty((cells, size), np.uint8)
     least = np.zeros_like(floors) if ranked else floors  # as for the correlation: rank_cases judges the values
-    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid):
+    for inside, tile in case_tiles.case_tiles(blocks, floors, min_valid):
         if ranked:
             rank_cases.rank_cases(tile, floors, min_valid)
         columns = (out[inside], n[inside], status[inside])

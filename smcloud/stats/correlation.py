@@ -143,13 +143,13 @@ def _partial_correlation(
 ) -> tuple[Block, ...]:
     from scipy.special import ndtri
 
-    from smcloud.stats.engine import case_kernels, driver_kernels, rank_cases, student
+    from smcloud.stats.engine import case_tiles, driver_kernels, rank_cases, student
 
     shape, cells, size = cells_of(blocks)
     out, n, status = np.empty((cells, size, 6)), np.empty(cells), np.empty((cells, size), np.uint8)
     z = -float(ndtri(alpha / 2))
     least = np.zeros_like(floors) if ranked else floors  # ranks have no unit: rank_cases has judged the values
-    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid, lags):
+    for inside, tile in case_tiles.case_tiles(blocks, floors, min_valid, lags):
         if ranked:
             rank_cases.rank_cases(tile, floors, min_valid)
         driver_kernels.partial_correlation(

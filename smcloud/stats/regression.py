@@ -112,12 +112,12 @@ def standardised_regression(
 def _standardised_regression(
     *blocks: Block, lags: Sequence[int], floors: FloatArray, min_valid: int
 ) -> tuple[Block, ...]:
-    from smcloud.stats.engine import case_kernels, regression_kernels
+    from smcloud.stats.engine import case_tiles, regression_kernels
 
     shape, cells, size = cells_of(blocks)
     out, status = np.empty((cells, size, 2)), np.empty((cells, size), np.uint8)
     r2, n = np.empty(cells), np.empty(cells)
-    for inside, tile in case_kernels.case_tiles(blocks, floors, min_valid, lags):
+    for inside, tile in case_tiles.case_tiles(blocks, floors, min_valid, lags):
         columns = (out[inside], r2[inside], n[inside], status[inside])
         regression_kernels.standardised_regression(tile, floors, min_valid, *columns)
     coefficient, lmg = np.moveaxis(out, -1, 0)

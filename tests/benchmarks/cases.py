@@ -207,7 +207,7 @@ def what_bounds_it(every: dict[str, xr.DataArray]) -> str:
     """Shares of the time of the partial correlations: the best of five runs of each part, per cell."""
     from time import perf_counter
 
-    from smcloud.stats.engine.case_kernels import case_tiles
+    from smcloud.stats.engine.case_tiles import case_tiles
     from smcloud.stats.engine.driver_kernels import partial_correlation
     from smcloud.stats.engine.student import two_sided
 
