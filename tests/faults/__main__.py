@@ -126,7 +126,7 @@ FOOT = """
 - **full disk**: from every such operation on the disk takes nothing more. The run ends with one error that says so.
 - **server faults**: the server answers late, cut, with 429, 503 or 401, not at all, or does what it was asked and its
   answer is lost; for a few requests of a run, or from one on. A run that does not end well ends with one error.
-- **publishers**: eight processes, 200 releases each, a third of them of the same work.
+- **publishers**: eight processes publish 200 times each: first each its own work, then all the same at the same time.
 - **failing twins**: four runs of one work at a time; about half of them fail and remove what they wrote.
 - **failing ingest**: two runs of one small cube from its sources; one finds values out of range when both have written.
 - **reads under publishing**: four threads open the newest release and read a value, every tenth the whole field with
