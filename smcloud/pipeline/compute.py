@@ -62,9 +62,14 @@ def make_and_check(cube: xr.Dataset, config: RunConfig, writer: StoreWriter) -> 
 
 
 class StoreWriter:
-    """Writes products to folders of this run's own; a product that is sealed is left as it is, unless ``anew``."""
+    """Writes products to folders of this run's own; a product that is sealed is left as it is.
 
-    def __init__(self, config: RunConfig, attempts: Attempts, run_id: str, anew: bool = False) -> None:
+    ``anew`` names the folders of a release: all is made again, in others.
+    """
+
+    def __init__(
+        self, config: RunConfig, attempts: Attempts, run_id: str, anew: Mapping[str, str] | None = None
+    ) -> None:
         self.config, self.run_id, self.anew = config, run_id, anew
         self.variables: dict[str, list[str]] = {}
         self._attempts, self._begun = attempts, dict[str, Attempt]()
@@ -72,8 +77,11 @@ class StoreWriter:
     def attempt(self, name: str) -> Attempt:
         """Return this run's attempt at a product; its folder is taken when it is first asked for."""
         if name not in self._begun:
-            begin = self._attempts.begin_anew if self.anew else self._attempts.begin
-            self._begun[name] = begin(product_path(name, self.run_id))
+            path = product_path(name, self.run_id)
+            if self.anew is None:
+                self._begun[name] = self._attempts.begin(path)
+            else:
+                self._begun[name] = self._attempts.begin_anew(path, self.anew[name])
         return self._begun[name]
 
     def prefix(self, name: str) -> Prefix:

@@ -24,7 +24,7 @@ class Job:
     """One run: its ids, months and inputs, and what was opened to find them.
 
     ``catalog`` is pinned to the states that were fingerprinted, ``opened`` holds its sources: plan and ingest use them
-    again in the same process.
+    again in the same process. ``parent`` is the newest release when the run began, 0 where there is none.
     """
 
     store: str
@@ -34,6 +34,7 @@ class Job:
     inputs: Mapping[str, InputEntry]
     fingerprint: str
     lineage: Lineage
+    parent: int
     catalog: Catalog
     opened: CubeInputs
 
@@ -59,6 +60,7 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
     store = Store.open(config.store)
     stores.require_store(store)
     stores.require_chain(store)
+    parent = stores.latest_release(store)
     if states is None:
         states = identity.look_at_sources(config)  # before anything is opened, so that later changes are noticed
     parts = states.parts
@@ -84,6 +86,7 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
         inputs=inputs,
         fingerprint=identity.fingerprint(config, parts),
         lineage=lineage,
+        parent=parent,
         catalog=catalog,
         opened=opened,
     )

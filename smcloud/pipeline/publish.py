@@ -79,12 +79,13 @@ def publish(
 
     ``allow_older`` is the reason why the release may step back behind the newest one.
     """
-    content = _content(
-        config, job, CubeEntry(**{name: getattr(cube, name) for name in CubeEntry.model_fields}), products
-    )
     store = Store.open(job.store)
     with reaching(NETWORK, store.url):
-        release = stores.publish(store, content, allow_older)
+        # It may have been sealed by a run that ended before it could name it.
+        named = stores.point_to(Prefix(store, cube.url), stores.cube_path(cube.id), cube.inventory_sha256 or "")
+        entry = CubeEntry(**{name: getattr(cube, name) for name in CubeEntry.model_fields} | {"url": named.path})
+        content = _content(config, job, entry, products)
+        release = stores.publish(store, content, allow_older, job.parent)
         stores.write_catalog(store)
     return release
 
@@ -106,10 +107,9 @@ def require_forward(config: RunConfig, job: Job) -> None:
     That is seen before anything is computed, and once more when it is published: another run may be faster.
     """
     store = Store.open(job.store)
-    if stores.latest_release(store):
-        marked = tuple(job.lineage.provisional)
-        cube = CubeEntry(id=job.cube_id, url=stores.cube_path(job.cube_id), period=job.period, provisional=marked)
-        stores.require_not_older(_content(config, job, cube, {}), stores.newest_release(store), store.url)
+    marked = tuple(job.lineage.provisional)
+    cube = CubeEntry(id=job.cube_id, url=stores.cube_path(job.cube_id), period=job.period, provisional=marked)
+    stores.require_forward(store, _content(config, job, cube, {}))
 
 
 def has_report(release: Release, store_url: str) -> bool:

@@ -19,6 +19,7 @@ from smcloud.sample.demo import truth_beside
 from smcloud.store import Attempts, CubeEntry, Prefix, ProductEntry, Release, Store, cube_path, product_path
 from smcloud.store.chain import named_in_catalog
 from smcloud.store.pointers import mend_pointers
+from smcloud.store.records import INVENTORY
 from smcloud.store.restore import restore
 from smcloud.store.verify import prefix_findings
 
@@ -93,6 +94,10 @@ def _put_back(
     for entry in entries:
         sealed = entry.inventory_sha256 or ""
         good, bad = restore(Prefix(store, entry.url), made[entry.url].prefix, damaged[entry.url], sealed)
+        if INVENTORY in good:  # only now it is known what else is damaged
+            damaged[entry.url][:] = _damaged(store, entry)
+            more, bad = restore(Prefix(store, entry.url), made[entry.url].prefix, damaged[entry.url], sealed)
+            good += more
         done.repaired.extend(f"{entry.url}/{name}" for name in good)
         if bad:
             _leave(done, {entry.url: bad}, [entry], "not what the same work gives: foreign, or made by other code")
@@ -107,7 +112,7 @@ def _cube(config: RunConfig, attempts: Attempts, record: Release) -> dict[str, s
     job = check(config)
     if job.cube_id != record.cube.id:
         raise _other("the cube", record.cube.id, job.cube_id, "sources, code or libraries are others than they were")
-    attempt = attempts.begin_anew(cube_path(job.cube_id))
+    attempt = attempts.begin_anew(cube_path(job.cube_id), record.cube.url)
     build_cube(config, job, attempt, anew=True)
     return {record.cube.url: attempt}
 
@@ -116,7 +121,8 @@ def _products(config: RunConfig, attempts: Attempts, record: Release) -> dict[st
     run_id = stores.content_id(config.analysis(), record.cube.id, identity.product_code())
     if run_id != record.run_id:
         raise _other("the products", record.run_id, run_id, "code or libraries are others than they were")
-    writer = StoreWriter(config, attempts, run_id, anew=True)
+    released = {name: product.url for name, product in record.products.items()}
+    writer = StoreWriter(config, attempts, run_id, released)
     cube = Prefix(attempts.store, record.cube.url).open(chunking.TILES)
     make_and_check(cube, config, writer)
     writer.seal_folders()

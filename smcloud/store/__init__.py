@@ -3,6 +3,7 @@
 from smcloud.store.attempts import Attempt, Attempts
 from smcloud.store.copying import cube_lineages, lineage_object
 from smcloud.store.encoding import encoding, stored_chunks
+from smcloud.store.intake_catalog import complete_catalog, write_catalog
 from smcloud.store.layout import (
     Store,
     content_id,
@@ -14,15 +15,13 @@ from smcloud.store.layout import (
 )
 from smcloud.store.lazy_writes import LazyWrites, together
 from smcloud.store.objects import create_only, put
-from smcloud.store.older import require_not_older
 from smcloud.store.pages import put_page
-from smcloud.store.pointers import sealed_prefix
+from smcloud.store.pointers import point_to, sealed_prefix
 from smcloud.store.prefix import Prefix
 from smcloud.store.probe import can_read, probe, require_create_only
 from smcloud.store.read import open_cube, open_product
 from smcloud.store.records import CubeEntry, InputEntry, Lineage, ProductEntry, Release, ReleaseContent
 from smcloud.store.release import (
-    complete_catalog,
     find_release,
     latest_release,
     list_releases,
@@ -31,7 +30,7 @@ from smcloud.store.release import (
     read_release,
     released_products,
     require_chain,
-    write_catalog,
+    require_forward,
 )
 from smcloud.store.verify import verify, verify_all
 from smcloud.store.write import align, dry_run_writes
@@ -64,6 +63,7 @@ __all__ = [
     "newest_release",
     "open_cube",
     "open_product",
+    "point_to",
     "probe",
     "product_path",
     "publish",
@@ -75,7 +75,7 @@ __all__ = [
     "report_path",
     "require_chain",
     "require_create_only",
-    "require_not_older",
+    "require_forward",
     "require_store",
     "sealed_prefix",
     "stored_chunks",

@@ -41,7 +41,7 @@ class Attempt:
     prefix: Prefix
     is_sealed: bool = True
     claim: str = ""
-    beaten: float = field(default_factory=time.monotonic)
+    beaten: float = field(default_factory=time.time)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def seal(
@@ -71,7 +71,7 @@ class Attempt:
 
         digest = own.seal(expected, beside, copied, elsewhere).inventory_sha256
         self.prefix = point_to(there.get(digest, own), self.path, digest)
-        if self.prefix.path != own.path:
+        if self.prefix.path != own.path and self._is_ours():
             _remove(own)
         self.is_sealed = True
         self.forget()
@@ -79,22 +79,28 @@ class Attempt:
 
     def discard(self) -> None:
         """Remove the folder, unless it is sealed, or so long was not heard of this run that another may be in it."""
-        if self.claim and time.monotonic() - self.beaten < LEASE_SECONDS / 2:
+        if self.claim and self._is_ours():
             self.prefix.discard()
             self.forget()
 
     def remove(self) -> None:
         """Remove the folder though it is sealed, unless it is named."""
-        if self.claim and not is_named(self.prefix, self.path):
+        if self.claim and self._is_ours() and not is_named(self.prefix, self.path):
             _remove(self.prefix)
-        self.forget()
+            self.forget()
 
     def beat(self) -> None:
-        """Say that the run is alive."""
+        """Say that the run is alive; a run of which so long was not heard that its folder was taken is silent on."""
         with self._lock:
-            if self.claim:
+            if self.claim and self._is_ours(time.time() - self.beaten + 1):
                 write_whole(self.prefix.store, f"{self.claim}.alive", lease())
-                self.beaten = time.monotonic()
+                self.beaten = time.time()
+
+    def _is_ours(self, silent: float = LEASE_SECONDS / 2) -> bool:
+        """Whether this run was heard of within ``silent`` seconds, asleep or not, and nobody has taken the folder."""
+        folder, _, generation = self.claim.rpartition("-")
+        newer = f"{folder}-{int(generation) + 1}.json"
+        return time.time() - self.beaten < silent and read(self.prefix.store, newer) is None
 
     def free(self) -> None:
         """End the lease: what is there may be taken over. Where nothing was written, nothing is left."""
@@ -134,9 +140,9 @@ class Attempts:
             with suppress(UnreachableError):  # the lease ends by itself
                 attempt.free()
 
-    def begin_anew(self, path: str) -> Attempt:
-        """Take a folder that is not sealed, whatever is there already: to do the same work once more, for a repair."""
-        return self._claimed(path, sealed_too=False)
+    def begin_anew(self, path: str, but: str) -> Attempt:
+        """Take a folder that is neither sealed nor ``but``, whatever is there: to make a released prefix again."""
+        return self._claimed(path, but)
 
     def begin(self, path: str) -> Attempt:
         """Find the sealed prefix of the id at ``path``, or take a folder to write it; raises where none is free."""
@@ -155,10 +161,10 @@ class Attempts:
         for attempt in self._own:
             attempt.remove()
 
-    def _claimed(self, path: str, sealed_too: bool = True) -> Attempt:
+    def _claimed(self, path: str, but: str = "") -> Attempt:
         for _ in range(TRIES):
             claims = _claims(self.store, path)
-            number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0), sealed_too))
+            number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0), but))
             claim = f"{stem_of(path)}.attempt-{number}-{claims.get(number, 0) + 1}"
             body = lease()
             # Refused may also be what our own claim met, where its first answer was lost.
@@ -179,7 +185,9 @@ class Attempts:
             for attempt in list(self._own):
                 try:
                     attempt.beat()
-                except UnreachableError as err:
+                except (
+                    Exception
+                ) as err:  # the next beat may succeed; without this thread a live run would lose its folder
                     log.debug("the lease of %s was not renewed: %s", attempt.path, err)
 
 
@@ -215,12 +223,14 @@ def _claims(store: Store, path: str) -> dict[int, int]:
     return claims
 
 
-def _is_free(store: Store, path: str, number: int, generation: int, sealed_too: bool) -> bool:
+def _is_free(store: Store, path: str, number: int, generation: int, but: str) -> bool:
     """Whether nobody is at work in a folder, nothing names it, and what is in it, if anything, can be gone on with."""
     folder = Prefix(store, folder_of(path, number))
+    if folder.path == but or is_named(folder, path):
+        return False
     if not generation:
         return not folder.sizes()  # without a claim it is a sealed one, which may have lost its inventory
     claim = f"{stem_of(path)}.attempt-{number}-{generation}"
-    if not has_ended(read(store, f"{claim}.alive") or read(store, f"{claim}.json")) or is_named(folder, path):
+    if not has_ended(read(store, f"{claim}.alive") or read(store, f"{claim}.json")):
         return False
-    return not folder.is_sealed or (sealed_too and is_whole(folder))
+    return not folder.is_sealed or (not but and is_whole(folder))

@@ -7,6 +7,7 @@ the newest release and its digest, tells when that one is lost.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 
 from smcloud.errors import IntegrityError, UnreachableError
@@ -64,6 +65,38 @@ def require_newest(store: Store, latest: int) -> None:
         raise _lost(store, named[0], f"release {latest or 'none'} as the newest, where {CATALOG} names {named[0]}")
 
 
+def require_linked(store: Store, latest: int) -> None:
+    """Raise :class:`IntegrityError` where the two newest records are not those that were written.
+
+    The newest one says what the one before it was, ``catalog.yaml`` what the newest one was, where it names it.
+    """
+    raw = read(store, release_path(latest)) if latest else None
+    named = named_in_catalog(store)
+    if raw is None:
+        return
+    if named is not None and named[0] == latest and named[1] not in ("", hashlib.sha256(raw).hexdigest()):
+        raise _another(
+            store, latest, f"{CATALOG} says", f"remove {CATALOG} if that was edited, else restore the record"
+        )
+    try:
+        follows = str(json.loads(raw).get("supersedes_sha256") or "")
+    except (ValueError, AttributeError, RecursionError):
+        return  # whoever reads it says what is wrong
+    if latest > 1 and follows and record_digest(store, latest - 1) != follows:
+        restore = "restore this object from a copy of the store (soft delete or versions of the bucket)"
+        raise _another(store, latest - 1, f"release {latest} says", restore)
+
+
+def _another(store: Store, number: int, who: str, remedy: str) -> IntegrityError:
+    return IntegrityError(
+        "a release is not the record that was written",
+        where=store.url_of(release_path(number)),
+        found=f"sha256 {record_digest(store, number)[:16]}",
+        expected=f"the sha256 that {who}",
+        next=remedy,
+    )
+
+
 def _lost(store: Store, number: int, found: str) -> IntegrityError:
     return IntegrityError(
         "a release is missing: without its record the store would step back in silence",
@@ -84,7 +117,7 @@ def named_in_catalog(store: Store) -> tuple[int, str] | None:
     try:
         metadata = yaml.safe_load(read(store, CATALOG) or b"")["metadata"]
         return int(metadata["release"]), str(metadata.get("record_sha256", ""))
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -59,6 +59,8 @@ def seal(
     if not is_sealed(place):
         names = sorted(expected) or _array_names(place)
         findings = _checked(place, names, copied)
+        if is_sealed(place):  # by a run that took the folder over while this one was stopped: it is that one's
+            return _record_of(place)
         for stray in set(_array_names(place)) - set(names):
             place.remove(stray)
         metadata = (ZARR_JSON, *(f"{name}/{ZARR_JSON}" for name in names))
@@ -84,6 +86,10 @@ def seal(
                 expected="equal bytes for an equal id",
                 next="smcloud verify STORE, then run the same command again",
             )
+    return _record_of(place)
+
+
+def _record_of(place: Place) -> SealRecord:
     inventory, digest = read_inventory(place)
     total = sum(entry["size"] for entry in inventory["objects"])
     return SealRecord(digest, total, len(inventory["objects"]))

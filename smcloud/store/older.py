@@ -15,10 +15,15 @@ PASSING = ("period", "store", "cluster", "budget", "catalog", "levels", "changed
 ENDS = ("valid_end", "provisional_end")
 
 
+def same_study(content: ReleaseContent, release: Release) -> bool:
+    """Return whether the configurations are one, but for what may differ between two runs of a study."""
+    ours, theirs = ({k: v for k, v in each.config.items() if k not in PASSING} for each in (content, release))
+    return ours == theirs
+
+
 def steps_back(content: ReleaseContent, newest: Release) -> list[str]:
     """Say in words how ``content`` is older than ``newest``; empty where it is not, or is another study."""
-    ours, theirs = ({k: v for k, v in each.config.items() if k not in PASSING} for each in (content, newest))
-    if ours != theirs:
+    if not same_study(content, newest):
         return []
     said = []
     (first, last), (their_first, their_last) = content.cube.period, newest.cube.period

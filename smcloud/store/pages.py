@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from smcloud.store.inventory import inventory_bytes
 from smcloud.store.layout import Store
-from smcloud.store.objects import put
+from smcloud.store.objects import put, read_all, remove
 from smcloud.store.records import INVENTORY
 
 INDEX = "index.html"
+TRIES = 5
 
 
 def put_page(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
@@ -24,5 +25,10 @@ def put_page(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
     ]
     inventory = inventory_bytes(objects)
     shown = {name: content for name, content in files.items() if name != INDEX}
-    for name, content in (shown | {INVENTORY: inventory, INDEX: files[INDEX]}).items():
-        put(store, f"{folder}/{name}", content)
+    last = {INVENTORY: inventory, INDEX: files[INDEX]}
+    for _ in range(TRIES):
+        remove(store, f"{folder}/{INDEX}")
+        for name, content in (shown | last).items():
+            put(store, f"{folder}/{name}", content)
+        if read_all(store, {name: f"{folder}/{name}" for name in last}) == last:
+            return  # else another run renders it too, and ours and theirs do not go together

@@ -6,6 +6,8 @@ object, the same work may be done again elsewhere, and ``<run id>.2.sealed`` nam
 
 from __future__ import annotations
 
+import random
+import time
 from itertools import count
 
 from pydantic import ValidationError
@@ -16,6 +18,8 @@ from smcloud.store.layout import Store
 from smcloud.store.objects import create_only, read, write_whole
 from smcloud.store.prefix import Prefix
 from smcloud.store.records import Pointer
+
+TRIES = 20
 
 
 def stem_of(path: str) -> str:
@@ -31,7 +35,10 @@ def pointer_path(path: str, number: int) -> str:
 def named_prefix(store: Store, path: str) -> Prefix | None:
     """Find the prefix that is named for the id at ``path``, every object of its inventory there; else None."""
     for number in count(1):
-        pointer = read_pointer(store, path, number)
+        try:
+            pointer = read_pointer(store, path, number)
+        except IntegrityError:
+            continue  # it names nothing whole; repair writes it anew where a release says what it named
         if pointer is None:
             return None
         named = Prefix(store, pointer.url)
@@ -60,11 +67,11 @@ def point_to(sealed: Prefix, path: str, digest: str) -> Prefix:
     """
     body = Pointer(url=sealed.path, inventory_sha256=digest)
     for number in count(1):
-        if (pointer := read_pointer(sealed.store, path, number)) is None:
-            if create_only(sealed.store, pointer_path(path, number), body.as_bytes()):
-                return sealed
-            pointer = read_pointer(sealed.store, path, number)  # another was faster
-        if pointer is None or pointer.url == sealed.path:
+        try:
+            pointer = _created(sealed.store, path, number, body)
+        except IntegrityError:
+            continue  # damaged: the next one is read after it
+        if pointer.url == sealed.path:
             return sealed
         named = Prefix(sealed.store, pointer.url)
         if not is_whole(named, pointer.inventory_sha256):
@@ -79,6 +86,24 @@ def point_to(sealed: Prefix, path: str, digest: str) -> Prefix:
             )
         return named
     raise AssertionError("numbers do not end")
+
+
+def _created(store: Store, path: str, number: int, body: Pointer) -> Pointer:
+    """Create the pointer unless there is one; return the one that is there."""
+    for _ in range(TRIES):
+        pointer = read_pointer(store, path, number)
+        if pointer is not None:
+            return pointer
+        if create_only(store, pointer_path(path, number), body.as_bytes()):
+            return body
+        time.sleep(random.uniform(0, 0.1))  # another creates it just now
+    raise ReleaseConflictError(
+        "the name of a sealed prefix can neither be created nor read",
+        where=store.url_of(pointer_path(path, number)),
+        found=f"refused {TRIES} times",
+        expected="an object that can be created, or read",
+        next="run the same command again",
+    )
 
 
 def read_pointer(store: Store, path: str, number: int) -> Pointer | None:
@@ -101,7 +126,10 @@ def read_pointer(store: Store, path: str, number: int) -> Pointer | None:
 def is_named(folder: Prefix, path: str) -> bool:
     """Return whether a pointer of the id at ``path`` names ``folder``, whole or not: a release may name it too."""
     for number in count(1):
-        pointer = read_pointer(folder.store, path, number)
+        try:
+            pointer = read_pointer(folder.store, path, number)
+        except IntegrityError:
+            return True  # it may have named this one
         if pointer is None:
             return False
         if pointer.url == folder.path:

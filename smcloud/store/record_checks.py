@@ -8,13 +8,14 @@ import re
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.chain import RECORD, named_in_catalog, record_digest
+from smcloud.store.intake_catalog import catalog_of
 from smcloud.store.integrity import Finding
 from smcloud.store.inventory import inventory_bytes, is_whole, read_inventory
 from smcloud.store.layout import CATALOG, TEMPORARY, Store, release_path
 from smcloud.store.objects import Place, read
 from smcloud.store.pointers import read_pointer
 from smcloud.store.records import INVENTORY, RELEASES, Release
-from smcloud.store.release import catalog_of, read_release
+from smcloud.store.release import read_release
 
 # What runs leave in cube/ and products/<product>/: prefixes, the names of sealed ones, claims and leases.
 OURS = re.compile(r"[^./]+\.zarr|[^./]+\.\d+\.sealed|[^./]+\.attempt-\d+-\d+\.(json|alive)")

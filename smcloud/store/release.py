@@ -17,14 +17,21 @@ from smcloud.errors import (
     ReleaseConflictError,
     UnreachableError,
 )
-from smcloud.store.chain import named_in_catalog, record_digest, release_numbers, require_newest, require_no_gap
+from smcloud.store.chain import (
+    record_digest,
+    release_numbers,
+    require_linked,
+    require_newest,
+    require_no_gap,
+)
 from smcloud.store.inventory import lost_objects, read_inventory
-from smcloud.store.layout import CATALOG, Store, release_path
-from smcloud.store.objects import Place, create_only, put, read
-from smcloud.store.older import require_not_older
+from smcloud.store.layout import Store, release_path
+from smcloud.store.objects import Place, create_only, read
+from smcloud.store.older import require_not_older, same_study
 from smcloud.store.records import RELEASE_SCHEMA, RELEASE_SCHEMAS, Release, ReleaseContent, require_inside
 
 ATTEMPTS = 100
+LOOKED_BACK = 50  # releases, for one of the same study
 RECENT = 12  # a monthly run seldom finds the content of last year's release
 
 
@@ -69,6 +76,15 @@ def find_release(store: Store, run_id: str) -> Release | None:
     return None
 
 
+def require_forward(store: Store, content: ReleaseContent) -> None:
+    """Raise :class:`ReleaseConflictError` where ``content`` steps back behind the newest release of its study."""
+    for number in release_numbers(store)[: -LOOKED_BACK - 1 : -1]:
+        release = read_release(store, number)
+        if same_study(content, release):
+            require_not_older(content, release, store.url)
+            return
+
+
 def released_products(store: Store) -> dict[str, dict[str, str]]:
     """Collect the paths of the products of the newest releases, by product and sha256 of the inventory.
 
@@ -83,18 +99,20 @@ def released_products(store: Store) -> dict[str, dict[str, str]]:
 
 
 def require_chain(store: Store) -> None:
-    """Raise :class:`IntegrityError` where a release is missing: nothing could be published after it."""
+    """Raise :class:`IntegrityError` where a release is missing or another: nothing could be published after it."""
     numbers = release_numbers(store)
     require_no_gap(store, numbers)
     require_newest(store, max(numbers, default=0))
+    require_linked(store, max(numbers, default=0))
 
 
-def publish(store: Store, content: ReleaseContent, allow_older: str = "") -> Release:
+def publish(store: Store, content: ReleaseContent, allow_older: str = "", parent: int | None = None) -> Release:
     """Make ``content`` the next release and return it as it was published.
 
     URLs are relative to the store; schema, number, write_id, created and what links it to the release before are filled
     in. Where the newest release, or the winner of a race, names the same cube and products, that one is returned and
-    nothing is written. ``allow_older`` is the reason why it may step back behind the newest one (:mod:`.older`).
+    nothing is written; so is one that came after ``parent``, the newest when the run began. ``allow_older`` is the
+    reason why it may step back behind the newest of its study (:mod:`.older`).
     Raises :class:`IntegrityError` for a prefix that is not sealed as the content says or has lost an object, and where
     a release is missing, :class:`ReleaseConflictError` where it would step back, or other publishers win every number
     tried, ValueError for an absolute URL.
@@ -106,12 +124,14 @@ def publish(store: Store, content: ReleaseContent, allow_older: str = "") -> Rel
         require_no_gap(store, numbers)
         latest = max(numbers, default=0)
         require_newest(store, latest)
-        if latest:
-            winner = read_release(store, latest)
+        require_linked(store, latest)
+        before = max(0, min(latest - 1, latest if parent is None else parent))
+        for number in range(latest, before, -1):
+            winner = read_release(store, number)
             if winner.write_id == write_id or _names(winner) == _names(content):
                 return winner
-            if not allow_older:
-                require_not_older(content, winner, store.url)
+        if latest and not allow_older:
+            require_forward(store, content)
         candidate = Release(
             schema=RELEASE_SCHEMA,
             number=latest + 1,
@@ -134,37 +154,6 @@ def publish(store: Store, content: ReleaseContent, allow_older: str = "") -> Rel
     )
 
 
-def catalog_of(record: Release, digest: str) -> bytes:
-    """Render ``catalog.yaml``, an intake catalog of a release for people; ``digest`` is the sha256 of its record."""
-    import yaml
-
-    entries = {"cube": record.cube.as_json()} | {name: product.as_json() for name, product in record.products.items()}
-    sources = {
-        name: {
-            "driver": "zarr",
-            "description": f"{name} of release {record.number}",
-            "args": {"urlpath": "{{ CATALOG_DIR }}/" + entry["url"], "chunks": {}},
-            "metadata": {key: value for key, value in entry.items() if key != "url"},
-        }
-        for name, entry in entries.items()
-    }
-    metadata = {"release": record.number, "created": record.created, "record_sha256": digest}
-    return yaml.safe_dump({"metadata": metadata, "sources": sources}, sort_keys=False, width=120).encode()
-
-
-def write_catalog(store: Store) -> str:
-    """Write ``catalog.yaml`` of the newest release, and return its URL."""
-    record = newest_release(store)
-    return put(store, CATALOG, catalog_of(record, record_digest(store, record.number)))
-
-
-def complete_catalog(store: Store) -> None:
-    """Write ``catalog.yaml`` unless it is of the newest release: a run may have ended between the two."""
-    named = named_in_catalog(store)
-    if named is None or named[0] != latest_release(store):
-        write_catalog(store)
-
-
 def _create(store: Store, candidate: Release) -> bool:
     body = json.dumps(candidate.as_json(), indent=2, allow_nan=False).encode()
     try:
@@ -175,7 +164,10 @@ def _create(store: Store, candidate: Release) -> bool:
         if existing is None or existing.write_id != candidate.write_id:
             raise
         return True
-    if created and read(store, release_path(candidate.number)) != body:
+    if not created:  # or it was by us, and its client asked again
+        existing = _read(store, candidate.number)
+        return existing is not None and existing.write_id == candidate.write_id
+    if read(store, release_path(candidate.number)) != body:
         raise ReleaseConflictError(
             "the release that was written is not the one that is there",
             where=store.url_of(release_path(candidate.number)),

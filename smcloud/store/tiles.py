@@ -15,7 +15,10 @@ from smcloud.store.records import MARKERS
 def tile_record(place: Place, name: str) -> dict[str, Any] | None:
     """Return what :func:`mark_tile` recorded for the tile ``name``, None where it is not done."""
     raw = place.read(f"{MARKERS}/{name}.json")
-    return None if raw is None else json.loads(raw)
+    try:
+        return None if raw is None else json.loads(raw)
+    except ValueError:  # a machine lost its power: the tile is written again
+        return None
 
 
 def mark_tile(place: Place, name: str, record: dict[str, Any]) -> None:

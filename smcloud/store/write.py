@@ -158,7 +158,10 @@ def _fits(place: Place, template: dict[str, bytes], root: bytes) -> bool:
     existing = place.read_all(place.sizes().keys() & set(metadata))
     theirs_root = existing.pop(ZARR_JSON, None)
     if theirs_root is not None:
-        ours, theirs = json.loads(root)["attributes"], json.loads(theirs_root)["attributes"]
+        try:
+            ours, theirs = json.loads(root)["attributes"], json.loads(theirs_root)["attributes"]
+        except (ValueError, KeyError, TypeError):  # a machine lost its power
+            return False
         if theirs | ours != theirs:
             return False
     return all(raw == template[key] for key, raw in existing.items())

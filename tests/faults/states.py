@@ -106,7 +106,7 @@ class StoreMachine(RuleBasedStateMachine):
         run = int(entry.run_id.removeprefix("run"))
         bad = [f.path.removeprefix(f"{entry.url}/") for f in release_findings(self.store, release) if f.problem]
         with process_gone(), Attempts(self.store) as attempts:
-            attempt = attempts.begin_anew(product_path("trend", entry.run_id))
+            attempt = attempts.begin_anew(product_path("trend", entry.run_id), entry.url)
             dask.compute(attempt.prefix.stage(product(run)), scheduler="synchronous")
             attempt.prefix.append(more(run))
             attempt.prefix.seal(["slope", "share", "lat", "lon"])

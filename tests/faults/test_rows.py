@@ -23,7 +23,7 @@ from tests.faults.work import Study
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("kind", "step"), [("disk", 9), ("gcs", 9), ("s3", 30)])
+@pytest.mark.parametrize(("kind", "step"), [("disk", 9), ("gcs", 9), ("s3", 16)])
 def test_crashes(kind: str, step: int) -> None:
     with stores(kind) as new:
         counted = sweep(kind, new, step)

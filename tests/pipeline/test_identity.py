@@ -85,6 +85,7 @@ EXEMPT_CODE = {
     "smcloud.store.chain": "records of what is sealed",
     "smcloud.store.disk": "whole objects, compared with their digests",
     "smcloud.store.integrity": "checks and hashes what is written",
+    "smcloud.store.intake_catalog": "pages for people",
     "smcloud.store.inventory": "checks and hashes what is written",
     "smcloud.store.layout": "names and places of prefixes",
     "smcloud.store.leases": "says who is at work",

@@ -1,6 +1,7 @@
 """What is damaged is computed again to the same bytes, and where that cannot be, it is said and nothing is touched."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ DAMAGE = {
     "a flipped bit": lambda prefix: flip(prefix / "slope/c/0/0"),
     "a lost chunk": lambda prefix: (prefix / "slope/c/0/0").unlink(),
     "a lost inventory": lambda prefix: (prefix / "inventory.json").unlink(),
+    "a lost inventory and chunks": lambda prefix: [
+        (prefix / name).unlink() for name in ("inventory.json", "slope/c/0/0", "p_value/c/0/0")
+    ],
+    "all of it": shutil.rmtree,
     "cut metadata": lambda prefix: (prefix / "zarr.json").write_text("{"),
     "much": lambda prefix: [path.unlink() for path in prefix.glob("p_*/c/**/0") if path.is_file()],
 }
@@ -133,3 +138,20 @@ def test_a_record_that_was_edited_is_believed_in_nothing(release):
     file.write_text(json.dumps(edited))
     done = repair(store)
     assert not done.repaired and done.left
+
+
+@pytest.mark.slow
+def test_a_cube_that_was_never_named_is_repaired_and_not_removed(small_world):
+    """Its run was killed between seal and name; the next one published it."""
+    config = load_config(small_world())
+    job, store = pipeline.check(config), Store.open(config.store)
+    cube = pipeline.ingest(config, job)
+    Path(store.join(cube.url.replace(".zarr", ".1.sealed"))).unlink()
+    Path(store.join(cube.url.replace(".zarr", ".attempt-1-1.json"))).write_text("{}")
+    record = pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))
+    pipeline.report(record, store.url)
+    assert Path(store.join(cube.url.replace(".zarr", ".1.sealed"))).exists()
+    before = files(store)
+    Path(store.join(cube.url, "inventory.json")).unlink()
+    assert repair(store).repaired == [f"{cube.url}/inventory.json"]
+    assert files(store) == before

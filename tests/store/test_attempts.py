@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,9 +18,9 @@ import pytest
 import xarray as xr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError, UnreachableError
-from smcloud.store import Attempt, Attempts, Prefix, Store, create_only, sealed_prefix
+from smcloud.store import Attempt, Attempts, Prefix, Store, create_only, leases, sealed_prefix
 from smcloud.store import attempts as module
-from smcloud.store.pointers import point_to, pointer_path
+from smcloud.store.pointers import is_named, point_to, pointer_path, read_pointer
 
 PATH = "products/trend/run1.zarr"
 
@@ -45,7 +44,7 @@ def beside(store: Store) -> set[str]:
 def end_lease(store: Store, claim: str, **changes: Any) -> None:
     """Make a lease as another process, or another time, would have left it."""
     path = Path(store.join(f"products/trend/run1.{claim}.alive"))
-    path.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid(), "time": time.time()} | changes))
+    path.write_text(json.dumps({"host": leases._here(), "process": os.getpid(), "time": time.time()} | changes))
 
 
 def test_an_attempt_leaves_a_sealed_prefix_and_its_name(store: Store, attempts: Attempts, product: xr.Dataset) -> None:
@@ -183,7 +182,7 @@ def test_what_lost_its_inventory_is_never_written_over(
     left = Prefix(store, PATH).sizes()
     if claimed:  # a run was killed when it had named the prefix, and had not removed its claim
         Path(store.join("products/trend/run1.attempt-1-1.json")).write_text("{}")
-    for begin in (attempts.begin, attempts.begin_anew):
+    for begin in (attempts.begin, lambda path: attempts.begin_anew(path, PATH)):
         attempt = begin(PATH)
         assert attempt.prefix.path != PATH and not attempt.is_sealed
         write(attempt, product)
@@ -226,12 +225,60 @@ def test_other_content_under_an_id_is_refused(store: Store, attempts: Attempts, 
         point_to(other, PATH, other.seal().inventory_sha256)
 
 
-def test_a_damaged_pointer_is_named(store: Store, attempts: Attempts, product: xr.Dataset) -> None:
-    write(attempts.begin(PATH), product).seal()
+def test_a_damaged_pointer_names_nothing_and_the_next_one_counts(
+    store: Store, attempts: Attempts, product: xr.Dataset
+) -> None:
+    digest = write(attempts.begin(PATH), product).seal()
     Path(store.join(pointer_path(PATH, 1))).write_text('{"url": "../elsewhere", "inventory_sha256": "ab"}')
     with pytest.raises(IntegrityError, match=r"1\.sealed") as caught:
-        sealed_prefix(store, PATH)
+        read_pointer(store, PATH, 1)
     assert "repair" in caught.value.next
+    assert sealed_prefix(store, PATH) == Prefix(store, PATH)
+    assert attempts.begin(PATH).seal() == digest
+    assert beside(store) == {"run1.zarr", "run1.1.sealed", "run1.2.sealed"}
+    assert is_named(Prefix(store, "products/trend/run1-2.zarr"), PATH)  # the damaged one may have named it
+
+
+def test_a_run_whose_folder_was_taken_removes_and_renews_nothing(store: Store, product: xr.Dataset) -> None:
+    """It was stopped for longer than its lease; asleep, its clock may not even have gone on."""
+    with Attempts(store) as ours, Attempts(store) as theirs:
+        first = write(ours.begin(PATH), product)
+        end_lease(store, "attempt-1-1", host="elsewhere", time=0)
+        second = theirs.begin(PATH)
+        assert second.prefix == first.prefix and second.claim.endswith("1-2")
+        lease = Path(store.join("products/trend/run1.attempt-1-1.alive")).read_bytes()
+        first.beat()
+        first.discard()
+        first.remove()
+        assert Path(store.join("products/trend/run1.attempt-1-1.alive")).read_bytes() == lease
+        write(second, product).seal()
+    xr.testing.assert_identical(Prefix(store, PATH).open({}).load(), product.compute())
+
+
+def test_a_run_that_was_overtaken_while_it_checked_leaves_the_seal(
+    store: Store, attempts: Attempts, product: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = write(attempts.begin(PATH), product)
+    integrity = import_module("smcloud.store.integrity")
+    real = integrity._checked
+
+    def overtaken(*args: Any) -> Any:
+        findings = real(*args)
+        monkeypatch.setattr(integrity, "_checked", real)
+        Prefix(store, PATH).seal(beside={"made-from.json": b"theirs"})
+        return findings
+
+    monkeypatch.setattr(integrity, "_checked", overtaken)
+    attempt.prefix.seal(beside={"made-from.json": b"ours"})
+    assert Path(store.join(PATH, "made-from.json")).read_bytes() == b"theirs"
+
+
+def test_a_named_folder_that_lost_everything_is_not_taken(
+    store: Store, attempts: Attempts, product: xr.Dataset
+) -> None:
+    write(attempts.begin(PATH), product).seal()
+    Prefix(store, PATH).remove()
+    assert attempts.begin(PATH).prefix.path == "products/trend/run1-2.zarr"
 
 
 def test_a_claim_whose_answer_was_lost_is_ours(

@@ -25,6 +25,7 @@ from smcloud.store import (
     publish,
     read_release,
     release_path,
+    require_chain,
     write_catalog,
 )
 from smcloud.store.chain import named_in_catalog, release_numbers
@@ -92,7 +93,45 @@ def test_a_newest_release_that_is_lost_is_named(three: Store) -> None:
     assert "00000003" in caught.value.where
 
 
-@pytest.mark.parametrize("text", ["", "{", "metadata: 3", "metadata: {release: x}", "\x00", "[]"])
+def test_a_lost_newest_release_is_not_forgotten_by_completing_the_catalog(three: Store) -> None:
+    record(three, 3).unlink()
+    before = Path(three.join("catalog.yaml")).read_bytes()
+    for asked in (complete_catalog, require_chain):
+        with pytest.raises(IntegrityError, match="names 3"):
+            asked(three)
+    assert Path(three.join("catalog.yaml")).read_bytes() == before
+
+
+@pytest.mark.parametrize(("number", "who"), [(3, "catalog.yaml says"), (2, "release 3 says")])
+def test_nothing_is_published_after_a_record_that_is_another(three: Store, number: int, who: str) -> None:
+    newest, edited = newest_release(three), json.loads(record(three, number).read_text())
+    record(three, number).write_text(json.dumps(edited | {"created": "2000-01-01T00:00:00Z"}, indent=2))
+    again = ReleaseContent(**{**content(newest), "products": {"four": newest.products["three"]}})
+    with pytest.raises(IntegrityError, match=who) as caught:
+        publish(three, again)
+    assert caught.value.where.endswith(f"{number:08d}.json") and latest_release(three) == 3
+
+
+def test_a_twin_that_is_late_publishes_nothing_where_another_study_came_between(three: Store) -> None:
+    """Ours was published as release 2 by a twin that began with us, at release 1."""
+    second = read_release(three, 2)
+    assert publish(three, ReleaseContent(**content(second)), parent=1) == second
+    assert publish(three, ReleaseContent(**content(second)), parent=3).number == 4
+
+
+def test_a_step_back_is_seen_behind_another_study(store: Store, released: Released) -> None:
+    first = released(store)
+    longer = first.cube.model_copy(update={"period": ("2000-01", "2002-03")})
+    publish(store, ReleaseContent(**{**content(first), "cube": longer, "products": {"a": first.products["trend"]}}))
+    other = {"config": {"preset": "rigorous"}, "products": {"b": first.products["trend"]}}
+    publish(store, ReleaseContent(**{**content(first), **other}))
+    with pytest.raises(ReleaseConflictError, match="behind release 2"):
+        publish(store, ReleaseContent(**{**content(first), "products": {"c": first.products["trend"]}}))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "metadata: 3", "metadata: {release: x}", "\x00", "[]", "metadata: {release: .inf}"]
+)
 def test_a_catalog_that_says_nothing_stops_nobody(three: Store, text: str) -> None:
     Path(three.join("catalog.yaml")).write_text(text)
     assert named_in_catalog(three) is None

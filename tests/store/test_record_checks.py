@@ -136,6 +136,7 @@ def test_what_a_run_at_work_has_in_the_store_is_not_foreign(two: Store, product:
         attempt.beat()
         assert verify_all(two) == whole
     path(two, f"{PRODUCT}/slope/.smcloud-0.tmp").write_text("")  # a process was killed while it wrote
+    Prefix(two, PRODUCT).mark_tile("00000-00012", {})  # or between the seal and the end of its marks
     assert verify_all(two) == whole
 
 
@@ -145,6 +146,13 @@ def test_every_object_counts_once(two: Store) -> None:
     files.append(path(two, "catalog.yaml"))
     whole = verify_all(two)
     assert whole["objects"] == len(files) and whole["bytes"] == sum(f.stat().st_size for f in files)
+
+
+def test_all_records_are_lost(two: Store) -> None:
+    for number in (1, 2):
+        path(two, release_path(number)).unlink()
+    with pytest.raises(IntegrityError, match=r"00000002\.json \(missing\)"):
+        verify_all(two)
 
 
 def test_an_empty_store_has_nothing_to_verify(store: Store) -> None:
