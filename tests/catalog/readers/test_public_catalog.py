@@ -75,8 +75,9 @@ def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, mo
     assert xr.open_zarr(path)["provisional"].values.tolist() == [0] * 94 + [1, 1]
     written = []
     monkeypatch.setattr(
-        sys.modules["smcloud.pipeline.publish"].stores, "publish", lambda store, record: written.append(record)
+        sys.modules["smcloud.pipeline.publish"].stores, "publish", lambda store, record, *more: written.append(record)
     )
     monkeypatch.setattr(sys.modules["smcloud.pipeline.publish"].stores, "write_catalog", lambda store: None)
     pipeline.publish(config, job, cube, {})
-    assert written[0].cube == CubeEntry(id=cube.id, url=cube.url, period=cube.period, provisional=cube.provisional)
+    named = {name: getattr(cube, name) for name in CubeEntry.model_fields}
+    assert written[0].cube == CubeEntry(**named) and cube.inventory_sha256
