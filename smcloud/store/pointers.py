@@ -65,7 +65,7 @@ def point_to(sealed: Prefix, path: str, digest: str) -> Prefix:
 
     ``digest`` is the sha256 of its inventory. Raises :class:`ReleaseConflictError` where the other one differs.
     """
-    body = Pointer(url=sealed.path, inventory_sha256=digest)
+    body = Pointer(of=path, url=sealed.path, inventory_sha256=digest)
     for number in count(1):
         try:
             pointer = _created(sealed.store, path, number, body)
@@ -112,13 +112,16 @@ def read_pointer(store: Store, path: str, number: int) -> Pointer | None:
     if raw is None:
         return None
     try:
-        return Pointer.model_validate_json(raw)
-    except ValidationError as err:
+        pointer = Pointer.model_validate_json(raw)
+        if pointer.of != path:
+            raise ValueError(f"the name of {pointer.of}")
+        return pointer
+    except ValueError as err:
         raise IntegrityError(
             "the record of a sealed prefix cannot be read",
             where=store.url_of(pointer_path(path, number)),
-            found=f"{len(raw)} bytes: {err.errors()[0]['msg']}",
-            expected="url and inventory_sha256",
+            found=err.errors()[0]["msg"] if isinstance(err, ValidationError) else err,
+            expected=f"url and inventory_sha256 of {path}",
             next="smcloud repair STORE",
         ) from err
 
@@ -150,7 +153,7 @@ def mend_pointers(store: Store, path: str, url: str, digest: str) -> list[str]:
         except IntegrityError:
             good = False
         if not good:
-            write_whole(store, name, Pointer(url=url, inventory_sha256=digest).as_bytes())
+            write_whole(store, name, Pointer(of=path, url=url, inventory_sha256=digest).as_bytes())
             mended.append(name)
     raise AssertionError("numbers do not end")
 

@@ -85,8 +85,9 @@ class ProductEntry(Record):
 
 
 class Pointer(Record):
-    """Names the sealed prefix of an id: its path in the store, and the sha256 of its inventory."""
+    """Names the sealed prefix of the id at ``of``: its path in the store, and the sha256 of its inventory."""
 
+    of: Annotated[str, AfterValidator(require_inside)]
     url: Annotated[str, AfterValidator(require_inside)]
     inventory_sha256: PlainName
 

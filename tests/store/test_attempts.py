@@ -53,7 +53,11 @@ def test_an_attempt_leaves_a_sealed_prefix_and_its_name(store: Store, attempts: 
     assert beside(store) == {"run1.zarr", "run1.attempt-1-1.json"}
     digest = attempt.seal()
     assert beside(store) == {"run1.zarr", "run1.1.sealed"}
-    assert json.loads(Path(store.join(pointer_path(PATH, 1))).read_text()) == {"url": PATH, "inventory_sha256": digest}
+    assert json.loads(Path(store.join(pointer_path(PATH, 1))).read_text()) == {
+        "of": PATH,
+        "url": PATH,
+        "inventory_sha256": digest,
+    }
     assert sealed_prefix(store, PATH) == Prefix(store, PATH)
     again = attempts.begin(PATH)
     assert again.is_sealed and again.seal() == digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,15 @@ CASES: dict[str, tuple[Callable[[Store], Any], str]] = {
     "a foreign record": (lambda s: path(s, "releases/latest.json").write_text("{}"), "latest.json (is no object"),
     "a foreign file": (lambda s: path(s, "cube/notes.txt").write_text(""), "cube/notes.txt (is no object"),
     "a pointer": (lambda s: path(s, "products/trend/run1.1.sealed").write_text("{}"), "run1.1.sealed (cannot be read"),
+    "another's pointer": (
+        lambda s: path(s, "products/trend/run1.1.sealed").write_bytes(
+            path(s, "products/trend/run2.1.sealed").read_bytes()
+        ),
+        "run1.1.sealed (cannot be read: the name of products/trend/run2.zarr",
+    ),
     "what a pointer names": (
         lambda s: path(s, "products/trend/run1.1.sealed").write_text(
-            Pointer(url="products/trend/run2.zarr", inventory_sha256="0" * 64).model_dump_json(indent=1)
+            Pointer(of=PRODUCT, url="products/trend/run2.zarr", inventory_sha256="0" * 64).model_dump_json(indent=1)
         ),
         "run1.1.sealed (names products/trend/run2.zarr",
     ),
