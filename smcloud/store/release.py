@@ -41,10 +41,14 @@ def latest_release(store: Store) -> int:
 
 
 def read_release(store: Store, number: int) -> Release:
-    """Read the record of one release; raises :class:`NothingPublishedError` with the numbers that exist."""
+    """Read the record of one release; raises :class:`NothingPublishedError` with the numbers that exist.
+
+    :class:`IntegrityError` where ``catalog.yaml`` names a later one: it is lost.
+    """
     record = _read(store, number) if number > 0 else None
     if record is None:
         latest = latest_release(store)
+        require_newest(store, latest)
         raise NothingPublishedError(
             "there is no such release" if latest else "nothing has been published in this store",
             where=store.url,
@@ -64,6 +68,7 @@ def list_releases(store: Store) -> list[Release]:
     """Read all records, newest first; raises :class:`IntegrityError` where one is missing."""
     numbers = release_numbers(store)
     require_no_gap(store, numbers)
+    require_newest(store, max(numbers, default=0))
     return [read_release(store, number) for number in reversed(numbers)]
 
 

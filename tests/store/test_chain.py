@@ -96,10 +96,19 @@ def test_a_newest_release_that_is_lost_is_named(three: Store) -> None:
 def test_a_lost_newest_release_is_not_forgotten_by_completing_the_catalog(three: Store) -> None:
     record(three, 3).unlink()
     before = Path(three.join("catalog.yaml")).read_bytes()
-    for asked in (complete_catalog, require_chain):
+    for asked in (complete_catalog, require_chain, list_releases, lambda store: read_release(store, 3)):
         with pytest.raises(IntegrityError, match="names 3"):
             asked(three)
     assert Path(three.join("catalog.yaml")).read_bytes() == before
+
+
+def test_a_store_whose_only_release_is_lost_is_not_called_empty(store: Store, released: Released) -> None:
+    released(store)
+    write_catalog(store)
+    record(store, 1).unlink()
+    for asked in (list_releases, newest_release):
+        with pytest.raises(IntegrityError, match=r"catalog\.yaml names 1"):
+            asked(store)
 
 
 @pytest.mark.parametrize(("number", "who"), [(3, "catalog.yaml says"), (2, "release 3 says")])
