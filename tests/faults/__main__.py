@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         began = time.perf_counter()
         counts = row()
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}  # another row may have ended meanwhile
         results[name] = {"counts": counts, "seconds": round(time.perf_counter() - began, 1), "code": code}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         print(_line(name, results[name]), flush=True)
