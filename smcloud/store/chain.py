@@ -59,9 +59,12 @@ def require_no_gap(store: Store, numbers: list[int]) -> None:
 
 
 def require_newest(store: Store, latest: int) -> None:
-    """Raise :class:`IntegrityError` where ``catalog.yaml`` names a later release than ``latest``."""
+    """Raise :class:`IntegrityError` where ``catalog.yaml`` names a later release than ``latest``, and it is not there.
+
+    It may be there: another run may have published it since ``latest`` was looked for.
+    """
     named = named_in_catalog(store)
-    if named is not None and named[0] > latest:
+    if named is not None and named[0] > latest and not _exists(store, named[0]):
         raise _lost(store, named[0], f"release {latest or 'none'} as the newest, where {CATALOG} names {named[0]}")
 
 

@@ -28,7 +28,7 @@ from smcloud.store import (
     require_chain,
     write_catalog,
 )
-from smcloud.store.chain import named_in_catalog, release_numbers
+from smcloud.store.chain import named_in_catalog, release_numbers, require_newest
 from smcloud.store.older import steps_back
 
 Released = Callable[..., Release]
@@ -100,6 +100,14 @@ def test_a_lost_newest_release_is_not_forgotten_by_completing_the_catalog(three:
         with pytest.raises(IntegrityError, match="names 3"):
             asked(three)
     assert Path(three.join("catalog.yaml")).read_bytes() == before
+
+
+def test_a_release_that_came_after_the_listing_is_not_called_lost(three: Store) -> None:
+    """Another run published it, and wrote the catalog, between our two looks."""
+    require_newest(three, 2)
+    record(three, 3).unlink()
+    with pytest.raises(IntegrityError, match="names 3"):
+        require_newest(three, 2)
 
 
 def test_a_store_whose_only_release_is_lost_is_not_called_empty(store: Store, released: Released) -> None:
