@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from smcloud.errors import ReleaseConflictError
 from smcloud.store.inventory import inventory_bytes
 from smcloud.store.layout import Store
 from smcloud.store.objects import put, read_all, remove
@@ -32,3 +33,10 @@ def put_page(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
             put(store, f"{folder}/{name}", content)
         if read_all(store, {name: f"{folder}/{name}" for name in last}) == last:
             return  # else another run renders it too, and ours and theirs do not go together
+    raise ReleaseConflictError(
+        "another run renders the same page again and again",
+        where=store.url_of(folder),
+        found=f"files of another run after each of {TRIES} tries",
+        expected="a page of one run",
+        next="smcloud report STORE",
+    )
