@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 
 from smcloud.errors import ReleaseConflictError, UnreachableError
 from smcloud.io_errors import STORE, reaching
@@ -164,18 +163,26 @@ class Attempts:
     def _claimed(self, path: str, but: str = "") -> Attempt:
         for _ in range(TRIES):
             claims = _claims(self.store, path)
-            number = next(k for k in count(1) if _is_free(self.store, path, k, claims.get(k, 0), but))
-            claim = f"{stem_of(path)}.attempt-{number}-{claims.get(number, 0) + 1}"
-            body = lease()
+            free = (k for k in range(1, TRIES + 1) if _is_free(self.store, path, k, claims.get(k, 0), but))
+            number = next(free, 0)
+            if not number:
+                break
+            before = claims.get(number, 0)
+            claim, body = f"{stem_of(path)}.attempt-{number}-{before + 1}", lease()
             # Refused may also be what our own claim met, where its first answer was lost.
-            if create_only(self.store, f"{claim}.json", body) or read(self.store, f"{claim}.json") == body:
+            if not (create_only(self.store, f"{claim}.json", body) or read(self.store, f"{claim}.json") == body):
+                continue
+            # Since we looked, a run may have ended, with its claims, and another have begun where it was.
+            now = _claims(self.store, path).get(number)
+            if now == before + 1 and _is_free(self.store, path, number, before, but):
                 folder = Prefix(self.store, folder_of(path, number))
                 self._own.append(Attempt(path, folder, folder.is_sealed, claim))
                 return self._own[-1]
+            remove(self.store, f"{claim}.json")
         raise ReleaseConflictError(
             "other runs took every folder that was tried",
             where=self.store.url_of(path),
-            found=f"{TRIES} claims of others",
+            found=f"in {TRIES} folders, or {TRIES} times, the work of others",
             expected="a free folder",
             next="run the same command again",
         )
@@ -231,6 +238,7 @@ def _is_free(store: Store, path: str, number: int, generation: int, but: str) ->
     if not generation:
         return not folder.sizes()  # without a claim it is a sealed one, which may have lost its inventory
     claim = f"{stem_of(path)}.attempt-{number}-{generation}"
-    if not has_ended(read(store, f"{claim}.alive") or read(store, f"{claim}.json")):
+    last = read(store, f"{claim}.alive") or read(store, f"{claim}.json")
+    if last is None or not has_ended(last):  # a claim that has gone since it was listed says nothing of the folder
         return False
     return not folder.is_sealed or (not but and is_whole(folder))

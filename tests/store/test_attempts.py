@@ -285,6 +285,52 @@ def test_a_named_folder_that_lost_everything_is_not_taken(
     assert attempts.begin(PATH).prefix.path == "products/trend/run1-2.zarr"
 
 
+def test_a_claim_that_went_after_it_was_listed_opens_no_folder(
+    store: Store, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module._claims
+    old = iter([{1: 1}])
+    monkeypatch.setattr(module, "_claims", lambda *args: next(old, None) or real(*args))
+    assert attempts.begin(PATH).prefix.path != PATH
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_run_that_began_between_a_look_and_its_claim_keeps_its_folder(
+    store: Store, monkeypatch: pytest.MonkeyPatch, generation: int
+) -> None:
+    """The folder that looked free was taken over, ended and begun anew, before the claim that follows the look."""
+    with Attempts(store) as first:
+        if generation == 2:
+            first.begin(PATH).prefix.write("lat/zarr.json", b"{}")  # a folder to be taken over
+    begun: list[str] = []
+
+    def late(at: Store, path: str, content: bytes) -> bool:
+        if not begun:
+            begun.append(path)
+            for name in beside(at) - {"run1.zarr"} if generation == 2 else ():
+                Path(at.join(f"products/trend/{name}")).unlink()
+            other = "run1.attempt-1-2" if generation == 1 else "run1.attempt-1-1"
+            create_only(at, f"products/trend/{other}.json", leases.lease())
+        return create_only(at, path, content)
+
+    monkeypatch.setattr(module, "create_only", late)
+    with Attempts(store) as opened:
+        attempt = opened.begin(PATH)
+        assert attempt.prefix.path != PATH
+        attempt.discard()
+    assert len([name for name in beside(store) if name.endswith(".json")]) == 1
+
+
+def test_where_every_folder_is_at_work_the_run_ends(
+    store: Store, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRIES", 3)
+    for _ in range(3):
+        attempts.begin(PATH)
+    with pytest.raises(ReleaseConflictError, match="in 3 folders"):
+        attempts.begin(PATH)
+
+
 def test_a_claim_whose_answer_was_lost_is_ours(
     store: Store, attempts: Attempts, monkeypatch: pytest.MonkeyPatch, product: xr.Dataset
 ) -> None:
