@@ -63,11 +63,11 @@ def name_findings(release: Release) -> list[Finding]:
 def page_findings(store: Store, releases: list[Release], latest: int) -> list[Finding]:
     """Find pages of releases that are missing or not what was rendered, and a catalog that is not of the newest one."""
     findings = []
-    for path, schema in {release.report: release.schema_ for release in releases}.items():
-        page = Place(store, path.rpartition("/")[0])
+    for path, release in {release.report: release for release in releases}.items():
         raw = read(store, path)
-        findings.append(_finding(path, raw, "" if raw else "missing: smcloud report renders it"))
-        findings += _rendered(page, path, schema) if raw else []
+        remedy = f"smcloud report {store.url} --release {release.number} renders it"
+        findings.append(_finding(path, raw, "" if raw else f"missing: {remedy}"))
+        findings += _rendered(Place(store, path.rpartition("/")[0]), release, remedy) if raw else []
     newest = next((release for release in releases if release.number == latest), None)
     if newest is not None:
         raw, named = read(store, CATALOG), named_in_catalog(store)
@@ -77,10 +77,10 @@ def page_findings(store: Store, releases: list[Release], latest: int) -> list[Fi
     return findings
 
 
-def _rendered(page: Place, index: str, schema: int) -> list[Finding]:
+def _rendered(page: Place, release: Release, remedy: str) -> list[Finding]:
     """Compare the files of a page with the inventory beside them; those of schema 1 may have none."""
     inventory = page.read(INVENTORY)
-    if inventory is None and schema == 1:
+    if inventory is None and release.schema_ == 1:
         return []
     try:
         objects = read_inventory(page)[0]["objects"]
@@ -94,8 +94,8 @@ def _rendered(page: Place, index: str, schema: int) -> list[Finding]:
         raw = page.read(name)
         path = f"{page.path}/{name}"
         same = hashlib.sha256(raw or b"").hexdigest() == digest
-        if path != index or not same:
-            findings.append(_finding(path, raw, "" if same else "is not what was rendered: smcloud report renders it"))
+        if path != release.report or not same:
+            findings.append(_finding(path, raw, "" if same else f"is not what was rendered: {remedy}"))
     extra = sorted(page.sizes().keys() - sealed.keys() - {INVENTORY})
     foreign = [name for name in extra if not name.startswith(TEMPORARY)]
     return findings + [Finding(f"{page.path}/{name}", 0, "", "is no file of the page") for name in foreign]

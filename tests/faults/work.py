@@ -83,8 +83,12 @@ class Study:
         """A whole run, to its page."""
         release = publish(self.store, self.content(run))
         write_catalog(self.store)
-        put_page(self.store, f"reports/run{run}", {"index.html": b"<html></html>", "map.png": bytes([run % 256])})
+        self.render(run)
         return release
+
+    def render(self, run: int) -> None:
+        """The page of the run's release."""
+        put_page(self.store, f"reports/run{run}", {"index.html": b"<html></html>", "map.png": bytes([run % 256])})
 
     def read(self) -> int:
         """Read the newest release whole, each chunk held against its digest; its number. AssertionError where torn."""
