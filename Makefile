@@ -7,7 +7,7 @@ OUT ?= smcloud-demo
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
 export UV_LINK_MODE = copy
 
-.PHONY: demo cloud-demo check test test-cloud lint bench science faults docs-picture lock clean help
+.PHONY: demo cloud-demo check test test-cloud lint bench science faults mutants docs-picture lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -46,6 +46,10 @@ science: $(VENV)/.ready
 faults: $(VENV)/.ready
 	$(PY) -W ignore -m tests.faults $(ARGS)
 
+# Small changes of the code that makes and reads releases, and whether its tests notice; writes docs/mutants.md.
+mutants: $(VENV)/.ready
+	$(PY) -W ignore -m tests.mutants $(ARGS)
+
 # The picture of the layers in docs/architecture.md, from the imports.
 docs-picture: $(VENV)/.ready
 	$(PY) docs/draw_layers.py
@@ -81,6 +85,7 @@ help:
 	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"
 	@echo "make science  simulate what docs/science.md promises, and write docs/science-checks.md"
 	@echo "make faults  crash, race and damage a store, and write docs/faults.md"
+	@echo "make mutants  change the code of the store a little, run its tests, and write docs/mutants.md"
 	@echo "make docs-picture  draw the layers of docs/architecture.md from the imports"
 	@echo "make lock   resolve infra/requirements.lock anew"
 	@echo "make clean  remove the environment"

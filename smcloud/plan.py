@@ -15,16 +15,16 @@ MIB = 2**20
 # A process that has imported and compiled everything.
 PROCESS_BYTES = 400 * MIB
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
-READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 20, 12, 3, 1500
+READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 6, 3, 1, 1500
 # Of one core: products of one land cell, per pair of years.
-CELL_YEAR_PAIR_NS = 600
+CELL_YEAR_PAIR_NS = 210
 # Of one core: the autocorrelation that neighbours share. The fit of one land cell, by each task that it is in reach of,
 # and its pool for each row within the radius. A task holds the annual values that it takes in, these bytes beside each,
 # and for each land cell within the radius in latitude what pools are made of, twice.
 POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
-# Until everything is compiled, whatever the number of cores.
-INGEST_SECONDS, COMPUTE_SECONDS = 4, {"peng2023": 25, "rigorous": 32}
+# To start with, whatever the number of cores, where compiled kernels are kept: the image brings them.
+INGEST_SECONDS, COMPUTE_SECONDS = 3, {"peng2023": 3, "rigorous": 8}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1155, 174
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20

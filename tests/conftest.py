@@ -71,13 +71,25 @@ def prefect_server():
 # By their time, so that no worker is left with a long one at the end.
 LONG_FILES = [
     f"test_{name}"
-    for name in ("incremental", "stages", "app", "contract", "scorecard", "score", "cases", "own_data", "plan")
+    for name in (
+        "app",
+        "incremental",
+        "matrix",
+        "stages",
+        "contract",
+        "scorecard",
+        "score",
+        "cases",
+        "own_data",
+        "plan",
+    )
 ]
 
 
 def pytest_collection_modifyitems(items):
-    """Long files come first; those that take the same fixtures and kernels stay together."""
-    items.sort(key=lambda item: item.path.stem not in LONG_FILES)
+    """Long files come first: one that compiles the kernels, two that need none, and then the others that need them."""
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture

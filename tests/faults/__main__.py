@@ -1,7 +1,7 @@
 """``python -m tests.faults``: the rows of docs/faults.md, each measured where its code or size is another than before.
 
-``--only ROW`` measures one row; ``--again`` all, whatever was measured. A row is written when it ends, so the command
-may be stopped and goes on later.
+``--only ROW`` measures one row; ``--again`` all, whatever was measured; ``--shards N`` so many more parts of the long
+machine of states, and nothing else. A row is written when it ends, so the command may be stopped and goes on later.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def on(kind: str, row: Callable[[Any], dict[str, int]]) -> Callable[[], dict[str
     return run
 
 
-def machine() -> dict[str, int]:
-    """The machine of states at its full size."""
+def machine(stores: int = 200, events: int = 75, shard: int | None = None) -> dict[str, int]:
+    """The machine of states at its full size, or a shard of a larger one."""
     result = unittest.TestResult()
-    unittest.defaultTestLoader.loadTestsFromTestCase(states.machine(200, 75)).run(result)
+    unittest.defaultTestLoader.loadTestsFromTestCase(states.machine(stores, events, shard)).run(result)
     for _, text in result.failures + result.errors:
         print(text, file=sys.stderr)
-    return {"stores": 200, "events": 200 * 75, "failed to pass": len(result.failures) + len(result.errors)}
+    return {"stores": stores, "events": stores * events, "failed to pass": len(result.failures) + len(result.errors)}
 
 
 ROWS: dict[str, Callable[[], dict[str, int]]] = {
@@ -61,6 +61,11 @@ ROWS: dict[str, Callable[[], dict[str, int]]] = {
     "corruptions": on("disk", lambda new: corruptions.corrupt(new, 1000)),
     "any order of events": machine,
 }
+# 1,000 stores of 500 events in 50 parts, which are measured where --shards asks for some more of them.
+LONG = "any order of events, long"
+SHARDS: dict[str, Callable[[], dict[str, int]]] = {
+    f"{LONG}, {k} of 50": lambda k=k: machine(20, 500, k) for k in range(1, 51)
+}
 # What a number of each count must be; others tell how much was tried.
 WANTED = {"unreadable", "torn", "twice", "lost", "dead ids", "bad", "not found", "wrong values", "failed to pass"}
 
@@ -70,12 +75,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--only", choices=list(ROWS), action="append")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--shards", type=int, default=0)
     asked = parser.parse_args(arguments)
     code = code_digest(CODE)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name, row in ROWS.items():
+    shards = [name for name in SHARDS if results.get(name, {}).get("code") != code][: asked.shards]
+    for name, row in (ROWS | {name: SHARDS[name] for name in shards}).items():
         known = results.get(name, {}).get("code") == code and not asked.again
-        if (asked.only and name not in asked.only) or (known and not asked.only):
+        wanted = name in (asked.only or []) or name in shards
+        if not wanted and (known or asked.only or shards):
             continue
         began = time.perf_counter()
         counts = row()
@@ -108,6 +116,10 @@ def page(results: dict[str, Any], code: str) -> str:
             lines.append(_line(name + old, results[name]))
         else:
             lines.append(f"| {name} | not measured | | |")
+    done = [results[name] for name in SHARDS if name in results and results[name]["code"] == code]
+    counts = {key: sum(shard["counts"][key] for shard in done) for key in ("stores", "events", "failed to pass")}
+    total = {"counts": counts, "seconds": sum(shard["seconds"] for shard in done)}
+    lines.append(_line(f"{LONG}: {len(done)} of 50 parts", total))
     return HEAD + "\n".join(lines) + "\n" + FOOT
 
 
@@ -130,13 +142,13 @@ FOOT = """
 - **publishers**: eight processes publish 200 times each: first each its own work, then all the same at the same time.
 - **failing twins**: four runs of one work at a time; about half of them fail and remove what they wrote.
 - **failing ingest**: two runs of one small cube from its sources; one finds values out of range when both have written.
-- **reads under publishing**: four threads open the newest release and read a value, every tenth the whole field with
-  its digests.
+- **reads under publishing**: four threads open the newest release and read ten values of it, every tenth time the whole
+  field with its digests, which counts as ten.
 - **corruptions**: bits, ends, lost, exchanged and foreign objects, values changed together with their inventory, and
   edited records. *Not found* counts those that `verify --all` passes, *wrong values* those that a reader with
   `verify="chunks"` was given.
 - **any order of events**: runs, kills, failures, twins, damage and repair as hypothesis orders them; readers look after
-  every event.
+  every event. The long one is 1,000 stores of 500 events, in parts of 20 that `ARGS='--shards 2'` measures.
 """
 
 if __name__ == "__main__":

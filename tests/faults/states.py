@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -141,9 +141,13 @@ class StoreMachine(RuleBasedStateMachine):
         verify_all(self.store)
 
 
-def machine(examples: int, steps: int) -> Any:
-    """The test case of the machine, of ``examples`` stores with ``steps`` events each."""
-    case: Any = StoreMachine.TestCase
+def machine(examples: int, steps: int, shard: int | None = None) -> Any:
+    """The test case of the machine, of ``examples`` stores with ``steps`` events, always the same for a ``shard``."""
+
+    class Machine(StoreMachine):
+        """A test case of its own, as settings and seed are the class's."""
+
+    case: Any = (Machine if shard is None else seed(shard)(Machine)).TestCase
     case.settings = settings(
         max_examples=examples,
         stateful_step_count=steps,

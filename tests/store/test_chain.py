@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smcloud.errors import IntegrityError, ReleaseConflictError
+from smcloud.errors import IntegrityError, ReleaseConflictError, UnreachableError
 from smcloud.store import (
     CubeEntry,
     InputEntry,
@@ -28,7 +28,7 @@ from smcloud.store import (
     require_chain,
     write_catalog,
 )
-from smcloud.store.chain import named_in_catalog, release_numbers, require_newest
+from smcloud.store.chain import named_in_catalog, record_digest, release_numbers, require_newest
 from smcloud.store.older import steps_back
 
 Released = Callable[..., Release]
@@ -181,6 +181,38 @@ def test_numbers_are_listed_and_where_listing_is_refused_probed(
     monkeypatch.setattr(type(store.fs), "ls", refused)
     assert release_numbers(store) == list(range(1, count + 1))
     assert latest_release(store) == count
+
+
+def test_a_listing_that_fails_is_an_error(three: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where it is not allowed are the numbers probed."""
+
+    def reset(*args: Any, **options: Any) -> None:
+        raise OSError("reset by peer")
+
+    monkeypatch.setattr(type(three.fs), "ls", reset)
+    with pytest.raises(UnreachableError):
+        release_numbers(three)
+
+
+def test_what_only_looks_like_a_record_is_none(three: Store) -> None:
+    for name in ("00000009.json!", "9.json", "00000009.json.tmp"):
+        Path(three.join(f"releases/{name}")).touch()
+    assert release_numbers(three) == [1, 2, 3]
+
+
+def test_a_lost_record_has_no_digest(three: Store) -> None:
+    with pytest.raises(IntegrityError, match="a release is missing"):
+        record_digest(three, 4)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_run_begins_with_no_chain_that_is_another(three: Store, number: int) -> None:
+    """It is seen before anything is computed."""
+    require_chain(three)
+    path = record(three, number)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(IntegrityError, match="not the record that was written"):
+        require_chain(three)
 
 
 def test_a_store_of_schema_one_is_read_and_gone_on_with(store: Store, released: Released) -> None:

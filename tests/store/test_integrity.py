@@ -6,6 +6,7 @@ import hashlib
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import dask
 import numpy as np
@@ -15,7 +16,9 @@ import zarr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store import Prefix, Store
-from smcloud.store.integrity import examine
+from smcloud.store.integrity import examine, metadata_of_all
+from smcloud.store.inventory import read_inventory
+from smcloud.store.records import INVENTORY
 
 PATH = "products/trend/run1.zarr"
 
@@ -138,3 +141,17 @@ def test_a_shard_is_one_object(store: Store) -> None:
     array[:] = 1
     assert [finding.path for finding in examine(Prefix(store, PATH), ["v"])] == ["v/c/0/0", "v/c/1/0"]
     assert not any(finding.problem for finding in examine(Prefix(store, PATH), ["v"]))
+
+
+def test_an_array_without_metadata_is_named(staged: Store) -> None:
+    with pytest.raises(IntegrityError, match=r"(?s)the array has no metadata.*trend/run1.zarr/slopes/zarr.json"):
+        metadata_of_all(Prefix(staged, PATH), ["slope", "slopes"])
+
+
+@pytest.mark.parametrize("entry", [{"size": "5"}, {"size": 5, "sha256": None}])
+def test_an_inventory_whose_entries_are_none_is_refused(staged: Store, entry: dict[str, Any]) -> None:
+    place = Prefix(staged, PATH)
+    whole = {"path": "slope/zarr.json", "size": 5, "sha256": "0" * 64}
+    place.write(INVENTORY, json.dumps({"schema": 1, "objects": [whole | entry]}).encode())
+    with pytest.raises(IntegrityError, match=r"slope/zarr.json without size or sha256"):
+        read_inventory(place)

@@ -9,13 +9,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from smcloud.errors import ConfigurationError, UnreachableError
-from smcloud.store import Store, create_only, put
-from smcloud.store.objects import read
+from smcloud.errors import ConfigurationError, NotAStoreError, UnreachableError
+from smcloud.store import Store, create_only, put, release_path
+from smcloud.store.objects import TAKEN, read, read_all
+from smcloud.store.records import largest
 
 
 @pytest.mark.slow
@@ -130,3 +132,59 @@ def test_only_pages_for_people_are_replaced(store: Store) -> None:
         with pytest.raises(ValueError, match="not a page for people"):
             put(store, path, b"")
     assert [entry.name for entry in Path(store.join("reports", "run1")).iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_record_that_is_too_large_is_not_read(store: Store, kind: str) -> None:
+    store = store if kind == "file" else Store.open("memory://large-records")
+    limit = largest(release_path(1))
+    assert limit is not None
+    for number, size in ((1, limit), (2, limit + 1)):
+        create_only(store, release_path(number), b" " * size)
+    assert len(read(store, release_path(1)) or b"") == limit
+    with pytest.raises(NotAStoreError, match=f"(?s)too large.*found: .*at most {limit} bytes"):
+        read(store, release_path(2))
+
+
+@pytest.mark.parametrize("code", [*TAKEN, "AccessDenied", None])
+def test_what_a_bucket_of_s3_answers_where_an_object_is(code: str | None) -> None:
+    """Every one of its words for "it is there" is no error; any other refusal is passed on."""
+
+    def refused(*args: Any, **options: Any) -> None:
+        cause = OSError("refused")
+        cause.response = {"Error": {"Code": code}} if code else None  # type: ignore[attr-defined]
+        raise OSError("refused") from cause
+
+    fs = SimpleNamespace(pipe_file=refused)
+    bucket: Any = SimpleNamespace(protocol="s3", fs=fs, join=lambda *parts: "/".join(parts), url_of=lambda path: path)
+    if code in TAKEN:
+        assert create_only(bucket, "releases/1.json", b"") is False
+    else:
+        with pytest.raises(UnreachableError):
+            create_only(bucket, "releases/1.json", b"")
+
+
+def test_one_of_several_objects_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only an object that is not there is none."""
+    store = Store.open("memory://several")
+    create_only(store, "a/b", b"b")
+    paths = {name: f"a/{name}" for name in "bc"}
+    assert read_all(store, paths) == {"b": b"b", "c": None}
+    failed = OSError("reset by peer")
+    monkeypatch.setattr(type(store.fs), "cat", lambda self, keys, on_error: dict.fromkeys(keys, failed))
+    with pytest.raises(UnreachableError):
+        read_all(store, paths)
+
+
+def test_a_head_that_cannot_be_read_is_an_error_unless_the_object_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open("memory://heads")
+    for number, content in ((1, b"{}"), (2, b"")):
+        create_only(store, release_path(number), content)
+
+    def no_range(*args: Any, **options: Any) -> None:
+        raise OSError("416")
+
+    monkeypatch.setattr(type(store.fs), "cat_file", no_range)
+    assert read(store, release_path(2)) == b""
+    with pytest.raises(UnreachableError):
+        read(store, release_path(1))

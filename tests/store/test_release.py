@@ -229,6 +229,39 @@ def test_only_sealed_work_can_be_published(store: Store, released: Released) -> 
     assert latest_release(store) == 1
 
 
+def test_work_that_lost_an_object_is_not_published(store: Store, released: Released) -> None:
+    content = content_of(released(store))
+    Path(store.join("products/trend/run1.zarr/slope/c/0/0")).unlink()
+    with pytest.raises(IntegrityError, match=r"(?s)1 objects of a prefix were lost.*slope/c/0/0 missing"):
+        publish(store, given(content, "run2"))
+    assert latest_release(store) == 1
+
+
+def test_a_record_of_another_number_or_schema_is_not_read(store: Store, released: Released) -> None:
+    record = json.loads(Path(store.join(release_path(released(store).number))).read_text())
+    for number, changes in ((2, {}), (3, {"number": 3, "schema": 99})):
+        create_only(store, release_path(number), json.dumps(record | changes).encode())
+    with pytest.raises(IntegrityError, match=r"found: +schema 2, number 1\n"):
+        read_release(store, 2)
+    with pytest.raises(IntegrityError, match=r"found: +schema 99, number 3\n"):
+        read_release(store, 3)
+
+
+def test_a_store_that_keeps_no_precondition_is_named(
+    store: Store, released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that the record was created, and another one is there."""
+    content = content_of(released(store))
+
+    def taken(at: Store, path: str, body: bytes) -> bool:
+        create_only(at, path, body.replace(b"run2", b"run3"))
+        return True
+
+    monkeypatch.setattr("smcloud.store.release.create_only", taken)
+    with pytest.raises(ReleaseConflictError, match=r"(?s)not the one that is there.*releases/00000002.json"):
+        publish(store, given(content, "run2"))
+
+
 def test_absent_and_unreadable_releases(store: Store, released: Released) -> None:
     with pytest.raises(NothingPublishedError, match="nothing has been published"):
         newest_release(store)

@@ -1,0 +1,217 @@
+"""``python -m tests.mutants``: the tests of the store against small changes of it; writes docs/mutants.md.
+
+Each change is tried in a process of its own, forked from one that has imported what all need, with the tests that run
+the changed statement, those of its module and the fastest first, for at most five seconds. A change that was noticed
+is not tried again while its module is the same; one that was not, while the tests are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.abc
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.mutants.changes import Mutant, mutants
+
+ROOT = Path(__file__).parents[2]
+MODULES = ("release", "prefix", "integrity", "objects", "inventory", "chain")
+TESTS = ("tests/store", "tests/faults/test_rows.py")
+HERE, PAGE = Path(__file__).parent, ROOT / "docs" / "mutants.md"
+SECONDS, PROCESSES = 5.0, 2
+NOT_RUN = (3, 4, 5)  # exit codes of pytest: an internal error, a wrong command, no test
+Results = dict[str, dict[str, Any]]
+
+
+def file_of(module: str) -> Path:
+    """The file of a module of the store."""
+    return ROOT / "smcloud" / "store" / f"{module}.py"
+
+
+def tests_by_line() -> dict[str, dict[int, list[str]]]:
+    """The tests that run each line of each module, as many as fit into the time of a change."""
+    import coverage
+
+    with tempfile.TemporaryDirectory() as folder:
+        data, durations = Path(folder) / "data", Path(folder) / "durations.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.durations", *TESTS]
+        command += ["--cov=smcloud/store", "--cov-context=test", "--cov-report="]
+        environment = os.environ | {"COVERAGE_FILE": str(data), "DURATIONS": str(durations), "COVERAGE_CORE": "ctrace"}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        seconds: dict[str, float] = json.loads(durations.read_text())
+        kept = coverage.CoverageData(str(data))
+        kept.read()
+        return {module: _by_line(module, kept.contexts_by_lineno(str(file_of(module))), seconds) for module in MODULES}
+
+
+def _by_line(module: str, contexts: dict[int, list[str]], seconds: dict[str, float]) -> dict[int, list[str]]:
+    out = {}
+    for line, names in contexts.items():
+        tests = {name.partition("|")[0] for name in names} & seconds.keys()
+        chosen, spent = [], 0.0
+        for test in sorted(tests, key=lambda test: (f"/test_{module}.py" not in test, seconds[test])):
+            spent += seconds[test]
+            if spent > SECONDS:
+                break
+            chosen.append(test)
+        out[line] = chosen
+    return out
+
+
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a text."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self.text = name, text
+
+    def find_spec(self, name: str, *args: Any) -> Any:
+        """Find the changed module only."""
+        return importlib.util.spec_from_loader(name, self) if name == self.name else None
+
+    def exec_module(self, module: Any) -> None:
+        """Run the text as the module, under the name of its file."""
+        module.__file__ = str(file_of(self.name.rpartition(".")[2]))
+        exec(compile(self.text, module.__file__, "exec"), module.__dict__)
+
+
+def forked(module: str, mutant: Mutant, tests: list[str]) -> int:
+    """Start the tests on the changed module; the process's id."""
+    process = os.fork()
+    if process:
+        return process
+    os.setsid()
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(quiet, stream)
+    import pytest
+
+    sys.meta_path.insert(0, Changed(f"smcloud.store.{module}", mutant.text))
+    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", *tests])))
+
+
+def tried(work: Iterable[tuple[str, Mutant, list[str]]]) -> Iterator[tuple[str, Mutant, str]]:
+    """Try each change: "killed" by a test, by "time", or it "survived"."""
+    running: dict[int, tuple[str, Mutant, float]] = {}
+    for module, mutant, tests in work:
+        if not tests:
+            yield module, mutant, "survived"
+            continue
+        while len(running) >= PROCESSES:
+            yield from _ended(running)
+        running[forked(module, mutant, tests)] = (module, mutant, time.monotonic())
+    while running:
+        yield from _ended(running)
+
+
+def _ended(running: dict[int, tuple[str, Mutant, float]]) -> Iterator[tuple[str, Mutant, str]]:
+    time.sleep(0.02)
+    for process, (module, mutant, began) in list(running.items()):
+        ended, status = os.waitpid(process, os.WNOHANG)
+        late = time.monotonic() - began > 6 * SECONDS  # imports, two at a time, and hypothesis takes longer to explain
+        if not ended and late:
+            os.killpg(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        if ended or late:
+            del running[process]
+            code = os.waitstatus_to_exitcode(status)
+            if code in NOT_RUN and not late:
+                raise RuntimeError(f"pytest ended with {code} on {module}: {mutant.name}")
+            yield module, mutant, "time" if late else "survived" if code == 0 else "killed"
+
+
+def import_what_all_need() -> None:
+    """Import the libraries, and nothing of this project: a change must be seen by whoever imports its module."""
+    for name in ("smcloud.pipeline", "smcloud.store", "tests.conftest", "tests.faults.test_rows"):
+        importlib.import_module(name)
+
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("smcloud", "flows") or (name.startswith("tests") and "mutants" not in name):
+            del sys.modules[name]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try what is not known, write results and page; 1 where less than 85 % of a module's changes were noticed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("--only", choices=MODULES, action="append")
+    asked = parser.parse_args(arguments)
+    file = HERE / "results.json"
+    results: Results = json.loads(file.read_text()) if file.exists() else {}
+    files = sorted(file for folder in ("store", "faults", "mutants") for file in (ROOT / "tests" / folder).glob("*.py"))
+    suite = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    every = {(m, mutant): key_of(m, mutant) for m in MODULES for mutant in mutants(file_of(m).read_text())}
+    new = [
+        (module, mutant)
+        for (module, mutant), key in every.items()
+        if module in (asked.only or MODULES)
+        and (key not in results or (results[key]["end"] == "survived" and results[key]["tests"] != suite))
+    ]
+    if new:
+        lines = tests_by_line()
+        import_what_all_need()
+        for module, mutant, end in tried(
+            (m, mutant, lines[m].get(mutant.line) or lines[m].get(mutant.start, [])) for m, mutant in new
+        ):
+            results[every[module, mutant]] = {"end": end, "tests": suite}
+            print(f"{module}:{mutant.line} {end}: {mutant.name}", flush=True)
+    known = {key: results[key] for key in every.values() if key in results}
+    file.write_text(json.dumps(known, indent=0, sort_keys=True) + "\n")
+    text, least = page(every, known)
+    PAGE.write_text(text)
+    print(text)
+    return int(least < 0.85)
+
+
+def key_of(module: str, mutant: Mutant) -> str:
+    """The name of a change under which its end is kept: the module as it is with it."""
+    return hashlib.sha256(f"{module}\0{mutant.text}".encode()).hexdigest()[:24]
+
+
+def page(every: dict[tuple[str, Mutant], str], known: Results) -> tuple[str, float]:
+    """The table of all modules, and the changes that no test noticed, each with the reason; the smallest share."""
+    reasons: dict[str, str] = json.loads((HERE / "reasons.json").read_text())
+    ends: dict[str, list[str]] = defaultdict(list)
+    left = []
+    for (module, mutant), key in every.items():
+        if key not in known:
+            continue
+        ends[module].append(known[key]["end"])
+        if known[key]["end"] == "survived":
+            why = reasons.get(f"{module}: {mutant.name}", "not explained")
+            left.append(f"| {module} {mutant.line} | `{_cell(mutant)}` | {why} |")
+    share = {module: 1 - found.count("survived") / len(found) for module, found in ends.items()}
+    rows = [
+        f"| {m} | {len(e)} | {len(e) - e.count('survived')} | {e.count('time')} | {100 * share[m]:.0f} % |"
+        for m, e in ends.items()
+    ]
+    return "\n".join([*HEAD, *rows, "", *LEFT, *left, ""]), min(share.values(), default=0.0)
+
+
+def _cell(mutant: Mutant) -> str:
+    return mutant.name.replace("|", "\\|")
+
+
+HEAD = """# Whether the tests of the store would notice
+
+`make mutants` changes the modules that make and read releases, one operator, constant, branch or call at a time, and
+runs the tests that run the changed line, for at most five seconds. Errors' words and types are not changed.
+
+| module | changes | noticed | of them by time | share |
+|---|---|---|---|---|""".splitlines()
+LEFT = """## Not noticed
+
+| where | change | why |
+|---|---|---|""".splitlines()
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What a change is, and that a changed module is what the tests see."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.mutants import __main__ as command
+from tests.mutants.changes import Mutant, mutants
+
+SOURCE = '''
+"""Words."""
+def f(a: int, names=("x",)) -> bool:
+    """Words."""
+    if not a:
+        raise ValueError("words" + "more")
+    log.debug("words")
+    names.clear()
+    return a < 2 and f"{a + 1}" in names
+'''
+
+
+def test_each_change_is_made_once_and_none_to_words() -> None:
+    changes = [mutant.after for mutant in mutants(SOURCE)]
+    assert [text.partition("\n")[0] for text in changes] == [
+        "def f(a: int, names=('x!',)) -> bool:",
+        "if a:",
+        "pass",
+        "pass",
+        "return None",
+        "return a < 2 or f'{a + 1}' in names",
+        "return a <= 2 and f'{a + 1}' in names",
+        "return a < 3 and f'{a + 1}' in names",
+        "return a < 2 and f'{a + 1}' not in names",
+    ]
+    whole = [mutant.text for mutant in mutants(SOURCE)]
+    assert len({ast.dump(ast.parse(text)) for text in [*whole, SOURCE]}) == len(whole) + 1
+
+
+def test_the_module_of_a_change_is_what_is_imported() -> None:
+    finder = command.Changed("smcloud.store.inventory", "FOUND = __file__")
+    module = ModuleType("smcloud.store.inventory")
+    assert finder.find_spec("smcloud.store.release") is None
+    assert finder.find_spec("smcloud.store.inventory").loader is finder
+    finder.exec_module(module)
+    assert module.FOUND.endswith("smcloud/store/inventory.py")
+
+
+def test_tests_of_the_module_come_first_and_fit_into_the_time() -> None:
+    seconds = {"a/test_other.py::quick": 0.1, "a/test_chain.py::slow": 2.0, "a/test_other.py::long": 4.0}
+    chosen = command._by_line("chain", {7: [f"{name}|run" for name in seconds]}, seconds)
+    assert chosen == {7: ["a/test_chain.py::slow", "a/test_other.py::quick"]}
+
+
+TRIAL = """
+from tests.mutants.__main__ import file_of, import_what_all_need, tried
+from tests.mutants.changes import Mutant
+body = file_of("pages").read_text()
+broken = Mutant(1, 1, "", "", body.replace('INDEX = "index.html"', "INDEX = 1"))
+tests = ["tests/store/test_pages.py"]
+import_what_all_need()
+work = [("pages", broken, tests), ("pages", Mutant(1, 1, "", "", body), tests), ("pages", broken, [])]
+print(*sorted(end for *_, end in tried(work)))
+"""
+
+
+@pytest.mark.slow
+def test_a_change_is_killed_by_a_test_and_survives_without() -> None:
+    done = subprocess.run([sys.executable, "-c", TRIAL], cwd=command.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["killed", "survived", "survived"]
+
+
+def test_the_page_names_what_was_not_noticed_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reasons.json").write_text(json.dumps({"chain: a | b -> a & b": "the same"}))
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    every = {("chain", Mutant(n, n, "a | b", after, after)): after for n, after in enumerate(["a & b", "a", "b"])}
+    ends = {"a & b": {"end": "survived"}, "a": {"end": "killed"}, "b": {"end": "time"}}
+    text, least = command.page(every, ends)
+    assert "| chain | 3 | 2 | 1 | 67 % |" in text and "| chain 0 | `a \\| b -> a & b` | the same |" in text
+    assert round(least, 2) == 0.67
