@@ -53,9 +53,9 @@ def test_the_module_of_a_change_is_what_is_imported() -> None:
 
 
 def test_tests_of_the_module_come_first_and_fit_into_the_time() -> None:
-    seconds = {"a/test_other.py::quick": 0.1, "a/test_chain.py::slow": 2.0, "a/test_other.py::long": 4.0}
+    seconds = {"a/test_chain.py::quick": 0.1, "tests/store/test_chain.py::slow": 2.0, "a/test_other.py::long": 4.0}
     chosen = command._by_line("chain", {7: [f"{name}|run" for name in seconds]}, seconds)
-    assert chosen == {7: ["a/test_chain.py::slow", "a/test_other.py::quick"]}
+    assert chosen == {7: ["tests/store/test_chain.py::slow", "a/test_chain.py::quick"]}
 
 
 TRIAL = """
@@ -72,6 +72,7 @@ print(*sorted(end for *_, end in tried(work)))
 
 @pytest.mark.slow
 def test_a_change_is_killed_by_a_test_and_survives_without() -> None:
+    """In a process of its own: modules are forgotten there for the changed one."""
     done = subprocess.run([sys.executable, "-c", TRIAL], cwd=command.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["killed", "survived", "survived"]
 
