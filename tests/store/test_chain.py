@@ -114,7 +114,7 @@ def test_a_store_whose_only_release_is_lost_is_not_called_empty(store: Store, re
     released(store)
     write_catalog(store)
     record(store, 1).unlink()
-    for asked in (list_releases, newest_release):
+    for asked in (list_releases, newest_release, require_chain):
         with pytest.raises(IntegrityError, match=r"catalog\.yaml names 1"):
             asked(store)
 

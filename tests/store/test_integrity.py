@@ -16,7 +16,7 @@ import zarr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store import Prefix, Store
-from smcloud.store.integrity import examine, metadata_of_all
+from smcloud.store.integrity import Finding, describe, examine, metadata_of_all
 from smcloud.store.inventory import read_inventory
 from smcloud.store.records import INVENTORY
 
@@ -155,3 +155,40 @@ def test_an_inventory_whose_entries_are_none_is_refused(staged: Store, entry: di
     place.write(INVENTORY, json.dumps({"schema": 1, "objects": [whole | entry]}).encode())
     with pytest.raises(IntegrityError, match=r"slope/zarr.json without size or sha256"):
         read_inventory(place)
+
+
+def test_a_seal_leaves_its_objects_and_nothing_else(staged: Store) -> None:
+    prefix = Prefix(staged, PATH)
+    prefix.mark_tile("lat-0", {"cells": 5})
+    prefix.write("slope/c/0/0.half", b"what a killed run left")
+    record = prefix.seal()
+    inventory, digest = prefix.inventory()
+    assert prefix.sizes().keys() == {entry["path"] for entry in inventory["objects"]} | {INVENTORY}
+    assert record == prefix.seal() and record.inventory_sha256 == digest  # the same again, and not only the first time
+    assert (record.objects, record.bytes) == (len(inventory["objects"]), sum(e["size"] for e in inventory["objects"]))
+
+
+def test_where_a_chunk_is_lost_the_markers_of_tiles_go(staged: Store) -> None:
+    """Else the next run would take the tile for done."""
+    prefix = Prefix(staged, PATH)
+    prefix.mark_tile("lat-0", {"cells": 5})
+    prefix.remove("p_value/c/0/0")
+    with pytest.raises(IntegrityError):
+        prefix.seal()
+    assert prefix.tile_record("lat-0") is None
+
+
+def test_every_lost_chunk_of_an_array_is_found(store: Store, cube: xr.Dataset) -> None:
+    prefix = Prefix(store, "cube/cube1.zarr")
+    dask.compute(prefix.stage(cube))
+    chunks = sorted(key for key in prefix.sizes() if key.startswith("soil_moisture/c/"))
+    prefix.remove(chunks[0])
+    prefix.remove(chunks[2])
+    found = {finding.path: finding.problem for finding in examine(prefix, ["soil_moisture"])}
+    assert found == dict.fromkeys(chunks, "") | dict.fromkeys((chunks[0], chunks[2]), "missing")
+
+
+@pytest.mark.parametrize(("count", "end"), [(1, "a0 (missing)"), (5, "a4 (missing)"), (7, "a4 (missing) and 2 more")])
+def test_five_findings_are_described(count: int, end: str) -> None:
+    text = describe([Finding(f"a{number}", 0, "", "missing") for number in range(count)])
+    assert text.endswith(end) and text.count("; ") == min(count, 5) - 1
