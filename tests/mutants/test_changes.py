@@ -52,10 +52,17 @@ def test_the_module_of_a_change_is_what_is_imported() -> None:
     assert module.FOUND.endswith("smcloud/store/inventory.py")
 
 
-def test_tests_of_the_module_come_first_and_fit_into_the_time() -> None:
-    seconds = {"a/test_chain.py::quick": 0.1, "tests/store/test_chain.py::slow": 2.0, "a/test_other.py::long": 4.0}
-    chosen = command._by_line("chain", {7: [f"{name}|run" for name in seconds]}, seconds)
-    assert chosen == {7: ["tests/store/test_chain.py::slow", "a/test_chain.py::quick"]}
+def test_tests_of_the_module_come_first_and_then_the_fastest() -> None:
+    names = {"a/test_chain.py::quick": 0.1, "tests/store/test_chain.py::slow": 2.0, "a/test_other.py::long": 4.0}
+    chosen = command._by_line("chain", {7: [f"{name}|run" for name in names], 8: [""]}, names)
+    assert chosen == {7: ["tests/store/test_chain.py::slow", "a/test_chain.py::quick", "a/test_other.py::long"], 8: []}
+
+
+def test_no_test_begins_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = command.Clock()
+    assert clock.pytest_runtest_protocol() is None
+    monkeypatch.setattr(command, "SECONDS", -1.0)
+    assert clock.pytest_runtest_protocol() is True
 
 
 TRIAL = """

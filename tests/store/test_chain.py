@@ -77,7 +77,7 @@ def test_a_gap_is_named_and_nothing_is_published_over_it(three: Store, lost: lis
         record(three, number).unlink()
     assert newest_release(three) == newest  # no step back for readers
     again = ReleaseContent(**{**content(newest), "products": {"four": newest.products["three"]}})
-    for refused in (lambda: publish(three, again), lambda: list_releases(three)):
+    for refused in (lambda: publish(three, again), lambda: list_releases(three), lambda: require_chain(three)):
         with pytest.raises(IntegrityError, match=f"no record of {named} releases") as caught:
             refused()
         assert f"{lost[0]:08d}.json" in caught.value.where and "restore" in caught.value.next
