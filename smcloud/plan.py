@@ -24,7 +24,7 @@ CELL_YEAR_PAIR_NS = 210
 POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # To start with, whatever the number of cores, where compiled kernels are kept: the image brings them.
-INGEST_SECONDS, COMPUTE_SECONDS = 3, {"peng2023": 3, "rigorous": 8}
+INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1155, 174
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
