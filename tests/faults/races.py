@@ -102,7 +102,7 @@ def read_under_publishing(new: NewStore, reads: int) -> dict[str, int]:
         while not ended.is_set():
             turn += 1
             counted["releases"] = max(counted["releases"], study.run(1 + turn % 4).number)
-            time.sleep(0.05)  # readers are what is counted
+            time.sleep(0.3)  # readers are what is counted, and a listing of many releases takes them long
 
     def read(number: int) -> int:
         """Open the newest release once and read ten values of it, or the whole field with its digests; how many bad."""

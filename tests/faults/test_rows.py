@@ -78,8 +78,8 @@ def test_publishers(kind: str) -> None:
 
 def test_readers() -> None:
     with stores("disk") as new:
-        counted = read_under_publishing(new, 300)
-    assert (counted["reads"], counted["bad"]) == (300, 0) and counted["releases"] > 4
+        counted = read_under_publishing(new, 1000)
+    assert (counted["reads"], counted["bad"]) == (1000, 0) and counted["releases"] > 4
 
 
 @pytest.mark.parametrize("kind", ["disk", "gcs"])

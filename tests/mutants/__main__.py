@@ -56,7 +56,9 @@ def tests_by_line() -> dict[str, dict[int, list[str]]]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.durations", *TESTS]
         command += ["--cov=smcloud/store", "--cov-context=test", "--cov-report="]
         environment = os.environ | {"COVERAGE_FILE": str(data), "DURATIONS": str(durations), "COVERAGE_CORE": "ctrace"}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        if done.returncode:  # a test that fails without a change says nothing of one
+            sys.exit(done.stdout)
         seconds: dict[str, float] = json.loads(durations.read_text())
         kept = coverage.CoverageData(str(data))
         kept.read()
@@ -75,12 +77,13 @@ def _by_line(module: str, contexts: dict[int, list[str]], seconds: dict[str, flo
 class Clock:
     """A plugin of pytest that begins no test when the time is over."""
 
-    def __init__(self) -> None:
-        self.began = sum(os.times()[:4])
+    began = 0.0  # imports and collection come before the first test
 
     def pytest_runtest_protocol(self) -> bool | None:
         """Say that the test was run where it is not."""
-        return True if sum(os.times()[:4]) - self.began > SECONDS else None
+        now = sum(os.times()[:4])
+        self.began = self.began or now
+        return True if now - self.began > SECONDS else None
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):

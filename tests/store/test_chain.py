@@ -205,6 +205,15 @@ def test_a_lost_record_has_no_digest(three: Store) -> None:
         record_digest(three, 4)
 
 
+def test_the_second_release_holds_the_first(store: Store, released: Released) -> None:
+    first = released(store)
+    publish(store, ReleaseContent(**{**content(first), "products": {"two": first.products["trend"]}}))
+    path = record(store, 1)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(IntegrityError, match="release 2 says"):
+        require_chain(store)
+
+
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_run_begins_with_no_chain_that_is_another(three: Store, number: int) -> None:
     """It is seen before anything is computed."""

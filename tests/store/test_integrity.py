@@ -17,7 +17,7 @@ import zarr
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store import Prefix, Store
 from smcloud.store.integrity import Finding, describe, examine, metadata_of_all
-from smcloud.store.inventory import read_inventory
+from smcloud.store.inventory import inventory_bytes, read_inventory
 from smcloud.store.records import INVENTORY
 
 PATH = "products/trend/run1.zarr"
@@ -192,3 +192,26 @@ def test_every_lost_chunk_of_an_array_is_found(store: Store, cube: xr.Dataset) -
 def test_five_findings_are_described(count: int, end: str) -> None:
     text = describe([Finding(f"a{number}", 0, "", "missing") for number in range(count)])
     assert text.endswith(end) and text.count("; ") == min(count, 5) - 1
+
+
+def test_the_bytes_of_an_inventory_are_those_of_stores_that_are_there() -> None:
+    """Its digest stands in releases."""
+    assert inventory_bytes([{"path": "a/b", "size": 5, "sha256": "0f"}]) == (
+        b'{\n"objects": [\n{\n"path": "a/b",\n"sha256": "0f",\n"size": 5\n}\n],\n"schema": 1\n}'
+    )
+
+
+@pytest.mark.parametrize("path", ["../run2.zarr/slope/zarr.json", "/etc/passwd", "a/../../b"])
+def test_an_inventory_that_leads_out_of_its_prefix_is_refused(staged: Store, path: str) -> None:
+    place = Prefix(staged, PATH)
+    place.write(INVENTORY, inventory_bytes([{"path": path, "size": 5, "sha256": "0" * 64}]))
+    with pytest.raises(IntegrityError, match="inventory cannot be read"):
+        read_inventory(place)
+
+
+def test_what_is_begun_is_what_is_written_region_by_region(store: Store, product: xr.Dataset) -> None:
+    prefix = Prefix(store, PATH)
+    begun = prefix.begin(product)
+    xr.testing.assert_identical(begun.compute(), product.compute())
+    dask.compute(prefix.region_writes(begun, {}))
+    assert prefix.seal().objects > 4

@@ -247,6 +247,16 @@ def test_a_record_of_another_number_or_schema_is_not_read(store: Store, released
         read_release(store, 3)
 
 
+def test_what_is_wrong_with_a_record_is_named(store: Store, released: Released) -> None:
+    record = json.loads(Path(store.join(release_path(released(store).number))).read_text())
+    create_only(store, release_path(2), json.dumps({**record, "number": "two"}).encode())
+    create_only(store, release_path(3), b"{")
+    with pytest.raises(IntegrityError, match=r"found: +number: Input should be"):
+        read_release(store, 2)
+    with pytest.raises(IntegrityError, match=r"found: +the record: Invalid JSON"):
+        read_release(store, 3)
+
+
 def test_a_store_that_keeps_no_precondition_is_named(
     store: Store, released: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
