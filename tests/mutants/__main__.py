@@ -1,8 +1,9 @@
 """``python -m tests.mutants``: the tests of the store against small changes of it; writes docs/mutants.md.
 
 Each change is tried in a process of its own, forked from one that has imported what all need, with the tests that run
-the changed statement, those of its module and the fastest first, until five seconds are over. A change that was noticed
-is not tried again while its module is the same; one that was not, while the tests are the same.
+the changed statement, until five seconds are over: first those that noticed other changes of the module, then those
+that are about it, and the fastest of them first. A change that was noticed is not tried again while its module is the
+same; one that was not, while the tests are the same.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.mutants.changes import Mutant, mutants
+from tests.mutants.page import Results, page
 
 ROOT = Path(__file__).parents[2]
 # Each module, and the files of tests that are about it, which come first.
@@ -37,9 +40,8 @@ MODULES = {
 }
 TESTS = ("tests/store", "tests/faults/test_rows.py")
 HERE, PAGE = Path(__file__).parent, ROOT / "docs" / "mutants.md"
-SECONDS, MOST, PROCESSES = 5.0, 60, 2
+SECONDS, MOST, PROCESSES = 5.0, 100, 2
 NOT_RUN = (3, 4, 5)  # exit codes of pytest: an internal error, a wrong command, no test
-Results = dict[str, dict[str, Any]]
 
 
 def file_of(module: str) -> Path:
@@ -67,23 +69,32 @@ def tests_by_line() -> dict[str, dict[int, list[str]]]:
 
 def _by_line(module: str, contexts: dict[int, list[str]], seconds: dict[str, float]) -> dict[int, list[str]]:
     first = {f"tests/store/test_{name}.py" for name in MODULES[module]}
+    about = {test for test in seconds if test.partition("::")[0] in first}
     out = {}
     for line, names in contexts.items():
         tests = {name.partition("|")[0] for name in names} & seconds.keys()
-        out[line] = sorted(tests, key=lambda test: (test.partition("::")[0] not in first, seconds[test]))[:MOST]
+        # A line that runs when the module is imported runs before all tests.
+        out[line] = sorted(tests or about, key=lambda test: (test not in about, seconds[test]))
     return out
 
 
 class Clock:
-    """A plugin of pytest that begins no test when the time is over."""
+    """A plugin of pytest that begins no test when the time is over, and writes down the one that failed."""
 
-    began = 0.0  # imports and collection come before the first test
+    def __init__(self, failed: Path) -> None:
+        self.failed = failed
+        self.began = 0.0  # imports and collection come before the first test
 
     def pytest_runtest_protocol(self) -> bool | None:
         """Say that the test was run where it is not."""
         now = sum(os.times()[:4])
         self.began = self.began or now
         return True if now - self.began > SECONDS else None
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Tell which test noticed the change."""
+        if report.failed:
+            self.failed.write_text(report.nodeid)
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -102,8 +113,8 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.text, module.__file__, "exec"), module.__dict__)
 
 
-def forked(module: str, mutant: Mutant, tests: list[str]) -> int:
-    """Start the tests on the changed module; the process's id."""
+def forked(module: str, mutant: Mutant, tests: list[str], folder: Path) -> int:
+    """Start the tests on the changed module: the process's id, the name of a file of ``folder`` with what failed."""
     process = os.fork()
     if process:
         return process
@@ -115,37 +126,50 @@ def forked(module: str, mutant: Mutant, tests: list[str]) -> int:
 
     sys.meta_path.insert(0, Changed(f"smcloud.store.{module}", mutant.text))
     plain = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
-    os._exit(int(pytest.main([*plain, *tests], plugins=[Clock()])))
+    os._exit(int(pytest.main([*plain, *tests], plugins=[Clock(folder / str(os.getpid()))])))
 
 
-def tried(work: Iterable[tuple[str, Mutant, list[str]]]) -> Iterator[tuple[str, Mutant, str]]:
-    """Try each change: "killed" by a test, by "time", or it "survived"."""
-    running: dict[int, tuple[str, Mutant, float]] = {}
-    for module, mutant, tests in work:
-        if not tests:
-            yield module, mutant, "survived"
-            continue
-        while len(running) >= PROCESSES:
-            yield from _ended(running)
-        running[forked(module, mutant, tests)] = (module, mutant, time.monotonic())
-    while running:
-        yield from _ended(running)
+@dataclass
+class Trial:
+    """The changes that are tried now, and how often each test noticed one of a module: those tests come first."""
 
+    folder: Path
+    running: dict[int, tuple[str, Mutant, float]] = field(default_factory=dict)
+    noticed: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-def _ended(running: dict[int, tuple[str, Mutant, float]]) -> Iterator[tuple[str, Mutant, str]]:
-    time.sleep(0.02)
-    for process, (module, mutant, began) in list(running.items()):
-        ended, status = os.waitpid(process, os.WNOHANG)
-        late = time.monotonic() - began > 6 * SECONDS  # imports, two at a time, and hypothesis takes longer to explain
-        if not ended and late:
-            os.killpg(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-        if ended or late:
-            del running[process]
-            code = os.waitstatus_to_exitcode(status)
-            if code in NOT_RUN and not late:
-                raise RuntimeError(f"pytest ended with {code} on {module}: {mutant.name}")
-            yield module, mutant, "time" if late else "survived" if code == 0 else "killed"
+    def of(self, work: Iterable[tuple[str, Mutant, list[str]]]) -> Iterator[tuple[str, Mutant, str]]:
+        """Try each change: "killed" by a test, by "time", or it "survived"."""
+        for module, mutant, tests in work:
+            if not tests:
+                yield module, mutant, "survived"
+                continue
+            while len(self.running) >= PROCESSES:
+                yield from self._ended()
+            chosen = sorted(tests, key=lambda test, module=module: -self.noticed[module][test])[:MOST]
+            process = forked(module, mutant, chosen, self.folder)
+            self.running[process] = (module, mutant, time.monotonic())
+        while self.running:
+            yield from self._ended()
+
+    def _ended(self) -> Iterator[tuple[str, Mutant, str]]:
+        time.sleep(0.02)
+        for process, (module, mutant, began) in list(self.running.items()):
+            ended, status = os.waitpid(process, os.WNOHANG)
+            late = (
+                time.monotonic() - began > 6 * SECONDS
+            )  # imports, two at a time, and hypothesis takes long to explain
+            if not ended and late:
+                os.killpg(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+            if ended or late:
+                del self.running[process]
+                code = os.waitstatus_to_exitcode(status)
+                if code in NOT_RUN and not late:
+                    raise RuntimeError(f"pytest ended with {code} on {module}: {mutant.name}")
+                failed = self.folder / str(process)
+                if failed.exists():
+                    self.noticed[module][failed.read_text()] += 1
+                yield module, mutant, "time" if late else "survived" if code == 0 else "killed"
 
 
 def import_what_all_need() -> None:
@@ -164,7 +188,8 @@ def with_their_tests(new: list[tuple[str, Mutant]]) -> Iterator[tuple[str, Mutan
         os.environ["SMCLOUD_TEST_CACHE"] = cache  # of all sessions, which have none of their own without pytest's
         lines = tests_by_line()
         import_what_all_need()
-        yield from tried((m, mutant, lines[m].get(mutant.line) or lines[m].get(mutant.start, [])) for m, mutant in new)
+        work = ((m, mutant, lines[m].get(mutant.line) or lines[m].get(mutant.start, [])) for m, mutant in new)
+        yield from Trial(Path(cache)).of(work)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -200,42 +225,6 @@ def key_of(module: str, mutant: Mutant) -> str:
     """The name of a change under which its end is kept: the module as it is with it."""
     return hashlib.sha256(f"{module}\0{mutant.text}".encode()).hexdigest()[:24]
 
-
-def page(every: dict[tuple[str, Mutant], str], known: Results) -> tuple[str, float]:
-    """The table of all modules, and the changes that no test noticed, each with the reason; the smallest share."""
-    reasons: dict[str, str] = json.loads((HERE / "reasons.json").read_text())
-    ends: dict[str, list[str]] = defaultdict(list)
-    left = []
-    for (module, mutant), key in every.items():
-        if key not in known:
-            continue
-        ends[module].append(known[key]["end"])
-        if known[key]["end"] == "survived":
-            why = reasons.get(f"{module}: {mutant.name}", "not explained")
-            left.append(f"| {module} {mutant.line} | `{_cell(mutant)}` | {why} |")
-    share = {module: 1 - found.count("survived") / len(found) for module, found in ends.items()}
-    rows = [
-        f"| {m} | {len(e)} | {len(e) - e.count('survived')} | {e.count('time')} | {100 * share[m]:.0f} % |"
-        for m, e in ends.items()
-    ]
-    return "\n".join([*HEAD, *rows, "", *LEFT, *left, ""]), min(share.values(), default=0.0)
-
-
-def _cell(mutant: Mutant) -> str:
-    return mutant.name.replace("|", "\\|")
-
-
-HEAD = """# Whether the tests of the store would notice
-
-`make mutants` changes the modules that make and read releases, one operator, constant, branch or call at a time, and
-runs the tests that run the changed line, for at most five seconds. Errors' words and types are not changed.
-
-| module | changes | noticed | of them by time | share |
-|---|---|---|---|---|""".splitlines()
-LEFT = """## Not noticed
-
-| where | change | why |
-|---|---|---|""".splitlines()
 
 if __name__ == "__main__":
     sys.exit(main())
