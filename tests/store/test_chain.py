@@ -28,7 +28,7 @@ from smcloud.store import (
     require_chain,
     write_catalog,
 )
-from smcloud.store.chain import named_in_catalog, record_digest, release_numbers, require_newest
+from smcloud.store.chain import named_in_catalog, record_digest, release_numbers, require_newest, require_no_gap
 from smcloud.store.older import steps_back
 
 Released = Callable[..., Release]
@@ -82,6 +82,20 @@ def test_a_gap_is_named_and_nothing_is_published_over_it(three: Store, lost: lis
             refused()
         assert f"{lost[0]:08d}.json" in caught.value.where and "restore" in caught.value.next
     assert release_numbers(three) == sorted({1, 2, 3} - set(lost))
+
+
+@pytest.mark.parametrize(
+    ("last", "named"),
+    [
+        (2, "1 of 2"),
+        (6, "1, 2, 3, 4, 5 of 6"),
+        (7, "1, 2, 3, 4, 5 and 1 more of 7"),
+        (9, "1, 2, 3, 4, 5 and 3 more of 9"),
+    ],
+)
+def test_five_lost_releases_are_named(store: Store, last: int, named: str) -> None:
+    with pytest.raises(IntegrityError, match=f"no record of {named} releases"):
+        require_no_gap(store, [last])
 
 
 def test_a_newest_release_that_is_lost_is_named(three: Store) -> None:
@@ -175,12 +189,14 @@ def test_numbers_are_listed_and_where_listing_is_refused_probed(
         create_only(store, release_path(number), json.dumps({"schema": 1, "number": number}).encode())
     assert release_numbers(store) == list(range(1, count + 1))
 
-    def refused(*args: Any, **kwargs: Any) -> None:
-        raise PermissionError("Access Denied")
+    for said in (PermissionError("Access Denied"), OSError("Forbidden: s3:ListBucket")):
 
-    monkeypatch.setattr(type(store.fs), "ls", refused)
-    assert release_numbers(store) == list(range(1, count + 1))
-    assert latest_release(store) == count
+        def refused(*args: Any, said: OSError = said, **kwargs: Any) -> None:
+            raise said
+
+        monkeypatch.setattr(type(store.fs), "ls", refused)
+        assert release_numbers(store) == list(range(1, count + 1))
+        assert latest_release(store) == count
 
 
 def test_a_listing_that_fails_is_an_error(three: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import zarr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store import Prefix, Store
-from smcloud.store.integrity import Finding, describe, examine, metadata_of_all
+from smcloud.store.integrity import Finding, describe, examine, inspect, metadata_of_all
 from smcloud.store.inventory import inventory_bytes, read_inventory
 from smcloud.store.records import INVENTORY
 
@@ -215,3 +215,29 @@ def test_what_is_begun_is_what_is_written_region_by_region(store: Store, product
     xr.testing.assert_identical(begun.compute(), product.compute())
     dask.compute(prefix.region_writes(begun, {}))
     assert prefix.seal().objects > 4
+
+
+def test_a_twin_that_sealed_the_same_content_first_is_no_conflict(
+    staged: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(place: Prefix, name: str, content: bytes) -> bool:
+        place.write(name, content)  # the twin's, which are the same bytes
+        return False
+
+    monkeypatch.setattr(Prefix, "create", late)
+    prefix = Prefix(staged, PATH)
+    assert prefix.seal().inventory_sha256 == prefix.inventory()[1]
+
+
+def test_chunks_that_were_taken_over_are_there_in_their_sizes(staged: Store) -> None:
+    prefix = Prefix(staged, PATH)
+    key = "slope/c/0/0"
+    whole = inspect(prefix, key)
+    for finding, problem in (
+        (Finding("slope/c/9/9", 5, "0f"), "slope/c/9/9 (missing)"),
+        (Finding(key, whole.size + 1, whole.sha256), f"{key} ({whole.size} bytes for {whole.size + 1})"),
+    ):
+        with pytest.raises(IntegrityError) as caught:
+            prefix.seal(copied={finding.path: finding})
+        assert problem in caught.value.found
+    assert prefix.seal(copied={key: whole}).inventory_sha256 == prefix.inventory()[1]
