@@ -40,7 +40,8 @@ def _cell(mutant: Mutant) -> str:
 HEAD = """# Whether the tests of the store would notice
 
 `make mutants` changes the modules that make and read releases, one operator, constant, branch or call at a time, and
-runs the tests that run the changed line, for at most five seconds. Errors' words and types are not changed.
+runs tests that run the changed line, for at most five seconds: what is not noticed by these may be by another one.
+Errors' words and types are not changed.
 
 | module | changes | noticed | of them by time | share |
 |---|---|---|---|---|""".splitlines()
