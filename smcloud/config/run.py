@@ -44,6 +44,7 @@ class RunConfig(Model):
     alpha: Annotated[float, Field(gt=0, lt=1)]
     levels: Mapping[str, Level] = Field(default_factory=dict, init=False)
     changed: tuple[str, ...] = Field(default=(), init=False)
+    publisher: sections.Publisher = sections.Publisher()
     store: str
     cluster: machines.Cluster = machines.Cluster()
     budget: machines.Budget = machines.Budget()

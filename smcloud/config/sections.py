@@ -49,6 +49,16 @@ class Grid(Model):
         return value
 
 
+class Publisher(Model):
+    """Who publishes, and under which licence: it stands in releases and beside products, and shapes no number."""
+
+    name: str = ""
+    institution: str = ""
+    email: str = ""
+    url: str = ""
+    licence: str = ""
+
+
 class Flags(Model):
     """The quality bits that drop a day: by default all but 64 (barren ground, advisory)."""
 

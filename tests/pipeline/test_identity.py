@@ -61,6 +61,7 @@ EXEMPT_CODE = {
     "smcloud.catalog.elsewhere": "refuses files",
     "smcloud.catalog.arguments": "what an entry says is hashed as it is read",
     "smcloud.catalog.fingerprints": "digests that are in the record of a cube themselves",
+    "smcloud.store.attribution": "attributes in memory: no value, nothing stored",
     "smcloud.catalog.hosts": "asks whether a host answers",
     "smcloud.catalog.loading": "what an entry says is hashed as it is read",
     "smcloud.catalog.schema": "what an entry says is hashed as it is read",
