@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -182,7 +183,12 @@ def tables(product: str, ds: xr.Dataset) -> list[Table]:
 def table_name(product: str, dims: Sequence[str]) -> str:
     """Name the table of ``product`` over ``dims``: ``annual_cells_year``."""
     others = [dim for dim in dims if dim not in ("lat", "lon")]
-    return "_".join([product, *(["cells"] if len(others) < len(dims) else []), *others])
+    return plain_name("_".join([product, *(["cells"] if len(others) < len(dims) else []), *others]))
+
+
+def plain_name(text: str) -> str:
+    """Return ``text`` as the name of a file, which leads into no other folder."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).lstrip(".-") or "x"
 
 
 def bounds_of(da: xr.DataArray) -> str:

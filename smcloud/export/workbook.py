@@ -1,0 +1,92 @@
+"""Tables as a spreadsheet: one sheet for each, and one that says what they are. No text becomes a formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smcloud.errors import ExportError
+from smcloud.export.frames import Table, attributes
+from smcloud.secrecy import printable
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+MOST_ROWS = 1_048_576  # of a sheet, that of the names with them
+LONGEST_TITLE = 31
+LONGEST_TEXT = 32_767
+ABOUT = "about"
+
+
+def require_rows(tables: Sequence[Table]) -> None:
+    """Raise :class:`ExportError` where a table is longer than a sheet can be."""
+    for table in tables:
+        if table.rows >= MOST_ROWS:
+            raise ExportError(
+                "a table is longer than a sheet of a spreadsheet can be",
+                where=table.name,
+                found=f"{table.rows:,} rows",
+                expected=f"{MOST_ROWS - 1:,} rows at most, below the names of the columns",
+                next="smcloud export STORE --to csv (or parquet), or a smaller --region",
+            )
+
+
+def write_workbook(tables: Sequence[Table], path: Path) -> None:
+    """Write ``tables`` of one product into a workbook; the first sheet holds citation, licence and units.
+
+    Numbers are the doubles that they were; NaN is an empty cell, infinity a text, as a sheet has no such number.
+    """
+    import openpyxl
+
+    require_rows(tables)
+    book = openpyxl.Workbook(write_only=True)
+    book.properties.creator = "smcloud"
+    titles = {table.name: _title(table.name, at) for at, table in enumerate(tables)}
+    about = book.create_sheet(ABOUT)
+    about.column_dimensions["A"].width, about.column_dimensions["B"].width = 28, 24
+    for name, text in attributes(tables[0].ds).items():
+        _add(about, [name, text])
+    _add(about, [])
+    _add(about, ["sheet", "column", "unit", "meaning", "codes"])
+    for table in tables:
+        for column in table.columns:
+            codes = zip(
+                column.attrs.get("flag_values", "").split(), column.attrs.get("flag_meanings", "").split(), strict=False
+            )
+            meaning = ". ".join(filter(None, (column.attrs.get("long_name", ""), column.attrs.get("comment", ""))))
+            listed = "; ".join(f"{code} {name}" for code, name in codes)
+            _add(about, [titles[table.name], column.name, column.attrs.get("units", "1"), meaning, listed])
+    for table in tables:
+        sheet = book.create_sheet(titles[table.name])
+        sheet.freeze_panes = "A2"
+        _add(sheet, [column.name for column in table.columns])
+        for batch in table.batches():
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                _add(sheet, row)
+    book.save(path)
+
+
+def _title(name: str, at: int) -> str:
+    """A title that a spreadsheet takes: no letter of its own, not too long; the number keeps two apart."""
+    plain = "".join("_" if letter in "[]:*?/\\'" else letter for letter in printable(name))
+    return plain if len(plain) <= LONGEST_TITLE else f"{plain[: LONGEST_TITLE - 3]}_{at + 1:02d}"
+
+
+def _add(sheet: WriteOnlyWorksheet, values: Sequence[Any]) -> None:
+    sheet.append([_cell(sheet, value) for value in values])
+
+
+def _cell(sheet: WriteOnlyWorksheet, value: Any) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+
+    if isinstance(value, float) and not math.isfinite(value):
+        value = None if math.isnan(value) else f"{value}"
+    if not isinstance(value, str):
+        return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+    cell = WriteOnlyCell(sheet, value=printable(value)[:LONGEST_TEXT])
+    cell.data_type = "s"  # what begins with an equals sign is a text here
+    cell.quotePrefix = True
+    return cell
