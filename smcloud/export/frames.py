@@ -39,6 +39,11 @@ class Column:
     edge: int | None = None
     label: bool = False
 
+    @property
+    def said(self) -> dict[str, str]:
+        """``attrs`` as a header tells them: the codes stand with the code, not once more with its label."""
+        return {name: it for name, it in self.attrs.items() if not (self.label and name.startswith("flag_"))}
+
 
 @dataclass(frozen=True)
 class Table:
@@ -69,7 +74,7 @@ class Table:
         """What the table is about, in lines: the attributes of the product, then what a row and each column is."""
         about = [f"{name}: {text}" for name, text in attributes(self.ds).items()]
         about += [f"table: {self.name}, one row for each {', '.join(self.dims)}; an empty cell is a missing value"]
-        return about + [f"column {described(column.name, column.attrs)}" for column in self.columns]
+        return about + [f"column {described(column.name, column.said)}" for column in self.columns]
 
     def batches(self, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
         """Read the table in blocks of at most ``rows`` rows, in order; one block is in memory at a time."""

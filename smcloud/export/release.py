@@ -13,7 +13,7 @@ import xarray as xr
 from smcloud.errors import ExportError
 from smcloud.export import atomic, geotiff
 from smcloud.export.files import write_csv, write_parquet
-from smcloud.export.frames import bounds_of, tables
+from smcloud.export.frames import bounds_of, plain_name, tables
 from smcloud.export.netcdf import write_netcdf
 from smcloud.export.selection import Region, on_grid, select
 from smcloud.export.workbook import require_rows, write_workbook
@@ -88,7 +88,7 @@ def export_release(
     """
     place = Store.open(store)
     record = newest_release(place) if release is None else read_release(place, release)
-    target = _target(place, record, form, out)
+    target = _target(place, record, form, out, products, region)
     atomic.require_free(target, force)
     plan = _Plan()
     for product in dict.fromkeys(products) or record.products:
@@ -114,9 +114,12 @@ def export_release(
     return Exported(record.number, form, target, sizes, plan.notes)
 
 
-def _target(store: Store, record: Release, form: str, out: Path | None) -> Path:
+def _target(
+    store: Store, record: Release, form: str, out: Path | None, products: Sequence[str], region: Region | None
+) -> Path:
     name = store.url.rstrip("/").rpartition("/")[2] or "smcloud"
-    return (out or Path(f"{name}-release-{record.number}-{form}")).absolute()
+    parts = [name, f"release-{record.number}", *products, *(["region"] if region is not None else []), form]
+    return (out or Path(plain_name("-".join(parts)))).absolute()
 
 
 def _add(

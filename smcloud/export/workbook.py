@@ -54,7 +54,7 @@ def write_workbook(tables: Sequence[Table], path: Path) -> None:
     for table in tables:
         for column in table.columns:
             codes = zip(
-                column.attrs.get("flag_values", "").split(), column.attrs.get("flag_meanings", "").split(), strict=False
+                column.said.get("flag_values", "").split(), column.said.get("flag_meanings", "").split(), strict=False
             )
             meaning = ". ".join(filter(None, (column.attrs.get("long_name", ""), column.attrs.get("comment", ""))))
             listed = "; ".join(f"{code} {name}" for code, name in codes)
