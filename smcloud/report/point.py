@@ -119,7 +119,7 @@ def _trend(record: Mapping[str, Any]) -> list[str]:
         lines.append("All annual values are the same: the trend is 0 because nothing changes, on land or in the data.")
     elif found == "not significant":
         least = trend.get("minimum_detectable_slope")
-        could = "" if least is None else f": a slope that 80 % of such records show is {trend_text(least, units=True)}"
+        could = "" if least is None else f": 80 % of such records would show a slope of {trend_text(least, units=True)}"
         lines.append(f"That is no proof that nothing changes{could}.")
     return lines
 
