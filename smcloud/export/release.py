@@ -143,7 +143,8 @@ def _add(
     whole = [name for name in whole if name not in bounds]
     if region is not None:
         part = select(ds, region).drop_vars(whole)
-        part = part.drop_vars([name for name in part.coords if not {*part[name].dims} <= _used(part)])
+        lost = {dim for name in whole for dim in ds[name].dims} - _used(part)
+        part = part.drop_vars([name for name in part.coords if lost & {*part[name].dims}])
     if whole and (region is not None or form == "geotiff"):
         why = "are no maps" if region is None else "are of the whole run, not of a region"
         plan.notes.append(f"{product}: {', '.join(whole)} {why}: left out")

@@ -71,8 +71,10 @@ def select(ds: xr.Dataset, region: Region) -> xr.Dataset:
 def eastwards(ds: xr.Dataset) -> xr.Dataset:
     """Return ``ds`` with longitudes that only grow, beyond 180 or 360 where its columns cross the end of the axis."""
     lon = ds["lon"].values
-    turned = np.cumsum(np.concatenate([[0.0], np.where(np.diff(lon) < 0, 360.0, 0.0)]))
-    if not turned.any() or bool(np.all(np.diff(lon) < 0)):
+    back = np.diff(lon)
+    # A step back that is a short step on round the globe is the end of the axis; others are of an axis that descends.
+    turned = np.cumsum(np.concatenate([[0.0], np.where((back < 0) & (back % 360 <= 180), 360.0, 0.0)]))
+    if not turned.any():
         return ds
     bounds = bounds_of(ds["lon"])
     out = ds.assign_coords(lon=ds["lon"].copy(data=lon + turned.astype(lon.dtype)))

@@ -84,6 +84,10 @@ def _cell(sheet: WriteOnlyWorksheet, value: Any) -> Any:
 
     if isinstance(value, float) and not math.isfinite(value):
         value = None if math.isnan(value) else f"{value}"
+    if isinstance(value, float) and float(f"{value:.16g}") != value:
+        cell = WriteOnlyCell(sheet, value=repr(value))
+        cell.data_type = "n"  # openpyxl itself writes 16 digits, which are not always enough
+        return cell
     if not isinstance(value, str):
         return value.replace(tzinfo=None) if isinstance(value, datetime) else value
     cell = WriteOnlyCell(sheet, value=printable(value)[:LONGEST_TEXT])
