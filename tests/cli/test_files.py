@@ -110,6 +110,13 @@ def test_refusals_of_a_point(store, tmp_path, capsys):
     refused(capsys, 2, "nothing-published", "point", store, 5, 5, "--release", 9)
 
 
+def test_the_forms_of_the_help_are_those_there_are():
+    from smcloud import export
+    from smcloud.cli import files
+
+    assert files.FORMS == export.FORMS
+
+
 @pytest.mark.parametrize("command", ["export", "point"])
 def test_help_shows_an_example(command, capsys):
     code, out, _ = call(capsys, command, "--help")

@@ -104,6 +104,10 @@ def products(lat=LAT, lon=LON, years=4, seed=0, bounds=True):
         for axis in ds.coords:
             ds[axis].attrs = dict(COORDINATES.get(axis, {}))
         ds.attrs = {"title": TEXTS[name][0], "Conventions": "CF-1.11, ACDD-1.3", "alpha": 0.05, "limits": [0.5, 0.65]}
+    days = np.array([[f"{2000 + i}-01-01", f"{2001 + i}-01-01"] for i in range(years)], "M8[ns]")
+    made["annual"] = annual.assign_coords(time=("year", days[:, 0], {"bounds": "time_bnds"}))
+    made["annual"].coords["time_bnds"] = (("year", "bnds"), days)
+    annual = made["annual"]
     made["drivers"]["dominant_driver"].attrs |= driver_flags(DRIVERS)
     if bounds and len(lat) > 1 and len(lon) > 1:
         for axis, values in (("lat", lat), ("lon", lon)):

@@ -97,6 +97,13 @@ def test_the_header_says_what_it_is(written):
     assert "8 is ends_not_covered" in text
 
 
+def test_dates_are_written_as_dates(written):
+    csv = pd.read_csv(written["csv"].out / "annual_cells_year.csv", comment="#")
+    assert list(csv)[:4] == ["year", "time", "lat", "lon"] and csv["time"].iloc[-1] == "2003-01-01T00:00:00"
+    table = pq.read_table(written["parquet"].out / "annual_cells_year.parquet")
+    assert str(table["time"].type).startswith("timestamp") and table["time"][0].as_py().year == 2000
+
+
 def test_no_text_becomes_a_formula_and_a_row_stays_a_row(written):
     path = written["csv"].out / "regional_region.csv"
     csv = pd.read_csv(path, comment="#")

@@ -1,4 +1,4 @@
-"""The words of one cell: each status says why there is no value, and what is not significant is never called no trend."""
+"""The words of one cell: each status says why there is no value, and not significant is never called no trend."""
 
 import copy
 
