@@ -30,7 +30,7 @@ def require_rows(tables: Sequence[Table]) -> None:
                 where=table.name,
                 found=f"{table.rows:,} rows",
                 expected=f"{MOST_ROWS - 1:,} rows at most, below the names of the columns",
-                next="smcloud export STORE --to csv (or parquet), or xlsx of --product regional or of a smaller --region",
+                next="smcloud export STORE --to csv (or parquet), or xlsx of --product regional or a small --region",
             )
 
 

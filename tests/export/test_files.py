@@ -115,6 +115,15 @@ def test_no_text_becomes_a_formula_and_a_row_stays_a_row(written):
     assert parquet["label"].to_pylist() == LABELS  # no program runs a column of Parquet
 
 
+def test_a_variable_in_another_order_of_dims_is_put_in_order(made):
+    ds = made["trend"][["slope", "p_value"]].assign(p_value=made["trend"]["p_value"].transpose("lon", "lat"))
+    (table,) = tables("trend", ds)
+    (batch,) = table.batches()
+    wanted = ds.to_dataframe(dim_order=["lat", "lon"]).reset_index()
+    for name in ("slope", "p_value"):
+        np.testing.assert_array_equal(batch[name].to_numpy(zero_copy_only=False), wanted[name])
+
+
 def test_it_is_written_block_by_block(store, made, monkeypatch):
     seen = []
     for years in (4, 9):

@@ -80,12 +80,12 @@ def test_overviews_are_nearest_for_codes_and_means_for_floats(tmp_path):
     lat, lon = np.arange(-89.75, 90, 0.5), np.arange(-179.75, 180, 0.5)
     checks = (np.indices((lat.size, lon.size)).sum(0) % 2).astype("uint8")
     ds = xr.Dataset(
-        {"code": (("lat", "lon"), checks), "number": (("lat", "lon"), checks.astype("f4"))},
+        {"code": (("lat", "lon"), 2 * checks + 1), "number": (("lat", "lon"), checks.astype("f4"))},
         coords={"lat": lat, "lon": lon},
     )
-    ds["code"].attrs = {"flag_values": [0, 1], "flag_meanings": "no yes"}
+    ds["code"].attrs = {"flag_values": [1, 3], "flag_meanings": "no yes"}
     grid = raster_grid(ds, ds)
-    for name, wanted in (("code", {0, 1}), ("number", {0.5})):
+    for name, wanted in (("code", {1, 3}), ("number", {0.5})):
         write_map(ds, Map(name, name, {}, ""), grid, tmp_path / name, lambda *_: {})
         with rasterio.open(tmp_path / name) as raster:
             assert raster.overviews(1) == [2, 4] and raster.block_shapes == [(256, 256)]
@@ -133,6 +133,17 @@ def test_each_value_lies_where_its_cell_is(tmp_path_factory, grid):
                 assert found == [values[i, j]]
         if lon.size * step == 360 and (lon.min() - step / 2) % 180 == 0:
             assert (raster.bounds.left, raster.bounds.right) == pytest.approx((-180, 180))
+
+
+@pytest.mark.parametrize("lon", [np.arange(2.5, 360, 5), np.arange(0.0, 360, 5), np.arange(357.5, 0, -5)])
+def test_a_globe_from_0_to_360_degrees_is_turned(lon, tmp_path):
+    ds = xr.Dataset({"x": (("lat", "lon"), np.tile(lon, (2, 1)))}, coords={"lat": [0.0, 5.0], "lon": lon})
+    write_map(ds, Map("x", "x", {}, ""), raster_grid(ds, ds), tmp_path / "x.tif", lambda *_: {})
+    with rasterio.open(tmp_path / "x.tif") as raster:
+        assert raster.bounds.left == (-180 if lon[0] % 5 else -182.5) and raster.width == 72
+        assert [next(raster.sample([(x, 2.5)]))[0] % 360 for x in (-93, 0.1, 93)] == [
+            next(value for value in lon if abs((value - x + 180) % 360 - 180) <= 2.5) for x in (-93, 0.1, 93)
+        ]
 
 
 def test_a_region_across_180_lies_side_by_side(store, tmp_path):

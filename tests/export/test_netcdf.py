@@ -83,6 +83,12 @@ def test_time_and_grid_mapping_are_kept(tmp_path):
         assert file["crs"].grid_mapping_name == "latitude_longitude"
 
 
+def test_of_a_region_nothing_is_left_of_the_whole_run(store, tmp_path):
+    done = export_release(store, "netcdf", tmp_path / "x.nc", ["ddww"], region=Region.of("0,0,90,90"))
+    with xr.open_dataset(done.out) as got:
+        assert {*map(str, got.variables)} == {"lat", "lon", "zone", "ddww_class"}
+
+
 def test_longitudes_grow_across_the_end_of_the_axis(store, tmp_path):
     done = export_release(store, "netcdf", tmp_path / "x.nc", ["annual"], region=Region.of("130,-90,-130,90"))
     with xr.open_dataset(done.out) as got:
