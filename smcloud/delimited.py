@@ -29,11 +29,12 @@ def no_formula(text: str) -> str:
 
 
 def described(name: str, attrs: Mapping[str, str]) -> str:
-    """Describe a column in one line: its name, unit in brackets, meaning, and codes where it has them."""
+    """Describe a column in one line: its name, unit in brackets, meaning and codes, as far as it has them."""
     codes = zip(attrs.get("flag_values", "").split(), attrs.get("flag_meanings", "").split(), strict=False)
     more = "; ".join(f"{code} is {meaning}" for code, meaning in codes)
     about = ". ".join(filter(None, (attrs.get("long_name", ""), more and f"Codes: {more}", attrs.get("comment", ""))))
-    return f"{name} [{attrs.get('units', '1')}]" + (f": {about}" if about else "")
+    unit = f" [{attrs['units']}]" if "units" in attrs else ""
+    return f"{name}{unit}" + (f": {about}" if about else "")
 
 
 def comment(lines: Iterable[str]) -> bytes:

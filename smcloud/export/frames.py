@@ -214,12 +214,17 @@ def _columns(ds: xr.Dataset, name: str, edges: Mapping[str, str], dims: Sequence
     attrs = texts(ds[name].attrs)
     yield Column(name, name, attrs)
     if "flag_values" in attrs and "flag_meanings" in attrs:
-        yield Column(f"{name}{LABEL}", name, attrs | {"long_name": f"meaning of {name}", "units": "1"}, label=True)
+        yield Column(f"{name}{LABEL}", name, _without_units(attrs) | {"long_name": f"meaning of {name}"}, label=True)
     bounds = next((held for held, of in edges.items() if of == name), "")
     if bounds and {*dims} == {"lat", "lon"}:
         for edge in (0, 1):
             about = {"units": attrs.get("units", "1"), "long_name": f"edge of the cell in {name}"}
             yield Column(f"{bounds}_{edge}", bounds, about, edge=edge)
+
+
+def _without_units(attrs: Mapping[str, str]) -> dict[str, str]:
+    """``attrs`` of a code as those of its meaning, which is a text."""
+    return {name: it for name, it in attrs.items() if name != "units"}
 
 
 def texts(attrs: Mapping[Any, Any]) -> dict[str, str]:

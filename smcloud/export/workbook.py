@@ -58,7 +58,7 @@ def write_workbook(tables: Sequence[Table], path: Path) -> None:
             )
             meaning = ". ".join(filter(None, (column.attrs.get("long_name", ""), column.attrs.get("comment", ""))))
             listed = "; ".join(f"{code} {name}" for code, name in codes)
-            _add(about, [titles[table.name], column.name, column.attrs.get("units", "1"), meaning, listed])
+            _add(about, [titles[table.name], column.name, column.attrs.get("units", ""), meaning, listed])
     for table in tables:
         sheet = book.create_sheet(titles[table.name])
         sheet.freeze_panes = "A2"

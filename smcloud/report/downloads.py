@@ -58,11 +58,13 @@ def _header(name: str, table: Table, products: Mapping[str, xr.Dataset], context
     lines = [f"title: {context.title}", f"table: {name}", f"run: {context.run_id}, cube {context.cube_id}"]
     lines += [f"{key}: {attrs[key]}" for key in _SAID if key in attrs]
     lines.append("an empty cell is a missing value; numbers are not rounded, shares run from 0 to 1")
-    return lines + [f"column {delimited.described(_column(key), _about(key, source))}" for key in _keys(table)]
+    return lines + [f"column {delimited.described(_column(key), _about(key, source, table))}" for key in _keys(table)]
 
 
-def _about(key: str, source: str) -> Mapping[str, str]:
-    """Unit and meaning of the column ``key``: those of the product, else by what its name ends in."""
+def _about(key: str, source: str, table: Table) -> Mapping[str, str]:
+    """Unit and meaning of the column ``key``: those of the product, else by what its name ends in; text has no unit."""
+    if not any(isinstance(row.get(key), int | float) for row in table):
+        return {}
     known = VARIABLES.get(source, {}).get(key.partition(":")[0])
     if known is not None:
         return {name: str(known[name]) for name in ("units", "long_name", "comment") if name in known}

@@ -92,7 +92,8 @@ def test_the_header_says_what_it_is(written):
         "# citation: A. Person (20" in text and "CC-BY-4.0" in text and 'Doe, J. (2024): =1+1, "Soil" and more' in text
     )
     for column in lines[len(header)].replace('"', "").split(","):
-        assert f"# column {column} [" in text, column
+        is_text = column.endswith("_label")
+        assert f"# column {column}{': meaning of' if is_text else ' ['}" in text, column
     assert "# column slope [m3 m-3 yr-1]: trend of annual" in text
     assert "8 is ends_not_covered" in text
 
