@@ -36,7 +36,7 @@ def appearing(target: Path, force: bool = False, one_file: bool = False) -> Iter
     :class:`NotAStoreError` where ``force`` would delete what no export wrote; :class:`UnreachableError` where the disk
     refuses.
     """
-    require_free(target, force)
+    require_free(target, force, one_file)
     temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
     with reaching(OUT, str(target)):
         temporary.mkdir()
@@ -44,7 +44,7 @@ def appearing(target: Path, force: bool = False, one_file: bool = False) -> Iter
             yield temporary
             for path in (*sorted(temporary.rglob("*")), temporary):
                 _sync(path)
-            require_free(target, force)
+            require_free(target, force, one_file)
             if one_file:
                 for path in sorted(temporary.iterdir(), key=lambda path: path.name == target.name):
                     os.replace(path, target.with_name(path.name))
@@ -55,7 +55,7 @@ def appearing(target: Path, force: bool = False, one_file: bool = False) -> Iter
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def require_free(target: Path, force: bool) -> None:
+def require_free(target: Path, force: bool, one_file: bool = False) -> None:
     """Raise where ``target`` may not be written: see :func:`appearing`."""
     if not target.parent.is_dir():
         raise ExportError(
@@ -78,15 +78,15 @@ def require_free(target: Path, force: bool) -> None:
     if target.is_symlink():
         foreign = ["a link"]
     elif target.is_dir():
-        foreign = _foreign(target)
+        foreign = ["a folder, not a file"] if one_file else _foreign(target)
     else:
-        return
+        foreign = [] if one_file else ["a file, not a folder"]
     if foreign:
         raise NotAStoreError(
             "--force replaces what an export wrote, and nothing else",
             where=f"--out {target}",
             found=", ".join(foreign[:3]),
-            expected=f"a folder of an export, with all its files in {MANIFEST}",
+            expected="a file" if one_file else f"a folder of an export, with all its files in {MANIFEST}",
             next="name another path with --out",
         )
 
@@ -120,10 +120,7 @@ def _rename(temporary: Path, target: Path) -> None:
     old = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
     os.rename(target, old)
     os.rename(temporary, target)
-    if old.is_dir():
-        shutil.rmtree(old)
-    else:
-        old.unlink()
+    shutil.rmtree(old)
 
 
 def _sync(path: Path) -> None:

@@ -89,13 +89,13 @@ def export_release(
     place = Store.open(store)
     record = newest_release(place) if release is None else read_release(place, release)
     target = _target(place, record, form, out, products, region)
-    atomic.require_free(target, force)
+    single = target.suffix in SUFFIXES[form]
+    atomic.require_free(target, force, single)
     plan = _Plan()
     for product in dict.fromkeys(products) or record.products:
         _add(plan, product, open_product(store, product, record.number), form, region, colours, asked=bool(products))
     if not plan.files:
         raise _refusal(f"nothing of this release can be written as {form}", "; ".join(plan.notes), form)
-    single = target.suffix in SUFFIXES[form]
     if single and len(plan.files) != 1:
         raise ExportError(
             "the export is more than one file",

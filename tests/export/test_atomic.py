@@ -112,6 +112,14 @@ def test_force_replaces_exports_only(tmp_path):
             make(tmp_path / name, force=True)
         assert refused.value.exit_code == 5 and found in refused.value.found
     assert (tmp_path / "out" / "thesis.tex").exists() and (tmp_path / "mine" / "a.csv").read_text() == "precious"
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(NotAStoreError, match="nothing else"):
+        make(tmp_path / "file", force=True)
+    with pytest.raises(NotAStoreError, match="nothing else"), appearing(tmp_path / "mine", True, one_file=True):
+        pass
+    with appearing(tmp_path / "file", force=True, one_file=True) as folder:
+        (folder / "file").write_text("new")
+    assert (tmp_path / "file").read_text() == "new"
     (tmp_path / "empty").mkdir()
     make(tmp_path / "empty", force=True)
 
