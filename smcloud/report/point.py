@@ -28,8 +28,8 @@ WHY_NO_DRIVER = {
     "empty": "there is no year with soil moisture and all drivers",
     "too_short": "too few years have soil moisture and all drivers",
     "constant": "soil moisture is the same in all years",
-    "dropped": "left out here, because it does not vary enough or has no values beside those of soil moisture",
-    "collinear": "cannot be told apart from the other drivers here",
+    "dropped": "it does not vary enough here, or has no values beside those of soil moisture, and is left out",
+    "collinear": "it cannot be told apart from the other drivers here",
     "not_land": "the cell is not land",
     "ends_not_covered": "the record does not cover both ends of the period",
 }
@@ -154,15 +154,15 @@ def _drivers(record: Mapping[str, Any]) -> list[str]:
     drivers, dominant, choices = record["drivers"], record["dominant"] or {}, record["choices"]
     if drivers is None:
         return ["Drivers: this release has no drivers product."]
-    if all(driver["partial_correlation"] is None for driver in drivers):
-        reasons = {why_no_driver(driver.get("status")) for driver in drivers}
-        return [f"Drivers: no value, because {' or '.join(sorted(reasons))}."]
+    reasons = {driver.get("status") for driver in drivers}
+    if all(driver["partial_correlation"] is None for driver in drivers) and len(reasons) == 1:
+        return [f"Drivers: no value, because {why_no_driver(*reasons)}."]
     level = 100 * (1 - float(choices["alpha"]))
     lines = ["Partial correlation of soil moisture with each driver, the others held fixed:"]
     for driver in drivers:
         name, r = words(driver["driver"]), driver["partial_correlation"]
         if r is None:
-            lines.append(f"  {name}: no value: {why_no_driver(driver.get('status'))}.")
+            lines.append(f"  {name}: no value, because {why_no_driver(driver.get('status'))}.")
             continue
         limits = interval("correlation", driver.get("r_lower"), driver.get("r_upper"))
         between = f" ({level:g} % interval {limits})" if limits != DASH else ", without an interval"
@@ -194,9 +194,9 @@ def _class(record: Mapping[str, Any]) -> list[str]:
     if ddww is None:
         return [f"{name}: this release has no such classes."]
     zone, found = ddww.get("zone"), ddww.get("ddww_class")
-    where = "in no zone of dryness" if zone in (None, "none") else f"in the {zone} zone"
+    if zone in (None, "none"):
+        return [f"{name}: the cell lies in no zone of dryness, and has no class."]
     if found in CLASS_MEANING:
-        return [f"{name}: the cell lies {where}; its class is {found}, {CLASS_MEANING[found]}."]
-    if found == "not_significant":
-        return [f"{name}: the cell lies {where}; no class, because its trend is not significant."]
-    return [f"{name}: the cell lies {where}; no class, because it has no trend or no zone."]
+        return [f"{name}: the cell lies in the {zone} zone; its class is {found}, {CLASS_MEANING[found]}."]
+    why_not = "its trend is not significant" if found == "not_significant" else "its trend has no value"
+    return [f"{name}: the cell lies in the {zone} zone; no class, because {why_not}."]

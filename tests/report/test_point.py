@@ -48,7 +48,7 @@ def test_a_cell_with_values():
     assert "not significant by the rule of this run (adjusted p ≤ 0.05): p = 0.032, adjusted for the number" in text
     assert "80 % of such records would show a slope of 1.20 × 10⁻³" in text
     assert "LAI: r = −0.98 (95 % interval −0.99 to −0.94), p < 0.001." in text
-    assert "soil temperature: no value: left out here, because it does not vary enough" in text
+    assert "soil temperature: no value, because it does not vary enough" in text
     assert "Strongest driver (p < 0.05): LAI; the soil is wetter in years when it is lower." in text
     assert "in the wet zone; its class is WD, wet gets drier." in text
 
@@ -99,6 +99,14 @@ def test_every_status_of_a_driver_says_why(status):
     assert f"Drivers: no value, because {WHY_NO_DRIVER[status]}." in text
 
 
+def test_drivers_without_a_value_for_different_reasons_are_told_one_by_one():
+    lost = [{"driver": name, "partial_correlation": None, "status": status}
+            for name, status in (("lai", "dropped"), ("precipitation", "constant"))]  # fmt: skip
+    text = told(drivers=lost)
+    assert "  LAI: no value, because it does not vary" in text
+    assert "  precipitation: no value, because soil moisture is the same in all years." in text
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("none", "none is significant"), ("tie", "two are equally strong"), ("no_data", "no value"), (None, "no value")],
@@ -111,10 +119,8 @@ def test_the_strongest_driver(name, words):
 @pytest.mark.parametrize(
     ("ddww", "words"),
     [
-        (
-            {"zone": "none", "ddww_class": "no_data"},
-            "in no zone of dryness; no class, because it has no trend or no zone",
-        ),
+        ({"zone": "none", "ddww_class": "no_data"}, "in no zone of dryness, and has no class"),
+        ({"ddww_class": "no_data"}, "in the wet zone; no class, because its trend has no value"),
         ({"ddww_class": "not_significant"}, "in the wet zone; no class, because its trend is not significant"),
         ({"zone": "dry", "ddww_class": "DD"}, "in the dry zone; its class is DD, dry gets drier"),
     ],
