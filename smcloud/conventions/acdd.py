@@ -13,7 +13,7 @@ KEYWORDS = (
 )
 VOCABULARIES = {
     "keywords_vocabulary": "GCMD Science Keywords",
-    "standard_name_vocabulary": "CF Standard Name Table",
+    "standard_name_vocabulary": "CF Standard Name Table v93",
 }
 STANDARD_NAMES = {
     "soil_moisture": "volume_fraction_of_condensed_water_in_soil",

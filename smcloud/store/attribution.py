@@ -24,10 +24,10 @@ OF_ZARR = ("zarr_conventions", "proj:", "spatial:")
 
 
 def attributed(ds: xr.Dataset, release: Release, name: str) -> xr.Dataset:
-    """Return ``ds``, opened as ``name`` of ``release``, with its attributes, typed flags, and an encoding to write with.
+    """Return ``ds``, opened as ``name`` of ``release``, with attributes, typed flags, and an encoding to write with.
 
-    What is sealed comes first, but the publisher's licence before those of the inputs. A plain ``to_netcdf`` gives integers without ``_FillValue``, coordinates without a fill
-    value, and no grid mapping among the coordinates of a variable.
+    What is sealed comes first, but the publisher's licence before those of the inputs. A plain ``to_netcdf`` gives
+    integers without ``_FillValue``, coordinates without a fill value, and no grid mapping among coordinates.
     """
     own = {key: value for key, value in ds.attrs.items() if not str(key).startswith(OF_ZARR)}
     given = release_attributes(release, str(own.get("title", "products"))) | {"id": identifier(release, name)}
@@ -35,12 +35,12 @@ def attributed(ds: xr.Dataset, release: Release, name: str) -> xr.Dataset:
         own.pop("license", None)
     out = ds.copy()
     out.attrs = given | own
-    for name, variable in ds.variables.items():
-        typed = {key: np.array(variable.attrs[key], variable.dtype) for key in FLAGS if key in variable.attrs}
-        out[name].attrs = variable.attrs | typed
-        out[name].encoding = {"coordinates": None} | variable.encoding
-        if name in ds.coords:
-            out[name].encoding["_FillValue"] = None
+    for key, variable in ds.variables.items():
+        typed = {flag: np.array(variable.attrs[flag], variable.dtype) for flag in FLAGS if flag in variable.attrs}
+        out[key].attrs = variable.attrs | typed
+        out[key].encoding = {"coordinates": None} | variable.encoding
+        if key in ds.coords:
+            out[key].encoding["_FillValue"] = None
     return out
 
 
