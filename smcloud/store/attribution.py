@@ -84,9 +84,10 @@ def citation(release: Release, title: str) -> str:
     """Say how to cite ``title`` of ``release``: who, when, what, which release and run, and how it was made."""
     publisher: Mapping[str, Any] = release.config.get("publisher", {})
     who = ", ".join(filter(None, (publisher.get("name"), publisher.get("institution"))))
-    what = f"({release.created[:4]}): {title}, release {release.number} (run {release.run_id}), made with {PROJECT}"
-    code = release.code.get(PROJECT)
-    return " ".join(filter(None, (who, what, code))) + "."
+    year = f"({release.created[:4]})"
+    what = f"{who} {year}: {title}" if who else f"{title} {year}"
+    made = " ".join(filter(None, (PROJECT, release.code.get(PROJECT))))
+    return f"{what}, release {release.number} (run {release.run_id}), made with {made}."
 
 
 def acknowledgement(release: Release) -> str:
