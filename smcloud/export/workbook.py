@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from smcloud.export.frames import Table, attributes
 from smcloud.secrecy import printable
 
 if TYPE_CHECKING:
+    from openpyxl import Workbook
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 MOST_ROWS = 1_048_576  # of a sheet, that of the names with them
@@ -45,28 +47,43 @@ def write_workbook(tables: Sequence[Table], path: Path) -> None:
     book = openpyxl.Workbook(write_only=True)
     book.properties.creator = "smcloud"
     titles = {table.name: _title(table.name, at) for at, table in enumerate(tables)}
-    about = book.create_sheet(ABOUT)
-    about.column_dimensions["A"].width, about.column_dimensions["B"].width = 28, 24
+    with _quiet_end(book):
+        _add_about(book.create_sheet(ABOUT), tables, titles)
+        for table in tables:
+            sheet = book.create_sheet(titles[table.name])
+            sheet.freeze_panes = "A2"
+            _add(sheet, [column.name for column in table.columns])
+            for batch in table.batches():
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    _add(sheet, row)
+        book.save(path)
+
+
+@contextmanager
+def _quiet_end(book: Workbook) -> Iterator[None]:
+    """Close the sheets of ``book`` where writing ends early: collected open, they print tracebacks of openpyxl."""
+    try:
+        yield
+    except BaseException:
+        for sheet in book.worksheets:
+            if not sheet.closed:
+                sheet.close()
+        raise
+
+
+def _add_about(sheet: WriteOnlyWorksheet, tables: Sequence[Table], titles: Mapping[str, str]) -> None:
+    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 28, 24
     for name, text in attributes(tables[0].ds).items():
-        _add(about, [name, text])
-    _add(about, [])
-    _add(about, ["sheet", "column", "unit", "meaning", "codes"])
+        _add(sheet, [name, text])
+    _add(sheet, [])
+    _add(sheet, ["sheet", "column", "unit", "meaning", "codes"])
     for table in tables:
         for column in table.columns:
-            codes = zip(
-                column.said.get("flag_values", "").split(), column.said.get("flag_meanings", "").split(), strict=False
-            )
-            meaning = ". ".join(filter(None, (column.attrs.get("long_name", ""), column.attrs.get("comment", ""))))
+            said = column.said
+            codes = zip(said.get("flag_values", "").split(), said.get("flag_meanings", "").split(), strict=False)
+            meaning = ". ".join(filter(None, (said.get("long_name", ""), said.get("comment", ""))))
             listed = "; ".join(f"{code} {name}" for code, name in codes)
-            _add(about, [titles[table.name], column.name, column.attrs.get("units", ""), meaning, listed])
-    for table in tables:
-        sheet = book.create_sheet(titles[table.name])
-        sheet.freeze_panes = "A2"
-        _add(sheet, [column.name for column in table.columns])
-        for batch in table.batches():
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                _add(sheet, row)
-    book.save(path)
+            _add(sheet, [titles[table.name], column.name, said.get("units", ""), meaning, listed])
 
 
 def _title(name: str, at: int) -> str:

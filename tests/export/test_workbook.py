@@ -1,5 +1,6 @@
 """A workbook that openpyxl reads back: numbers as they are, text that runs nothing, and a limit that is told."""
 
+import gc
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 import smcloud
 from smcloud.errors import ExportError
 from smcloud.export import export_release
-from smcloud.export.frames import tables
+from smcloud.export.frames import Table, tables
 from smcloud.export.workbook import MOST_ROWS, require_rows, write_workbook
 from tests.export.small_release import LABELS
 
@@ -66,3 +67,17 @@ def test_what_a_sheet_cannot_hold_is_refused_before_anything_is_written():
         require_rows(tables("annual", ds))
     assert "1,048,576" in refused.value.found and "csv" in refused.value.next and "parquet" in refused.value.next
     require_rows(tables("annual", ds.isel(n=slice(1, None))))  # one less fits below the names
+
+
+def test_what_ends_early_ends_quietly(tmp_path, monkeypatch, capfd):
+    def stop(table, rows=1):
+        yield from real(table, 1)
+        raise KeyboardInterrupt
+
+    real = Table.batches
+    monkeypatch.setattr(Table, "batches", stop)
+    ds = xr.Dataset({"x": (("n",), [0.1, 0.2]), "y": (("m",), [0.1])})
+    with pytest.raises(KeyboardInterrupt):
+        write_workbook(tables("p", ds), tmp_path / "x.xlsx")
+    gc.collect()
+    assert capfd.readouterr().err == ""
