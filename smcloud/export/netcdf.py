@@ -12,7 +12,8 @@ from smcloud.chunking import CHUNK
 from smcloud.export.frames import bounds_of
 from smcloud.export.selection import eastwards, on_grid
 
-KEPT = ("units", "calendar", "dtype", "grid_mapping")  # of how dates and the grid mapping were stored
+KEPT = ("grid_mapping", "coordinates")  # which variables go with one; xarray would name the grid mapping among them
+OF_DATES = ("units", "calendar", "dtype")
 LEVEL = 4
 
 
@@ -36,7 +37,7 @@ def write_netcdf(ds: xr.Dataset, path: Path) -> None:
 
 
 def _encoding(variable: xr.Variable, no_fill: bool) -> dict[str, Any]:
-    kept = KEPT if variable.dtype.kind == "M" else KEPT[-1:]
+    kept = (*KEPT, *OF_DATES) if variable.dtype.kind == "M" else KEPT
     encoding: dict[str, Any] = {key: variable.encoding[key] for key in kept if key in variable.encoding}
     if variable.dtype.kind not in "fiub":
         return encoding if variable.dtype.kind != "M" else encoding | {"_FillValue": None}

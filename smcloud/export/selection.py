@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.conventions import extent_attributes
 from smcloud.cube.axes import cell_edges
 from smcloud.errors import OutsideGridError
 from smcloud.export.frames import bounds_of
@@ -49,7 +50,7 @@ def on_grid(ds: xr.Dataset) -> bool:
 def select(ds: xr.Dataset, region: Region) -> xr.Dataset:
     """Take the cells of ``ds`` whose centres lie in ``region``, edges included; longitudes run eastwards from its west.
 
-    Centres keep the values that they have. Raises :class:`OutsideGridError` where there is no cell.
+    Centres keep the values that they have; the extent in the attributes is that of the cells taken. Raises :class:`OutsideGridError` where there is no cell.
     """
     lat, lon = ds["lat"].values.astype(float), ds["lon"].values.astype(float)
     rows = np.flatnonzero((lat >= region.south) & (lat <= region.north))
@@ -65,7 +66,17 @@ def select(ds: xr.Dataset, region: Region) -> xr.Dataset:
             expected=f"a box W,S,E,N on the grid: {extent(ds)}",
             next="give a box that meets the grid, and is larger than a cell",
         )
-    return ds.isel(lat=rows, lon=columns)
+    return _with_extent(ds.isel(lat=rows, lon=columns))
+
+
+def _with_extent(part: xr.Dataset) -> xr.Dataset:
+    """``part`` with the extent of its own cells, where its attributes tell one that can be told from its bounds."""
+    ds = eastwards(part)
+    bounds = [bounds_of(ds[axis]) for axis in ("lat", "lon")]
+    if "geospatial_bounds" not in ds.attrs or not {*bounds} <= {*ds.variables}:
+        return part
+    edges = [ds[name].transpose(axis, ...).compute() for name, axis in zip(bounds, ("lat", "lon"), strict=True)]
+    return part.assign_attrs(extent_attributes(*edges))
 
 
 def eastwards(ds: xr.Dataset) -> xr.Dataset:
