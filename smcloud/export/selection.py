@@ -50,7 +50,8 @@ def on_grid(ds: xr.Dataset) -> bool:
 def select(ds: xr.Dataset, region: Region) -> xr.Dataset:
     """Take the cells of ``ds`` whose centres lie in ``region``, edges included; longitudes run eastwards from its west.
 
-    Centres keep the values that they have; the extent in the attributes is that of the cells taken. Raises :class:`OutsideGridError` where there is no cell.
+    Centres keep the values that they have; the extent in the attributes is that of the cells taken. Raises
+    :class:`OutsideGridError` where there is no cell.
     """
     lat, lon = ds["lat"].values.astype(float), ds["lon"].values.astype(float)
     rows = np.flatnonzero((lat >= region.south) & (lat <= region.north))
