@@ -12,7 +12,8 @@ from smcloud import pipeline
 from smcloud.config import load_config
 from smcloud.errors import IntegrityError
 from smcloud.pipeline.repair import repair
-from smcloud.store import Prefix, Store, verify, verify_all, write_catalog
+from smcloud.store import Prefix, Store, verify, verify_all
+from tests.plain_doors import write_catalog
 
 
 @pytest.fixture
