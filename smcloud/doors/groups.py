@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from smcloud.errors import IntegrityError
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, Store
+from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.attribution import release_attributes
 from smcloud.store.sealed import sealed_digests
 
@@ -40,7 +41,8 @@ class Group:
 
     ``attrs`` are those that readers are given: what is sealed, and beside it what only the release knows.
     ``coordinates`` holds the values of each array that is named like its only dim; times are datetime64. ``bounds``
-    those of the edges of its cells, by axis, where they are stored.
+    those of the edges of its cells, by axis, where they are stored. ``is_strict`` tells whether its metadata are JSON
+    by the standard: Python also writes and reads ``NaN``, which is None in ``attrs``.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Group:
     arrays: Mapping[str, Array]
     coordinates: Mapping[str, np.ndarray[Any, Any]]
     bounds: Mapping[str, np.ndarray[Any, Any]]
+    is_strict: bool
 
     @property
     def title(self) -> str:
@@ -81,8 +84,9 @@ def read_groups(store: Store, release: Release) -> dict[str, Group]:
 def _read_group(store: Store, release: Release, name: str, entry: CubeEntry | ProductEntry) -> Group:
     place = Prefix(store, entry.url)
     sealed_digests(place, entry)
+    spelled: list[str] = []
     try:
-        root = json.loads(place.read("zarr.json") or b"")
+        root = json.loads(place.read(ZARR_JSON) or b"", parse_constant=spelled.append)
         found = root["consolidated_metadata"]["metadata"]
         arrays = {key: _array(key, node) for key, node in sorted(found.items()) if node["node_type"] == "array"}
         attrs = dict(root["attributes"])
@@ -99,7 +103,7 @@ def _read_group(store: Store, release: Release, name: str, entry: CubeEntry | Pr
     edges = {axis: str(arrays[axis].attrs.get("bounds")) for axis in ("lat", "lon") if axis in arrays}
     bounds = {axis: opened[key].values for axis, key in edges.items() if key in arrays and key in opened}
     known = release_attributes(release, str(attrs.get("title", "products"))) | attrs
-    return Group(name, entry, known, arrays, coordinates, bounds)
+    return Group(name, entry, known, arrays, coordinates, bounds, not spelled)
 
 
 def _array(name: str, node: Mapping[str, Any]) -> Array:

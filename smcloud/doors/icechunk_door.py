@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 import tempfile
 from collections.abc import Mapping
@@ -162,4 +163,13 @@ def _reference(index: str, location: str, size: int) -> icechunk.VirtualChunkSpe
 async def _set(target: icechunk.IcechunkStore, key: str, content: dict[str, Any]) -> None:
     from zarr.buffer import cpu
 
-    await target.set(key, cpu.Buffer.from_bytes(json.dumps(content).encode()))
+    await target.set(key, cpu.Buffer.from_bytes(json.dumps(_strict(content), allow_nan=False).encode()))
+
+
+def _strict(value: Any) -> Any:
+    """``value`` as JSON knows it: an attribute that is no number is null, which a plain Zarr may spell ``NaN``."""
+    if isinstance(value, dict):
+        return {key: _strict(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_strict(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -46,7 +46,9 @@ def lines_of(group: Group, release: Release, address: Address, container: str | 
     shown = next(iter(sorted(maps_of(group), key=_rank)), None)
     if shown is not None and address.gdal is not None:
         lines += _gdal(f'ZARR:"{address.gdal}/{group.entry.url}":/{shown.name}', address)
-    return [*lines, *_javascript(group, address)]
+    if group.is_strict:  # a browser reads no other JSON
+        lines += _javascript(group, address)
+    return lines
 
 
 def maps_of(group: Group) -> list[Array]:
@@ -86,7 +88,7 @@ def _icechunk(group: Group, release: Release, address: Address, container: str) 
 def _stac(group: Group, address: Address) -> Line:
     place = f"{address.base}/{STAC}/{group.name}/collection.json"
     code = (
-        f"import pystac, xarray as xr; c = pystac.Collection.from_file({place!r}); c.make_all_asset_hrefs_absolute(); "
+        f"import pystac, xarray as xr; c = pystac.Collection.from_file({place!r}); c.make_asset_hrefs_absolute(); "
         'ds = xr.open_dataset(c.assets["xarray"], engine="stac")'
     )
     return Line("Python, STAC", code, "Needs xpystac.")

@@ -135,7 +135,7 @@ def report(
 ) -> PageRecord:
     """Render the report of ``release`` into the store; ``truth`` (a Zarr of the sample world) adds what is scored.
 
-    The doors to the newest release are completed too, where they are not whole.
+    The doors to the newest release are rendered too: a store may have been moved since.
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
     from smcloud.report import render, summary_tables
@@ -146,7 +146,7 @@ def report(
         context = _context(release, store, products, dict(seconds or {}), truth)
         place = Path(release.report).parent.as_posix()
         stores.put_page(store, place, render(products, context))
-        stores.complete_doors(store, render_doors)
+        stores.write_doors(store, render_doors)
     tables = summary_tables(products)
     return PageRecord(report=store.url_of(release.report), tables=tables, scorecard=context.scorecard)
 

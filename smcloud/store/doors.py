@@ -16,7 +16,7 @@ from smcloud.errors import IntegrityError, ReleaseConflictError
 from smcloud.store.chain import named_in_catalog, record_digest, require_newest
 from smcloud.store.inventory import inventory_bytes, read_inventory
 from smcloud.store.layout import CATALOG, FILES, INDEX, Store
-from smcloud.store.objects import Place, read, read_all
+from smcloud.store.objects import Place, read, read_all, remove
 from smcloud.store.records import INVENTORY, Release
 from smcloud.store.release import latest_release, newest_release
 from smcloud.store.shown import write_shown
@@ -61,11 +61,17 @@ def write_doors(store: Store, render: Render) -> str:
         doors = render(store, record, record_digest(store, record.number))
         last = {HOLDS: _inventory(doors.files), INDEX: doors.files[INDEX]}
         shown = {path: content for path, content in doors.files.items() if path != INDEX}
-        for group in (doors.beside, shown, {HOLDS: last[HOLDS]}, {INDEX: last[INDEX]}):
-            write_shown(store, group)
-        written = shown | last
-        same = read_all(store, {path: path for path in written}) == written
-        if same and latest_release(store) == record.number:  # else another run's may have been replaced
+        if not _are_there(store, shown | last):
+            write_shown(store, doors.beside)
+            write_shown(store, shown)
+            for path in _listed(store) - doors.files.keys():
+                if path.startswith(f"{STAC}/"):  # of a product that the newest release does not have
+                    remove(store, path)
+            write_shown(store, {HOLDS: last[HOLDS]})
+            write_shown(store, {INDEX: last[INDEX]})
+            if not _are_there(store, shown | last):
+                continue  # another run writes its own, and ours and theirs do not go together
+        if latest_release(store) == record.number:  # else another run's may have been replaced
             return store.url_of(INDEX)
     raise ReleaseConflictError(
         "other runs write the pages of the store again and again",
@@ -74,6 +80,10 @@ def write_doors(store: Store, render: Render) -> str:
         expected="the pages of one run",
         next=f"smcloud report {store.url}",
     )
+
+
+def _are_there(store: Store, files: Mapping[str, bytes]) -> bool:
+    return read_all(store, {path: path for path in files}) == files
 
 
 def complete_doors(store: Store, render: Render) -> bool:
@@ -93,9 +103,7 @@ def complete_doors(store: Store, render: Render) -> bool:
 def door_problems(store: Store) -> dict[str, str]:
     """Say what is wrong with each of the doors, by path; a store that has none yet has a problem of its inventory."""
     try:
-        sealed = {entry["path"]: entry["sha256"] for entry in read_inventory(Place(store, STAC))[0]["objects"]}
-        if not {INDEX, CATALOG} <= sealed.keys() or not all(_is_door(path) for path in sealed):
-            raise IntegrityError("not the doors of a store", found="another list")
+        sealed = _inventoried(store)
     except IntegrityError as err:
         return {HOLDS: f"cannot be read: {err.found}"[:120]}
     found = read_all(store, {path: path for path in sealed})
@@ -118,6 +126,21 @@ def entries_in_catalog(store: Store) -> dict[str, Any] | None:
         }
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
+
+
+def _inventoried(store: Store) -> dict[str, str]:
+    """The sha256 of each door, as the inventory has it."""
+    sealed = {entry["path"]: entry["sha256"] for entry in read_inventory(Place(store, STAC))[0]["objects"]}
+    if not {INDEX, CATALOG} <= sealed.keys() or not all(_is_door(path) for path in sealed):
+        raise IntegrityError("the inventory is not one of doors", found="another list")
+    return sealed
+
+
+def _listed(store: Store) -> set[str]:
+    try:
+        return set(_inventoried(store))
+    except IntegrityError:
+        return set()
 
 
 def _inventory(files: Mapping[str, bytes]) -> bytes:

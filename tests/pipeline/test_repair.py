@@ -13,7 +13,6 @@ from smcloud.config import load_config
 from smcloud.errors import IntegrityError
 from smcloud.pipeline.repair import repair
 from smcloud.store import Prefix, Store, verify, verify_all
-from tests.plain_doors import write_catalog
 
 
 @pytest.fixture
@@ -21,7 +20,6 @@ def release(published):
     """A release with its page, and what every file of its store holds."""
     store = Store.open(load_config(published).store)
     pipeline.report(pipeline.released(pipeline.check(load_config(published))), store.url)
-    write_catalog(store)
     return store, pipeline.released(pipeline.check(load_config(published)))
 
 
