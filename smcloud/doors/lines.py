@@ -12,6 +12,7 @@ from smcloud.doors.stac import FOLDER as STAC
 from smcloud.store import Release
 from smcloud.store.layout import CATALOG
 
+CORS = "In a browser, the server must let other pages read it (CORS)."
 # Of a product that holds several maps, the one that is shown; otherwise the first by name.
 _FIRST = ("slope", "soil_moisture", "dominant_driver", "ddww_class")
 
@@ -109,7 +110,7 @@ def _javascript(group: Group, address: Address) -> list[Line]:
     head, opened = 'import * as zarr from "zarrita";', 'const group = await zarr.open.v3({}, {{ kind: "group" }});'
     if address.web is not None:
         store = f"new zarr.FetchStore({json.dumps(f'{address.web}/{group.entry.url}')})"
-        return [Line("JavaScript, zarrita", f"{head} {opened.format(store)}")]
+        return [Line("JavaScript, zarrita", f"{head} {opened.format(store)}", CORS)]
     if not address.is_local:
         return []
     store = f"new FileSystemStore({json.dumps(f'{address.base}/{group.entry.url}')})"
