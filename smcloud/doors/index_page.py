@@ -75,7 +75,7 @@ def _facts(release: Release, groups: Mapping[str, Group]) -> list[tuple[str, str
 
 
 def _degrees(value: float, negative: str, positive: str) -> str:
-    return f"{abs(value):g}° {negative if value < 0 else positive}" if value else "0°"
+    return f"{abs(value):g}°\u00a0{negative if value < 0 else positive}" if value else "0°"
 
 
 def _marked(release: Release) -> str:

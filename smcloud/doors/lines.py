@@ -96,7 +96,7 @@ def _stac(group: Group, address: Address) -> Line:
 
 
 def _gdal(source: str, address: Address) -> list[Line]:
-    note = "Needs GDAL 3.8 or newer with Zarr and zstd."
+    note = "Needs a GDAL that reads Zarr 3 with zstd; tried with GDAL 3.12."
     if address.needs_anon:
         note += " For a public bucket set AWS_NO_SIGN_REQUEST=YES."
     quoted = source.replace("\\", "\\\\").replace("'", "\\'")

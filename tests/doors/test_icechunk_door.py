@@ -106,3 +106,20 @@ def test_it_is_no_damage(store: Store, release: Release) -> None:
 
     pipeline.report(release, store.url)
     assert verify_all(store)["releases"] == 1
+
+
+def test_its_references_are_those_that_another_library_finds(store: Store, release: Release) -> None:
+    from obspec_utils.registry import ObjectStoreRegistry
+    from obstore.store import LocalStore
+    from virtualizarr import open_virtual_dataset
+    from virtualizarr.parsers import ZarrParser
+
+    expected = set()
+    for entry in (release.cube, *release.products.values()):
+        url = f"file://{store.url_of(entry.url)}"
+        registry = ObjectStoreRegistry({"file://": LocalStore()})
+        found = open_virtual_dataset(url, registry, ZarrParser(), loadable_variables=[])
+        for variable in found.variables.values():
+            expected |= {chunk["path"] for chunk in variable.data.manifest.dict().values()}
+    session = repository(store).readonly_session(tag="release-1")
+    assert set(session.all_virtual_chunk_locations()) == expected
