@@ -109,8 +109,8 @@ def door_problems(store: Store) -> dict[str, str]:
     found = read_all(store, {path: path for path in sealed})
     return {
         path: "is not what was rendered" if found[path] is not None else "missing"
-        for path, digest in sealed.items()
-        if hashlib.sha256(found[path] or b"").hexdigest() != digest
+        for path, expected in sealed.items()
+        if _measured(found[path] or b"") != expected
     }
 
 
@@ -128,11 +128,14 @@ def entries_in_catalog(store: Store) -> dict[str, Any] | None:
         return None
 
 
-def _inventoried(store: Store) -> dict[str, str]:
-    """The sha256 of each door, as the inventory has it."""
-    sealed = {entry["path"]: entry["sha256"] for entry in read_inventory(Place(store, STAC))[0]["objects"]}
+def _inventoried(store: Store) -> dict[str, tuple[int, str]]:
+    """Size and sha256 of each door, as the inventory has them."""
+    objects = read_inventory(Place(store, STAC))[0]["objects"]
+    sealed = {entry["path"]: (entry["size"], entry["sha256"]) for entry in objects}
     if not {INDEX, CATALOG} <= sealed.keys() or not all(_is_door(path) for path in sealed):
         raise IntegrityError("the inventory is not one of doors", found="another list")
+    if read(store, HOLDS) != inventory_bytes(objects):
+        raise IntegrityError("the inventory is not what was written", found="other bytes")
     return sealed
 
 
@@ -144,9 +147,9 @@ def _listed(store: Store) -> set[str]:
 
 
 def _inventory(files: Mapping[str, bytes]) -> bytes:
-    return inventory_bytes(
-        [
-            {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-            for path, content in sorted(files.items())
-        ]
-    )
+    measured = {path: _measured(content) for path, content in sorted(files.items())}
+    return inventory_bytes([{"path": path, "sha256": sha, "size": size} for path, (size, sha) in measured.items()])
+
+
+def _measured(content: bytes) -> tuple[int, str]:
+    return len(content), hashlib.sha256(content).hexdigest()

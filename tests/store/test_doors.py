@@ -90,6 +90,15 @@ def test_doors_that_are_damaged_are_named_and_completed(
     verify_all(store)
 
 
+@pytest.mark.parametrize("change", [lambda text: f"{text}\n", lambda text: text.replace('"size": ', '"size": 1', 1)])
+def test_an_inventory_is_what_was_written(store: Store, released: Released, change: Callable[[str], str]) -> None:
+    released(store)
+    write_doors(store, plain_doors)
+    file = Path(store.join(HOLDS))
+    file.write_text(change(file.read_text()))
+    assert len(door_problems(store)) == 1 and complete_doors(store, plain_doors) and not door_problems(store)
+
+
 def test_a_foreign_object_among_them_is_found(store: Store, released: Released) -> None:
     put_page(store, "reports/run1", {"index.html": b"<html></html>"})
     released(store)
