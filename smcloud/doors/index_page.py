@@ -22,10 +22,16 @@ _DESCRIPTIONS = {CUBE: "The monthly fields that the products were computed from.
 
 
 def index_page(
-    release: Release, groups: Mapping[str, Group], address: Address, digest: str, container: str | None
+    release: Release,
+    groups: Mapping[str, Group],
+    address: Address,
+    digest: str,
+    container: str | None,
+    report: str | None,
 ) -> bytes:
-    """Render the page; ``container`` is the prefix of the Icechunk references, None where there is no such door.
+    """Render the page; what is not there is not told.
 
+    ``container`` is the prefix of the Icechunk references, ``report`` the path of the report, each None without one.
     The page holds no script and loads nothing. What is not known is left out, or said to be unknown.
     """
     from jinja2 import Environment, StrictUndefined
@@ -38,6 +44,7 @@ def index_page(
     html = environment.from_string(template).render(
         title=TITLE,
         release=release,
+        report=report,
         digest=digest,
         attributes=release_attributes(release, TITLE),
         acknowledgement=acknowledgement(release),

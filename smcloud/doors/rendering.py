@@ -11,18 +11,21 @@ from smcloud.doors.intake_catalog import intake_catalog
 from smcloud.doors.stac import stac_catalog, stac_files
 from smcloud.store import Doors, Release, Store
 from smcloud.store.layout import CATALOG, CITATION, INDEX
+from smcloud.store.objects import read
 
 
 def render(store: Store, release: Release, digest: str, address: Address | None = None) -> Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``; nothing is written.
 
     ``address`` is where readers find the store, by default :func:`.addresses.address_of`. The same release gives the
-    same bytes, but for the Icechunk repository, which goes on from the one that is there. Raises
-    :class:`IntegrityError` where the metadata of cube or products are not what was sealed.
+    same bytes, but for the Icechunk repository, which goes on from the one that is there, and the links to the report,
+    which are there when it is. Raises :class:`IntegrityError` where the metadata of cube or products are not what was
+    sealed.
     """
     address = address or address_of(store)
     groups = read_groups(store, release)
-    catalog = stac_catalog(release, groups, digest)
+    report = release.report if read(store, release.report) is not None else None
+    catalog = stac_catalog(release, groups, digest, report)
     container = container_of(address)
     head, beside = icechunk_files(store, release, container) if container else ({}, {})
     files = {
@@ -30,6 +33,6 @@ def render(store: Store, release: Release, digest: str, address: Address | None 
         CITATION: citation_file(release, digest),
         CATALOG: intake_catalog(catalog),
         **head,
-        INDEX: index_page(release, groups, address, digest, container),
+        INDEX: index_page(release, groups, address, digest, container, report),
     }
     return Doors(files, beside)

@@ -32,8 +32,13 @@ _ROOT = "https://store.invalid"  # only for the time in which links are made rel
 _LINK = re.compile(r"https?://[^\s<>\"'{}|\\^`]+|\b10\.\d{4,9}/[^\s<>\"'{}|\\^`]+")
 
 
-def stac_catalog(release: Release, groups: Mapping[str, Group], digest: str) -> pystac.Catalog:
-    """Make the catalog of ``release``, whose record has the sha256 ``digest``; what is not known is left out."""
+def stac_catalog(
+    release: Release, groups: Mapping[str, Group], digest: str, report: str | None = None
+) -> pystac.Catalog:
+    """Make the catalog of ``release``, whose record has the sha256 ``digest``; what is not known is left out.
+
+    ``report`` is the path of its report in the store, where that is there.
+    """
     import pystac
 
     catalog = pystac.Catalog(
@@ -44,7 +49,7 @@ def stac_catalog(release: Release, groups: Mapping[str, Group], digest: str) -> 
         extra_fields={"created": release.created, "updated": release.created, DIGEST: digest},
     )
     for group in groups.values():
-        catalog.add_child(_collection(release, group, groups[CUBE]))
+        catalog.add_child(_collection(release, group, groups[CUBE], report))
     catalog.normalize_hrefs(f"{_ROOT}/{FOLDER}")
     return catalog
 
@@ -61,7 +66,7 @@ def _json(content: dict[str, Any]) -> bytes:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").encode()
 
 
-def _collection(release: Release, group: Group, cube: Group) -> pystac.Collection:
+def _collection(release: Release, group: Group, cube: Group, report: str | None) -> pystac.Collection:
     import pystac
 
     text = str(group.attrs.get("license", ""))
@@ -92,7 +97,8 @@ def _collection(release: Release, group: Group, cube: Group) -> pystac.Collectio
     for name, kind in (("zarr", ZARR_3), ("xarray", ZARR_TYPE)):
         collection.add_asset(name, _asset(group, beside, kind))
     collection.add_link(pystac.Link("store", beside, ZARR_3, title="The Zarr group"))
-    collection.add_link(pystac.Link("about", f"../../{release.report}", "text/html", title="Report of the release"))
+    if report is not None:
+        collection.add_link(pystac.Link("about", f"../../{report}", "text/html", title="Report of the release"))
     record = f"../../{release_path(release.number)}"
     collection.add_link(pystac.Link("describedby", record, "application/json", title="Record of the release"))
     for address in _sources(release):

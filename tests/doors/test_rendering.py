@@ -53,6 +53,13 @@ def test_a_store_of_before_gets_its_doors_with_its_report(store: Store, release:
     assert verify_all(store)["releases"] == 1 and all(Path(store.url, name).exists() for name in DOORS)
 
 
+def test_a_report_is_linked_when_it_is_there(store: Store, release: Release) -> None:
+    pages = ("index.html", "stac/trend/collection.json")
+    assert not any(release.report in Path(store.url, page).read_text() for page in pages)
+    pipeline.report(release, store.url)
+    assert all(release.report in Path(store.url, page).read_text() for page in pages)
+
+
 def test_the_same_release_gives_the_same_doors(store: Store, release: Release) -> None:
     one, other = (render(store, release, record_digest(store, 1)) for _ in range(2))
     assert one == other and not one.beside
