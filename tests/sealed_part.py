@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import xarray as xr
 
-OF_A_RELEASE = ("acknowledgement", "citation", "date_issued", "date_modified", "institution", "license", "project")
+OF_A_RELEASE = (
+    "acknowledgement", "citation", "date_issued", "date_modified", "id", "institution", "license", "naming_authority",
+    "project", "source",
+)  # fmt: skip
 
 
 def sealed_part(ds: xr.Dataset) -> xr.Dataset:

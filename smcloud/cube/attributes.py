@@ -8,6 +8,15 @@ import numpy as np
 import xarray as xr
 
 from smcloud.catalog.readers.sensor_codes import SENSORS
+from smcloud.conventions import (
+    KEYWORDS,
+    STANDARD_NAMES,
+    VOCABULARIES,
+    convention_attributes,
+    extent_attributes,
+    with_content,
+    with_grid_mapping,
+)
 from smcloud.cube import axes
 from smcloud.cube.calendar import MONTH, Times
 from smcloud.cube.units import cube_units
@@ -49,14 +58,27 @@ def described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Da
     ds["provisional"] = provisional.assign_attrs(
         long_name="months that rest on provisional input", flag_values=[0, 1], flag_meanings="final provisional"
     )
+    ds = with_content(with_grid_mapping(ds))
+    last = (months[-1] + MONTH).astype("datetime64[D]") - np.timedelta64(1, "D")
+    edges = ds["lat_bnds"], ds["lon_bnds"]
     ds.attrs = {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": "Monthly soil moisture and its drivers on one grid",
-        "time_coverage_start": str(months[0]),
-        "time_coverage_end": str(months[-1]),
+        "summary": "Soil moisture and every role of the run's inputs, brought to one grid, one calendar and one unit "
+        "each: monthly means, or sums where cell_methods says so. Months with too few valid days are missing.",
+        "keywords": KEYWORDS,
+        **VOCABULARIES,
+        "history": "Steps of the sources put into calendar months, brought to one grid and to one unit, by smcloud.",
+        "comment": "Missing values are NaN; provisional marks the months that rest on provisional input.",
+        "processing_level": "Level 3: records of several sources on one grid",
+        "date_created": str(last),
+        "time_coverage_start": f"{months[0]}-01",
+        "time_coverage_end": str(last),
+        "time_coverage_duration": f"P{len(months)}M",
         "time_coverage_resolution": "P1M",
+        "cdm_data_type": "Grid",
     }
-    return ds
+    return ds.assign_attrs(extent_attributes(*edges) | convention_attributes(*edges))
 
 
 def _of_variable(role: str, da: xr.DataArray) -> dict[str, Any]:
@@ -65,7 +87,8 @@ def _of_variable(role: str, da: xr.DataArray) -> dict[str, Any]:
         return {"long_name": long_name, "units": "day", "cell_methods": "time: sum"}
     if role in UNCERTAINTY:
         long_name = f"uncertainty of the monthly soil moisture (1 sigma), {UNCERTAINTY[role]}"
-        return {"long_name": long_name, "units": "m3 m-3"}
+        name = f"{STANDARD_NAMES['soil_moisture']} standard_error"
+        return {"long_name": long_name, "standard_name": name, "units": "m3 m-3"}
     if role == "soil_moisture_sensors":
         return {
             "long_name": "sensors in at least a fifth of the valid days of the month; 0: not known",
@@ -77,6 +100,8 @@ def _of_variable(role: str, da: xr.DataArray) -> dict[str, Any]:
     attrs = dict(da.attrs) | {"long_name": LONG_NAMES.get(role, role.replace("_", " ")), "units": units}
     if "time" in da.dims:
         attrs["cell_methods"] = "time: sum" if units.endswith("month-1") else "time: mean"
+    if role in STANDARD_NAMES:
+        attrs["standard_name"] = STANDARD_NAMES[role]
     return attrs
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from smcloud.errors import IntegrityError
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, Store
 from smcloud.store.arrays import ZARR_JSON
-from smcloud.store.attribution import release_attributes
+from smcloud.store.attribution import attributed
 from smcloud.store.sealed import sealed_digests
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Group:
     ``attrs`` are those that readers are given: what is sealed, and beside it what only the release knows.
     ``coordinates`` holds the values of each array that is named like its only dim; times are datetime64. ``bounds``
     those of the edges of its cells, by axis, where they are stored. ``is_strict`` tells whether its metadata are JSON
-    by the standard: Python also writes and reads ``NaN``, which is None in ``attrs``.
+    by the standard: Python also writes and reads ``NaN``.
     """
 
     name: str
@@ -102,7 +102,7 @@ def _read_group(store: Store, release: Release, name: str, entry: CubeEntry | Pr
     coordinates = {key: opened[key].values for key, array in arrays.items() if array.dims == (key,) and key in opened}
     edges = {axis: str(arrays[axis].attrs.get("bounds")) for axis in ("lat", "lon") if axis in arrays}
     bounds = {axis: opened[key].values for axis, key in edges.items() if key in arrays and key in opened}
-    known = release_attributes(release, str(attrs.get("title", "products"))) | attrs
+    known = attrs | attributed(opened, release, name).attrs
     return Group(name, entry, known, arrays, coordinates, bounds, not spelled)
 
 

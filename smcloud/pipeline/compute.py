@@ -16,7 +16,16 @@ from smcloud.io_errors import NETWORK, is_network, reaching
 from smcloud.pipeline.findings import require_findings, warn_of_mixed_pools
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
-from smcloud.products import PRODUCTS, Finish, make_products, scalars_to_attributes, split_scalars, to_storage_dtype
+from smcloud.products import (
+    PRODUCTS,
+    Finish,
+    Publication,
+    RunFacts,
+    for_computing,
+    make_products,
+    scalars_to_attributes,
+    split_scalars,
+)
 from smcloud.store import (
     Attempt,
     Attempts,
@@ -43,15 +52,27 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
     """
     store = Store.open(job.store)
     with reaching(NETWORK, store.url), Attempts(store) as attempts:
-        writer = StoreWriter(config, attempts, job.run_id)
-        cube = sealed_prefix(store, cube_path(job.cube_id)) or Prefix(store, cube_path(job.cube_id))
+        prefix = sealed_prefix(store, cube_path(job.cube_id)) or Prefix(store, cube_path(job.cube_id))
+        cube = for_computing(prefix.open(chunking.TILES))
+        writer = StoreWriter(Publication(config, facts_of(job), cells_of(cube)), attempts, job.run_id)
         try:
-            make_and_check(cube.open(chunking.TILES), config, writer)
+            make_and_check(cube, config, writer)
             return writer.seal()
         except (ValueError, RuntimeError) as err:  # what zarr and codecs raise of a chunk that is lost or damaged
             if not is_network(err):
                 writer.distrust()
             raise
+
+
+def facts_of(job: Job) -> RunFacts:
+    """Return what the products of ``job`` say of it: only what its products are made from."""
+    inputs = {role: entry.as_json() for role, entry in job.inputs.items()}
+    return RunFacts(job.period, tuple(job.lineage.provisional), inputs)
+
+
+def cells_of(cube: xr.Dataset) -> xr.Dataset:
+    """Return the edges of the cells of an opened cube, in memory."""
+    return xr.Dataset(coords={name: cube[name] for name in ("lat_bnds", "lon_bnds")})
 
 
 def make_and_check(cube: xr.Dataset, config: RunConfig, writer: StoreWriter) -> None:
@@ -62,15 +83,16 @@ def make_and_check(cube: xr.Dataset, config: RunConfig, writer: StoreWriter) -> 
 
 
 class StoreWriter:
-    """Writes products to folders of this run's own; a product that is sealed is left as it is.
+    """Writes products as ``publication`` gives them to folders of this run's own; one that is sealed is left as it is.
 
     ``anew`` names the folders of a release: all is made again, in others.
     """
 
     def __init__(
-        self, config: RunConfig, attempts: Attempts, run_id: str, anew: Mapping[str, str] | None = None
+        self, publication: Publication, attempts: Attempts, run_id: str, anew: Mapping[str, str] | None = None
     ) -> None:
-        self.config, self.run_id, self.anew = config, run_id, anew
+        self.publication, self.run_id, self.anew = publication, run_id, anew
+        self.config = publication.config
         self.variables: dict[str, list[str]] = {}
         self._attempts, self._begun = attempts, dict[str, Attempt]()
 
@@ -90,8 +112,9 @@ class StoreWriter:
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Write the products that are not sealed yet, as one graph or tile by tile."""
-        self.variables |= {name: [str(key) for key in ds.variables] for name, ds in products.items()}
-        missing = {name: to_storage_dtype(ds) for name, ds in products.items() if not self.attempt(name).is_sealed}
+        published = {name: self.publication(name, ds) for name, ds in products.items()}
+        self.variables |= {name: [str(key) for key in ds.variables] for name, ds in published.items()}
+        missing = {name: ds for name, ds in published.items() if not self.attempt(name).is_sealed}
         tiles = tiles_of(list(missing.values()), self.config.cluster.graph_tasks)
         if len(tiles) == 1:
             _compute([self.prefix(name).stage(ds) for name, ds in missing.items()])
@@ -111,7 +134,7 @@ class StoreWriter:
     def append(self, finishes: Mapping[str, Finish]) -> None:
         """Add what needs all cells at once; workers read, compute and write it, each field as one task."""
         more = {
-            name: to_storage_dtype(finish(self.prefix(name).open(chunking.WHOLE), self.config))
+            name: self.publication(name, finish(for_computing(self.prefix(name).open(chunking.WHOLE)), self.config))
             for name, finish in finishes.items()
             if not self.attempt(name).is_sealed
         }
@@ -125,8 +148,7 @@ class StoreWriter:
 
     def open(self, name: str) -> xr.Dataset:
         """Open the written product, in blocks of cells; their bounds are in memory, as every product asks for them."""
-        ds = self.prefix(name).open(chunking.TILES)
-        return ds.assign_coords({bounds: ds[bounds].compute() for bounds in ("lat_bnds", "lon_bnds") if bounds in ds})
+        return for_computing(self.prefix(name).open(chunking.TILES))
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
         """Compute a small Dataset."""

@@ -17,7 +17,7 @@ from smcloud.catalog.schema import Catalog
 from smcloud.config import RunConfig
 from smcloud.config.code import code_digest
 from smcloud.errors import SmcloudError, all_at_once, noting
-from smcloud.store import Release, Store
+from smcloud.store import InputEntry, Release, Store
 
 # All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to other code.
@@ -26,22 +26,22 @@ CUBE_CODE = (
     "smcloud.catalog.opening", "smcloud.catalog.packing", "smcloud.catalog.places", "smcloud.catalog.plain_axes",
     "smcloud.catalog.readers", "smcloud.catalog.stores", "smcloud.catalog.time_axis", "smcloud.catalog.time_bounds",
     "smcloud.catalog.units", "smcloud.catalog.unwritten", "smcloud.catalog.validation", "smcloud.catalog.versions",
-    "smcloud.catalog.zarr_places", "smcloud.chunking", "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest",
-    "smcloud.store.arrays", "smcloud.store.copying", "smcloud.store.encoding", "smcloud.store.lazy_writes",
-    "smcloud.store.prefix", "smcloud.store.write",
+    "smcloud.catalog.zarr_places", "smcloud.chunking", "smcloud.conventions", "smcloud.cube", "smcloud.jit",
+    "smcloud.pipeline.ingest", "smcloud.store.arrays", "smcloud.store.copying", "smcloud.store.encoding",
+    "smcloud.store.lazy_writes", "smcloud.store.prefix", "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
-    "smcloud.chunking", "smcloud.config.choices", "smcloud.jit", "smcloud.pipeline.compute", "smcloud.products",
-    "smcloud.stats", "smcloud.store.arrays", "smcloud.store.encoding", "smcloud.store.lazy_reads",
-    "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
+    "smcloud.chunking", "smcloud.config.choices", "smcloud.conventions", "smcloud.jit", "smcloud.pipeline.compute",
+    "smcloud.products", "smcloud.stats", "smcloud.store.arrays", "smcloud.store.encoding",
+    "smcloud.store.lazy_reads", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (
     "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "netCDF4", "numba",
-    "numcodecs", "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr",
+    "numcodecs", "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr", "zarr-cm",
 )  # fmt: skip
 PRODUCT_LIBRARIES = (
-    "dask", "llvmlite", "numba", "numcodecs", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr",
+    "dask", "llvmlite", "numba", "numcodecs", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr", "zarr-cm",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def find(config: RunConfig) -> tuple[Release | None, SourceStates | None]:
     if not stores.latest_release(store):
         return None, None
     states = look_at_sources(config)
-    wanted = fingerprint(config, states.parts)
+    wanted = fingerprint(config, states)
     made = (release for release in stores.list_releases(store) if release.code.get("fingerprint") == wanted)
     return next(made, None), states
 
@@ -85,10 +85,18 @@ def entry_parts(config: RunConfig, catalog: Catalog) -> dict[str, SourceFingerpr
     return {entry: source_parts(catalog, entry) for entry in entries}
 
 
-def fingerprint(config: RunConfig, parts: Mapping[str, SourceFingerprint]) -> str:
-    """Hash what the run and its cube are made from: configuration, states of the sources, code, libraries."""
-    states = {entry: parts_of.state for entry, parts_of in parts.items()}
-    return stores.content_id(config.harmonisation(), config.analysis(), states, cube_code(), product_code())
+def fingerprint(config: RunConfig, states: SourceStates) -> str:
+    """Hash what a run and its cube are made from: configuration, sources (states, credits), code, libraries."""
+    held = {entry: parts_of.state for entry, parts_of in states.parts.items()}
+    stated = {name: states.catalog.sources[name].metadata for name in states.parts}
+    credits = {name: [str(it.version or ""), it.licence, it.citation] for name, it in stated.items()}
+    return stores.content_id(config.harmonisation(), config.analysis(), held, credits, cube_code(), product_code())
+
+
+def run_id(config: RunConfig, cube_id: str, inputs: Mapping[str, InputEntry]) -> str:
+    """Hash what the products are made from: analysis, cube, code, libraries, and what they say of their inputs."""
+    credits = {role: [entry.entry, entry.version, entry.licence, entry.citation] for role, entry in inputs.items()}
+    return stores.content_id(config.analysis(), cube_id, credits, product_code())
 
 
 def cube_code() -> str:

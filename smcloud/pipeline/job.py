@@ -81,10 +81,10 @@ def check(config: RunConfig, states: SourceStates | None = None) -> Job:
     return Job(
         store=store.url,
         cube_id=cube_id,
-        run_id=stores.content_id(config.analysis(), cube_id, identity.product_code()),
+        run_id=identity.run_id(config, cube_id, inputs),
         period=lineage.period,
         inputs=inputs,
-        fingerprint=identity.fingerprint(config, parts),
+        fingerprint=identity.fingerprint(config, states),
         lineage=lineage,
         parent=parent,
         catalog=catalog,

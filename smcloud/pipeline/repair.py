@@ -11,10 +11,11 @@ from smcloud.cluster import open_cluster
 from smcloud.config import RunConfig
 from smcloud.errors import IntegrityError, SmcloudError
 from smcloud.pipeline import identity
-from smcloud.pipeline.compute import StoreWriter, make_and_check
+from smcloud.pipeline.compute import StoreWriter, cells_of, make_and_check
 from smcloud.pipeline.ingest import build_cube
 from smcloud.pipeline.job import check
 from smcloud.pipeline.publish import has_report, report
+from smcloud.products import Publication, RunFacts, for_computing
 from smcloud.sample.demo import truth_beside
 from smcloud.store import Attempts, CubeEntry, Prefix, ProductEntry, Release, Store, cube_path, product_path
 from smcloud.store.doors import door_problems
@@ -118,12 +119,14 @@ def _cube(config: RunConfig, attempts: Attempts, record: Release) -> dict[str, s
 
 
 def _products(config: RunConfig, attempts: Attempts, record: Release) -> dict[str, stores.Attempt]:
-    run_id = stores.content_id(config.analysis(), record.cube.id, identity.product_code())
+    run_id = identity.run_id(config, record.cube.id, record.inputs)
     if run_id != record.run_id:
         raise _other("the products", record.run_id, run_id, "code or libraries are others than they were")
     released = {name: product.url for name, product in record.products.items()}
-    writer = StoreWriter(config, attempts, run_id, released)
-    cube = Prefix(attempts.store, record.cube.url).open(chunking.TILES)
+    cube = for_computing(Prefix(attempts.store, record.cube.url).open(chunking.TILES))
+    inputs = {role: entry.as_json() for role, entry in record.inputs.items()}
+    facts = RunFacts(record.cube.period, record.cube.provisional, inputs)
+    writer = StoreWriter(Publication(config, facts, cells_of(cube)), attempts, run_id, released)
     make_and_check(cube, config, writer)
     writer.seal_folders()
     return {entry.url: writer.attempt(name) for name, entry in record.products.items()}

@@ -10,6 +10,7 @@ from smcloud.products.ddww import completed_ddww, ddww, ddww_attributes
 from smcloud.products.definition import PRODUCTS, Finish, Writer, make_products
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
+from smcloud.products.publication import Publication, RunFacts, for_computing
 from smcloud.products.regions import regions, strata
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
@@ -17,6 +18,8 @@ from smcloud.products.trend import trend_fields, trend_maps
 __all__ = [
     "PRODUCTS",
     "Finish",
+    "Publication",
+    "RunFacts",
     "Writer",
     "annual",
     "completed_ddww",
@@ -25,6 +28,7 @@ __all__ = [
     "driver_fields",
     "driver_maps",
     "false_alarms",
+    "for_computing",
     "make_products",
     "regions",
     "scalars_to_attributes",

@@ -68,7 +68,7 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
             if target:
                 out["n_months"] = made.n_months if anomalies else _by_year(monthly, np.dtype(np.uint8), _year_counts)
                 if anomalies:
-                    out["n_fixed_months"], out["anomaly_status"] = made.size, made.status
+                    out["n_fixed_months"], out["anomaly_status"] = made.size.drop_attrs(), made.status.drop_attrs()
     return add_cf_attributes(out, "annual", config)
 
 

@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.choices import choice_attributes
-from smcloud.products.variables import SLOPE, VARIABLES
+from smcloud.products.summaries import TEXTS
+from smcloud.products.variables import VARIABLES
 
 COORDINATES: dict[str, dict[str, Any]] = {
     "lat": {"standard_name": "latitude", "long_name": "cell centre latitude", "units": "degrees_north", "axis": "Y"},
@@ -23,36 +25,6 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "stratum": {"long_name": "stratum"},
     "kind": {"long_name": "what the group is made by"},
     "label": {"long_name": "name of the group"},
-}
-TEXTS = {
-    "annual": (
-        "Annual soil moisture and its drivers",
-        "Annual series of soil moisture and of every role that may drive it, with the number of valid months.",
-    ),
-    "trend": (
-        "Trend of annual soil moisture",
-        "Per cell: slope with its interval, p value, significance after adjustment for many tests, and comparators.",
-    ),
-    "drivers": (
-        "Drivers of annual soil moisture",
-        "Per cell and driver: partial and plain correlation, contribution to the trend, and the dominant driver. "
-        "Where the soil moisture record is scaled to, or filled from, the reanalysis that gives a driver, its "
-        "correlation with that driver is partly circular.",
-    ),
-    "ddww": (
-        "Does dry get drier and wet get wetter?",
-        "Zone and class of significant change per cell; areas and shares of the six classes, each share with its own "
-        "denominator, beside the share expected by chance.",
-    ),
-    "regional": (
-        "Regional trends of soil moisture",
-        "Trend of the area-weighted mean and its interval by globe, hemisphere, tropics and 10-degree band.",
-    ),
-    "strata": (
-        "Soil moisture change by stratum",
-        "Trend, significant shares and mean partial correlations by land cover, soil texture, elevation, leaf area, "
-        "aridity and class of change.",
-    ),
 }
 
 
@@ -79,9 +51,21 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
 
 
 def to_storage_dtype(ds: xr.Dataset) -> xr.Dataset:
-    """Convert ``ds`` to the types published: maps in m3 m-3 yr-1 to float32, lazily; all else stays as it is."""
-    maps = {name: da for name, da in ds.data_vars.items() if {"lat", "lon"} <= {*da.dims}}
-    return ds.assign({name: da.astype("float32") for name, da in maps.items() if da.attrs.get("units") == SLOPE})
+    """Convert maps of ``ds`` to the types published, lazily: float32, as their seventh digit says nothing any more.
+
+    What stays float64: p values and what is made of them, which may be far below what float32 can tell apart or near to
+    a level; the series over the years, which all other products are made of to the last digit; tables.
+    """
+    small = {
+        name: da.astype(np.float32)
+        for name, da in ds.data_vars.items()
+        if {"lat", "lon"} <= {*da.dims} and "year" not in da.dims and da.dtype == np.float64 and not _is_p(str(name))
+    }
+    return ds.assign(small)
+
+
+def _is_p(name: str) -> bool:
+    return any(part in name for part in ("p_value", "p_adjusted", "probability"))
 
 
 def split_scalars(products: Mapping[str, xr.Dataset]) -> tuple[dict[str, xr.Dataset], dict[str, xr.Dataset]]:

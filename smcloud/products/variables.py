@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from smcloud.conventions import STANDARD_NAMES
 from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
 
 SLOPE = "m3 m-3 yr-1"
@@ -13,15 +14,13 @@ def _about(long_name: str, units: str = "1", **more: str) -> dict[str, Any]:
     return {"long_name": long_name, "units": units, **more}
 
 
+def _share(long_name: str, **more: str) -> dict[str, Any]:
+    return _about(long_name, standard_name="area_fraction", **more)
+
+
 STATISTICS = "time: mean (annual values)"
 
-ANNUAL: dict[str, dict[str, Any]] = {
-    "soil_moisture": {"standard_name": "volume_fraction_of_condensed_water_in_soil"},
-    "precipitation": {"standard_name": "lwe_precipitation_rate"},
-    "soil_temperature": {"standard_name": "soil_temperature"},
-    "lai": {"standard_name": "leaf_area_index"},
-    "elevation": {"standard_name": "surface_altitude"},
-    "land_mask": {"standard_name": "land_binary_mask"},
+ANNUAL: dict[str, dict[str, Any]] = {role: {"standard_name": name} for role, name in STANDARD_NAMES.items()} | {
     "n_months": _about(
         "valid months of soil moisture in the year", standard_name="number_of_observations", cell_methods="time: sum"
     ),
@@ -152,9 +151,15 @@ DDWW: dict[str, dict[str, Any]] = {
     }
     | flags(CLASSES),
     "area_km2": _about("area of the class", "km2", cell_methods="area: sum"),
-    "share_of_all_land": _about("share of the class in all land, with or without a valid trend"),
-    "share_of_land": _about("share of the class in the land with a valid trend and a zone"),
-    "share_of_change": _about("share of the class in the land with a significant change and a zone that counts"),
+    "share_of_all_land": _about(
+        "share of the class in all land, with or without a valid trend", standard_name="area_fraction"
+    ),
+    "share_of_land": _about(
+        "share of the class in the land with a valid trend and a zone", standard_name="area_fraction"
+    ),
+    "share_of_change": _about(
+        "share of the class in the land with a significant change and a zone that counts", standard_name="area_fraction"
+    ),
     "expected_share": _about(
         "share of change expected by chance: share of the zone in the land of share_of_change, times the share of the "
         "drying or wetting part in it"
@@ -176,10 +181,10 @@ TABLE: dict[str, dict[str, Any]] = {
     "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
     "area_km2": _about("land area", "km2", cell_methods="area: sum"),
     "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
-    "covered_share": _about("covered_area_km2 as a share of area_km2"),
+    "covered_share": _share("covered_area_km2 as a share of area_km2"),
     "n_cells": _about("cells with a valid trend", standard_name="number_of_observations"),
-    "drying_share": _about("share of the covered area with a significant drying", cell_methods="area: mean"),
-    "wetting_share": _about("share of the covered area with a significant wetting", cell_methods="area: mean"),
+    "drying_share": _share("share of the covered area with a significant drying", cell_methods="area: mean"),
+    "wetting_share": _share("share of the covered area with a significant wetting", cell_methods="area: mean"),
     "partial_correlation": _about(
         "area-weighted mean of the partial correlation of all valid cells", cell_methods="area: mean"
     ),
@@ -194,7 +199,9 @@ TABLE: dict[str, dict[str, Any]] = {
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
     "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
     "n_fixed_cells": _about("cells of the fixed set", standard_name="number_of_observations"),
-    "fixed_cells_share": _about("share of the land area that the fixed set of cells covers"),
+    "fixed_cells_share": _about(
+        "share of the land area that the fixed set of cells covers", standard_name="area_fraction"
+    ),
 }
 
 VARIABLES = {

@@ -101,7 +101,7 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
     means = regional["soil_moisture"].sel(region="globe").values.astype(float)
     figure = _figure(
         f"Global mean soil moisture {context.period(products)}",
-        f"Area-weighted mean of annual soil moisture, m³ m⁻³; wedge: {context.level} interval of the slope",
+        "Area-weighted mean of annual soil moisture, m³ m⁻³",
         4.6,
     )
     axes = figure.add_axes((0.08, 0.1, 0.89, 0.66))
@@ -118,9 +118,11 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
             note = "the interval of the slope is too wide to draw: see the table"
             axes.text(0.98, 0.04, note, transform=axes.transAxes, ha="right", fontsize=10, color="#555555")
         else:
-            axes.fill_between(years, line["slope_lower"], line["slope_upper"], color="#0062a8", alpha=0.15, linewidth=0)
+            limits = line["slope_lower"], line["slope_upper"]
+            interval = f"{context.level} interval of the slope"
+            axes.fill_between(years, *limits, color="#0062a8", alpha=0.15, linewidth=0, label=interval)
         axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="least-squares trend")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=10, frameon=False, borderpad=0)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, fontsize=10, frameon=False, borderpad=0)
     else:
         axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
     if known.any():

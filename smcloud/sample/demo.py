@@ -61,6 +61,7 @@ def configuration(store: Path | str) -> dict[str, object]:
         "inputs": roles,
         "grid": "native",
         "drivers": {"names": ["precipitation", "soil_temperature", "lai"]},
+        "publisher": {"name": "smcloud demo", "licence": "CC0-1.0"},
         "store": str(store),
         "cluster": {"kind": "local"},
     }

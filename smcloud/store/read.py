@@ -10,7 +10,7 @@ from smcloud import chunking
 from smcloud.errors import IntegrityError, NothingPublishedError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON
-from smcloud.store.attribution import release_attributes
+from smcloud.store.attribution import attributed
 from smcloud.store.inventory import is_sealed
 from smcloud.store.layout import Store
 from smcloud.store.lazy_reads import with_lazy_reads
@@ -68,7 +68,7 @@ def open_cube(store: str, version: int | str | None = None, verify: Verify = "me
     """
     opened = Store.open(store)
     record = _release(opened, version)
-    return _attributed(_open_released(opened, record.cube, chunking.TILES, verify), record)
+    return attributed(_open_released(opened, record.cube, chunking.TILES, verify), record, "cube")
 
 
 def open_product(store: str, name: str, version: int | str | None = None, verify: Verify = "metadata") -> xr.Dataset:
@@ -117,7 +117,7 @@ def open_product(store: str, name: str, version: int | str | None = None, verify
             expected=" or ".join(record.products),
             next=f"smcloud products {opened.url}",
         )
-    return _attributed(_open_released(opened, record.products[name], {}, verify), record)
+    return attributed(_open_released(opened, record.products[name], {}, verify), record, name)
 
 
 def open_staged(place: Place, chunks: Mapping[str, int] = chunking.TILES) -> xr.Dataset:
@@ -168,11 +168,6 @@ def _open_released(
     if verify == "chunks":
         require_sealed_objects(place, digests)
     return _open(place, chunks, True, digests, verify == "chunks")
-
-
-def _attributed(ds: xr.Dataset, record: Release) -> xr.Dataset:
-    """``ds`` with what only the release knows; what is sealed in it comes first."""
-    return ds.assign_attrs(release_attributes(record, str(ds.attrs.get("title", "products"))) | ds.attrs)
 
 
 def _release(store: Store, version: int | str | None) -> Release:

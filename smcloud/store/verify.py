@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from smcloud.errors import IntegrityError
@@ -30,7 +31,7 @@ def verify(store: Store, release: int | None = None) -> dict[str, Any]:
     """
     record = newest_release(store) if release is None else read_release(store, release)
     findings = release_findings(store, record)
-    _require_good(store, findings, f"of release {record.number}")
+    _require_good(store, findings, f"of release {record.number}", [record])
     return {"release": record.number, "prefixes": len(record.prefixes), **_amounts(findings)}
 
 
@@ -50,7 +51,7 @@ def verify_all(store: Store) -> dict[str, Any]:
     for entry in prefixes.values():
         findings += prefix_findings(store, entry)
     findings += page_findings(store, releases, max(numbers, default=0)) + foreign_findings(store, product_names(store))
-    _require_good(store, findings, "of the store")
+    _require_good(store, findings, "of the store", releases)
     return {"releases": len(releases), "prefixes": len(prefixes), **_amounts(findings)}
 
 
@@ -59,15 +60,19 @@ def release_findings(store: Store, record: Release) -> list[Finding]:
     return name_findings(record) + [finding for entry in record.prefixes for finding in prefix_findings(store, entry)]
 
 
-def _require_good(store: Store, findings: list[Finding], of: str) -> None:
+def _require_good(store: Store, findings: list[Finding], of: str, releases: Sequence[Release]) -> None:
     bad = [finding for finding in findings if finding.problem]
     if bad:
+        # A repair is of one release: the newest that names what is damaged, else the newest.
+        urls = {record.number: [entry.url for entry in record.prefixes] for record in releases}
+        damaged = [n for n, names in urls.items() if any(f.path.startswith(f"{url}/") for f in bad for url in names)]
+        which = f" --release {max(damaged)}" if damaged else ""
         raise IntegrityError(
             f"{len(bad)} objects {of} are not what was sealed",
             where=store.url,
             found=describe(bad),
             expected="size and sha256 of the inventory, chunks that decode, records that agree, and nothing else",
-            next=f"smcloud repair {store.url}",
+            next=f"smcloud repair {store.url}{which}",
         )
 
 

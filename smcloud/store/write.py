@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from smcloud.errors import ChunkError, GridError, ReleaseConflictError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.arrays import ZARR_JSON
-from smcloud.store.encoding import encoding, stored_chunks
+from smcloud.store.encoding import encoded, stored_chunks
 from smcloud.store.inventory import is_sealed
 from smcloud.store.lazy_writes import LazyWrites, Nowhere, lazy_variables, region_writes, writes_of
 from smcloud.store.objects import Place
@@ -94,10 +96,14 @@ def append(ds: xr.Dataset, place: Place) -> LazyWrites:
 def align(ds: xr.Dataset) -> xr.Dataset:
     """Rechunk ``ds`` so that every dask chunk, except the last along a dim, is a multiple of the stored chunk; lazy.
 
-    Only dims that need it are rechunked. Lazy dates and texts are computed.
+    Only dims that need it are rechunked. Lazy dates and texts are computed, and texts are of the type that Zarr stores
+    with their own lengths, as others read no other.
     """
     aligned = ds.copy()
     for name, variable in ds.variables.items():
+        if variable.dtype.kind == "U":
+            aligned[name] = aligned[name].compute().astype(np.dtypes.StringDType())
+            continue
         if variable.chunks is None:
             continue
         if variable.dtype.kind not in "fiub":
@@ -140,14 +146,8 @@ def template_of(ds: xr.Dataset) -> dict[str, bytes]:
     from zarr.storage import MemoryStore
 
     memory: dict[str, Any] = {}
-    ds.to_zarr(
-        MemoryStore(memory),
-        mode="w",
-        compute=False,
-        zarr_format=3,
-        consolidated=False,
-        encoding=encoding(ds),
-        write_empty_chunks=True,
+    encoded(ds).to_zarr(
+        MemoryStore(memory), mode="w", compute=False, zarr_format=3, consolidated=False, write_empty_chunks=True
     )
     return {key: buffer.to_bytes() for key, buffer in memory.items()}
 

@@ -110,7 +110,7 @@ EXEMPT_LIBRARIES = {
     "pydantic": "what it reads is hashed by its values",
     "yaml": "what it reads is hashed by its values",
 }
-PACKAGES = {"cf_xarray": "cf-xarray", "intake_xarray": "intake-xarray"}
+PACKAGES = {"cf_xarray": "cf-xarray", "intake_xarray": "intake-xarray", "zarr_cm": "zarr-cm"}
 
 
 def imported(module):

@@ -61,7 +61,7 @@ def test_the_publisher_s_licence_is_that_of_the_products(released):
     named = released.model_copy(update={"config": {"publisher": {"licence": "CC-BY-SA-4.0"}}})
     attributes = release_attributes(named, "Trend")
     assert attributes["license"] == "CC-BY-SA-4.0" and "creator_name" not in attributes
-    assert attributes["citation"].startswith(f"({released.created[:4]}): Trend, release 1")
+    assert attributes["citation"].startswith(f"Trend ({released.created[:4]}), release 1")
 
 
 def test_a_release_without_publisher_and_inputs_says_what_it_knows(store, sealed_content):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smcloud.errors import IntegrityError, NothingPublishedError
-from smcloud.store import Release, Store, verify
+from smcloud.store import Release, Store, verify, verify_all
 
 Released = Callable[..., Release]
 PRODUCT = "products/trend/run1.zarr"
@@ -99,3 +99,15 @@ def test_a_chunk_that_neither_store_nor_inventory_has(store: Store, released: Re
     with pytest.raises(IntegrityError) as missing:
         verify(store)
     assert f"{lost} (missing)" in missing.value.found
+
+
+def test_the_next_command_repairs_the_newest_release_that_names_the_damage(store: Store, released: Released) -> None:
+    first, second = released(store, "run1"), released(store, "run2")
+    Path(store.url_of(first.products["trend"].url), "slope", "c", "0", "0").write_bytes(b"rubbish")
+    with pytest.raises(IntegrityError) as caught:
+        verify_all(store)
+    assert caught.value.next == f"smcloud repair {store.url} --release 1"
+    Path(store.url_of(second.cube.url), "lat", "c", "0").write_bytes(b"rubbish")
+    with pytest.raises(IntegrityError) as caught:
+        verify_all(store)
+    assert caught.value.next == f"smcloud repair {store.url} --release 2"  # both name the cube

@@ -1,0 +1,159 @@
+"""What a product is given when it is written: its axes in full, storage types, and attributes of this very run.
+
+All of it follows from inputs and configuration, so the same work gives the same bytes: no clock, no id, no release
+number and no publisher, which readers are given from the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from smcloud.config import RunConfig
+from smcloud.conventions import (
+    KEYWORDS,
+    VOCABULARIES,
+    convention_attributes,
+    extent_attributes,
+    with_content,
+    with_grid_mapping,
+    with_record,
+    with_years,
+)
+from smcloud.products.attributes import to_storage_dtype
+from smcloud.products.summaries import TEXTS, summary_of
+
+BOUNDS = ("lat_bnds", "lon_bnds")
+# Coordinates that are there for readers: no product is computed with them.
+FOR_READERS = ("crs", "time", "time_bnds")
+MISSING = "Missing values are NaN; maps of codes say in flag_meanings what stands for no data."
+# By product: what qualifies a variable, the p value first and the status last.
+ANCILLARY: Mapping[str, Mapping[str, str]] = {
+    "annual": {"soil_moisture": "n_months"},
+    "trend": {
+        "slope": "p_value p_adjusted significant status",
+        "p_value": "p_adjusted status",
+        "ols_slope": "ols_p_value ols_stderr status",
+        "sen_slope": "mk_p_value status",
+        "mk_tau": "mk_p_value status",
+        "slope_with_breaks": "p_value_with_breaks status",
+        "reference_slope": "reference_p_value",
+        "climatology": "n_years",
+    },
+    "drivers": {
+        "partial_correlation": "p_value p_adjusted status",
+        "p_value": "p_adjusted status",
+        "correlation": "correlation_p_value",
+        "trend_contribution": "trend_contribution_stderr status",
+        "dominant_driver": "dominance_probability",
+        "monthly_partial_correlation": "monthly_p_value monthly_p_adjusted",
+        "lagged_partial_correlation": "lagged_p_value",
+    },
+    "ddww": {"ddww_class": "zone"},
+    "regional": {"slope": "p_value status", "slope_fixed_cells": "slope_fixed_cells_p_value"},
+    "strata": {"slope": "p_value status"},
+}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What products say of their run: first and last month of the cube, provisional months, and its inputs by role.
+
+    ``inputs``: entry, version, licence and citation by role. No id of a run is among them, and of the months only those
+    of whole years count, so that products that did not change with the cube are equal to the last byte.
+    """
+
+    period: tuple[str, str]
+    provisional: tuple[str, ...] = ()
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def years(self) -> tuple[int, int]:
+        """The first and the last whole year."""
+        (first, month), (last, end) = (map(int, text.split("-")[:2]) for text in self.period)
+        return first + (month > 1), last - (end < 12)
+
+    @property
+    def provisional_months(self) -> list[str]:
+        """The provisional months of whole years."""
+        first, last = self.years
+        return [month for month in self.provisional if first <= int(month[:4]) <= last]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Gives products of one run what is published of them; ``cells`` holds the edges of its cells, in memory."""
+
+    config: RunConfig
+    facts: RunFacts
+    cells: xr.Dataset
+
+    def __call__(self, name: str, ds: xr.Dataset) -> xr.Dataset:
+        """Return the product ``name`` (or a part of it) as it is written; lazy where it is."""
+        out = with_axes(to_storage_dtype(ds), self.cells, self.facts.years)
+        out = with_content(with_ancillary(out, name))
+        return out.assign_attrs({"comment": MISSING} | ds.attrs | self.attributes(name))
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Return the global attributes (ACDD-1.3) of the product ``name``, and those of the Zarr conventions."""
+        facts, (first, last) = self.facts, self.facts.years
+        title, _ = TEXTS[name]
+        attributes = {
+            "title": f"{title}, {first}-{last}",
+            "summary": summary_of(name, self.config, facts.provisional_months),
+            "keywords": KEYWORDS,
+            **VOCABULARIES,
+            "source": self._source(),
+            "history": f"Inputs made one monthly cube; of its whole years {TEXTS[name][0].lower()}, by smcloud.",
+            "processing_level": "Level 4: derived by analysis of gridded records",
+            "references": self._joined("citation"),
+            "license": f"Licences of the inputs: {licences}" if (licences := self._joined("licence")) else "",
+            "date_created": f"{last}-12-31",
+            "time_coverage_start": f"{first}-01-01",
+            "time_coverage_end": f"{last}-12-31",
+            "time_coverage_duration": f"P{last - first + 1}Y",
+            "time_coverage_resolution": "P1Y",
+            "cdm_data_type": "Grid",
+        }
+        lat, lon = (self.cells[bounds] for bounds in BOUNDS)
+        attributes |= extent_attributes(lat, lon)
+        told = {key: value for key, value in attributes.items() if value != ""}
+        return told | convention_attributes(lat, lon)
+
+    def _source(self) -> str:
+        parts = [
+            f"{role}: {entry['entry']}{f' (version {version})' if (version := entry.get('version')) else ''}"
+            for role, entry in self.facts.inputs.items()
+        ]
+        return "; ".join(parts)
+
+    def _joined(self, key: str) -> str:
+        return "; ".join(dict.fromkeys(text for entry in self.facts.inputs.values() if (text := entry.get(key))))
+
+
+def with_axes(ds: xr.Dataset, cells: xr.Dataset, years: tuple[int, int]) -> xr.Dataset:
+    """Give ``ds`` the edges of its cells, dates beside its years or for its record, and a grid mapping; lazy."""
+    out = with_grid_mapping(ds)
+    for axis, bounds in zip(("lat", "lon"), BOUNDS, strict=True):
+        if axis in out.dims:
+            out = out.assign_coords({bounds: cells[bounds].drop_attrs().drop_vars(axis, errors="ignore")})
+            out[axis].attrs = out[axis].attrs | {"bounds": bounds}
+    return with_years(out) if "year" in out.dims else with_record(out, *years)
+
+
+def with_ancillary(ds: xr.Dataset, product: str) -> xr.Dataset:
+    """Name in variables of ``ds`` what qualifies them (:data:`ANCILLARY`)."""
+    out = ds.copy()
+    for name, others in ANCILLARY.get(product, {}).items():
+        if name in ds:
+            out[name].attrs = ds[name].attrs | {"ancillary_variables": others}
+    return out
+
+
+def for_computing(ds: xr.Dataset) -> xr.Dataset:
+    """Return an opened product or cube without what is there for readers; edges of its cells in memory."""
+    own = ds.drop_vars([name for name in FOR_READERS if name in ds.coords and name not in ds.dims])
+    return own.assign_coords({bounds: own[bounds].compute() for bounds in BOUNDS if bounds in own})
