@@ -25,6 +25,10 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "stratum": {"long_name": "stratum"},
     "kind": {"long_name": "what the group is made by"},
     "label": {"long_name": "name of the group"},
+    "distance": {"long_name": "distance from the equator", "units": "degree"},
+    "property": {"long_name": "property of the land"},
+    "step": {"long_name": "change of the property that gradients are per, in step_units", "units": "1"},
+    "step_units": {"long_name": "unit of step"},
 }
 
 

@@ -14,7 +14,9 @@ from smcloud.config import RunConfig
 from smcloud.products.annual import annual as annual_of
 from smcloud.products.ddww import completed_ddww
 from smcloud.products.ddww import ddww as ddww_of
+from smcloud.products.driver_columns import driver_trends
 from smcloud.products.drivers import driver_fields, driver_maps
+from smcloud.products.gradients import gradients
 from smcloud.products.regions import regions as regions_of
 from smcloud.products.regions import strata as strata_of
 from smcloud.products.tables import table
@@ -87,8 +89,12 @@ def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers:
 def _strata(
     config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None, ddww: xr.Dataset | None
 ) -> xr.Dataset | None:
-    strata = strata_of(annual, trend, ddww, config)
-    return None if strata is None else table(annual, trend, drivers, strata, config)
+    groups = strata_of(annual, trend, ddww, config)
+    if groups is None:
+        return None
+    trends = None if drivers is None else driver_trends(annual, drivers, config)
+    out = table(annual, trend, drivers, groups, config, trends)
+    return out.assign(gradients(annual, trend, drivers, config).data_vars)
 
 
 # Products of one phase are written together; a phase reads what earlier ones have written, and of its own phase what a

@@ -25,6 +25,7 @@ from smcloud.conventions import (
     with_years,
 )
 from smcloud.products.attributes import to_storage_dtype
+from smcloud.products.driver_columns import MEANS
 from smcloud.products.summaries import TEXTS, summary_of
 
 BOUNDS = ("lat_bnds", "lon_bnds")
@@ -52,8 +53,17 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "lagged_partial_correlation": "lagged_p_value",
     },
     "ddww": {"ddww_class": "zone"},
-    "regional": {"slope": "p_value status", "slope_fixed_cells": "slope_fixed_cells_p_value"},
-    "strata": {"slope": "p_value status"},
+    "regional": {
+        "slope": "p_value status",
+        "slope_fixed_cells": "slope_fixed_cells_p_value",
+        "part_of_globe": "part_of_globe_p_value",
+        "latitude_gradient": "latitude_gradient_n_cells",
+        **{name: f"{name}_n_cells" for name in MEANS},
+    },
+    "strata": {
+        "slope": "p_value status",
+        **{name: f"{name}_n_cells" for name in (*MEANS, "trend_gradient", "correlation_gradient")},
+    },
 }
 
 

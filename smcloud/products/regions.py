@@ -11,16 +11,18 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.errors import VariableError
-from smcloud.products.annual import land, ordered_mean
+from smcloud.products.annual import cell_areas, land, ordered_mean
 from smcloud.products.flags import CLASS_MEANING, CLASSES
 from smcloud.products.texture import CLASSES as TEXTURES
 from smcloud.products.texture import texture
+from smcloud.products.zones import limits_by_area
 
 # Latitude of the tropics (the obliquity of the ecliptic) in the years of the record.
 TROPIC = 23.4378
 BAND = 10
 ELEVATION = (200.0, 500.0, 1000.0, 2000.0)
 LAI = (0.5, 1.0, 2.0, 4.0)
+DECILES = 10
 # Limits of the UNEP World Atlas of Desertification (1997).
 ARIDITY = {"hyper-arid": 0.05, "arid": 0.2, "semi-arid": 0.5, "dry sub-humid": 0.65, "humid": math.inf}
 
@@ -65,10 +67,11 @@ def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | Non
 
 
 def strata(annual: xr.Dataset, trend: xr.Dataset, ddww: xr.Dataset | None, config: RunConfig) -> Groups | None:
-    """Group land cells by land cover, soil texture, elevation, leaf area, aridity and DDWW class; None without any.
+    """Group land cells by land cover, texture, elevation, leaf area, aridity, DDWW class and wetness; None without any.
 
     A role that ``annual`` lacks (land_cover, clay with sand, elevation, lai, aridity_index) drops
     its strata, and so does ``ddww`` = None. Limits belong to the class above them; ground below 0 m to the first one.
+    Wetness, the deciles by area of the ``climatology`` of ``trend``, is there where the run has drivers.
     Names are kind/class. Raises :class:`VariableError` for a land cover without a legend.
     """
     groups: list[_Group] = []
@@ -96,6 +99,8 @@ def strata(annual: xr.Dataset, trend: xr.Dataset, ddww: xr.Dataset | None, confi
                 mask = ddww["ddww_class"] == flag
                 groups.append(_Group(f"ddww/{name}", f"{name} ({CLASS_MEANING[name]})", "ddww", mask))
     on_land = land(annual)
+    if config.drivers.names:
+        groups += _deciles(trend["climatology"].where(on_land), cell_areas(annual))
     return _gather((group._replace(mask=group.mask & on_land) for group in groups), "stratum") if groups else None
 
 
@@ -107,6 +112,22 @@ def _bands(da: xr.DataArray, limits: tuple[float, ...], kind: str, unit: str) ->
         mask = (da < upper) if position == 0 else (da >= lower) & (da < upper)
         text = f"{lower:g}-{upper:g}" if upper < math.inf else f"{lower:g}+"
         out.append(_Group(f"{kind}/{text}", f"{text}{unit}", kind, mask))
+    return out
+
+
+def _deciles(climatology: xr.DataArray, area: xr.DataArray) -> list[_Group]:
+    """Tenths of the area with a mean soil moisture, from the driest on."""
+    limits = [limit.drop_attrs() for limit in limits_by_area(climatology, area, DECILES)]
+    ends = {1: " (driest)", DECILES: " (wettest)"}
+    out = []
+    for number in range(1, DECILES + 1):
+        mask = climatology.notnull()
+        if number > 1:
+            mask &= climatology >= limits[number - 2]
+        if number < DECILES:
+            mask &= climatology < limits[number - 1]
+        label = f"decile {number}{ends.get(number, '')}"
+        out.append(_Group(f"climatology/{number}", label, "climatology", mask))
     return out
 
 

@@ -28,12 +28,13 @@ TEXTS = {
     ),
     "regional": (
         "Regional trends of soil moisture",
-        "Trend of the area-weighted mean and its interval by globe, hemisphere, tropics and 10-degree band.",
+        "Trend of the area-weighted mean and its interval by globe, hemisphere, tropics and 10-degree band, the part "
+        "of each in the trend of the globe, and how trends change with the distance from the equator.",
     ),
     "strata": (
         "Soil moisture change by stratum",
-        "Trend, significant shares and mean partial correlations by land cover, soil texture, elevation, leaf area, "
-        "aridity and class of change.",
+        "Trend, significant shares, mean partial correlations, and trends and parts of the drivers by land cover, soil "
+        "texture, elevation, leaf area, aridity, wetness and class of change; gradients with properties of the land.",
     ),
 }
 ESTIMATORS = {"ols": "ordinary least squares", "sen": "Theil-Sen"}
@@ -119,8 +120,16 @@ def _ddww(config: RunConfig) -> str:
 def _tables(config: RunConfig) -> str:
     return (
         "Trends here are least-squares slopes of area-weighted means, p values and intervals with the effective "
-        f"sample size; drying and wetting shares are of cells that are significant. {_significance(config)}"
+        f"sample size; drying and wetting shares are of cells that are significant. {_significance(config)} "
+        f"{_tiles(config)}"
     )
+
+
+def _tiles(config: RunConfig) -> str:
+    draws = config.bootstrap.replicates
+    if not draws:
+        return "Means over cells and gradients have no intervals."
+    return f"Intervals of {_level(config)} of means over cells and of gradients: {draws} draws of 20-degree tiles."
 
 
 def _level(config: RunConfig) -> str:

@@ -7,15 +7,19 @@ import xarray as xr
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.driver_columns import OF_THE_DRIVERS, driver_columns, trend_columns
 from smcloud.products.flags import CHOSEN_BY_RESULT
+from smcloud.products.gradients import latitude_columns
 from smcloud.products.regions import Groups
+from smcloud.products.table_variables import trend_of
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
-from smcloud.stats.area_sums import area_weighted_course
+from smcloud.stats.area_course import course_and_parts
 
 # The fixed set of cells: valid in at least this share of the years (exact in integers), and at both ends.
 FIXED_YEARS = (4, 5)
-REGIONAL_KINDS = ("globe", "hemisphere", "tropics", "band")
+WHOLE = "globe"
+REGIONAL_KINDS = (WHOLE, "hemisphere", "tropics", "band")
 # What a group that was chosen by its own trend says of that trend is no evidence: such groups have none of these.
 CHOSEN_KIND = "ddww"
 OF_THE_RESULT = ("p_value", "slope_lower", "slope_upper", "drying_share", "wetting_share")
@@ -27,19 +31,25 @@ def table(
     drivers: xr.Dataset | None,
     chosen: Groups,
     config: RunConfig,
+    trends: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Tabulate trend, coverage, significant shares and mean partial correlations of each group of land cells; lazy.
 
-    ``trend`` holds ``slope`` and ``significant``, ``drivers`` (if any) ``partial_correlation`` and
-    ``trend_contribution``; ``chosen`` is what :func:`~smcloud.products.regions.regions` or
-    :func:`~smcloud.products.regions.strata` give. ``soil_moisture`` (group, year) is the raw area-weighted mean of the
-    cells that have a value in the year; ``slope`` its least-squares trend with the interval and p of the effective
-    sample size. Regions also get ``slope_fixed_cells``: the same of the common course
-    (:func:`~smcloud.stats.area_sums.area_weighted_course`) of a set of cells that does not change (valid in 80 % of the
-    years, and in 3 of the first and last 5 or as ``years.ends`` says), with ``n_fixed_cells`` and
-    ``fixed_cells_share``, as ``n_cells`` and ``covered_share`` say what the others rest on.
+    ``trend`` holds ``slope`` and ``significant``; ``drivers`` (if any) is the product, and ``trends`` (if any) what
+    :func:`~smcloud.products.driver_columns.driver_trends` gives; ``chosen`` is what
+    :func:`~smcloud.products.regions.regions` or :func:`~smcloud.products.regions.strata` give. ``soil_moisture``
+    (group, year) is the raw area-weighted mean of the cells that have a value in the year; ``slope`` its least-squares
+    trend with the interval and p of the effective sample size. Columns of the drivers are those of
+    :func:`~smcloud.products.driver_columns.driver_columns`. Regions also get ``slope_fixed_cells``: the same of the
+    common course of a set of cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5
+    or as ``years.ends`` says), with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share``
+    say what the others rest on; ``part_of_globe``, the trend of the region's part in that course of the globe
+    (:func:`~smcloud.stats.area_course.course_and_parts`), so that the parts of hemispheres, or of bands, add up to its
+    ``slope_fixed_cells``; and the gradient of the cells' trends with the distance from the equator
+    (:func:`~smcloud.products.gradients.latitude_columns`).
     A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
-    ddww were chosen by their trends, so they have no p value, interval and shares (status 9). Raises
+    ddww were chosen by their trends, so they have no p value, interval and shares of these (status 9), and no interval
+    of what goes with soil moisture either. Raises
     :class:`GridError` where the grids differ.
     """
     groups, labels, kinds = chosen
@@ -66,16 +76,22 @@ def table(
         "wetting_share": area_weighted_series(wetting, weights, groups)["mean"],
     }
     if drivers is not None:
-        for name in ("partial_correlation", "trend_contribution"):
-            columns[name] = area_weighted_series(drivers[name], weights, groups)["mean"]
+        columns |= driver_columns(drivers, weights, groups, config)
+    if trends is not None:
+        columns |= trend_columns(trends, weights, groups, config)
     if set(kinds) <= set(REGIONAL_KINDS):
-        columns |= _over_fixed_cells(annual["soil_moisture"].where(on_land), weights, groups, all_land, config)
+        moisture = annual["soil_moisture"].where(on_land)
+        columns |= _over_fixed_cells(moisture, trend["slope"], weights, chosen, all_land, config)
     out = xr.Dataset(columns).drop_attrs()
     chosen_by_result = xr.DataArray([kind == CHOSEN_KIND for kind in kinds], dims=dim)
-    out = out.assign({name: out[name].where(~chosen_by_result) for name in OF_THE_RESULT})
+    without = [*OF_THE_RESULT, *(name for name in OF_THE_DRIVERS if name in out)]
+    out = out.assign({name: out[name].where(~chosen_by_result) for name in without})
     out["status"] = out["status"].where(~chosen_by_result, CHOSEN_BY_RESULT).astype("uint8")
     out = out.assign_coords(kind=(dim, list(kinds)), label=(dim, list(labels)))
-    return add_cf_attributes(out, "regional" if dim == "region" else "strata", config)
+    out = add_cf_attributes(out, "regional" if dim == "region" else "strata", config)
+    for name in config.drivers.names if trends is not None else ():
+        out[f"trend_of_{name}"].attrs = trend_of(name, str(annual[name].attrs.get("units", "1")))
+    return out
 
 
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
@@ -86,16 +102,28 @@ def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.Da
 
 
 def _over_fixed_cells(
-    moisture: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray, all_land: xr.DataArray, config: RunConfig
+    moisture: xr.DataArray,
+    slope: xr.DataArray,
+    weights: xr.DataArray,
+    chosen: Groups,
+    all_land: xr.DataArray,
+    config: RunConfig,
 ) -> dict[str, xr.DataArray]:
-    """Columns of the common course of the fixed set of cells, and of the set itself."""
+    """Columns of the common course of the fixed set of cells, of the set itself, and of its cells' own trends."""
+    groups, _, kinds = chosen
     fixed = fixed_cells(moisture, config)
-    course = area_weighted_course(moisture.where(fixed), weights, groups)
+    whole = str(groups[groups.dims[0]].to_numpy()[kinds.index(WHOLE)])
+    found = course_and_parts(moisture.where(fixed), weights, groups, whole)
     members = area_weighted_series(xr.ones_like(weights).where(fixed), weights, groups)
-    return _line(course, "slope_fixed_cells", config) | {
-        "n_fixed_cells": members["n_cells"],
-        "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
-    }
+    return (
+        _line(found["course"], "slope_fixed_cells", config)
+        | {
+            "n_fixed_cells": members["n_cells"],
+            "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
+        }
+        | _line(found["part"], "part_of_globe", config)
+        | latitude_columns(slope.where(fixed), weights, chosen, config)
+    )
 
 
 def fixed_cells(series: xr.DataArray, config: RunConfig) -> xr.DataArray:

@@ -6,16 +6,11 @@ from typing import Any
 
 from smcloud.conventions import STANDARD_NAMES
 from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
-
-SLOPE = "m3 m-3 yr-1"
+from smcloud.products.table_variables import REGIONAL, SLOPE, STRATA
 
 
 def _about(long_name: str, units: str = "1", **more: str) -> dict[str, Any]:
     return {"long_name": long_name, "units": units, **more}
-
-
-def _share(long_name: str, **more: str) -> dict[str, Any]:
-    return _about(long_name, standard_name="area_fraction", **more)
 
 
 STATISTICS = "time: mean (annual values)"
@@ -167,48 +162,11 @@ DDWW: dict[str, dict[str, Any]] = {
     "zone_limits": _about("limits of the zones"),
 }
 
-TABLE: dict[str, dict[str, Any]] = {
-    "soil_moisture": _about(
-        "area-weighted mean of annual soil moisture",
-        "m3 m-3",
-        standard_name="volume_fraction_of_condensed_water_in_soil",
-        cell_methods="time: mean area: mean",
-    ),
-    "slope": _about("trend of the area-weighted mean series (ordinary least squares)", SLOPE),
-    "slope_lower": _about("lower limit of slope, effective sample size", SLOPE),
-    "slope_upper": _about("upper limit of slope, effective sample size", SLOPE),
-    "p_value": _about("two-sided p value of slope, effective sample size"),
-    "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
-    "area_km2": _about("land area", "km2", cell_methods="area: sum"),
-    "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
-    "covered_share": _share("covered_area_km2 as a share of area_km2"),
-    "n_cells": _about("cells with a valid trend", standard_name="number_of_observations"),
-    "drying_share": _share("share of the covered area with a significant drying", cell_methods="area: mean"),
-    "wetting_share": _share("share of the covered area with a significant wetting", cell_methods="area: mean"),
-    "partial_correlation": _about(
-        "area-weighted mean of the partial correlation of all valid cells", cell_methods="area: mean"
-    ),
-    "trend_contribution": _about(
-        "area-weighted mean of the part of the trend that goes with the driver's", SLOPE, cell_methods="area: mean"
-    ),
-    "slope_fixed_cells": _about(
-        "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
-    ),
-    "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
-    "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
-    "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
-    "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
-    "n_fixed_cells": _about("cells of the fixed set", standard_name="number_of_observations"),
-    "fixed_cells_share": _about(
-        "share of the land area that the fixed set of cells covers", standard_name="area_fraction"
-    ),
-}
-
 VARIABLES = {
     "annual": ANNUAL,
     "trend": TREND,
     "drivers": DRIVERS,
     "ddww": DDWW,
-    "regional": TABLE,
-    "strata": TABLE,
+    "regional": REGIONAL,
+    "strata": STRATA,
 }

@@ -53,7 +53,7 @@ def zones(annual: xr.Dataset, trend: xr.Dataset, config: RunConfig, cube: xr.Dat
     on_land = land(annual)
     value = _value(annual, trend, config, cube).where(on_land)
     if config.zones.scheme.endswith("terciles"):
-        limits = _terciles(value, cell_areas(annual))
+        limits = limits_by_area(value, cell_areas(annual), 3)
     else:
         limits = xr.DataArray(np.array(config.zones.limits or (0.0, 0.0)), dims="limit")
     dry, wet = (limits.isel(limit=k, drop=True) for k in (0, 1))
@@ -102,21 +102,26 @@ def _water_balance(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | Non
     return ordered_mean(rain.where(both), "year") - abs(ordered_mean(demand.where(both), "year"))
 
 
-def _terciles(value: xr.DataArray, area: xr.DataArray) -> xr.DataArray:
-    """The two values (limit) that a third and two thirds of the area with a value lie below; one chunk of the field."""
+def limits_by_area(value: xr.DataArray, area: xr.DataArray, parts: int) -> xr.DataArray:
+    """Find the values (limit) that 1, 2 .. ``parts`` - 1 of so many parts of the area with a value lie below.
+
+    ``value`` and ``area`` are (lat, lon); of equal values all lie from the limit on. NaN without a value. Lazy where
+    they are, with the field in one chunk.
+    """
     fields = [da.chunk({dim: -1 for dim in da.dims}) if da.chunks else da for da in (value, area)]
     out: xr.DataArray = xr.apply_ufunc(
-        _terciles_of_field, *fields, input_core_dims=[value.dims, value.dims], output_core_dims=[["limit"]],
-        dask="parallelized", output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"limit": 2}},
+        _limits_of_field, *fields, kwargs={"parts": parts}, input_core_dims=[value.dims, value.dims],
+        output_core_dims=[["limit"]], dask="parallelized", output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"limit": parts - 1}},
     )  # fmt: skip
     return out
 
 
-def _terciles_of_field(value: npt.NDArray[Any], area: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _limits_of_field(value: npt.NDArray[Any], area: npt.NDArray[np.float64], parts: int) -> npt.NDArray[np.float64]:
     known = np.isfinite(value)
     if not known.any():
-        return np.full(2, np.nan)
+        return np.full(parts - 1, np.nan)
     order = np.argsort(value[known], kind="stable")
     below = area[known][order].cumsum()
-    place = np.searchsorted(below, below[-1] * np.array([1, 2]) / 3)
+    place = np.searchsorted(below, below[-1] * np.arange(1, parts) / parts)
     return value[known][order][place].astype(np.float64)

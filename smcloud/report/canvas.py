@@ -69,6 +69,18 @@ def frame(title: str, subtitle: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def sheet(title: str, subtitle: str, height: float) -> Figure:
+    """Make an empty figure of so many inches with its titles."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.03, 1 - 0.27 / height, title, fontsize=15, weight="bold", va="center")
+    figure.text(0.03, 1 - 0.55 / height, subtitle, fontsize=10.5, va="center", color="#444444")
+    return figure
+
+
 def draw_cells(
     figure: Figure, axes: Axes, grid: xr.Dataset, cells: tuple[Colours, Bools], context: ReportContext, note: str = NOTE
 ) -> None:

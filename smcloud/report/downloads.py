@@ -8,7 +8,8 @@ from typing import Any
 import xarray as xr
 
 from smcloud import delimited
-from smcloud.products.variables import SLOPE, VARIABLES
+from smcloud.products.table_variables import SLOPE
+from smcloud.products.variables import VARIABLES
 from smcloud.report.context import ReportContext
 from smcloud.report.rounding import Table
 from smcloud.secrecy import told
@@ -17,7 +18,7 @@ LONGEST = 20_000
 # The product that a table is made from; ``strata_<kind>`` are from strata.
 _SOURCES = {
     "regions": "regional", "bands": "regional", "coverage": "trend", "comparators": "trend", "drivers": "drivers",
-    "ddww": "ddww",
+    "ddww": "ddww", "gradients": "strata",
 }  # fmt: skip
 _SAID = ("product_version", "citation", "license", "acknowledgement")
 
@@ -58,14 +59,21 @@ def _header(name: str, table: Table, products: Mapping[str, xr.Dataset], context
     lines = [f"title: {context.title}", f"table: {name}", f"run: {context.run_id}, cube {context.cube_id}"]
     lines += [f"{key}: {attrs[key]}" for key in _SAID if key in attrs]
     lines.append("an empty cell is a missing value; numbers are not rounded, shares run from 0 to 1")
-    return lines + [f"column {delimited.described(_column(key), _about(key, source, table))}" for key in _keys(table)]
+    own = products[source] if source in products else xr.Dataset()
+    return lines + [
+        f"column {delimited.described(_column(key), _about(key, source, table, own))}" for key in _keys(table)
+    ]
 
 
-def _about(key: str, source: str, table: Table) -> Mapping[str, str]:
+def _about(key: str, source: str, table: Table, product: xr.Dataset) -> Mapping[str, str]:
     """Unit and meaning of the column ``key``: those of the product, else by what its name ends in; text has no unit."""
     if not any(isinstance(row.get(key), int | float) for row in table):
         return {}
-    known = VARIABLES.get(source, {}).get(key.partition(":")[0])
+    name, of_driver, driver = key.partition(": ")
+    end = next((end for end in ("_lower", "_upper", "_n_cells") if of_driver and driver.endswith(end)), "")
+    known = VARIABLES.get(source, {}).get(f"{name}{end}")
+    if known is None and f"{name}{end}" in product:
+        known = product[f"{name}{end}"].attrs or None
     if known is not None:
         return {name: str(known[name]) for name in ("units", "long_name", "comment") if name in known}
     if key.endswith("km2"):

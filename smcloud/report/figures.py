@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from smcloud.report import maps, profiles
+from smcloud.report import figures_by_group, figures_by_latitude, maps, profiles
 from smcloud.report.context import ReportContext
 
 if TYPE_CHECKING:
@@ -81,7 +81,48 @@ _PLANS = (
         "Cells enter and leave with data gaps, so the mean also moves with its composition; the regional table holds "
         "the trend over a fixed set of cells beside it.",
     ),
+    _Plan(
+        "latitude.png", "Trend and distance from the equator", ("regional",), figures_by_latitude.latitude_figure,
+        "Left, the trend of each 10-degree band by distance from the equator with a line for each hemisphere; right, "
+        "bars of the part of each hemisphere in the global trend.",
+        "Whether a line is told apart from a level one is said above, by the interval of its gradient. The bars of the "
+        "two hemispheres add up to that of both.",
+    ),
+    _Plan(
+        "deciles.png", "The drivers by wetness", ("strata",), figures_by_latitude.decile_figure,
+        "Two panels by decile of mean soil moisture: mean partial correlation with each driver, and share of the area "
+        "where each is the strongest, with intervals.",
+        "Intervals say how much the mean hangs on which places are in it. Where those of two drivers overlap, neither "
+        "is told to be ahead.",
+    ),
+    _Plan(
+        "shares.png", "DDWW and chance", ("ddww",), figures_by_group.share_figure,
+        "The share of dry gets drier and wet gets wetter in the changed land and in all land, with its interval, "
+        "beside its opposite, the share by chance and that of the study.",
+        "A share within the grey range is not told apart from directions that know nothing of the zones.",
+    ),
+    _Plan(
+        "classes.png", "What goes with each class of change", ("strata", "ddww"), figures_by_group.class_figure,
+        "Bars by class of change: left the part of each driver in the mean trend, right the share of the class where "
+        "the driver falls and rises significantly.",
+        "What the bars of a class leave of its mean trend goes with no driver. Trends that go together are no proof of "
+        "a cause.",
+    ),
+    _Plan(
+        "strata.png", "By property of the land", ("strata",), figures_by_group.strata_figure,
+        "Rows for each class of land cover, soil, elevation, leaf area and aridity: left the trend, right the mean "
+        "partial correlation with each driver, with intervals.",
+        "A bar that crosses 0 tells no sign. Properties of the land go together, so a row is not the effect of its "
+        "property alone.",
+    ),
 )  # fmt: skip
+
+
+# The figure of each of the study's results.
+OF_THE_STUDY = {
+    "R1": "trend.png", "R2": "latitude.png", "R3": "deciles.png", "R4": "shares.png", "R5": "classes.png",
+    "R6": "strata.png",
+}  # fmt: skip
 
 
 def draw_all(products: Mapping[str, xr.Dataset], context: ReportContext) -> tuple[list[Picture], list[str]]:
@@ -105,8 +146,23 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
         return "the trend product does not hold it"
     if plan.name == "zonal.png" and not profiles.bands(products):
         return "the regional product holds no bands"
+    if plan.name == "latitude.png" and "part_of_globe" not in products["regional"]:
+        return "the regional product holds no parts of the global trend"
+    if plan.needs[0] == "strata":
+        return _without_strata(plan.name, products["strata"])
     if plan.name == "series.png" and "soil_moisture" not in products["regional"]:
         return "the regional product holds no series"
+    return ""
+
+
+def _without_strata(name: str, strata: xr.Dataset) -> str:
+    kinds = {str(kind) for kind in strata["kind"].values}
+    needed = {"deciles.png": {"climatology"}, "classes.png": {"ddww"}}.get(name, set(figures_by_group.KINDS))
+    if not kinds & needed:
+        return "the strata product holds none of its groups"
+    columns = {"deciles.png": "dominant_share", "classes.png": "rising_share"}
+    if columns.get(name, "partial_correlation") not in strata:
+        return "the strata product does not hold it"
     return ""
 
 

@@ -15,7 +15,7 @@ from smcloud.config.choices import described, flattened, follows_the_study, leve
 from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
 from smcloud.report.downloads import downloads, file_name, scores
-from smcloud.report.figures import draw_all
+from smcloud.report.figures import OF_THE_STUDY, draw_all
 from smcloud.report.maps import DETECTABLE
 from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.rounding import Table, figures, layout
@@ -38,6 +38,7 @@ _KINDS = {
     "elevation": "elevation",
     "lai": "leaf area index",
     "aridity": "aridity (UNEP)",
+    "climatology": "wetness: deciles of the land by mean soil moisture",
     "ddww": "DDWW class: which drivers go with it",
 }
 
@@ -67,7 +68,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         | {
             "presets": context.presets,
             "scorecard": scores(context.scorecard or {}),
-            "published": published[0],
+            "published": [{key: text.replace("\n", " ") for key, text in row.items()} for row in published[0]],
             "literature": published[1],
             "choices": [dict(zip(("key", "value", "level"), row, strict=True)) for row in choices],
             "config": [{"key": key, "value": value} for key, value in _flat(config)],
@@ -82,7 +83,8 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         context=context,
         facts=_facts(products, context),
         summary=summary(products, tables, context),
-        pictures=pictures,
+        pictures=[picture for picture in pictures if picture.name not in OF_THE_STUDY.values()],
+        of_the_study={id: picture for picture in pictures for id, name in OF_THE_STUDY.items() if name == picture.name},
         absent=absent,
         tables=_named_tables(tables),
         comparison=published[0],
@@ -160,6 +162,7 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
         "comparators": "Other estimators and tests",
         "drivers": "Strongest driver",
         "ddww": "DDWW",
+        "gradients": "Gradients with properties of the land",
     }
     named = []
     for name, table in tables.items():

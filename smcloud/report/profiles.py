@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.report import palette
-from smcloud.report.canvas import DPI, WIDTH
+from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.rounding import SLOPE_UNITS, Record, Table
 from smcloud.report.tables import find, summary_tables
@@ -49,13 +49,13 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     rows = bands(products)
     place = np.arange(len(rows), dtype=float)
     labels = [told(row["label"]).replace("$", r"\$") for row in rows]  # a dollar would begin a formula
-    figure = _figure(
+    figure = sheet(
         f"Soil-moisture change by latitude, {context.period(products)}",
         f"Area-weighted, 10-degree bands; significant: {context.trend_test}; bars on slopes: {context.level} interval",
         7.2,
     )
     left = figure.add_axes((0.105, 0.1, 0.335, 0.76))
-    drying, wetting = 100 * _column(rows, "drying_share"), 100 * _column(rows, "wetting_share")
+    drying, wetting = 100 * column(rows, "drying_share"), 100 * column(rows, "wetting_share")
     left.barh(place, -np.nan_to_num(drying), color=DRY, height=0.72, label="drying")
     left.barh(place, np.nan_to_num(wetting), color=WET, height=0.72, label="wetting")
     reach = float(np.nanmax(np.concatenate([drying, wetting, [1.0]]))) * 1.12
@@ -66,8 +66,8 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     middle = figure.add_axes((0.47, 0.1, 0.335, 0.76))
     fixed = any(row.get("slope_fixed_cells") is not None for row in rows)
     name, of = ("slope_fixed_cells", "a fixed set of cells") if fixed else ("slope", "the band’s mean")
-    slope, mean = 1e3 * _column(rows, name), 1e3 * _column(rows, "mean_of_slopes")
-    lower, upper = 1e3 * _column(rows, f"{name}_lower"), 1e3 * _column(rows, f"{name}_upper")
+    slope, mean = 1e3 * column(rows, name), 1e3 * column(rows, "mean_of_slopes")
+    lower, upper = 1e3 * column(rows, f"{name}_lower"), 1e3 * column(rows, f"{name}_upper")
     middle.hlines(place, lower, upper, color="#555555", linewidth=1.6)
     middle.plot(slope, place, "o", color="#222222", markersize=6, label=f"trend of {of}")
     middle.plot(mean, place - 0.3, "D", color="#d55e00", markersize=4.5, mfc="white", label="mean of the cells’ trends")
@@ -77,7 +77,7 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     middle.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=8.5, frameon=False, borderpad=0.2,
                   handletextpad=0.2, columnspacing=0.8)  # fmt: skip
     right = figure.add_axes((0.835, 0.1, 0.135, 0.76))
-    land, covered = _column(rows, "area_km2"), _column(rows, "covered_area_km2")
+    land, covered = column(rows, "area_km2"), column(rows, "covered_area_km2")
     with np.errstate(invalid="ignore", divide="ignore"):
         coverage = np.where(land > 0, 100 * covered / land, np.nan)
     right.barh(place, np.nan_to_num(coverage), color="#8c8c8c", height=0.72)
@@ -99,7 +99,7 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
     regional = products["regional"]
     years = regional["year"].values.astype(float)
     means = regional["soil_moisture"].sel(region="globe").values.astype(float)
-    figure = _figure(
+    figure = sheet(
         f"Global mean soil moisture {context.period(products)}",
         "Area-weighted mean of annual soil moisture, m³ m⁻³",
         4.6,
@@ -144,19 +144,9 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
     return figure
 
 
-def _column(rows: Table, key: str) -> npt.NDArray[np.float64]:
+def column(rows: Table, key: str) -> npt.NDArray[np.float64]:
+    """Return a column of a table as numbers, NaN where it is missing."""
     return np.array([np.nan if row.get(key) is None else float(row[key]) for row in rows])
-
-
-def _figure(title: str, subtitle: str, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    figure.text(0.03, 1 - 0.27 / height, title, fontsize=15, weight="bold", va="center")
-    figure.text(0.03, 1 - 0.55 / height, subtitle, fontsize=10.5, va="center", color="#444444")
-    return figure
 
 
 def _style(axes: Axes, place: npt.NDArray[np.float64], labels: list[str]) -> None:

@@ -6,62 +6,66 @@ share also Greve et al. (2014), Feng and Zhang (2015) and Xiong et al. (2022), e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-import numpy as np
 import xarray as xr
 
 from smcloud.config.choices import described, follows_the_study
 from smcloud.report.context import ReportContext
-from smcloud.report.profiles import bands, latitudes
-from smcloud.report.rounding import SLOPE_UNITS, Record, Table, number, percent, shown, trend_text, words
-from smcloud.report.sentences import area, ddww_shares, global_trend, join
-from smcloud.report.tables import areas, find
+from smcloud.report.results import (
+    CHANGED,
+    driver_result,
+    global_result,
+    latitude_result,
+    share_result,
+)
+from smcloud.report.results_by_stratum import class_result, strata_result
+from smcloud.report.rounding import SLOPE_UNITS, Table, percent, words
+from smcloud.report.sentences import ddww_shares, join
 
-CHANGED = "area with a significant change"
 STUDY = "Peng et al. (2023)"
-_R5_CLASSES = ("WW", "DW", "WD", "DD")
-_R6_WETTING = re.compile(r"crop|savanna|forest|loam|^\D*[12]000")
-_R6_RESPONSES = (("temperature", re.compile(r"barren|\bclay$|^\D*sand$")), ("lai", re.compile(r"forest")))
-NOT_HERE = "This run does not hold what is needed."
+NO_NUMBER = "none that we know of"
 
 
 def comparison(
     products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
 ) -> list[dict[str, str]]:
-    """Make rows ``id, subject, published, this_run, differs`` for the study's results R1 to R6."""
-    globe = find(tables.get("regions", []), "globe")
-    share = NOT_HERE
-    if "ddww" in products:
-        got = ddww_shares(products["ddww"], tables.get("ddww", []))
-        share = f"{percent(got['of_change'])} of the {CHANGED} and a zone ({area(got['changed'])})"
+    """Make rows ``id, subject, published, number, this_run, differs`` for the study's results R1 to R6.
+
+    ``published`` is what the study says, ``number`` the figure that it gives; the sentences of ``this_run`` are lines.
+    """
     rows = [
-        ("R1", "Global trend", f"−0.10 × {SLOPE_UNITS}, 2000–2021; no interval",
-         global_trend(globe, context), "The study’s estimator is likely least squares; its area is unknown."),
+        ("R1", "Global trend", "A map of the trends with p < 0.05, and a global trend that is negative.",
+         f"−0.10 × {SLOPE_UNITS}, 2000–2021; no interval",
+         global_result(tables, context), "The study’s estimator is likely least squares; its area is unknown."),
         ("R2", "Where it dries", "Drying of the southern hemisphere dominates; the higher the latitude, the stronger "
-         "the overall drying.", _hemispheres(products, tables),
-         "Set side by side as shares of the area with data, not tested."),
+         "the overall drying.", NO_NUMBER, latitude_result(products, tables, context),
+         "How the study added up hemispheres and latitudes is unknown. Here the parts are those of a fixed set of "
+         "cells, and the gradient is that of the cells’ trends; its interval takes differences between places for "
+         "chance and is wide."),
         ("R3", "Strongest partial correlation", "Precipitation dominates where soil moisture is high; vegetation and "
-         "precipitation act positively where it is low; soil temperature matters least.", _dominance(products, tables),
+         "precipitation act positively where it is low; soil temperature matters least.", NO_NUMBER,
+         driver_result(products, tables),
          "The study’s degrees of freedom and controls are unknown; a partial correlation of values with trends is "
-         "inflated by common trends."),
-        ("R4", "DDWW share", "41.06 % of the area with a significant change", share,
+         "inflated by common trends. Where it drew the line between high and low is unknown: here it is by deciles."),
+        ("R4", "DDWW share", "Six classes; dry gets drier and wet gets wetter on less than half of the changed area.",
+         "41.06 % of the area with a significant change", share_result(products, tables),
          "The study’s zone limits and masks are unknown; only shares with the same denominator can be compared. By the "
          "definition of the zones chance gives 33 to 50 %, so nobody can tell from here whether the study’s share is "
          "more or less than chance."),
         ("R5", "Drivers per class", "Precipitation recharge and vegetation water retention behind WW and, in the "
          "words of the Chinese summary, DD (DW may have been meant); soil temperature behind WD; falling vegetation "
-         "cover and falling precipitation behind DD.", _class_drivers(tables),
+         "cover and falling precipitation behind DD.", NO_NUMBER, class_result(tables),
          "Mean parts of the trend that go with the trend of each driver, with time in the regression. The classes were "
          "chosen by their trends, so nothing here is tested."),
         ("R6", "Strata", "Wetting in croplands, savannas, forests, loam soils and above 1000 m; temperature has little "
          "effect on barren ground, vegetation little in forests; the temperature effect grows with clay and falls with "
-         "sand.",
-         _strata(tables), "The legends of land cover and soil texture may differ; clay and sand are seen through the "
-         "texture table."),
+         "sand.", NO_NUMBER, strata_result(tables),
+         "The legends of land cover and soil texture may differ. Properties of the land go together with climate, so a "
+         "gradient with clay is not the effect of clay alone."),
     ]  # fmt: skip
-    return [dict(zip(("id", "subject", "published", "this_run", "differs"), row, strict=True)) for row in rows]
+    keys = ("id", "subject", "published", "number", "this_run", "differs")
+    return [dict(zip(keys, (*row[:4], "\n".join(row[4]), row[5]), strict=True)) for row in rows]
 
 
 def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[dict[str, str]]:
@@ -119,117 +123,3 @@ def differences(products: Mapping[str, xr.Dataset], context: ReportContext) -> l
 
 def _share(source: str, ddww: str, opposite: str, denominator: str) -> dict[str, str]:
     return {"source": source, "ddww": ddww, "opposite": opposite, "denominator": denominator}
-
-
-def _hemispheres(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> str:
-    parts = []
-    for key in ("south", "north"):
-        row = find(tables.get("regions", []), key)
-        if row is not None and row["drying_share"] is not None:
-            parts.append(
-                f"{key}: {percent(row['drying_share'])} dries, {percent(row['wetting_share'])} becomes wetter, "
-                f"trend of a fixed set of cells {trend_text(row.get('slope_fixed_cells'), units=True)}"
-            )
-    steps = _by_distance(bands(products)) if "regional" in products else []
-    if steps:
-        parts.append("drying share by distance from the equator: " + ", ".join(steps))
-    return "; ".join(parts) + "." if parts else NOT_HERE
-
-
-def _by_distance(rows: Table) -> list[str]:
-    steps = []
-    for low, high in ((0, 30), (30, 60), (60, 90)):
-        total = dry = 0.0
-        for row in rows:
-            limits = latitudes(row)
-            if limits and low <= abs(sum(limits) / 2) < high and row["drying_share"] is not None:
-                total += row["covered_area_km2"]
-                dry += row["covered_area_km2"] * row["drying_share"]
-        if total:
-            steps.append(f"{low}–{high}° {percent(dry / total)}")
-    return steps
-
-
-def _dominance(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> str:
-    if "drivers" not in tables or any(row["share"] is None for row in tables["drivers"]):
-        return NOT_HERE
-    named = [row for row in tables["drivers"] if row["driver"] not in ("none", "tie")]
-    text = "Of the area with a result: " + "; ".join(
-        f"{words(row['driver'])} {percent(row['share'])} ({percent(row['positive_share'])} positive)" for row in named
-    )
-    return ". ".join([text, *_by_wetness(products)]) + "."
-
-
-def _by_wetness(products: Mapping[str, xr.Dataset]) -> list[str]:
-    """Share of each dominant driver in the drier and in the wetter half of the area with a result."""
-    if "trend" not in products or "climatology" not in products["trend"]:
-        return []
-    drivers = products["drivers"]
-    climatology = products["trend"]["climatology"].transpose("lat", "lon").values.astype(float)
-    code = drivers["dominant_driver"].transpose("lat", "lon").values
-    negative = drivers["dominant_correlation"].transpose("lat", "lon").values < 0
-    weight = np.where((code != 255) & np.isfinite(climatology), areas(drivers), 0.0)
-    order = np.argsort(climatology, axis=None)
-    if not weight.sum():
-        return []
-    level = climatology.ravel()[order][np.searchsorted(np.cumsum(weight.ravel()[order]), weight.sum() / 2)]
-    text = f"{number(float(level), 3)} m³ m⁻³"
-    halves = ((f"drier half (mean soil moisture below {text})", climatology < level),
-              (f"wetter half (from {text} on)", climatology >= level))  # fmt: skip
-    lines = []
-    for name, half in halves:
-        total = weight[half].sum()
-        shares = [
-            f"{words(str(driver))} {percent(weight[half & (code == i)].sum() / total)} "
-            f"({percent(weight[half & (code == i) & ~negative].sum() / total)} positive)"
-            for i, driver in enumerate(drivers["driver"].values, start=1)
-            if total
-        ]
-        lines += [f"In the {name}: {'; '.join(shares)}"] if shares else []
-    return lines
-
-
-def _class_drivers(tables: Mapping[str, Table]) -> str:
-    table = next((rows for name, rows in tables.items() if name.startswith("strata_ddww")), [])
-    parts = []
-    for name in _R5_CLASSES:
-        row = next((row for row in table if _names_class(row, name)), None)
-        if row is not None:
-            parts.append(f"{name}: {_contributions(row)}")
-    return "Mean part of the trend, m³ m⁻³ yr⁻¹. " + "; ".join(parts) + "." if parts else NOT_HERE
-
-
-def _names_class(row: Record, name: str) -> bool:
-    return re.search(rf"\b{name}\b", f"{row['label']} {row['key']}".replace("_", " ")) is not None
-
-
-def _contributions(row: Record) -> str:
-    parts = {key.split(": ")[1]: value for key, value in row.items() if key.startswith("trend_contribution: ")}
-    of_drivers = ", ".join(f"{words(name)} {trend_text(value)}" for name, value in parts.items())
-    return f"{of_drivers or 'no driver'}, of {trend_text(row.get('mean_of_slopes'))} in all"
-
-
-def _strata(tables: Mapping[str, Table]) -> str:
-    rows = [
-        (str(row["label"]), row)
-        for name, table in tables.items()
-        if name.startswith("strata_") and not name.startswith("strata_ddww")
-        for row in table
-    ]
-    trends = [
-        f"{label} {trend_text(row['slope'])}"
-        for label, row in rows
-        if row["slope"] is not None and _R6_WETTING.search(label.lower())
-    ]
-    parts = [f"Trend of the mean, m³ m⁻³ yr⁻¹: {'; '.join(trends)}."] if trends else []
-    for driver, pattern in _R6_RESPONSES:
-        responses = [
-            f"{label} {shown('correlation', value)}"
-            for label, row in rows
-            if pattern.search(label.lower())
-            for key, value in row.items()
-            if key.startswith("partial_correlation: ") and driver in key and value is not None
-        ]
-        if responses:
-            parts.append(f"Mean partial r with {words(driver)}: {'; '.join(responses)}.")
-    return " ".join(parts) or NOT_HERE

@@ -52,10 +52,25 @@ _HEADERS = {
     "share": "Share (%)",
     "positive_share": "Positive (%)",
     "negative_share": "Negative (%)",
+    "part_of_globe": "Part of the global trend (10⁻³/yr)",
+    "part_of_globe_p_value": "p",
+    "latitude_gradient": "Trend per 10° from the equator (10⁻³/yr)",
+    "latitude_gradient_n_cells": "Cells of it",
+    "step": "Per",
+    "slope_per_step": "Trend changes by (10⁻³/yr)",
+    "correlation_per_step": "r changes by",
     "share_of_change": "Of changed area (%)",
     "share_of_land": "Of land with a trend (%)",
     "share_of_all_land": "Of all land (%)",
     "expected_share": "Of changed area by chance (%)",
+}
+_OF_A_DRIVER = {
+    "partial_correlation": "r",
+    "dominant_share": "Strongest (%)",
+    "trend_contribution": "Part of trend (10⁻³/yr)",
+    "rising_share": "Rising (%)",
+    "falling_share": "Falling (%)",
+    "driver_trend_n_cells": "Cells with its trend",
 }
 
 
@@ -105,7 +120,9 @@ def shown(key: str, value: Any) -> str:
         return f"{value:g}"
     if key.endswith("p_value"):
         return "< 0.001" if value < 0.001 else figures(value, 3)
-    if "slope" in key or "contribution" in key:
+    if key.endswith("n_cells"):
+        return number(value, 0)
+    if any(part in key for part in ("slope", "contribution", "part_of_globe", "latitude_gradient")):
         return figures(1e3 * value)
     if "share" in key:
         return hundredths(value)
@@ -161,8 +178,11 @@ def markdown(table: Sequence[Record]) -> str:
 def _header(key: str) -> str:
     if ":" in key:
         name, driver = key.split(": ")
-        prefix = {"partial_correlation": "r", "trend_contribution": "Part of trend (10⁻³/yr)"}.get(name, name)
-        return f"{prefix}, {words(driver)}"
+        if driver.endswith("_n_cells"):
+            return f"Cells, {words(driver.removesuffix('_n_cells'))}"
+        return f"{_OF_A_DRIVER.get(name, name)}, {words(driver)}"
+    if key.startswith("trend_of_"):
+        return f"Trend of {words(key.removeprefix('trend_of_'))} (its unit/yr)"
     if key.startswith("power_"):
         return f"Power at {key.split('_')[1]} standard errors, by the preset’s rule (%)"
     return _HEADERS.get(key, key.replace("_", " "))

@@ -23,10 +23,19 @@ from smcloud.report.rounding import Record, Table
 
 _ORDER = (
     "slope", "slope_lower", "slope_upper", "p_value", "mean_of_slopes", "slope_fixed_cells",
-    "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "drying_share", "wetting_share",
+    "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "part_of_globe",
+    "part_of_globe_lower", "part_of_globe_upper", "part_of_globe_p_value", "latitude_gradient",
+    "latitude_gradient_lower", "latitude_gradient_upper", "latitude_gradient_n_cells", "drying_share", "wetting_share",
     "area_km2", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
-    "partial_correlation", "trend_contribution",
+    "partial_correlation", "dominant_share", "trend_contribution", "rising_share", "falling_share",
+    "driver_trend_n_cells",
 )  # fmt: skip
+_ENDS = ("", "_lower", "_upper", "_n_cells")
+# Columns of the drivers that only these tables have: where a trend comes from, and which driver leads.
+_ONLY_IN = {
+    "strata_ddww": ("trend_contribution", "rising_share", "falling_share", "driver_trend_n_cells", "trend_of_"),
+    "strata_climatology": ("dominant_share",),
+}
 
 _COMPARATORS = (
     ("the preset’s", "slope", "p_value"),
@@ -46,9 +55,9 @@ COMPARATOR_COLUMNS = tuple(name for _, *names in _COMPARATORS for name in names 
 def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
     """Make all tables of a run, by name.
 
-    These are ``regions``, ``bands``, ``coverage``, ``comparators``, ``drivers``, ``ddww`` and ``strata_<kind>``. A
-    table whose product is absent is left out. Records hold str, float, int or None: they can be written as JSON as
-    they are.
+    These are ``regions``, ``bands``, ``coverage``, ``comparators``, ``drivers``, ``ddww``, ``strata_<kind>`` and
+    ``gradients``. A table whose product is absent is left out. Records hold str, float, int or None: they can be
+    written as JSON as they are.
     """
     tables: dict[str, Table] = {}
     if "regional" in products:
@@ -65,9 +74,11 @@ def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
         tables["ddww"] = class_records(products["ddww"])
     if "strata" in products:
         tables |= {f"strata_{kind}": rows for kind, rows in _by_kind(products["strata"], "stratum").items()}
+    if "strata" in products and "property" in products["strata"].dims:
+        tables["gradients"] = gradient_records(products["strata"])
     for name, rows in tables.items():
-        if name != "strata_ddww":  # only that table asks where a trend comes from
-            tables[name] = [{k: v for k, v in row.items() if not k.startswith("trend_contribution")} for row in rows]
+        others = tuple(key for table, keys in _ONLY_IN.items() if table != name for key in keys)
+        tables[name] = [{key: value for key, value in row.items() if not key.startswith(others)} for row in rows]
     return {name: rows for name, rows in tables.items() if rows}
 
 
@@ -162,6 +173,23 @@ def _weighted_mean(values: npt.NDArray[np.floating], weight: npt.NDArray[np.floa
     return float((values[here] * weight[here]).sum() / weight[here].sum()) if here.any() else None
 
 
+def gradient_records(strata: xr.Dataset) -> Table:
+    """List the gradients with each property of the land: of the trend, and of the partial correlation by driver."""
+    rows: Table = []
+    for key in map(str, strata["property"].values):
+        own = strata.sel(property=key)
+        cases = {"trend": (own, "trend_gradient", "slope_per_step")}
+        for name in strata["driver"].values if "correlation_gradient" in strata else ():
+            cases[str(name)] = (own.sel(driver=name), "correlation_gradient", "correlation_per_step")
+        for name, (ds, column, shown_as) in cases.items():
+            row: Record = {"key": f"{key}/{name}", "label": key, "step": f"{own['step']:g} {own['step_units'].item()}"}
+            row["driver"] = name
+            for one in ("slope_per_step", "correlation_per_step"):
+                row |= {f"{one}{end}": plain(ds[f"{column}{end}"]) if one == shown_as else None for end in _ENDS[:3]}
+            rows.append(row | {"n_cells": plain(ds[f"{column}_n_cells"])})
+    return rows
+
+
 def find(table: Sequence[Record], key: str) -> Record | None:
     """Find the record of a region or stratum by its key, None where the table lacks it."""
     return next((row for row in table if row["key"] == key), None)
@@ -178,7 +206,7 @@ def plain(value: Any) -> float | int | None:
 def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
     flat = [str(name) for name in ds.data_vars if ds[name].dims == (dim,) and name != "status"]
     crossed = [str(name) for name in ds.data_vars if set(ds[name].dims) == {dim, "driver"}]
-    names = sorted(flat + crossed, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+    names = sorted(flat + crossed, key=_place)
     drivers = [str(name) for name in ds["driver"].values] if crossed else []
     values = {name: ds[name].transpose(dim, ...).values for name in names}
     kinds: dict[str, Table] = {}
@@ -186,11 +214,25 @@ def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
         record: Record = {"key": str(ds[dim].values[i]), "label": str(ds["label"].values[i])}
         for name in names:
             if name in crossed:
-                record |= {f"{name}: {driver}": plain(values[name][i, j]) for j, driver in enumerate(drivers)}
+                base, end = _with_end(name, crossed)
+                if not end:
+                    for j, driver in enumerate(drivers):
+                        ends = [tail for tail in _ENDS if f"{base}{tail}" in crossed]
+                        record |= {f"{base}: {driver}{tail}": plain(values[f"{base}{tail}"][i, j]) for tail in ends}
             else:
                 record[name] = plain(values[name][i])
         kinds.setdefault(str(ds["kind"].values[i]), []).append(record)
     return kinds
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+def _with_end(name: str, names: Sequence[str]) -> tuple[str, str]:
+    """Divide the name of a limit, or of a number of cells, from that of its mean, which is among ``names``."""
+    end = next((end for end in _ENDS[1:] if name.endswith(end) and name.removesuffix(end) in names), "")
+    return name.removesuffix(end), end
 
 
 def areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:

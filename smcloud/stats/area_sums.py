@@ -106,26 +106,9 @@ def area_weighted_sums(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataA
     >>> print({name: out[name].values.tolist() for name in out})
     {'sum': [3.0], 'covered_area': [4.0], 'n_cells': [2]}
     """
-    regions = [dim for dim in groups.dims if dim not in weights.dims]
+    region = require_same_cells(da, weights, groups)
+    lat, lon = weights.dims
     cells = set(weights.dims)
-    if len(cells) != 2 or len(regions) != 1 or not cells <= set(da.dims) or not cells <= set(groups.dims):
-        raise GridError(
-            "field, weights and groups do not have the same two dimensions of cells",
-            where=str(da.name or "field"),
-            found=f"{da.dims}, {weights.dims}, {groups.dims}",
-            expected="(..., lat, lon), (lat, lon), (region, lat, lon)",
-        )
-    (lat, lon), region = weights.dims, regions[0]
-    try:
-        xr.align(da, weights, groups, join="exact", copy=False)
-    except ValueError as err:
-        raise GridError(
-            "field, weights and groups lie on different grids",
-            where=f"{lat}, {lon}",
-            found=str(err),
-            expected="the same coordinates",
-            next="make weights and groups on the grid of the field",
-        ) from err
     leading = [dim for dim in da.dims if dim not in cells]
     fields = [da.transpose(*leading, lat, lon), weights, groups.transpose(region, lat, lon).astype(bool, copy=False)]
     lazy = any(field.chunks for field in fields)
@@ -147,69 +130,28 @@ def area_weighted_sums(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataA
     return dataset.assign(n_cells=dataset["n_cells"].astype(np.int64))
 
 
-def area_weighted_course(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray) -> xr.DataArray:
-    """Fit the course that the cells of each group have in common beside a level of each cell, weighted by area.
-
-    x(cell, step) = a(cell) + b(step) + e by least squares; the result is b, with mean 0 over its steps. Where no value
-    is missing it is the mean of the cells' departures from their own means. A cell's own mean over fewer steps holds a
-    part of its trend; fitted together, levels and steps take none of it. Non-finite values and cells without a positive
-    weight do not count; arithmetic is float64, and no chunking of the cells changes a bit. Lazy for dask input.
-
-    Parameters
-    ----------
-    da, weights, groups : xarray.DataArray
-        Field (time, lat, lon) in any unit, with time in one dask chunk, area of the cells (lat, lon) and members
-        (region, lat, lon), as in :func:`area_weighted_series`.
-
-    Returns
-    -------
-    xarray.DataArray
-        Over (region, time), in the unit of ``da``; NaN at a step without a cell that has another step too. The cells
-        of a group must hang together by steps that they share: else parts of the result have levels of their own.
-    """
-    region = next(dim for dim in groups.dims if dim not in weights.dims)
-    time = next(dim for dim in da.dims if dim not in weights.dims)
-    ordered = (da.transpose(time, *weights.dims), weights, groups.transpose(region, *weights.dims).astype(bool))
-    if any(field.chunks for field in ordered):
-        import dask.array
-
-        blocks = {weights.dims[0]: BLOCK, weights.dims[1]: BLOCK}
-        values, area, members = (field.chunk({dim: -1 for dim in field.dims} | blocks).data for field in ordered)
-        blockwise: Any = dask.array.blockwise
-        partial = blockwise(
-            _block_courses, "gtsij", values, "tij", area, "ij", members, "gij",
-            new_axes={"s": da.sizes[time] + 1}, adjust_chunks={"i": 1, "j": 1}, concatenate=True,
-            meta=np.empty((0,) * 5),
-        )  # fmt: skip
-        sums = partial.rechunk({-2: -1, -1: -1}).map_blocks(_add_blocks, drop_axis=(3, 4), dtype=np.float64)
-        course = sums.map_blocks(_solved, drop_axis=2, dtype=np.float64)
-    else:
-        values, area, members = (field.data for field in ordered)
-        starts = [(i, j) for i in range(0, area.shape[0], BLOCK) for j in range(0, area.shape[1], BLOCK)]
-        parts = [(..., slice(i, i + BLOCK), slice(j, j + BLOCK)) for i, j in starts]
-        partial = [_block_courses(values[part], area[part], members[part]) for part in parts]
-        course = _solved(_add_blocks(np.concatenate(partial, axis=-1)))
-    coords = {dim: source[dim] for dim, source in ((region, groups), (time, da)) if dim in source.coords}
-    return xr.DataArray(course, coords, (region, time))
-
-
-def _block_courses(values: Block, weights: Block, groups: Block) -> FloatArray:
-    """(group, step, step + 1, 1, 1): the normal equations of one block."""
-    from smcloud.stats.engine import area_kernels
-
-    out = np.empty((groups.shape[0], values.shape[0], values.shape[0] + 1))
-    area_kernels.course_sums(values, weights, groups, out)
-    return out[..., np.newaxis, np.newaxis]
-
-
-def _solved(sums: FloatArray) -> FloatArray:
-    """The courses (group, step) with mean 0 of normal equations (group, step, step + 1)."""
-    course = np.full(sums.shape[:2], np.nan)
-    for group, equations in enumerate(sums):
-        known = np.flatnonzero(equations.diagonal() > 0)
-        matrix = equations[np.ix_(known, known)]
-        course[group, known] = np.linalg.pinv(matrix, rcond=1e-10, hermitian=True) @ equations[known, -1]
-    return course
+def require_same_cells(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray) -> Hashable:
+    """Return the dimension of the regions; raises :class:`GridError` unless the three share their cells."""
+    regions = [dim for dim in groups.dims if dim not in weights.dims]
+    cells = set(weights.dims)
+    if len(cells) != 2 or len(regions) != 1 or not cells <= set(da.dims) or not cells <= set(groups.dims):
+        raise GridError(
+            "field, weights and groups do not have the same two dimensions of cells",
+            where=str(da.name or "field"),
+            found=f"{da.dims}, {weights.dims}, {groups.dims}",
+            expected="(..., lat, lon), (lat, lon), (region, lat, lon)",
+        )
+    try:
+        xr.align(da, weights, groups, join="exact", copy=False)
+    except ValueError as err:
+        raise GridError(
+            "field, weights and groups lie on different grids",
+            where=", ".join(map(str, weights.dims)),
+            found=str(err),
+            expected="the same coordinates",
+            next="make weights and groups on the grid of the field",
+        ) from err
+    return regions[0]
 
 
 def _totals(values: Block, weights: Block, groups: Block) -> FloatArray:
@@ -217,7 +159,7 @@ def _totals(values: Block, weights: Block, groups: Block) -> FloatArray:
     starts = [(i, j) for i in range(0, weights.shape[0], BLOCK) for j in range(0, weights.shape[1], BLOCK)]
     blocks = [(..., slice(i, i + BLOCK), slice(j, j + BLOCK)) for i, j in starts]
     partial = [_block_sums(values[block], weights[block], groups[block]) for block in blocks]
-    return _add_blocks(np.concatenate(partial, axis=-1))
+    return add_blocks(np.concatenate(partial, axis=-1))
 
 
 def _lazy_totals(values: Any, weights: Any, groups: Any) -> Any:
@@ -229,7 +171,7 @@ def _lazy_totals(values: Any, weights: Any, groups: Any) -> Any:
         _block_sums, "sgtij", values, "tij", weights, "ij", groups, "gij",
         new_axes={"s": len(SUMS)}, adjust_chunks={"i": 1, "j": 1}, concatenate=True, meta=np.empty((0,) * 5),
     )  # fmt: skip
-    return partial.rechunk({-2: -1, -1: -1}).map_blocks(_add_blocks, drop_axis=(3, 4), dtype=np.float64)
+    return partial.rechunk({-2: -1, -1: -1}).map_blocks(add_blocks, drop_axis=(3, 4), dtype=np.float64)
 
 
 def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
@@ -241,7 +183,7 @@ def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
     return out[..., np.newaxis, np.newaxis]
 
 
-def _add_blocks(partial: FloatArray) -> FloatArray:
+def add_blocks(partial: FloatArray) -> FloatArray:
     """Sum over the blocks (the last two axes), exactly rounded."""
     rows = partial.reshape(-1, math.prod(partial.shape[-2:]))
     return np.array([math.fsum(row) for row in rows.tolist()]).reshape(partial.shape[:-2])

@@ -11,13 +11,18 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import annual as annual_product
-from smcloud.products.regions import regions, strata
-from smcloud.products.tables import table
+from smcloud.products.definition import _regional, _strata
 
 from .conftest import make_config, make_cube, products
 
 pytestmark = pytest.mark.slow
 
+
+def with_limits(*names: str) -> str:
+    return " ".join(f"{name} {name}_lower {name}_upper {name}_n_cells" for name in names)
+
+
+WITH_LIMITS = with_limits("partial_correlation", "trend_contribution", "dominant_share")
 CONTRACT = {
     "annual": "soil_moisture precipitation soil_temperature lai radiation n_months aridity_index elevation land_cover "
     "clay sand land_mask",
@@ -32,10 +37,15 @@ CONTRACT = {
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
     "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
-    "drying_share wetting_share partial_correlation trend_contribution slope_fixed_cells slope_fixed_cells_lower "
-    "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status",
+    f"drying_share wetting_share {WITH_LIMITS} slope_fixed_cells slope_fixed_cells_lower "
+    "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status "
+    "part_of_globe part_of_globe_lower part_of_globe_upper part_of_globe_p_value latitude_gradient "
+    "latitude_gradient_lower latitude_gradient_upper latitude_gradient_n_cells latitude_line latitude_line_lower "
+    "latitude_line_upper",
     "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
-    "drying_share wetting_share partial_correlation trend_contribution soil_moisture status",
+    f"drying_share wetting_share {WITH_LIMITS} soil_moisture status rising_share falling_share driver_trend_n_cells "
+    "trend_of_precipitation trend_of_soil_temperature trend_of_lai "
+    + with_limits("trend_gradient", "correlation_gradient"),
 }
 
 
@@ -46,11 +56,9 @@ def everything(cube: xr.Dataset, config: RunConfig, chunks: dict[str, int] | Non
     """All products of a cube, lazily where it is lazy."""
     annual = annual_product(cube, config)
     out = products(annual if chunks is None else annual.chunk(chunks), config, cube)
-    tables = {"regional": regions(annual["lat"], annual["lon"])}
-    groups = strata(out["annual"], out["trend"], out.get("ddww"), config)
-    if groups is not None:
-        tables["strata"] = groups
-    return out | {k: table(out["annual"], out["trend"], out["drivers"], g, config) for k, g in tables.items()}
+    parts = {name: out.get(name) for name in ("annual", "trend", "drivers")}
+    tables = {"regional": _regional(config, **parts), "strata": _strata(config, **parts, ddww=out.get("ddww"))}
+    return out | {name: ds for name, ds in tables.items() if ds is not None}
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +166,7 @@ def absent(*roles: str) -> Callable[[], dict[str, xr.Dataset]]:
 
 def test_absent_roles_drop_what_needs_them() -> None:
     out = absent("aridity_index", "land_cover", "lai", "elevation", "clay", "land_mask")()
-    assert "ddww" not in out and "strata" not in out
+    assert "ddww" not in out and set(out["strata"]["kind"].values) == {"climatology"}
     assert out["drivers"]["driver"].values.tolist() == ["precipitation", "soil_temperature"]
     assert set(map(str, out["regional"].data_vars)) == set(CONTRACT["regional"].split())
 

@@ -9,7 +9,7 @@ from smcloud.errors import VariableError
 from smcloud.products.regions import regions, strata
 from smcloud.products.texture import texture
 
-from .conftest import DESERT, OCEAN
+from .conftest import DESERT, OCEAN, make_config
 
 
 def axis(values: np.ndarray, name: str) -> xr.DataArray:
@@ -70,7 +70,15 @@ def test_strata_against_plain_conditions(world: dict[str, xr.Dataset], config: R
     np.testing.assert_array_equal(of["ddww/WD"], (world["ddww"]["ddww_class"].values == 3) & land)
     assert of["lai/0-0.5"][DESERT] and (annual["elevation"].values < 0).any()
     counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
-    assert counts == {"land_cover": 3, "texture": 12, "elevation": 5, "lai": 5, "aridity": 5, "ddww": 6}
+    assert counts == {
+        "land_cover": 3,
+        "texture": 12,
+        "elevation": 5,
+        "lai": 5,
+        "aridity": 5,
+        "ddww": 6,
+        "climatology": 10,
+    }
     assert dict(zip(of, labels, strict=True))["elevation/0-200"] == "0-200 m"
     for kind in ("land_cover", "texture", "elevation", "lai"):
         once = mask.isel(stratum=[k == kind for k in kinds]).sum("stratum").values
@@ -109,8 +117,30 @@ def test_absent_roles_drop_their_strata(
 
 def test_no_roles_no_strata(world: dict[str, xr.Dataset], config: RunConfig) -> None:
     annual = world["annual"][["soil_moisture"]]
-    assert strata(annual, world["trend"], None, config) is None
-    assert set(strata(annual, world["trend"], world["ddww"], config).kinds) == {"ddww"}
+    no_drivers = make_config(inputs=dict.fromkeys(("soil_moisture", "aridity_index"), "entry"))
+    assert strata(annual, world["trend"], None, no_drivers) is None
+    assert set(strata(annual, world["trend"], world["ddww"], no_drivers).kinds) == {"ddww"}
+    assert strata(annual, world["trend"], None, config).kinds == ["climatology"] * 10
+
+
+def test_deciles_hold_a_tenth_of_the_area_each_from_dry_to_wet(config: RunConfig) -> None:
+    """Against pandas on a finer world: by area, with equal values in one decile and cells without a value in none."""
+    lat, lon = np.arange(-79.0, 80, 2), np.arange(-179.0, 180, 2)
+    rng = np.random.default_rng(5)
+    wet = xr.DataArray(rng.uniform(0.05, 0.4, (80, 180)), {"lat": lat, "lon": lon}, ("lat", "lon"))
+    wet = wet.where(rng.random(wet.shape) > 0.2).astype("float32")
+    annual = xr.Dataset({"soil_moisture": wet.expand_dims(year=[2000])})
+    mask, labels, kinds = strata(annual, xr.Dataset({"climatology": wet}), None, config)
+    assert labels[0] == "decile 1 (driest)" and labels[9] == "decile 10 (wettest)" and set(kinds) == {"climatology"}
+    frame = xr.Dataset({"wet": wet, "w": np.cos(np.deg2rad(wet["lat"]))}).to_dataframe().dropna().sort_values("wet")
+    number = (10 * (frame.w.cumsum() / frame.w.sum()) - 1e-9).astype(int).clip(upper=9)
+    got = mask.astype(int).idxmax("stratum").where(mask.any("stratum"))
+    np.testing.assert_array_equal(mask.sum("stratum"), wet.notnull())
+    place = got.to_series().dropna().str.removeprefix("climatology/").astype(int) - 1
+    assert (place.reindex(frame.index) != number).sum() <= 9  # the cell that a limit lies in
+    assert place.reindex(frame.index).is_monotonic_increasing
+    area = frame.w.groupby(place.reindex(frame.index)).sum() / frame.w.sum()
+    np.testing.assert_allclose(area, 0.1, atol=2e-4)
 
 
 def test_land_cover_needs_a_legend(world: dict[str, xr.Dataset], config: RunConfig) -> None:

@@ -213,7 +213,7 @@ def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
     cells = {"lat": np.arange(-89.875, 90, 0.25), "lon": np.arange(-179.875, 180, 0.25)}
     maps = dict.fromkeys(("aridity_index", "land_mask"), zeros("lat", "lon"))
     annual = xr.Dataset({"soil_moisture": zeros("year", "lat", "lon")} | maps, cells | {"year": range(2000, 2022)})
-    trend = xr.Dataset(dict.fromkeys(("slope", "significant"), zeros("lat", "lon")), cells)
+    trend = xr.Dataset(dict.fromkeys(("slope", "significant", "climatology"), zeros("lat", "lon")), cells)
     everywhere = xr.ones_like(annual["aridity_index"], dtype=bool)
     by_region = regions(annual["lat"], annual["lon"], everywhere)
     by_stratum = strata(annual, trend, ddww(trend, annual, config), config)

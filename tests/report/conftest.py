@@ -123,7 +123,7 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
 
     def table(dim: str, groups: list[tuple[str, str, str, np.ndarray]], fixed: bool) -> xr.Dataset:
         columns: dict[str, list[float]] = {}
-        rs, series = [], []
+        rs, leads, series = [], [], []
         for _, _, _, inside in groups:
             here = inside & data
             w, total = area[here], area[here].sum()
@@ -137,7 +137,12 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
                 "drying_share": w[(significant[here] == 1) & (slope[here] < 0)].sum() / total if total else np.nan,
                 "wetting_share": w[(significant[here] == 1) & (slope[here] > 0)].sum() / total if total else np.nan,
             }  # fmt: skip
+            for number, name in enumerate(drivers):
+                row[f"trend_of_{name}"] = (number - 1) * 0.1 * mean * 1e3
             if fixed:
+                row |= {f"part_of_globe{end}": row[f"slope{end}"] * 0.3 for end in ("", "_lower", "_upper")}
+                row |= {f"latitude_gradient{end}": row[f"slope{end}"] * 0.2 for end in ("", "_lower", "_upper")}
+                row |= {"part_of_globe_p_value": row["p_value"], "latitude_gradient_n_cells": row["n_cells"]}
                 row |= {f"slope_fixed_cells{end}": row[f"slope{end}"] * 0.9 for end in ("", "_lower", "_upper")}
                 row["slope_fixed_cells_p_value"] = row["p_value"] * 0.5
             for name, value in row.items():
@@ -148,16 +153,37 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
                     for t in range(22)
                 ]
             )
+            leads.append([float(w[dominant[here] == j + 1].sum() / total) if total else np.nan for j in range(k)])
             rs.append([float((r[j][here] * w).sum() / total) if total else np.nan for j in range(k)])
         keys, kinds, labels, _ = zip(*groups, strict=True)
         return xr.Dataset(
             {name: (dim, np.array(values)) for name, values in columns.items()}
+            | by_driver(dim, np.array(rs), np.array(leads), np.array(columns["n_cells"]), not fixed)
             | {
-                "partial_correlation": ((dim, "driver"), np.array(rs)),
                 "soil_moisture": ((dim, "year"), np.array(series)),
             },
             coords={"year": years, dim: list(keys), "kind": (dim, list(kinds)), "label": (dim, list(labels)), **names},
         )
+
+    def by_driver(dim: str, rs: np.ndarray, leads: np.ndarray, cells: np.ndarray, more: bool) -> dict:
+        """Means by driver with limits and numbers of cells; a group of fewer than 30 cells has no limits."""
+        out = {}
+        means = {
+            "partial_correlation": (rs, 0.1),
+            "dominant_share": (leads, 0.05),
+            "trend_contribution": (rs * 2e-3, 1e-4),
+        }
+        for name, (values, half) in means.items():
+            half = np.where(cells[:, None] < 30, np.nan, half)
+            out |= {name: values, f"{name}_lower": values - half, f"{name}_upper": values + half}
+            out[f"{name}_n_cells"] = np.repeat(cells[:, None], k, axis=1)
+        if more:
+            out |= {
+                "rising_share": leads * 0.5,
+                "falling_share": leads * 0.3,
+                "driver_trend_n_cells": out[f"{name}_n_cells"],
+            }
+        return {name: ((dim, "driver"), values) for name, values in out.items()}
 
     lat = np.repeat(mask.lat.values[:, None], shape[1], axis=1)
     regions = [
@@ -178,10 +204,25 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
         for name, upper in limits.items():
             strata.append((f"{kind}/{name}", kind, f"{name}{unit}", (field > lower) & (field <= upper)))
             lower = upper
+    limits = np.nanquantile(climatology, np.arange(11) / 10)
+    for n in range(10):
+        inside = (climatology >= limits[n]) & ((climatology < limits[n + 1]) | (n == 9))
+        strata.append((f"climatology/{n + 1}", "climatology", f"decile {n + 1}", inside))
     strata += [(f"ddww/{n}", "ddww", f"{n} ({MEANING[n]})", code == i) for i, n in enumerate(CLASSES, start=1)]
+    regional, stratum = table("region", regions, True), table("stratum", strata, False)
+    distance, places = np.arange(0.0, 91, 10), regional.sizes["region"]
+    for end, shift in (("", 0.0), ("_lower", -2e-4), ("_upper", 2e-4)):
+        line = np.repeat((distance * -4e-6 + shift)[None], places, axis=0)
+        regional[f"latitude_line{end}"] = (("region", "distance"), line)
+        stratum[f"trend_gradient{end}"] = ("property", np.array([1e-4, -2e-4, 3e-4]) + shift)
+        stratum[f"correlation_gradient{end}"] = (("property", "driver"), np.full((3, k), -0.02) + 100 * shift)
+    stratum["trend_gradient_n_cells"] = ("property", [500, 500, 501])
+    stratum["correlation_gradient_n_cells"] = (("property", "driver"), np.full((3, k), 480))
+    properties = {"property": ["clay", "sand", "elevation"], "step": ("property", [10.0, 10.0, 1000.0])}
     return {
         "annual": annual, "trend": trend, "drivers": driver, "ddww": ddww,
-        "regional": table("region", regions, True), "strata": table("stratum", strata, False),
+        "regional": regional.assign_coords(distance=distance),
+        "strata": stratum.assign_coords(properties | {"step_units": ("property", ["%", "%", "m"])}),
     }  # fmt: skip
 
 

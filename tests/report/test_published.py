@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from smcloud.report import summary_tables
 from smcloud.report.published import comparison, ddww_figures, differences
+from smcloud.report.results import driver_result, global_result, latitude_result
+from smcloud.report.results_by_stratum import strata_result
 from smcloud.report.rounding import shown
 
 
@@ -16,9 +17,9 @@ def rows(products, context):
 
 def test_the_six_results_are_there(rows):
     assert list(rows) == ["R1", "R2", "R3", "R4", "R5", "R6"]
-    assert "−0.10 × 10⁻³" in rows["R1"]["published"]
-    assert "41.06 %" in rows["R4"]["published"]
-    assert all(row["differs"] for row in rows.values())
+    assert "−0.10 × 10⁻³" in rows["R1"]["number"]
+    assert "41.06 %" in rows["R4"]["number"]
+    assert all(row["differs"] and row["published"] and row["number"] for row in rows.values())
 
 
 def test_r1_and_r4_are_the_runs_numbers(rows, products):
@@ -36,24 +37,59 @@ def test_r2_gives_hemispheres_and_distance_from_the_equator(rows, products):
     assert f"0–30° {100 * want:.1f} %" in rows["R2"]["this_run"]
 
 
-def test_r3_tells_the_drier_from_the_wetter_half(rows, products):
-    """Where each driver leads, in halves of the area by mean soil moisture: the mean of its cells cannot show that."""
-    drivers, wet = products["drivers"], products["trend"]["climatology"]
-    code = drivers["dominant_driver"]
-    weight = (np.cos(np.deg2rad(drivers["lat"])) * xr.ones_like(wet)).where((code != 255) & wet.notnull(), 0.0)
-    level = min(
-        value
-        for value in np.unique(wet.values[np.isfinite(wet.values)])
-        if float(weight.where(wet <= value, 0.0).sum()) >= float(weight.sum()) / 2
+def test_r1_says_where_the_studys_number_lies(products, context, new_context, scorecard):
+    globe = products["regional"].sel(region="globe")
+    inside = float(globe["slope_fixed_cells_lower"]) <= -1e-4 <= float(globe["slope_fixed_cells_upper"])
+    lines = global_result(summary_tables(products), context)
+    assert f"lies {'inside' if inside else 'outside'} this interval" in lines[-1]
+    invented = " ".join(global_result(summary_tables(products), new_context(scorecard=scorecard)))
+    assert "The study" not in invented
+    wide = products["regional"].copy(deep=True)
+    wide["slope_fixed_cells_lower"][:], wide["slope_fixed_cells_upper"][:] = -1e-3, 1e-3
+    text = " ".join(global_result(summary_tables({"regional": wide}), context))
+    assert "not told apart from none" in text and "lies inside" in text
+
+
+def test_r2_gives_parts_and_gradients_and_no_more_than_their_intervals(products, context):
+    regional = products["regional"].copy(deep=True)
+    for key, part, half, change in (
+        ("south", -2e-4, 5e-5, -3e-5),
+        ("north", 1e-5, 5e-5, 1e-5),
+        ("globe", -1.9e-4, 1e-4, 0),
+    ):
+        at = {"region": list(regional["region"].values).index(key)}
+        for end, sign in (("", 0), ("_lower", -1), ("_upper", 1)):
+            regional[f"part_of_globe{end}"][at] = part + sign * half
+            regional[f"latitude_gradient{end}"][at] = change + sign * 2e-5
+    made = {"regional": regional}
+    text = " ".join(latitude_result(made, summary_tables(made), context))
+    assert "Southern hemisphere −0.200 × 10⁻³" in text and "0.0100 × 10⁻³" in text
+    assert "By their intervals the south’s lies below the north’s." in text
+    north, south = (
+        text.split(f"{name} hemisphere: 10 degrees")[1].split(" cells).")[0] for name in ("Northern", "Southern")
     )
-    positive = drivers["dominant_correlation"] >= 0
-    drier, wetter = rows["R3"]["this_run"].split("In the ")[1:]
-    for text, half in ((drier, wet < level), (wetter, wet >= level)):
-        own = weight.where(half, 0.0)
-        share = float(own.where(code == 1, 0.0).sum() / own.sum())
-        good = float(own.where((code == 1) & positive, 0.0).sum() / own.sum())
-        assert f"precipitation {100 * share:.1f} % ({100 * good:.1f} % positive)" in text
-    assert drier.startswith("drier half (mean soil moisture below") and wetter.startswith("wetter half")
+    assert "not told apart from 0" in north and "drier with latitude" in south
+    regional["part_of_globe_upper"][list(regional["region"].values).index("south")] = 2e-4
+    text = " ".join(latitude_result(made, summary_tables(made), context))
+    assert "none dominates for sure" in text and "below the north" not in text
+
+
+def test_r3_names_a_leader_only_where_intervals_do_not_overlap(products):
+    strata = products["strata"].copy(deep=True)
+    first = list(strata["stratum"].values).index("climatology/1")
+    rain, heat, leaf = (np.full(10, value) for value in (0.2, 0.05, 0.2))
+    leaf[:3], rain[3:] = 0.6, 0.7
+    for place, values in enumerate((rain, heat, leaf)):
+        for end, shift in (("", 0.0), ("_lower", -0.1), ("_upper", 0.1)):
+            strata[f"dominant_share{end}"][first : first + 10, place] = values + shift
+            strata[f"partial_correlation{end}"][first : first + 10, place] = (0.3, -0.05, 0.3)[place] + shift
+    strata["dominant_share_upper"][first + 6, 2] = 0.65  # its interval reaches into that of precipitation
+    strata["dominant_share_lower"][first + 9] = np.nan
+    made = products | {"strata": strata}
+    text = " ".join(driver_result(made, summary_tables(made)))
+    assert "precipitation in 4 to 6, 8 and 9, LAI in 1 to 3; none is told to be ahead in 7 and 10." in text
+    assert "r with precipitation, by its interval: above 0 in deciles 1 to 10." in text
+    assert "r with soil temperature, by its interval: not told apart from 0 in any decile." in text
 
 
 def test_r5_gives_the_part_of_each_driver_in_the_trend_of_four_classes(products, context):
@@ -74,6 +110,20 @@ def test_r6_names_the_strata_of_the_study_and_no_other(rows):
         assert name in trends
     assert "500-1000 m" not in rows["R6"]["this_run"]
     assert "r with temperature: barren" in rows["R6"]["this_run"]
+    assert (
+        "With 10 % more of clay, the partial r with soil temperature is different by −0.02 (" in rows["R6"]["this_run"]
+    )
+
+
+def test_r6_sorts_strata_by_what_their_intervals_tell(products):
+    strata = products["strata"].copy(deep=True)
+    for name, lower, upper in (("cropland", 1e-4, 3e-4), ("savanna", -3e-4, -1e-4), ("forest", -1e-4, 3e-4)):
+        at = list(strata["stratum"].values).index(f"land_cover/{name}")
+        strata["slope"][at], strata["slope_lower"][at], strata["slope_upper"][at] = (lower + upper) / 2, lower, upper
+    lines = strata_result(summary_tables({"strata": strata}))
+    found = {name: next(line for line in lines if f" {name} " in line) for name in ("cropland", "savanna", "forest")}
+    assert "interval above 0" in found["cropland"] and "interval below 0" in found["savanna"]
+    assert "not told apart from 0" in found["forest"] and "(−0.100 to 0.300)" in found["forest"]
 
 
 def test_published_shares_have_their_denominators(products):

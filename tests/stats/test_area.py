@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from smcloud.errors import GridError
 from smcloud.stats import area_weighted_series, area_weighted_sums, cell_area
-from smcloud.stats.area_sums import area_weighted_course
+from smcloud.stats.area_course import area_weighted_course, course_and_parts
 from tests.examples import examples
 
 GLOBE = 4 * np.pi * 6371.0072**2
@@ -232,3 +232,41 @@ def test_the_common_course_of_cells_with_trends_of_their_own_is_that_of_their_me
     mean, error = np.mean(errors["course"]), np.std(errors["course"]) / np.sqrt(60)
     assert abs(mean) < 3 * error < 2e-5
     assert np.mean(errors["own means"]) < mean - 0.8e-5
+
+
+def test_the_parts_of_hemispheres_add_up_to_the_course_of_all(rng: np.random.Generator) -> None:
+    """Against levels and years fitted by dummies, and sums written out; trends differ, and cells lack years."""
+    values, weights, _ = gappy_world(rng, (4, 5))
+    more = xr.DataArray(rng.normal(scale=1e-3, size=weights.shape), dims=("lat", "lon"))
+    values = values + more * (values["year"] - 2010) + 0.01 * rng.normal(size=values.shape)
+    values[5] = np.nan
+    weights = weights.where(weights < weights.max(), 0.0)
+    south = (values["lat"] < 0) & (weights >= 0)
+    names = ["globe", "south", "north", "nowhere"]
+    groups = xr.concat([weights >= 0, south, ~south, weights < 0], "region").assign_coords(region=names)
+    out = course_and_parts(values, weights, groups.transpose("region", "lat", "lon"), "globe")
+    np.testing.assert_array_equal(out["course"], area_weighted_course(values, weights, groups))
+    np.testing.assert_allclose(out["part"].sel(region="globe"), out["course"].sel(region="globe"), atol=1e-15)
+    np.testing.assert_allclose(
+        out["part"].sel(region="south") + out["part"].sel(region="north"), out["course"].sel(region="globe"), atol=1e-15
+    )
+    assert out["part"].sel(region="nowhere").isnull().all()
+    frame = xr.Dataset({"x": values, "w": weights}).to_dataframe().reset_index().query("w > 0").dropna()
+    cell = frame.groupby(["lat", "lon"]).ngroup().to_numpy()
+    year = frame.year.to_numpy() - 2000
+    design = np.zeros((len(frame), 22 + cell.max() + 1))
+    design[np.arange(len(frame)), year] = design[np.arange(len(frame)), 22 + cell] = 1
+    root = np.sqrt(frame.w.to_numpy())
+    fit = np.linalg.lstsq(root[:, None] * design, root * frame.x.to_numpy())[0]
+    shift = fit[:22][np.arange(22) != 5].mean()
+    frame["anomaly"] = frame.x - (fit[22:][cell] + shift)
+    held = (frame.anomaly * frame.w).where(frame.lat < 0, 0.0).groupby(frame.year).sum()
+    wanted = held / frame.w.groupby(frame.year).sum()
+    got = out["part"].sel(region="south").to_series()
+    np.testing.assert_allclose(got.loc[wanted.index], wanted, atol=1e-14)
+    assert np.isnan(got.loc[2005])
+    lazy = course_and_parts(values.chunk(lat=1, lon=3), weights.chunk(lat=2, lon=2), groups, "globe")
+    assert all(da.chunks for da in lazy.data_vars.values())
+    xr.testing.assert_identical(lazy.compute(), out)
+    with pytest.raises(GridError, match="the whole"):
+        course_and_parts(values, weights, groups, "world")

@@ -147,3 +147,32 @@ def test_the_units_of_the_cube(store):
     assert cube["precipitation"].attrs["units"] == "mm month-1"
     assert cube["temperature"].attrs["units"] == "K"
     assert float(cube["temperature"].mean()) == pytest.approx(283, abs=8)
+
+
+def test_the_tables_are_those_of_scipy(store):
+    """Parts of the global trend, and what a decile with one basin says of its drivers."""
+    years = np.arange(2001, 2021)
+    both = [series(store, "soil_moisture", lon).astype(float) for lon in BASINS.values()]
+    slope = scipy.stats.linregress(years, np.mean([x - x.mean() for x in both], axis=0)).slope  # of equal areas
+    regional = smcloud.open_product(store, "regional")
+    for key, share in (("globe", 1.0), ("north", 1.0), ("40N-50N", 1.0)):
+        np.testing.assert_allclose(regional["part_of_globe"].sel(region=key), share * slope, rtol=1e-9)
+    assert np.isnan(regional["part_of_globe"].sel(region="south"))
+    assert np.isnan(regional["latitude_gradient"].sel(region="globe"))  # both lie on one parallel
+    strata, drivers = smcloud.open_product(store, "strata"), smcloud.open_product(store, "drivers")
+    means = {lon: x.mean() for lon, x in zip(BASINS.values(), both, strict=True)}
+    held = strata["n_cells"].sel(stratum=(strata["kind"] == "climatology").values)
+    ones = [str(name) for name in held["stratum"].values if int(held.sel(stratum=name)) == 1]
+    assert len(ones) == 2 and int(held.sum()) == 2
+    for name, lon in zip(ones, sorted(means, key=means.__getitem__), strict=True):  # the drier one first
+        row, cell = strata.sel(stratum=name), drivers.sel(lon=lon).squeeze("lat")
+        for number, driver in enumerate(DRIVERS, start=1):
+            own, at = row.sel(driver=driver), cell.sel(driver=driver)
+            line = scipy.stats.linregress(years, series(store, driver, lon).astype(float))
+            np.testing.assert_allclose(row[f"trend_of_{driver}"], line.slope, rtol=1e-9)
+            assert float(own["rising_share"]) == float(line.pvalue < 0.05 and line.slope > 0)
+            assert float(own["falling_share"]) == float(line.pvalue < 0.05 and line.slope < 0)
+            for column in ("partial_correlation", "trend_contribution"):
+                np.testing.assert_allclose(own[column], at[column], rtol=1e-12)
+                assert int(own[f"{column}_n_cells"]) == 1 and np.isnan(own[f"{column}_lower"])
+            assert float(own["dominant_share"]) == float(int(cell["dominant_driver"]) == number)

@@ -1,0 +1,113 @@
+"""CF attributes of the variables of the tables, regional and strata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smcloud.products.flags import STATUS, flags
+
+SLOPE = "m3 m-3 yr-1"
+TILES = (
+    "Quantiles over draws of tiles of 20 degrees; none with fewer than 10 tiles, or where the group was chosen by it."
+)
+PER_STEP = "Per step of the property: see step and step_units."
+PER_DEGREES = "Against the absolute latitude of the cells, per 10 degrees; below 0 the higher latitude dries more."
+
+
+def _about(long_name: str, units: str = "1", **more: str) -> dict[str, Any]:
+    return {"long_name": long_name, "units": units, **more}
+
+
+def _share(long_name: str, **more: str) -> dict[str, Any]:
+    return _about(long_name, standard_name="area_fraction", **more)
+
+
+def _with_limits(name: str, long_name: str, units: str = "1", **more: str) -> dict[str, dict[str, Any]]:
+    """A mean over cells, its limits and the number of its cells."""
+    return {
+        name: _about(long_name, units, **({"cell_methods": "area: mean"} | more)),
+        f"{name}_lower": _about(f"lower limit of {name}", units, comment=TILES),
+        f"{name}_upper": _about(f"upper limit of {name}", units, comment=TILES),
+        f"{name}_n_cells": _about(f"cells of {name}", standard_name="number_of_observations"),
+    }
+
+
+def _gradient(name: str, long_name: str, units: str, comment: str) -> dict[str, dict[str, Any]]:
+    found = _with_limits(name, long_name, units)
+    found[name] = _about(long_name, units, comment=comment)
+    return found
+
+
+def trend_of(driver: str, units: str) -> dict[str, Any]:
+    """Attributes of the mean trend of a driver whose annual values are in ``units``."""
+    long_name = f"area-weighted mean trend of annual {driver.replace('_', ' ')}, over the years of trend_contribution"
+    return _about(long_name, f"{units} yr-1", cell_methods="area: mean")
+
+
+TABLE: dict[str, dict[str, Any]] = {
+    "soil_moisture": _about(
+        "area-weighted mean of annual soil moisture",
+        "m3 m-3",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        cell_methods="time: mean area: mean",
+    ),
+    "slope": _about("trend of the area-weighted mean series (ordinary least squares)", SLOPE),
+    "slope_lower": _about("lower limit of slope, effective sample size", SLOPE),
+    "slope_upper": _about("upper limit of slope, effective sample size", SLOPE),
+    "p_value": _about("two-sided p value of slope, effective sample size"),
+    "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
+    "area_km2": _about("land area", "km2", cell_methods="area: sum"),
+    "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
+    "covered_share": _share("covered_area_km2 as a share of area_km2"),
+    "n_cells": _about("cells with a valid trend", standard_name="number_of_observations"),
+    "drying_share": _share("share of the covered area with a significant drying", cell_methods="area: mean"),
+    "wetting_share": _share("share of the covered area with a significant wetting", cell_methods="area: mean"),
+    **_with_limits("partial_correlation", "area-weighted mean of the partial correlation of all valid cells"),
+    **_with_limits(
+        "trend_contribution", "area-weighted mean of the part of the trend that goes with the driver's", SLOPE
+    ),
+    **_with_limits(
+        "dominant_share", "share of the area with a test of the drivers where the driver is the dominant one"
+    ),
+    "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
+}
+
+REGIONAL: dict[str, dict[str, Any]] = TABLE | {
+    "slope_fixed_cells": _about(
+        "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
+    ),
+    "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
+    "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
+    "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
+    "n_fixed_cells": _about("cells of the fixed set", standard_name="number_of_observations"),
+    "fixed_cells_share": _about(
+        "share of the land area that the fixed set of cells covers", standard_name="area_fraction"
+    ),
+    "part_of_globe": _about(
+        "trend of the part of the region in what the fixed cells of the globe have in common",
+        SLOPE,
+        comment="Area times departure from the level of each cell, over the area of all fixed cells of the globe with "
+        "a value in the year: the parts of hemispheres, or of bands, add up to slope_fixed_cells of the globe.",
+    ),
+    "part_of_globe_lower": _about("lower limit of part_of_globe, effective sample size", SLOPE),
+    "part_of_globe_upper": _about("upper limit of part_of_globe, effective sample size", SLOPE),
+    "part_of_globe_p_value": _about("two-sided p value of part_of_globe, effective sample size"),
+    **_gradient(
+        "latitude_gradient", "gradient of the trends of fixed cells with latitude, per 10 degrees", SLOPE, PER_DEGREES
+    ),
+    "latitude_line": _about("trend of fixed cells on the line of latitude_gradient", SLOPE),
+    "latitude_line_lower": _about("lower limit of latitude_line", SLOPE, comment=TILES),
+    "latitude_line_upper": _about("upper limit of latitude_line", SLOPE, comment=TILES),
+}
+
+STRATA: dict[str, dict[str, Any]] = TABLE | {
+    "rising_share": _share(
+        "share of the area where the driver has a significant trend above 0", cell_methods="area: mean"
+    ),
+    "falling_share": _share(
+        "share of the area where the driver has a significant trend below 0", cell_methods="area: mean"
+    ),
+    "driver_trend_n_cells": _about("cells with a trend of the driver", standard_name="number_of_observations"),
+    **_gradient("trend_gradient", "gradient of the trends of cells with a property of the land", SLOPE, PER_STEP),
+    **_gradient("correlation_gradient", "gradient of partial_correlation with a property of the land", "1", PER_STEP),
+}
