@@ -35,6 +35,11 @@ TEXTS = {
         "Trend, significant shares and mean partial correlations by land cover, soil texture, elevation, leaf area, "
         "aridity and class of change.",
     ),
+    "sensitivity": (
+        "Sensitivity of the result to each choice",
+        "Global and hemispheric trend, significant share, DDWW share and its excess over chance for every combination "
+        "of slope, test, rule for many tests, zones, annual values and first year.",
+    ),
 }
 ESTIMATORS = {"ols": "ordinary least squares", "sen": "Theil-Sen"}
 TESTS = {

@@ -181,14 +181,14 @@ def area_weighted_course(da: xr.DataArray, weights: xr.DataArray, groups: xr.Dat
             new_axes={"s": da.sizes[time] + 1}, adjust_chunks={"i": 1, "j": 1}, concatenate=True,
             meta=np.empty((0,) * 5),
         )  # fmt: skip
-        sums = partial.rechunk({-2: -1, -1: -1}).map_blocks(_add_blocks, drop_axis=(3, 4), dtype=np.float64)
+        sums = partial.rechunk({-2: -1, -1: -1}).map_blocks(add_blocks, drop_axis=(3, 4), dtype=np.float64)
         course = sums.map_blocks(_solved, drop_axis=2, dtype=np.float64)
     else:
         values, area, members = (field.data for field in ordered)
         starts = [(i, j) for i in range(0, area.shape[0], BLOCK) for j in range(0, area.shape[1], BLOCK)]
         parts = [(..., slice(i, i + BLOCK), slice(j, j + BLOCK)) for i, j in starts]
         partial = [_block_courses(values[part], area[part], members[part]) for part in parts]
-        course = _solved(_add_blocks(np.concatenate(partial, axis=-1)))
+        course = _solved(add_blocks(np.concatenate(partial, axis=-1)))
     coords = {dim: source[dim] for dim, source in ((region, groups), (time, da)) if dim in source.coords}
     return xr.DataArray(course, coords, (region, time))
 
@@ -217,7 +217,7 @@ def _totals(values: Block, weights: Block, groups: Block) -> FloatArray:
     starts = [(i, j) for i in range(0, weights.shape[0], BLOCK) for j in range(0, weights.shape[1], BLOCK)]
     blocks = [(..., slice(i, i + BLOCK), slice(j, j + BLOCK)) for i, j in starts]
     partial = [_block_sums(values[block], weights[block], groups[block]) for block in blocks]
-    return _add_blocks(np.concatenate(partial, axis=-1))
+    return add_blocks(np.concatenate(partial, axis=-1))
 
 
 def _lazy_totals(values: Any, weights: Any, groups: Any) -> Any:
@@ -229,7 +229,7 @@ def _lazy_totals(values: Any, weights: Any, groups: Any) -> Any:
         _block_sums, "sgtij", values, "tij", weights, "ij", groups, "gij",
         new_axes={"s": len(SUMS)}, adjust_chunks={"i": 1, "j": 1}, concatenate=True, meta=np.empty((0,) * 5),
     )  # fmt: skip
-    return partial.rechunk({-2: -1, -1: -1}).map_blocks(_add_blocks, drop_axis=(3, 4), dtype=np.float64)
+    return partial.rechunk({-2: -1, -1: -1}).map_blocks(add_blocks, drop_axis=(3, 4), dtype=np.float64)
 
 
 def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
@@ -241,7 +241,7 @@ def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
     return out[..., np.newaxis, np.newaxis]
 
 
-def _add_blocks(partial: FloatArray) -> FloatArray:
-    """Sum over the blocks (the last two axes), exactly rounded."""
+def add_blocks(partial: FloatArray) -> FloatArray:
+    """Sum over the blocks, which are the last two axes; exactly rounded."""
     rows = partial.reshape(-1, math.prod(partial.shape[-2:]))
     return np.array([math.fsum(row) for row in rows.tolist()]).reshape(partial.shape[:-2])
