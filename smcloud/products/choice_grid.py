@@ -9,7 +9,6 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from smcloud.config import RunConfig, overlay
-from smcloud.config.choices import changed_keys
 from smcloud.config.sections import ZONE_ROLES
 
 Keys = Mapping[str, Any]
@@ -53,7 +52,7 @@ def _test(name: str, label: str, key: str, interval: str = "t") -> Option:
     return Option(name, label, {"trend": {"test": key, "interval": interval}})
 
 
-def _zones(name: str, label: str, scheme: str, limits: list[float] | None = None) -> Option:
+def _zones(name: str, label: str, scheme: str, limits: tuple[float, float] | None = None) -> Option:
     return Option(name, label, {"zones": {"scheme": scheme, "limits": limits}})
 
 
@@ -85,8 +84,8 @@ CHOICES = (
         Option("p_adjusted", "Benjamini-Hochberg", {"trend": {"significance": "p_adjusted"}}),
     )),
     Choice("zones", "zones", (
-        _zones("aridity_3", "aridity 0.5, 0.65", "aridity", [0.5, 0.65]),
-        _zones("aridity_2", "aridity 0.65", "aridity", [0.65, 0.65]),
+        _zones("aridity_3", "aridity 0.5, 0.65", "aridity", (0.5, 0.65)),
+        _zones("aridity_2", "aridity 0.65", "aridity", (0.65, 0.65)),
         _zones("aridity_terciles", "aridity terciles", "aridity_terciles"),
         _zones("moisture_terciles", "moisture terciles", "climatology_terciles"),
         _zones("water_balance", "sign of P - PET", "water_balance"),
@@ -131,10 +130,11 @@ def keys_of(row: Row, first_year: int) -> dict[str, Any]:
 
 
 def config_of(row: Row, config: RunConfig, first_year: int) -> RunConfig:
-    """Return ``config`` with the keys of ``row``."""
-    keys, own = keys_of(row, first_year), config.model_dump(mode="json")
-    changed = [key for key in changed_keys(keys, overlay(own, keys), own) if key not in config.changed]
-    return RunConfig.model_validate(overlay(own, keys) | {"changed": [*config.changed, *changed]})
+    """Return ``config`` with the keys of ``row``, which are known to be valid."""
+    made: dict[str, Any] = {
+        section: getattr(config, section).model_copy(update=part) for section, part in keys_of(row, first_year).items()
+    }
+    return config.model_copy(update=made)
 
 
 def void(row: Row, config: RunConfig, years: int) -> str:
@@ -163,7 +163,7 @@ def _too_short(row: Row, config: RunConfig, years: int) -> str:
 
 def own_row(config: RunConfig) -> Row | None:
     """Return the row that ``config`` is itself; None where one of its choices is not among the options."""
-    record = config.model_dump(mode="json")
+    record = config.model_dump()
     tried = (row for row in rows() if row.start == "first" and not void(row, config, 10_000))
     return next((row for row in tried if _matches(record, row)), None)
 

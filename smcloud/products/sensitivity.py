@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import xarray as xr
 
 from smcloud.config import RunConfig
@@ -13,14 +15,14 @@ from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.blocks import per_block
 from smcloud.products.choice_grid import BY_NAME, CHOICES, LEAST_SQUARES_TESTS, Row, config_of, rows, void, years_later
-from smcloud.products.regions import regions
+from smcloud.products.regions import Groups, regions
 from smcloud.products.shared_autocorrelation import pooled_columns
-from smcloud.products.shared_null import SharedNull, chance, change_of
+from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_of
 from smcloud.products.tables import table
 from smcloud.products.trend import POOLED, STATISTICS, called, preset_trend, significance, tested_series
 from smcloud.products.zones import zones
 from smcloud.stats import area_weighted_series
-from smcloud.stats.class_areas import class_areas, class_lattice
+from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
 # The roles that rows are made of; where one of the last three is absent, rows are void.
 ROLES = ("soil_moisture", "land_mask", "aridity_index", "precipitation", "potential_evaporation")
@@ -34,6 +36,14 @@ METHODS = tuple(
     for estimator in BY_NAME["estimator"].options
     if not (estimator.name == "sen" and test.name in LEAST_SQUARES_TESTS)
 )
+
+
+# Ways to call a change, ``estimator/test/significance``.
+CHANGES = tuple(
+    f"{estimator}/{test}/{rule.name}" for estimator, test in METHODS for rule in BY_NAME["significance"].options
+)
+LINES = ("slope", "slope_fixed_cells")
+CELL_BY_CELL, OF_WHOLE_FIELDS = ("aridity_3", "aridity_2", "water_balance"), ("aridity_terciles", "moisture_terciles")
 
 
 class Series(NamedTuple):
@@ -78,92 +88,140 @@ def series_figures(
     class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for the
     land of each region in place of a zone; ``mean_of_slopes`` (estimator, region), ``slope`` and ``slope_fixed_cells``
     (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the share by ``chance`` (transition, zones,
-    change, figure). Every step is the one of the products trend, ddww and regional, on values as they are stored.
+    change, figure). Every step is the one of the products trend, ddww and regional, on values as they are stored. What
+    needs all cells is one task of whole fields.
     """
-    maps = choice_maps(annual, config)
-    change = changes(maps, annual, config)
-    zone, area = zone_codes(annual, maps, config, cube), cell_areas(annual)
-    chosen = regions(
-        annual["lat"], annual["lon"], xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
-    )
-    masks = chosen.mask.sel(region=list(REGIONS))
-    places = [position for position, name in enumerate(chosen.mask["region"].values) if name in REGIONS]
-    chosen = chosen._replace(
-        mask=masks, labels=[chosen.labels[p] for p in places], kinds=[chosen.kinds[p] for p in places]
-    )
-    on_land = (masks & land(annual)).astype("uint8").rename(region="zones").drop_attrs()
-    every = xr.concat([zone, on_land], "zones") if zone.sizes["zones"] else on_land
+    maps = choice_maps(annual, cube, config)
+    pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
+    bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
+    fields = maps.assign(pooled_p_value=pooled).assign_coords(bounds)
     slope = maps["slope"].isel(estimator=0, drop=True)
-    lines = table(annual, xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)}), None, chosen, config)
-    weights = area.where(land(annual), 0.0)
-    means = [
-        area_weighted_series(maps["slope"].sel(estimator=name), weights, masks)["mean"]
-        for name in maps["estimator"].values
-    ]
-    columns = {
-        "area_km2": class_areas(change, every, area),
-        "mean_of_slopes": xr.concat(means, "estimator"),
-        "slope": lines["slope"],
-        "slope_fixed_cells": lines["slope_fixed_cells"],
-    }
-    if null is not None and zone.sizes["zones"]:
-        found = chance(class_lattice(change, zone, area), null, TRANSITIONS, config.alpha)
-        columns["chance"] = found.reindex(zones=every["zones"])
-    return xr.Dataset(columns).drop_attrs()
+    trend = xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)})
+    lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"]), config)
+    return of_whole_fields(fields, config, null).assign({name: lines[name] for name in LINES}).drop_attrs()
 
 
-def choice_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Compute ``slope`` (estimator, lat, lon), ``p_value`` (test, lat, lon) and ``climatology`` cell by cell; lazy.
+def choice_maps(annual: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
+    """Compute cell by cell what rows are made of, rounded as products are when they are stored; lazy.
 
-    Values are rounded as a trend product is when it is stored. The pooled test is not among them.
+    ``slope`` (estimator, lat, lon), ``p_value`` (test, lat, lon; the pooled test is not among them), ``climatology``,
+    the zones (zones, lat, lon) of schemes that need no other cell, and ``aridity_index`` and ``land_mask`` (1 or 0).
     """
-    needed = annual[[name for name in ("soil_moisture", "land_mask") if name in annual]]
-    return per_block(_choice_maps, needed, config=config)
+    annual = annual[[name for name in ROLES if name in annual]]
+    months = cube[[name for name in ROLES[3:] if name in cube]]
+    return per_block(_choice_maps, annual, months, config=config)
 
 
-def _choice_maps(annual: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
+def _choice_maps(annual: xr.Dataset, months: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
     observed, _, series = tested_series(annual, config)
     found = {name: statistic(series, config) for name, statistic in STATISTICS.items()}
-    slopes, p_values = {}, {}
+    slopes: dict[str, xr.DataArray] = {}
+    p_values: dict[str, xr.DataArray] = {}
     for estimator, test in METHODS:
-        own = config_of(DEFAULT._replace(estimator=estimator, test=test), config, 0)
-        columns = preset_trend(series, own, found)
+        columns = preset_trend(series, _with(config, estimator=estimator, test=test), found)
         slopes.setdefault(estimator, columns["slope"])
-        if own.trend.test != POOLED:
+        if test != POOLED:
             p_values.setdefault(test, columns["p_value"])
+    climatology = ordered_mean(observed, "year")
+    known = _zones(annual, xr.Dataset({"climatology": climatology}), config, months, CELL_BY_CELL)
     out = {
-        "slope": xr.concat(list(slopes.values()), "estimator").assign_coords(estimator=list(slopes)),
-        "p_value": xr.concat(list(p_values.values()), "test").assign_coords(test=list(p_values)),
-        "climatology": ordered_mean(observed, "year"),
+        "slope": _stacked(slopes, "estimator"),
+        "p_value": _stacked(p_values, "test"),
+        "climatology": climatology,
+        "land_mask": land(annual).astype("uint8"),
     }
+    out |= {"zone": _stacked(known, "zones")} if known else {}
+    out |= {"aridity_index": annual["aridity_index"]} if "aridity_index" in annual else {}
     return to_storage_dtype(xr.Dataset(out).drop_attrs())
 
 
-def changes(maps: xr.Dataset, annual: xr.Dataset, config: RunConfig) -> xr.DataArray:
-    """Code the change (change, lat, lon; uint8) by every method of :data:`METHODS` and rule for many tests; lazy.
+def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+    """Reduce the ``fields`` of :func:`choice_maps`, and ``pooled_p_value``, to numbers; one task for lazy ones."""
+    if not fields["slope"].chunks:
+        return _of_whole_fields(fields, config=config, null=null)
+    schemes = [*_schemes(fields), *REGIONS]
+    sizes = {
+        "area_km2": {"zones": schemes, "change": list(CHANGES), "group": list(GROUPS)},
+        "mean_of_slopes": {"estimator": list(fields["estimator"].values), "region": list(REGIONS)},
+    }
+    if null is not None:
+        sizes["chance"] = {
+            "transition": TRANSITIONS,
+            "zones": schemes,
+            "change": list(CHANGES),
+            "figure": list(FIGURES),
+        }
+    pattern = {
+        name: xr.DataArray(np.zeros([len(labels) for labels in axes.values()]), axes, list(axes)).chunk()
+        for name, axes in sizes.items()
+    }
+    whole = fields.chunk({dim: -1 for dim in fields.dims})
+    return xr.map_blocks(_of_whole_fields, whole, kwargs={"config": config, "null": null}, template=xr.Dataset(pattern))
 
-    ``change`` names them, ``estimator/test/significance``.
-    """
-    _, _, series = tested_series(annual, config)
-    pooled = pooled_columns(series, cell_areas(annual), config)["p_value"]
+
+def _of_whole_fields(fields: xr.Dataset, *, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+    area = cell_areas(fields)
+    change = changes(fields, config)
+    codes = {name: fields["zone"].sel(zones=name, drop=True) for name in _known(fields)}
+    codes |= _zones(fields, fields, config, None, OF_WHOLE_FIELDS)
+    zone = _stacked({name: codes[name] for name in _schemes(fields)}, "zones")
+    masks, on_land = _regions(fields["lat"], fields["lon"]).mask, land(fields)
+    of_land = (masks & on_land).astype("uint8").rename(region="zones").drop_attrs()
+    every = xr.concat([zone, of_land], "zones", coords="minimal", compat="override")
+    slopes = area_weighted_series(fields["slope"], area.where(on_land, 0.0), masks)["mean"]
+    columns = {
+        "area_km2": class_areas(change, every, area),
+        "mean_of_slopes": slopes.transpose("estimator", "region"),
+    }
+    if null is not None:
+        found = chance(class_lattice(change, zone, area), null, TRANSITIONS, config.alpha)
+        columns["chance"] = found.reindex(zones=every["zones"]).transpose("transition", "zones", "change", "figure")
+    return xr.Dataset(columns).drop_attrs()
+
+
+def changes(fields: xr.Dataset, config: RunConfig) -> xr.DataArray:
+    """Code the change (change, lat, lon; uint8) by every way of :data:`CHANGES`, from fields in memory."""
     adjusted: dict[str, xr.DataArray] = {}
     codes = {}
-    for estimator, test in METHODS:
-        slope = maps["slope"].sel(estimator=estimator, drop=True)
-        p = pooled if test == "effective_pooled" else maps["p_value"].sel(test=test, drop=True)
+    for name in CHANGES:
+        estimator, test, rule = name.split("/")
+        slope = fields["slope"].sel(estimator=estimator, drop=True)
+        p = fields["pooled_p_value"] if test == POOLED else fields["p_value"].sel(test=test, drop=True)
         if test not in adjusted:
             adjusted[test] = significance(p, slope, config)["p_adjusted"]
-        for rule in BY_NAME["significance"].options:
-            own = config_of(DEFAULT._replace(estimator=estimator, test=test, significance=rule.name), config, 0)
-            codes[f"{estimator}/{test}/{rule.name}"] = change_of(slope, called(p, adjusted[test], slope, own))
-    return xr.concat(list(codes.values()), "change").assign_coords(change=list(codes))
+        own = _with(config, estimator=estimator, test=test, significance=rule)
+        codes[name] = change_of(slope, called(p, adjusted[test], slope, own))
+    return _stacked(codes, "change")
 
 
-def zone_codes(annual: xr.Dataset, maps: xr.Dataset, config: RunConfig, cube: xr.Dataset) -> xr.DataArray:
-    """Find the zones (zones, lat, lon; uint8) by every scheme whose roles ``annual`` has; lazy."""
-    codes = {}
-    for option in BY_NAME["zones"].options:
-        found = zones(annual, maps, config_of(DEFAULT._replace(zones=option.name), config, 0), cube)
-        if found is not None:
-            codes[option.name] = found.code
-    return xr.concat(list(codes.values()), "zones").assign_coords(zones=list(codes))
+def _zones(
+    annual: xr.Dataset, trend: xr.Dataset, config: RunConfig, cube: xr.Dataset | None, names: tuple[str, ...]
+) -> dict[str, xr.DataArray]:
+    """The codes of the zones by those of the schemes ``names`` that have their roles."""
+    found = {name: zones(annual, trend, _with(config, zones=name), cube) for name in names}
+    return {name: each.code for name, each in found.items() if each is not None}
+
+
+def _schemes(fields: xr.Dataset) -> list[str]:
+    """The schemes of zones that have their roles, in the order of the options."""
+    known = [*_known(fields), "moisture_terciles"]
+    known += ["aridity_terciles"] if "aridity_index" in fields else []
+    return [option.name for option in BY_NAME["zones"].options if option.name in known]
+
+
+def _known(fields: xr.Dataset) -> list[str]:
+    return [str(name) for name in fields["zones"].values] if "zone" in fields else []
+
+
+def _regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
+    every = regions(lat, lon)
+    at = [position for position, name in enumerate(every.mask["region"].values) if name in REGIONS]
+    return Groups(every.mask.isel(region=at), [every.labels[k] for k in at], [every.kinds[k] for k in at])
+
+
+def _with(config: RunConfig, **names: str) -> RunConfig:
+    return config_of(DEFAULT._replace(**names), config, 0)
+
+
+def _stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
+    return xr.concat(list(parts.values()), dim, coords="minimal", compat="override").assign_coords({dim: list(parts)})

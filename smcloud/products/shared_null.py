@@ -6,7 +6,7 @@ world: here all of them see the same fields, of one length, and each keeps its o
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,9 +45,17 @@ class SharedNull(NamedTuple):
 
 def change_of(slope: xr.DataArray, significant: xr.DataArray) -> xr.DataArray:
     """Code the change of each cell (uint8): 0 no trend, 1 not significant, 2 drier, 3 wetter; lazy."""
-    tested, changed = slope.notnull(), (significant == 1) & (slope != 0)
-    code = xr.full_like(slope, UNTESTED, dtype="uint8").where(~tested, UNCHANGED)
-    return code.where(~(changed & tested), DRIER).where(~(changed & (slope > 0)), WETTER).astype("uint8").drop_attrs()
+    out: xr.DataArray = xr.apply_ufunc(_code, slope, significant, dask="parallelized", output_dtypes=[np.uint8])
+    return out.drop_attrs()
+
+
+def _code(slope: npt.NDArray[Any], significant: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    changed = (significant == 1) & (slope != 0)
+    code = (slope == slope) * np.uint8(UNCHANGED)
+    code[changed] = DRIER
+    code[changed & (slope > 0)] = WETTER
+    code[np.isnan(slope)] = UNTESTED
+    return code
 
 
 def own_signs(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset) -> xr.DataArray:
@@ -132,8 +140,8 @@ def _chance(lattice: FloatArray, *, null: SharedNull, outside: bool, alpha: floa
         drier, wetter = drier + of["TD"], wetter + of["TW"]
     whole, drying = np.ascontiguousarray(drier + wetter), drier.sum(axis=-1)
     out, held = np.full((len(maps), len(FIGURES)), np.nan), np.empty((len(maps), len(null.orders)))
-    parts = [np.ascontiguousarray(part) for part in (of["DD"] + of["DW"], of["WD"] + of["WW"])]
-    held_of_maps(null.orders, whole, *parts, drying, whole.sum(axis=-1), held)
+    dry, wet = (np.ascontiguousarray(part) for part in (of["DD"] + of["DW"], of["WD"] + of["WW"]))
+    held_of_maps(null.orders, whole, dry, wet, drying, whole.sum(axis=-1), held)
     usable = ((whole > 0).sum(axis=-1) >= LEAST_CELLS) & (drying > 0) & (wetter.sum(axis=-1) > 0)
     for each in np.flatnonzero(usable) if len(null.orders) else ():
         out[each] = held[each].mean(), *limits_of(held[each], alpha)

@@ -54,7 +54,7 @@ def specification(
                 columns[name][at] = value
     out = xr.Dataset({name: (("combination", "region")[: it.ndim], it) for name, it in columns.items()})
     out["void"] = "combination", np.array(reasons)
-    names = {
+    names: dict[str, Any] = {
         choice.name: ("combination", np.array([getattr(row, choice.name) for row in listed])) for choice in CHOICES
     }
     out = out.assign_coords(combination=np.arange(len(listed)), region=list(REGIONS), **names)
@@ -77,9 +77,9 @@ def specification(
 
 NULL_COMMENT = (
     "ddww_null_lower and ddww_null_upper hold 1 - alpha of the shares by chance: the changed land of the row, its "
-    "zones and drying area stay, and {fields} Gaussian fields with exponential correlation say where it dries. All rows "
-    "share these fields and their e-folding length, {length} km, estimated from {of}; a run of its own estimates its "
-    "own and draws its own fields."
+    "zones and drying area stay, and {fields} Gaussian fields with exponential correlation say where it dries. All "
+    "rows share these fields and their e-folding length, {length} km, estimated from {of}; a run of its "
+    "own estimates its own and draws its own fields."
 )
 
 
