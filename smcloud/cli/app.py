@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from smcloud.cli import sensitivity as curve
 from smcloud.cli.console import call, print_plan, print_record, print_run, say
 from smcloud.cli.local_run import run_job
 from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
+app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
 
 
 @app.command(epilog="Example: smcloud run study.yaml --json")

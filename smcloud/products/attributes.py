@@ -27,7 +27,7 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "label": {"long_name": "name of the group"},
     "combination": {"long_name": "number of the combination of choices", "units": "1"},
     "start_year": {"long_name": "first year", "units": "1"},
-    "keys": {"long_name": "keys of the configuration that make the combination a run of its own (JSON)"},
+    "configuration": {"long_name": "keys of the configuration that make the combination a run of its own (JSON)"},
     "choice": {"long_name": "what is chosen"},
     "estimator": {"long_name": "estimator of the slope"},
     "test": {"long_name": "test of the slope"},

@@ -57,7 +57,7 @@ def _zones(name: str, label: str, scheme: str, limits: tuple[float, float] | Non
 
 
 def _months(least: int) -> Option:
-    return Option(f"months_{least}", f"mean of >= {least} months", {"annual": _monthly_means(least)})
+    return Option(f"months_{least}", f"means, ≥ {least} months", {"annual": _monthly_means(least)})
 
 
 def _monthly_means(least: int) -> Keys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,18 +65,41 @@ def years_of(cube: xr.Dataset, config: RunConfig) -> tuple[int, int]:
     return int(years[0]), len(years)
 
 
-def series_of(cube: xr.Dataset, config: RunConfig, each: Series) -> tuple[xr.Dataset, xr.Dataset, RunConfig]:
-    """Return the annual product of ``each`` as a run of its own would store it, its cube and its configuration; lazy.
+def may_hold_values(cube: xr.Dataset) -> xr.DataArray:
+    """Return where (lat, lon) any series may have a value: on the land of ``land_mask``, without one anywhere; lazy."""
+    if "land_mask" in cube:
+        return cube["land_mask"] > 0
+    return xr.ones_like(cube["soil_moisture"].isel(time=0, drop=True), dtype=bool)
 
-    Of the roles only :data:`ROLES`.
+
+class Made(NamedTuple):
+    """The annual product of a series as a run of its own would store it, that run's cube and its configuration."""
+
+    annual: xr.Dataset
+    cube: xr.Dataset
+    config: RunConfig
+
+
+def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> dict[Series, Made]:
+    """Make the ``wanted`` series of the monthly ``cube``, of :data:`ROLES` only; lazy.
+
+    Means of months of a later first year are those of an earlier one without its first years, so they are made once.
     """
     first_year, _ = years_of(cube, config)
     first, _ = whole_years(cube, config)
-    later = years_later(each.start)
-    start = first + MONTHS * later if later else 0
-    kept = cube[[role for role in ROLES if role in cube]].isel(time=slice(start, None))
-    own = config_of(DEFAULT._replace(annual=each.annual, start=each.start), config, first_year)
-    return to_storage_dtype(annual_of(kept, own)), kept, own
+    cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
+    out: dict[Series, Made] = {}
+    for each in wanted:
+        own = config_of(DEFAULT._replace(annual=each.annual, start=each.start), config, first_year)
+        later = years_later(each.start)
+        kept = cube.isel(time=slice(first + MONTHS * later if later else 0, None))
+        longest = out.get(each._replace(start="first"))
+        if longest is None or own.annual.method == "anomalies":
+            made = to_storage_dtype(annual_of(kept, own))
+        else:
+            made = longest.annual.isel(year=slice(later, None))
+        out[each] = Made(made, kept, own)
+    return out
 
 
 def series_figures(

@@ -38,7 +38,7 @@ class SharedNull(NamedTuple):
     """
 
     places: npt.NDArray[np.int64]
-    orders: npt.NDArray[np.int64]
+    orders: npt.NDArray[np.int32]
     length_km: float
     of: str
 
@@ -89,13 +89,16 @@ def together(lattice: xr.DataArray, *classes: str) -> xr.DataArray:
     )
 
 
-def shared_null(signs: xr.DataArray, lat: xr.DataArray, lon: xr.DataArray, config: RunConfig) -> SharedNull:
-    """Draw the fields, by the loaded ``signs`` of :func:`own_signs`, on the places that hold cells of ``lat``, ``lon``.
+def shared_null(signs: xr.DataArray, cells: xr.DataArray, config: RunConfig) -> SharedNull:
+    """Draw the fields, by the loaded ``signs`` of :func:`own_signs`, on the places that hold any of ``cells``.
+
+    ``cells`` (lat, lon), loaded, is true where a cell may have a value.
 
     Their e-folding length is that of the run's own significant change; where there is too little of it, of all slopes.
     ``bootstrap.replicates`` fields, at most :data:`MOST_FIELDS`; the same arguments give the same fields.
     """
-    places = np.unique(places_of(lat.to_numpy().astype(np.float64), lon.to_numpy().astype(np.float64)))
+    centres = (cells[axis].to_numpy().astype(np.float64) for axis in ("lat", "lon"))
+    places = np.unique(places_of(*centres)[cells.transpose("lat", "lon").to_numpy()])
     fields = min(config.bootstrap.replicates, MOST_FIELDS)
     length, of = float("nan"), "nothing: there are not two directions of change"
     for position, name in enumerate(("the significant change of the run's own choices", "all slopes of the run")):
@@ -103,11 +106,11 @@ def shared_null(signs: xr.DataArray, lat: xr.DataArray, lon: xr.DataArray, confi
         if np.isnan(length) and ((drier + wetter) > 0).sum() >= LEAST_CELLS:
             length, of = efolding_length(drier, wetter), name
     if np.isnan(length) or not fields:
-        return SharedNull(places, np.empty((0, places.size), np.int64), length, of)
+        return SharedNull(places, np.empty((0, places.size), np.int32), length, of)
     used, row = np.unique(places // COLUMNS, return_inverse=True)
     batches = exponential_fields(used, length, fields, config.bootstrap.seed)
     orders = [np.argsort(batch[:, row, places % COLUMNS], axis=-1, kind="stable") for batch in batches]
-    return SharedNull(places, np.concatenate(orders).astype(np.int64), length, of)
+    return SharedNull(places, np.concatenate(orders).astype(np.int32), length, of)
 
 
 def chance(lattice: xr.DataArray, null: SharedNull, transitions: list[str], alpha: float) -> xr.DataArray:

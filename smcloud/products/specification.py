@@ -37,10 +37,10 @@ def specification(
     """Make the product of the loaded ``figures`` of all series (:func:`~smcloud.products.sensitivity.series_figures`).
 
     By ``combination``, void ones too, with the choices as coordinates of text, ``start_year`` (the first year) and
-    ``keys`` (JSON: what, laid over the configuration, makes the row a run of its own); ``void`` says why a row has no
-    numbers. ``ddww_excess`` is the share of change less the row's own expected share; the range by chance is of the
-    share. ``variance_share`` (choice) and what it rests on: :func:`~smcloud.products.variance.variance_by_choice`.
-    NaN where a denominator is empty.
+    ``configuration`` (JSON: keys that, laid over the run's configuration, make the row a run of its own); ``void``
+    says why a row has no numbers. ``ddww_excess`` is the share of change less the row's own expected share; the range
+    by chance is of the share. ``variance_share`` (choice) and what it rests on are those of
+    :func:`~smcloud.products.variance.variance_by_choice`. NaN where a denominator is empty.
     """
     listed = list(rows())
     reasons = [void(row, config, years) for row in listed]
@@ -60,7 +60,7 @@ def specification(
     out = out.assign_coords(combination=np.arange(len(listed)), region=list(REGIONS), **names)
     out = out.assign_coords(
         start_year=("combination", [first_year + years_later(row.start) for row in listed]),
-        keys=("combination", np.array([json.dumps(keys_of(row, first_year)) for row in listed])),
+        configuration=("combination", np.array([json.dumps(keys_of(row, first_year)) for row in listed])),
     )
     variance = variance_by_choice(out)
     out = out.merge(variance)

@@ -73,6 +73,7 @@ def summary_of(product: str, config: RunConfig, provisional: Sequence[str] = ())
         "ddww": _ddww,
         "regional": _tables,
         "strata": _tables,
+        "sensitivity": _sensitivity,
     }[product](config)
     late = f"Months on provisional input: {', '.join(provisional)}." if provisional else ""
     return " ".join(filter(None, (TEXTS[product][1], how, late)))
@@ -125,6 +126,13 @@ def _tables(config: RunConfig) -> str:
     return (
         "Trends here are least-squares slopes of area-weighted means, p values and intervals with the effective "
         f"sample size; drying and wetting shares are of cells that are significant. {_significance(config)}"
+    )
+
+
+def _sensitivity(config: RunConfig) -> str:
+    return (
+        "Each combination has the numbers of a run with its keys; what it does not choose is as in the run's "
+        f"configuration. The run itself: {_ddww(config)}"
     )
 
 

@@ -37,7 +37,7 @@ def variance_by_choice(table: xr.Dataset, name: str = "ddww_excess") -> xr.Datas
     left_out = []
     while cube.size and np.isnan(cube).any():
         axis, place = _emptiest(cube)
-        left_out.append("/".join(levels[axis].pop(place)))
+        left_out.append("/".join(reversed(levels[axis].pop(place))))
         cube = np.delete(cube, place, axis)
     shares, effects = _shares(cube, levels)
     choices = [choice for factor in FACTORS for choice in factor]

@@ -60,10 +60,10 @@ def held_shares(
         out[field] = _held(order, whole, dry, wet, drying) / total
 
 
-@kernel(POSITIONS, ROWS, ROWS, ROWS, LINE, LINE, nb.float64[:, ::1])
+@kernel(read_only(nb.int32, 2), ROWS, ROWS, ROWS, LINE, LINE, nb.float64[:, ::1])
 def held_of_maps(
-    orders: IntArray, whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: FloatArray, total: FloatArray,
-    out: FloatArray,
+    orders: npt.NDArray[np.int32], whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: FloatArray,
+    total: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
     """:func:`held_shares` of several maps (map, cell) for fields whose cells are in order already: (map, field).
 
@@ -77,7 +77,9 @@ def held_of_maps(
 
 
 @jit
-def _held(order: IntArray, whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: float) -> float:
+def _held(
+    order: npt.NDArray[np.signedinteger], whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: float
+) -> float:
     """The area that is held where the first cells in ``order`` dry, up to the area ``drying``."""
     passed, held = 0.0, 0.0
     for cell in order:
