@@ -44,14 +44,18 @@ def specification(
     """
     listed = list(rows())
     reasons = [void(row, config, years) for row in listed]
-    found = {(each, *key): numbers for each, ds in figures.items() for key, numbers in _of_series(ds, config).items()}
+    stacked = xr.concat(list(figures.values()), "series", coords="minimal", compat="override", join="exact")
+    found = _numbers(stacked, config)
+    at_series = {each: position for position, each in enumerate(figures)}
+    at_change = {str(name): position for position, name in enumerate(stacked["change"].values)}
     columns: dict[str, Any] = {name: np.full((len(listed), len(REGIONS)), np.nan) for name in REGIONAL}
     columns |= {name: np.full(len(listed), np.nan) for name in (*SHARES, *NULLS)}
     for at, (row, reason) in enumerate(zip(listed, reasons, strict=True)):
         if not reason:
-            change = f"{row.estimator}/{row.test}/{row.significance}"
-            for name, value in found[Series(row.annual, row.start), row.zones, row.transition, change].items():
-                columns[name][at] = value
+            series = at_series[Series(row.annual, row.start)]
+            change = at_change[f"{row.estimator}/{row.test}/{row.significance}"]
+            for name, values in found[row.zones, row.transition].items():
+                columns[name][at] = values[series, change]
     out = xr.Dataset({name: (("combination", "region")[: it.ndim], it) for name, it in columns.items()})
     out["void"] = "combination", np.array(reasons)
     names: dict[str, Any] = {
@@ -83,24 +87,23 @@ NULL_COMMENT = (
 )
 
 
-def _of_series(ds: xr.Dataset, config: RunConfig) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """The numbers of every (zones, transition, change) of one series."""
-    areas, regional = ds["area_km2"], _regional(ds)
-    out: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for scheme in [name for name in areas["zones"].values if name not in REGIONS]:
-        for transition in TRANSITIONS:
-            own = config_of(DEFAULT._replace(transition=transition), config, 0)
-            area = _counted(areas.sel(zones=scheme), transition)
-            shares = xr.Dataset({"area_km2": area.rename(group="class")} | shares_of_change(area, own))
-            table = xr.Dataset(ddww_figures(shares))
-            table["ddww_excess"] = table["ddww_share_of_change"] - table["ddww_expected_share"]
-            if "chance" in ds:
-                chance = ds["chance"].sel(zones=scheme, transition=transition)
-                table = table.assign({f"ddww_{name}": chance.sel(figure=name, drop=True) for name in FIGURES})
-            kept = {name: table[name].to_numpy() for name in (*SHARES, *NULLS) if name in table}
-            for at, change in enumerate(map(str, areas["change"].values)):
-                numbers = {name: values[at] for name, values in kept.items()}
-                out[str(scheme), transition, change] = numbers | {name: it[at] for name, it in regional.items()}
+def _numbers(ds: xr.Dataset, config: RunConfig) -> dict[tuple[str, str], dict[str, np.ndarray[Any, Any]]]:
+    """The numbers (series, change) of every (zones, transition), those by region (series, change, region)."""
+    schemes = [str(name) for name in ds["zones"].values if name not in REGIONS]
+    regional, out = _regional(ds), {}
+    for transition in TRANSITIONS:
+        own = config_of(DEFAULT._replace(transition=transition), config, 0)
+        area = _counted(ds["area_km2"].sel(zones=schemes), transition)
+        shares = xr.Dataset({"area_km2": area.rename(group="class")} | shares_of_change(area, own))
+        table = xr.Dataset(ddww_figures(shares))
+        table["ddww_excess"] = table["ddww_share_of_change"] - table["ddww_expected_share"]
+        if "chance" in ds:
+            chance = ds["chance"].sel(zones=schemes, transition=transition)
+            table = table.assign({f"ddww_{name}": chance.sel(figure=name, drop=True) for name in FIGURES})
+        for scheme in schemes:
+            each = table.sel(zones=scheme).transpose("series", "change")
+            numbers = {name: each[name].to_numpy() for name in (*SHARES, *NULLS) if name in each}
+            out[scheme, transition] = numbers | regional
     return out
 
 
@@ -114,15 +117,18 @@ def _counted(areas: xr.DataArray, transition: str) -> xr.DataArray:
 
 
 def _regional(ds: xr.Dataset) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of :data:`REGIONAL` (change, region)."""
-    changes = [str(name) for name in ds["change"].values]
+    """The columns of :data:`REGIONAL` (series, change, region)."""
     areas = ds["area_km2"].sel(zones=list(REGIONS)).rename(zones="region")
     covered = areas.sel(group="valid", drop=True)
     drying, wetting = (areas.sel(group=f"direction {d}", drop=True) / covered.where(covered > 0) for d in "DW")
-    means = ds["mean_of_slopes"].sel(estimator=[name.partition("/")[0] for name in changes])
-    columns = {"drying_share": drying, "wetting_share": wetting, "significant_share": drying + wetting}
-    out = {name: da.transpose("change", "region").to_numpy() for name, da in columns.items()}
-    out["mean_of_slopes"] = means.transpose("estimator", "region").to_numpy()
-    for name in ("slope", "slope_fixed_cells"):
-        out[name] = np.broadcast_to(ds[name].to_numpy(), out["drying_share"].shape)
-    return out
+    estimators = [str(name).partition("/")[0] for name in ds["change"].values]
+    means = ds["mean_of_slopes"].sel(estimator=estimators).drop_vars("estimator").rename(estimator="change")
+    columns = {
+        "drying_share": drying,
+        "wetting_share": wetting,
+        "significant_share": drying + wetting,
+        "mean_of_slopes": means,
+        "slope": ds["slope"].expand_dims(change=len(estimators)),
+        "slope_fixed_cells": ds["slope_fixed_cells"].expand_dims(change=len(estimators)),
+    }
+    return {name: da.transpose("series", "change", "region").to_numpy() for name, da in columns.items()}
