@@ -141,11 +141,13 @@ def _chance(lattice: FloatArray, *, null: SharedNull, outside: bool, alpha: floa
     drier, wetter = of["DD"] + of["WD"], of["DW"] + of["WW"]
     if not outside:
         drier, wetter = drier + of["TD"], wetter + of["TW"]
-    whole, drying = np.ascontiguousarray(drier + wetter), drier.sum(axis=-1)
-    out, held = np.full((len(maps), len(FIGURES)), np.nan), np.empty((len(maps), len(null.orders)))
-    dry, wet = (np.ascontiguousarray(part) for part in (of["DD"] + of["DW"], of["WD"] + of["WW"]))
-    held_of_maps(null.orders, whole, dry, wet, drying, whole.sum(axis=-1), held)
-    usable = ((whole > 0).sum(axis=-1) >= LEAST_CELLS) & (drying > 0) & (wetter.sum(axis=-1) > 0)
-    for each in np.flatnonzero(usable) if len(null.orders) else ():
-        out[each] = held[each].mean(), *limits_of(held[each], alpha)
+    whole, drying = drier + wetter, drier.sum(axis=-1)
+    out = np.full((len(maps), len(FIGURES)), np.nan)
+    both = (drying > 0) & (wetter.sum(axis=-1) > 0)
+    usable = np.flatnonzero(((whole > 0).sum(axis=-1) >= LEAST_CELLS) & both) if len(null.orders) else np.empty(0, int)
+    dry, wet = ((of["DD"] + of["DW"])[usable], (of["WD"] + of["WW"])[usable])
+    held = np.empty((usable.size, len(null.orders)))
+    held_of_maps(null.orders, whole[usable], dry, wet, drying[usable], whole[usable].sum(axis=-1), held)
+    for each, shares in zip(usable, held, strict=True):
+        out[each] = shares.mean(), *limits_of(shares, alpha)
     return out.reshape(*lattice.shape[:-2], len(FIGURES))
