@@ -16,11 +16,11 @@ WIDTH, HEIGHT = 1.5, 0.5  # of a box, in units of the drawing
 BASE = "base"
 # Across the picture, so that arrows pass beside the boxes; a room without a place is put by its order.
 ACROSS = {
-    "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.report": -4.4, "smcloud.sample": 2.2,
-    "smcloud.store": -3.9, "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8,
-    "smcloud.catalog": -1.1, "smcloud.cluster": 0.9,
+    "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.report": -4.3, "smcloud.doors": -2.65,
+    "smcloud.sample": 2.2, "smcloud.export": -1.0, "smcloud.store": -3.9, "smcloud.products": 4.2, "smcloud.cube": -2.2,
+    "smcloud.stats": 2.8, "smcloud.catalog": -1.1, "smcloud.cluster": 0.9,
 }  # fmt: skip
-TITLES = ("faces", "stages", "page and sample", "store, products, cube", "statistics", "sources, cluster", BASE)
+TITLES = ("faces", "stages", "page, doors, files", "store, products, cube", "statistics", "sources, cluster", BASE)
 
 
 def layers() -> list[list[str]]:

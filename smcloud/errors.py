@@ -228,6 +228,18 @@ class NothingPublishedError(SmcloudError):
     code, exit_code = "nothing-published", 2
 
 
+class ExportError(SmcloudError):
+    """A release cannot be written in the form, or to the place, that was asked for."""
+
+    code, exit_code = "export", 2
+
+
+class OutsideGridError(SmcloudError):
+    """A point or a region holds no cell of the grid."""
+
+    code, exit_code = "outside-grid", 3
+
+
 class SourceChangedError(SmcloudError):
     """A source was written to while it was read: the same command begins with what it holds now."""
 

@@ -19,6 +19,8 @@ EXIT_CODES = {
     "catalog": 2,
     "budget": 2,
     "nothing-published": 2,
+    "export": 2,
+    "outside-grid": 3,
     "unit": 3,
     "accumulation": 3,
     "variable": 3,

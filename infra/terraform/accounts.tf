@@ -1,13 +1,14 @@
 # Who may do what with the store. On Cloud Storage to overwrite is to delete and create, so "create" alone means that
 # nothing that is there can change: this is how releases and seals are kept.
 #
-#            reads  cube/ products/ reports/     the seal of a prefix  releases/  catalog.yaml     runs as it
+#            reads  cube/ products/ reports/     the seal of a prefix  releases/  doors            runs as it
 #   reader   all    -                            -                     -          -                who opens products
 #   writer   all    create, overwrite, delete    create               -          -                schedulers and workers
 #   releaser all    create, overwrite, delete    create               create     create, overwrite the flow process
 #   collector all   delete                       delete               -          -                who removes old prefixes
 #
-# What cannot be separated: one process, the flow's, stages metadata, seals, publishes and writes catalog.yaml, so the
+# Doors are index.html, catalog.yaml, CITATION.cff, stac/ and icechunk/.
+# What cannot be separated: one process, the flow's, stages metadata, seals, publishes and writes the doors, so the
 # releaser has all that the writer has. A sealed and an unsealed prefix differ only by inventory.json inside, which no
 # condition on a name can see: the writer could delete chunks of a sealed prefix, though never its seal. Against that
 # stand the code, which touches no sealed prefix, `smcloud verify`, which finds it, and the bucket's soft delete, which
@@ -22,6 +23,14 @@ locals {
   ])
   # An object that a run puts into the store and takes away again, to see that its workers see the same store.
   probe = "resource.name.startsWith(\"${local.objects}.smcloud-\")"
+  # What shows the newest release to people and tools, and is replaced with it.
+  doors = join(" || ", [
+    "resource.name == \"${local.objects}catalog.yaml\"",
+    "resource.name == \"${local.objects}index.html\"",
+    "resource.name == \"${local.objects}CITATION.cff\"",
+    "resource.name.startsWith(\"${local.objects}stac/\")",
+    "resource.name.startsWith(\"${local.objects}icechunk/\")",
+  ])
   # The inventory of a sealed prefix, and the object beside it that names it.
   seal = "(resource.name.endsWith(\"/inventory.json\") || resource.name.endsWith(\".sealed\"))"
 
@@ -32,8 +41,8 @@ locals {
     "releaser creates"   = { account = "releaser", role = "create", where = "${local.staged} || ${local.probe}" }
     "releaser discards"  = { account = "releaser", role = "delete", where = "(${local.staged} || ${local.probe}) && !${local.seal}" }
     "releaser publishes" = { account = "releaser", role = "create", where = "resource.name.startsWith(\"${local.objects}releases/\")" }
-    "releaser catalogs"  = { account = "releaser", role = "create", where = "resource.name == \"${local.objects}catalog.yaml\"" }
-    "releaser replaces"  = { account = "releaser", role = "delete", where = "resource.name == \"${local.objects}catalog.yaml\"" }
+    "releaser shows"     = { account = "releaser", role = "create", where = local.doors }
+    "releaser replaces"  = { account = "releaser", role = "delete", where = local.doors }
     "collector removes"  = { account = "collector", role = "delete", where = local.staged }
   }
   permissions = {

@@ -1,4 +1,4 @@
-# gs://PROJECT-smcloud holds store/ (cubes, products, reports, releases, catalog.yaml: nothing else) and config/ (the
+# gs://PROJECT-smcloud holds store/ (cubes, products, reports, releases and their doors: nothing else) and config/ (the
 # configurations and catalogs of the scheduled runs, which administrators write and runs only read).
 
 resource "google_storage_bucket" "store" {

@@ -7,17 +7,15 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from smcloud.cli import sensitivity as curve
 from smcloud.cli.console import call, print_plan, print_record, print_run, say
+from smcloud.cli.files import register
 from smcloud.cli.local_run import run_job
-from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl
-
-if TYPE_CHECKING:
-    from smcloud.store import Store
+from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl, opened
 
 app = typer.Typer(
     name="smcloud",
@@ -26,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+register(app)
 catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
 app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
@@ -140,7 +139,7 @@ def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None
     """List the releases of a store, newest first."""
     from smcloud.store import list_releases
 
-    place = _opened(store)
+    place = opened(store)
     releases = list_releases(place)
     if json_:
         print(json.dumps([release.as_json() for release in releases], indent=1))
@@ -167,7 +166,7 @@ def verify(
 
     if everything and release is not None:
         raise typer.BadParameter("give either --all or --release")
-    place = _opened(store)
+    place = opened(store)
     record = verify_all(place) if everything else verify_release(place, release)
     print_record({"status": "verified"} | record, json_)
 
@@ -178,7 +177,7 @@ def repair(store: StoreUrl, release: ReleaseNumber = None, json_: Json = False, 
     from smcloud.errors import IntegrityError
     from smcloud.pipeline.repair import repair as repair_release
 
-    place = _opened(store, to_write=True)
+    place = opened(store, to_write=True)
     done = repair_release(place, release)
     if done.left:
         raise IntegrityError(
@@ -206,18 +205,10 @@ def report(
     from smcloud.sample.demo import truth_beside
     from smcloud.store import newest_release, read_release
 
-    place = _opened(store, to_write=True)
+    place = opened(store, to_write=True)
     record = newest_release(place) if release is None else read_release(place, release)
     page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
-
-
-def _opened(store: str, to_write: bool = False) -> Store:
-    from smcloud.store import Store, require_store
-
-    place = Store.open(store)
-    require_store(place, to_write)
-    return place
 
 
 @catalog_app.command("check", epilog="Example: smcloud catalog check catalogs/public.yaml")

@@ -1,13 +1,16 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments that several commands share, and the store that one of them names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smcloud.cli.console import remember
+
+if TYPE_CHECKING:
+    from smcloud.store import Store
 
 Json = Annotated[
     bool,
@@ -22,3 +25,12 @@ StoreUrl = Annotated[str, typer.Argument(metavar="STORE", help="Path, gs:// or s
 Everything = Annotated[
     bool, typer.Option("--all", help="All releases, how they follow each other, pages, and foreign objects.")
 ]
+
+
+def opened(store: str, to_write: bool = False) -> Store:
+    """The store of the argument ``store``, when it is one of ours, absent or empty, and can be reached."""
+    from smcloud.store import Store, require_store
+
+    place = Store.open(store)
+    require_store(place, to_write)
+    return place

@@ -86,7 +86,7 @@ def publish(
         entry = CubeEntry(**{name: getattr(cube, name) for name in CubeEntry.model_fields} | {"url": named.path})
         content = _content(config, job, entry, products)
         release = stores.publish(store, content, allow_older, job.parent)
-        stores.write_catalog(store)
+        stores.write_doors(store, render_doors)
     return release
 
 
@@ -112,14 +112,21 @@ def require_forward(config: RunConfig, job: Job) -> None:
     stores.require_forward(store, _content(config, job, cube, {}))
 
 
+def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
+    """Render the doors to ``release``, whose record has the sha256 ``digest``."""
+    from smcloud.doors import render
+
+    return render(store, release, digest)
+
+
 def has_report(release: Release, store_url: str) -> bool:
     """Return whether the page of ``release`` exists: a run may have ended between publishing and reporting.
 
-    ``catalog.yaml``, which is written between the two, is completed here.
+    The doors to the newest release, which are written between the two, are completed here.
     """
     store = Store.open(store_url)
     with reaching(NETWORK, store.url):
-        stores.complete_catalog(store)
+        stores.complete_doors(store, render_doors)
         return bool(store.fs.exists(store.join(release.report)))
 
 
@@ -128,6 +135,7 @@ def report(
 ) -> PageRecord:
     """Render the report of ``release`` into the store; ``truth`` (a Zarr of the sample world) adds what is scored.
 
+    The doors to the newest release are rendered too: a store may have been moved since.
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
     from smcloud.report import render, summary_tables
@@ -138,6 +146,7 @@ def report(
         context = _context(release, store, products, dict(seconds or {}), truth)
         place = Path(release.report).parent.as_posix()
         stores.put_page(store, place, render(products, context))
+        stores.write_doors(store, render_doors)
     tables = summary_tables(products)
     return PageRecord(report=store.url_of(release.report), tables=tables, scorecard=context.scorecard)
 

@@ -18,7 +18,7 @@ from smcloud.pipeline.publish import has_report, report
 from smcloud.products import Publication, RunFacts, for_computing
 from smcloud.sample.demo import truth_beside
 from smcloud.store import Attempts, CubeEntry, Prefix, ProductEntry, Release, Store, cube_path, product_path
-from smcloud.store.chain import named_in_catalog
+from smcloud.store.doors import door_problems
 from smcloud.store.pointers import mend_pointers
 from smcloud.store.records import INVENTORY
 from smcloud.store.restore import restore
@@ -36,7 +36,7 @@ class Repair(NamedTuple):
 
 
 def repair(store: Store, release: int | None = None) -> Repair:
-    """Repair what verify finds of a release, the newest by default: cube, products, page, ``catalog.yaml``.
+    """Repair what verify finds of a release, the newest by default: cube, products, page, and the doors to the newest.
 
     The cube is built from its sources, the products are computed from the cube, each in a folder that is removed again.
     An object is put back only if it has the digest with which it was sealed, so nothing else can come of it: not where
@@ -143,13 +143,15 @@ def _other(what: str, wanted: str, actual: str, why: str) -> IntegrityError:
 
 
 def _complete_pages(done: Repair, store: Store, record: Release) -> None:
-    """Complete page and catalog, and name again what a damaged pointer named."""
-    named = named_in_catalog(store)
-    if not has_report(record, store.url) and not done.left:
-        report(record, store.url, truth=truth_beside(store.url))
-        done.repaired.append(record.report)
-    if named_in_catalog(store) != named:
-        done.repaired.append("catalog.yaml")
+    """Complete page and doors, and name again what a damaged pointer named."""
+    problems = door_problems(store)
+    try:
+        if not has_report(record, store.url) and not done.left:
+            report(record, store.url, truth=truth_beside(store.url))
+            done.repaired.append(record.report)
+    except IntegrityError as err:
+        done.why.append(f"{err.what}: {err.found}")
+    done.repaired.extend(sorted(problems.keys() - door_problems(store).keys()))
     paths: dict[str, Entry] = {cube_path(record.cube.id): record.cube}
     paths |= {product_path(name, product.run_id): product for name, product in record.products.items()}
     for path, entry in paths.items():

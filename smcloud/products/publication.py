@@ -6,6 +6,7 @@ number and no publisher, which readers are given from the release.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,7 +96,9 @@ class Publication:
         """Return the product ``name`` (or a part of it) as it is written; lazy where it is."""
         out = with_axes(to_storage_dtype(ds), self.cells, self.facts.years)
         out = with_content(with_ancillary(out, name))
-        return out.assign_attrs({"comment": MISSING} | ds.attrs | self.attributes(name))
+        own = {key: value for key, value in ds.attrs.items() if not _is_nan(value)}
+        out.attrs = {"comment": MISSING} | own | self.attributes(name)
+        return out
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Return the global attributes (ACDD-1.3) of the product ``name``, and those of the Zarr conventions."""
@@ -157,3 +160,8 @@ def for_computing(ds: xr.Dataset) -> xr.Dataset:
     """Return an opened product or cube without what is there for readers; edges of its cells in memory."""
     own = ds.drop_vars([name for name in FOR_READERS if name in ds.coords and name not in ds.dims])
     return own.assign_coords({bounds: own[bounds].compute() for bounds in BOUNDS if bounds in own})
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether an attribute is a number that JSON does not know: it is left out, as it says nothing."""
+    return isinstance(value, float) and not math.isfinite(value)

@@ -2,8 +2,19 @@
 
 from smcloud.report.context import ReportContext
 from smcloud.report.page import render
+from smcloud.report.palette import flag_colours
+from smcloud.report.point import point_table, point_words
 from smcloud.report.rounding import markdown
 from smcloud.report.scorecard import scorecard_table
 from smcloud.report.tables import summary_tables
 
-__all__ = ["ReportContext", "markdown", "render", "scorecard_table", "summary_tables"]
+__all__ = [
+    "ReportContext",
+    "flag_colours",
+    "markdown",
+    "point_table",
+    "point_words",
+    "render",
+    "scorecard_table",
+    "summary_tables",
+]

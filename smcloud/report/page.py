@@ -1,4 +1,4 @@
-"""The report's page: one HTML file and the PNG files that it shows."""
+"""The report's page: one HTML file, the PNG files that it shows, and its tables as CSV files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import xarray as xr
 from smcloud.config.choices import described, flattened, follows_the_study, levels_of
 from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
+from smcloud.report.downloads import downloads, file_name, scores
 from smcloud.report.figures import draw_all
 from smcloud.report.maps import DETECTABLE
 from smcloud.report.published import comparison, ddww_figures, differences
@@ -24,6 +25,7 @@ from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
 from smcloud.secrecy import told_lines
 
 _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
+_NOT_SHOWN = ("levels", "changed")  # of the configuration: who chose what stands under choices
 _BOUNDS = ("lat_bnds", "lon_bnds")
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
@@ -41,7 +43,7 @@ _KINDS = {
 
 
 def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[str, bytes]:
-    """Render the report of a run: file name -> bytes, ``index.html`` and the PNG files that it links to.
+    """Render the report of a run: file name -> bytes, ``index.html`` and the PNG and CSV files that it links to.
 
     ``products`` holds the datasets annual, trend, drivers, ddww, regional and strata, as far as the run
     has them; the page names what is absent. Nothing is read or written, and the same input gives
@@ -58,6 +60,24 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     environment.filters["unbroken"] = unbroken
+    choices, config = _choices(context.config), {k: v for k, v in context.config.items() if k not in _NOT_SHOWN}
+    published = comparison(products, tables, context), ddww_figures(products, tables)
+    files = downloads(
+        {name: _shown_rows(name, table) for name, table in tables.items()}
+        | {
+            "presets": context.presets,
+            "scorecard": scores(context.scorecard or {}),
+            "published": published[0],
+            "literature": published[1],
+            "choices": [dict(zip(("key", "value", "level"), row, strict=True)) for row in choices],
+            "config": [{"key": key, "value": value} for key, value in _flat(config)],
+            "inputs": [{"role": role, **record} for role, record in context.inputs.items()],
+            "seconds": [{"stage": stage, "seconds": float(value)} for stage, value in context.seconds.items()],
+        },
+        products,
+        context,
+    )
+    environment.globals |= {"file_name": file_name, "files": files}
     html = environment.from_string(template).render(
         context=context,
         facts=_facts(products, context),
@@ -65,18 +85,18 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         pictures=pictures,
         absent=absent,
         tables=_named_tables(tables),
-        comparison=comparison(products, tables, context),
-        ddww_figures=ddww_figures(products, tables),
+        comparison=published[0],
+        ddww_figures=published[1],
         differences=differences(products, context),
-        choices=_choices(context.config),
+        choices=choices,
         follows=follows_the_study(context.config),
-        config=_flat({key: it for key, it in context.config.items() if key not in ("levels", "changed")}),
+        config=_flat(config),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
         presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
         inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],
         seconds=[(stage, figures(float(value), 1)) for stage, value in context.seconds.items()],
     )
-    return {"index.html": html.encode("utf-8")} | {picture.name: picture.png for picture in pictures}
+    return {"index.html": html.encode("utf-8")} | {picture.name: picture.png for picture in pictures} | files
 
 
 def pieces(citation: str) -> list[tuple[str, str | None]]:
@@ -143,12 +163,16 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     }
     named = []
     for name, table in tables.items():
-        if name.startswith("strata_"):
-            table = [row for row in table if row["area_km2"]] or table  # a stratum without land says nothing
+        table = _shown_rows(name, table)
         kind = name.removeprefix("strata_")
         heading = headings.get(name, f"By {_KINDS.get(kind, kind.replace('_', ' '))}")
         named.append(_laid_out(name, heading, table))
     return named
+
+
+def _shown_rows(name: str, table: Table) -> Table:
+    """The rows of ``table`` that are on the page: a stratum without land says nothing."""
+    return [row for row in table if row["area_km2"]] or table if name.startswith("strata_") else table
 
 
 def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from smcloud.products.flags import CLASS_MEANING
+from smcloud.products.flags import TIE as TIE_CODE
 
 CLASSES = tuple(CLASS_MEANING)
 """DDWW classes in the order of their codes 1..6: first letter the zone, second the change."""
@@ -41,6 +42,12 @@ _BLUE, _VERMILLION, _GREEN = ("#0062a8", "#7fc4f2"), ("#d55e00", "#ffb869"), ("#
 _FURTHER = (("#8e3a80", "#dba6d3"), ("#8a7400", "#ecd94a"), ("#5c4033", "#b59b8c"))
 _BY_ROLE = (("precip", _BLUE), ("temperature", _VERMILLION), ("lai", _GREEN))
 
+_FLAG_COLOURS: dict[str, dict[str, str]] = {
+    "ddww_class": CLASS_COLOURS | {"not_significant": NOT_SIGNIFICANT},
+    "zone": {"dry": CLASS_COLOURS["DW"], "transition": CLASS_COLOURS["TW"], "wet": CLASS_COLOURS["WW"]},
+    "significant": {"significant": TREND_STEPS[-2], "not_significant": NOT_SIGNIFICANT},
+}
+
 
 def driver_colours(drivers: Sequence[str]) -> list[tuple[str, str]]:
     """Choose a (positive, negative) pair of colours for each driver, in its order.
@@ -58,6 +65,22 @@ def driver_colours(drivers: Sequence[str]) -> list[tuple[str, str]]:
         if name not in chosen:
             chosen[name] = free.pop(0) if free else _FURTHER[-1]
     return [chosen[name] for name in drivers]
+
+
+def flag_colours(name: str, meanings: Mapping[int, str]) -> dict[int, str]:
+    """Choose the colours of the codes of a map of flags ``name``, which mean ``meanings``; empty where it has none.
+
+    A dominant driver has the colour of its positive correlation.
+    """
+    if name == "dominant_driver":
+        drivers = [meaning for code, meaning in meanings.items() if 0 < code < TIE_CODE]
+        by_meaning = dict(zip(drivers, (positive for positive, _ in driver_colours(drivers)), strict=True))
+        by_meaning |= {"none": NOT_SIGNIFICANT, "tie": TIE}
+    else:
+        by_meaning = _FLAG_COLOURS.get(name, {})
+    if not by_meaning:
+        return {}
+    return {code: by_meaning.get(meaning, NO_DATA) for code, meaning in meanings.items()}
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

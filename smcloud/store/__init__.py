@@ -2,8 +2,8 @@
 
 from smcloud.store.attempts import Attempt, Attempts
 from smcloud.store.copying import cube_lineages, lineage_object
+from smcloud.store.doors import Doors, complete_doors, write_doors
 from smcloud.store.encoding import encoding, stored_chunks
-from smcloud.store.intake_catalog import complete_catalog, write_catalog
 from smcloud.store.layout import (
     Store,
     content_id,
@@ -39,6 +39,7 @@ __all__ = [
     "Attempt",
     "Attempts",
     "CubeEntry",
+    "Doors",
     "InputEntry",
     "LazyWrites",
     "Lineage",
@@ -49,7 +50,7 @@ __all__ = [
     "Store",
     "align",
     "can_read",
-    "complete_catalog",
+    "complete_doors",
     "content_id",
     "create_only",
     "cube_lineages",
@@ -82,5 +83,5 @@ __all__ = [
     "together",
     "verify",
     "verify_all",
-    "write_catalog",
+    "write_doors",
 ]

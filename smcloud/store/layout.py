@@ -1,7 +1,8 @@
 """The paths in a run's store, and content ids.
 
 A store is a directory of a local disk or a prefix of a bucket that holds nothing but
-``cube/``, ``products/``, ``reports/``, ``releases/`` and ``catalog.yaml``.
+``cube/``, ``products/``, ``reports/`` and ``releases/``, and the doors to the newest release: ``index.html``,
+``catalog.yaml``, ``CITATION.cff``, ``stac/`` and ``icechunk/``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import fsspec
 from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching, time_limit
 
-FOLDERS = ("cube", "products", "reports", "releases")
-CATALOG = "catalog.yaml"
+FOLDERS = ("cube", "products", "reports", "releases", "stac", "icechunk")
+CATALOG, INDEX, CITATION = "catalog.yaml", "index.html", "CITATION.cff"
+FILES = (CATALOG, INDEX, CITATION)
 TEMPORARY = ".smcloud-"
 WRITABLE = ("file", "gs", "s3", "memory")
 
@@ -127,7 +129,7 @@ def require_store(store: Store, to_write: bool = True) -> None:
     foreign = sorted(
         name
         for name, kind in entries.items()
-        if kind != {CATALOG: "file"}.get(name, "directory" if name in FOLDERS else "")
+        if kind != ("file" if name in FILES else "directory" if name in FOLDERS else "")
         and not name.startswith(TEMPORARY)
     )
     if foreign:
@@ -135,7 +137,7 @@ def require_store(store: Store, to_write: bool = True) -> None:
             "the path holds something that is not an smcloud store",
             where=store.url,
             found=", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""),
-            expected=f"nothing but {', '.join(f'{folder}/' for folder in FOLDERS)} and {CATALOG}",
+            expected=f"nothing but {', '.join((*(f'{folder}/' for folder in FOLDERS), *FILES))}",
             next="name an empty or new path in the key store",
         )
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from smcloud.errors import ReleaseConflictError
 from smcloud.store.inventory import inventory_bytes
 from smcloud.store.layout import Store
-from smcloud.store.objects import put, read_all, remove
+from smcloud.store.objects import read_all, remove
 from smcloud.store.records import INVENTORY
+from smcloud.store.shown import write_shown
 
 INDEX = "index.html"
 TRIES = 5
@@ -30,7 +31,7 @@ def put_page(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
     for _ in range(TRIES):
         remove(store, f"{folder}/{INDEX}")
         for name, content in (shown | last).items():
-            put(store, f"{folder}/{name}", content)
+            write_shown(store, {f"{folder}/{name}": content})
         if read_all(store, {name: f"{folder}/{name}" for name in last}) == last:
             return  # else another run renders it too, and ours and theirs do not go together
     raise ReleaseConflictError(

@@ -8,10 +8,10 @@ import re
 from smcloud.errors import IntegrityError
 from smcloud.io_errors import STORE, reaching
 from smcloud.store.chain import RECORD, named_in_catalog, record_digest
-from smcloud.store.intake_catalog import catalog_of
+from smcloud.store.doors import HOLDS, STAC, door_problems, entries_in_catalog
 from smcloud.store.integrity import Finding
 from smcloud.store.inventory import inventory_bytes, is_whole, read_inventory
-from smcloud.store.layout import CATALOG, TEMPORARY, Store, release_path
+from smcloud.store.layout import CATALOG, CITATION, INDEX, TEMPORARY, Store, release_path
 from smcloud.store.objects import Place, read
 from smcloud.store.pointers import read_pointer
 from smcloud.store.records import INVENTORY, RELEASES, Release
@@ -61,7 +61,7 @@ def name_findings(release: Release) -> list[Finding]:
 
 
 def page_findings(store: Store, releases: list[Release], latest: int) -> list[Finding]:
-    """Find pages of releases that are missing or not what was rendered, and a catalog that is not of the newest one."""
+    """Find pages of releases that are missing or not what was rendered, and doors that are not of the newest one."""
     findings = []
     for path, release in {release.report: release for release in releases}.items():
         raw = read(store, path)
@@ -69,12 +69,35 @@ def page_findings(store: Store, releases: list[Release], latest: int) -> list[Fi
         findings.append(_finding(path, raw, "" if raw else f"missing: {remedy}"))
         findings += _rendered(Place(store, path.rpartition("/")[0]), release, remedy) if raw else []
     newest = next((release for release in releases if release.number == latest), None)
-    if newest is not None:
-        raw, named = read(store, CATALOG), named_in_catalog(store)
-        same = raw == catalog_of(newest, record_digest(store, latest))
-        same = same or (newest.schema_ == 1 and named is not None and named[0] == latest)  # it was rendered otherwise
-        findings.append(_finding(CATALOG, raw, "" if same else f"is not what release {latest} gives"))
-    return findings
+    return findings + (_door_findings(store, newest) if newest is not None else [])
+
+
+def _door_findings(store: Store, newest: Release) -> list[Finding]:
+    """Compare the doors with their inventory, and the catalog with what the newest release says."""
+    remedy = f"smcloud report {store.url} renders it"
+    raw, problem = read(store, CATALOG), f"is not what release {newest.number} gives"
+    findings = [_finding(CATALOG, raw, "" if _names(store, newest) else problem)]
+    if not any(read(store, path) is not None for path in (HOLDS, INDEX, CITATION)):
+        return findings  # a version without other doors made them
+    problems = door_problems(store)
+    if not findings[0].problem and CATALOG in problems:
+        findings = [_finding(CATALOG, raw, problem)]
+    findings += [Finding(path, 0, "", f"{why}: {remedy}") for path, why in problems.items() if path != CATALOG]
+    if HOLDS in problems:
+        return findings
+    known = {entry["path"] for entry in read_inventory(Place(store, STAC))[0]["objects"]} | {HOLDS}
+    lying = {f"{STAC}/{name}" for name in Place(store, STAC).sizes()}
+    foreign = sorted(path for path in lying - known if TEMPORARY not in path)
+    return findings + [Finding(path, 0, "", "is no door to the newest release") for path in foreign]
+
+
+def _names(store: Store, newest: Release) -> bool:
+    """Whether ``catalog.yaml`` names the newest release, its record, and where its cube and products lie."""
+    digest = record_digest(store, newest.number)
+    if newest.schema_ == 1:  # a version without digests may have rendered it
+        return (named_in_catalog(store) or (0, ""))[0] == newest.number
+    expected = {"cube": newest.cube.as_json()} | {name: entry.as_json() for name, entry in newest.products.items()}
+    return named_in_catalog(store) == (newest.number, digest) and entries_in_catalog(store) == expected
 
 
 def _rendered(page: Place, release: Release, remedy: str) -> list[Finding]:
@@ -105,7 +128,7 @@ def foreign_findings(store: Store, products: list[str]) -> list[Finding]:
     """Find what no run writes there, by listing, and pointers that cannot be read."""
     findings = []
     for folder in ("cube", *(f"products/{name}" for name in products), RELEASES):
-        for name in _names(store, folder):
+        for name in _listed(store, folder):
             path = f"{folder}/{name}"
             if not (RECORD if folder == RELEASES else OURS).fullmatch(name):
                 findings.append(Finding(path, 0, "", "is no object of smcloud"))
@@ -132,10 +155,10 @@ def _pointer(store: Store, prefix: str, number: int, path: str) -> list[Finding]
 
 def product_names(store: Store) -> list[str]:
     """List the folders of ``products/``."""
-    return _names(store, "products")
+    return _listed(store, "products")
 
 
-def _names(store: Store, folder: str) -> list[str]:
+def _listed(store: Store, folder: str) -> list[str]:
     with reaching(STORE, store.url_of(folder)):
         try:
             keys = store.fs.ls(store.join(folder), detail=False)

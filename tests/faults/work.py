@@ -24,8 +24,8 @@ from smcloud.store import (
     publish,
     put_page,
     released_products,
-    write_catalog,
 )
+from tests.plain_doors import write_catalog
 from tests.sealed_part import sealed_part
 
 

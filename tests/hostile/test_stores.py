@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from smcloud.config.roles import require_role
+from smcloud.doors import render
 from smcloud.errors import NotAStoreError, SmcloudError
-from smcloud.store import Store, open_cube, open_product, put, read_release, write_catalog
+from smcloud.store import Store, open_cube, open_product, put, read_release, write_doors
 from smcloud.store.inventory import read_inventory
 from smcloud.store.objects import Place, create_only
 
@@ -215,7 +216,7 @@ def test_what_is_published_uses_no_name_that_a_role_may_have(published: Path, tm
 
 
 def test_the_catalog_of_a_store_is_rendered_from_plain_names_only(published: Path, tmp_path: Path) -> None:
-    write_catalog(Store.open(tmp_path / "store"))
+    write_doors(Store.open(tmp_path / "store"), render)
     text = (tmp_path / "store" / "catalog.yaml").read_text()
     assert text.replace("{{ CATALOG_DIR }}", "").count("{{") == 0
     for entry in yaml.safe_load(text)["sources"].values():

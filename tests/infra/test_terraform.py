@@ -53,8 +53,9 @@ def resolved(text, local, depth=4):
 def grants(parsed):
     """(account, permission) -> the conditions under which it holds, as functions of a name inside the bucket."""
     local = dict(parsed["locals"])
-    parts = re.findall(r'resource\.name\.startsWith\("[^"]*"\)', local["staged"].replace("\\", ""))
-    local["staged"] = " || ".join(parts)  # as Terraform's join does
+    part = r'resource\.name\.startsWith\("[^"]*"\)|resource\.name == "[^"]*"'
+    for name in ("staged", "doors"):
+        local[name] = " || ".join(re.findall(part, local[name].replace("\\", "")))  # as Terraform's join does
     found = {}
     for grant in local["grants"].values():
         where = resolved(grant["where"], local)
@@ -84,6 +85,7 @@ PRODUCT = "store/products/trend/fedcba9876543210.zarr/zarr.json"
 PAGE = "store/reports/fedcba9876543210/index.html"
 RELEASE = "store/releases/00000001.json"
 CATALOG = "store/catalog.yaml"
+DOORS = {CATALOG, "store/index.html", "store/CITATION.cff", "store/stac/catalog.json", "store/icechunk/repo"}
 PROBE = "store/.smcloud-probe-00"
 CONFIG = "config/monthly.yaml"
 
@@ -95,8 +97,8 @@ CONFIG = "config/monthly.yaml"
         ("reader", "delete", set()),
         ("writer", "create", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE, PROBE}),
         ("writer", "delete", {CHUNK, CLAIM, PRODUCT, PAGE, PROBE}),
-        ("releaser", "create", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE, PROBE, RELEASE, CATALOG}),
-        ("releaser", "delete", {CHUNK, CLAIM, PRODUCT, PAGE, PROBE, CATALOG}),
+        ("releaser", "create", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE, PROBE, RELEASE, *DOORS}),
+        ("releaser", "delete", {CHUNK, CLAIM, PRODUCT, PAGE, PROBE, *DOORS}),
         ("collector", "create", set()),
         ("collector", "delete", {CHUNK, SEAL, POINTER, CLAIM, PRODUCT, PAGE}),
     ],
@@ -112,10 +114,11 @@ def test_who_may_do_what(grants, account, permission, allowed):
         PRODUCT,
         PAGE,
         RELEASE,
-        CATALOG,
+        *DOORS,
         PROBE,
         CONFIG,
         "store/catalog.yaml.old",
+        "store/index.html.old",
         "store/cubes/x",
     }
     assert {name for name in names if any(holds(name) for holds in conditions)} == allowed
@@ -124,7 +127,7 @@ def test_who_may_do_what(grants, account, permission, allowed):
 def test_the_names_are_those_of_the_store():
     from smcloud.store.integrity import INVENTORY
     from smcloud.store.layout import CATALOG as catalog
-    from smcloud.store.layout import FOLDERS, TEMPORARY, cube_path, product_path, release_path, report_path
+    from smcloud.store.layout import FILES, FOLDERS, TEMPORARY, cube_path, product_path, release_path, report_path
     from smcloud.store.pointers import pointer_path
 
     assert {CHUNK.split("/c/")[0].rpartition("/")[0], SEAL.rpartition("/")[0]} == {
@@ -137,7 +140,7 @@ def test_the_names_are_those_of_the_store():
     assert f"store/{catalog}" == CATALOG
     assert SEAL.endswith(f"/{INVENTORY}")
     assert PROBE.startswith(f"store/{TEMPORARY}")
-    assert {name.split("/")[1] for name in (CHUNK, PRODUCT, PAGE, RELEASE)} == set(FOLDERS)
+    assert {name.split("/")[1] for name in (CHUNK, PRODUCT, PAGE, RELEASE, *DOORS)} == {*FOLDERS, *FILES}
 
 
 def test_a_permission_is_one_permission_and_each_grant_has_its_condition(parsed):

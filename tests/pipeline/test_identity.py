@@ -86,7 +86,7 @@ EXEMPT_CODE = {
     "smcloud.store.chain": "records of what is sealed",
     "smcloud.store.disk": "whole objects, compared with their digests",
     "smcloud.store.integrity": "checks and hashes what is written",
-    "smcloud.store.intake_catalog": "pages for people",
+    "smcloud.store.doors": "pages for people",
     "smcloud.store.inventory": "checks and hashes what is written",
     "smcloud.store.layout": "names and places of prefixes",
     "smcloud.store.leases": "says who is at work",
@@ -100,6 +100,7 @@ EXEMPT_CODE = {
     "smcloud.store.record_checks": "compares hashes",
     "smcloud.store.release": "records of what is sealed",
     "smcloud.store.sealed": "compares hashes",
+    "smcloud.store.shown": "pages for people",
     "smcloud.store.tiles": "markers of what is written",
     "smcloud.store.verify": "compares hashes",
 }

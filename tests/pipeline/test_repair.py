@@ -12,7 +12,7 @@ from smcloud import pipeline
 from smcloud.config import load_config
 from smcloud.errors import IntegrityError
 from smcloud.pipeline.repair import repair
-from smcloud.store import Prefix, Store, verify, verify_all, write_catalog
+from smcloud.store import Prefix, Store, verify, verify_all
 
 
 @pytest.fixture
@@ -20,7 +20,6 @@ def release(published):
     """A release with its page, and what every file of its store holds."""
     store = Store.open(load_config(published).store)
     pipeline.report(pipeline.released(pipeline.check(load_config(published))), store.url)
-    write_catalog(store)
     return store, pipeline.released(pipeline.check(load_config(published)))
 
 

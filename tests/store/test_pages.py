@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 import pytest
 
 from smcloud.errors import ReleaseConflictError
-from smcloud.store import Store, put, put_page
+from smcloud.store import Store, put_page
 from smcloud.store.objects import read
+from smcloud.store.shown import write_shown
 
 FOLDER = "reports/run1"
 PAGE = {"index.html": b"<html>ours</html>", "map.png": b"ours"}
@@ -21,14 +22,14 @@ def disturb(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     pages: Any = import_module("smcloud.store.pages")
     left = [times]
 
-    def put_and_be_overtaken(store: Store, path: str, content: bytes) -> str:
-        url = put(store, path, content)
-        if path.endswith("index.html") and left[0]:
-            left[0] -= 1
-            put(store, path, b"<html>theirs</html>")
-        return url
+    def write_and_be_overtaken(store: Store, objects: Mapping[str, bytes]) -> None:
+        write_shown(store, objects)
+        for path in objects:
+            if path.endswith("index.html") and left[0]:
+                left[0] -= 1
+                write_shown(store, {path: b"<html>theirs</html>"})
 
-    monkeypatch.setattr(pages, "put", put_and_be_overtaken)
+    monkeypatch.setattr(pages, "write_shown", write_and_be_overtaken)
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
@@ -50,9 +51,12 @@ def test_the_index_is_gone_first_and_comes_last(store: Store, monkeypatch: pytes
 
     def recorded(name: str) -> Callable[..., Any]:
         real = getattr(import_module("smcloud.store.pages"), name)
-        return lambda *args: order.append(f"{name} {args[1].rpartition('/')[2]}") or real(*args)
+        return lambda *args: order.append(f"{name} {''.join(args[1]).rpartition('/')[2]}") or real(*args)
 
-    for name in ("put", "remove"):
+    for name in ("write_shown", "remove"):
         monkeypatch.setattr(import_module("smcloud.store.pages"), name, recorded(name))
     put_page(store, FOLDER, PAGE)
-    assert order == ["remove index.html", "put map.png", "put inventory.json", "put index.html"]
+    assert order == [
+        "remove index.html",
+        *(f"write_shown {name}" for name in ("map.png", "inventory.json", "index.html")),
+    ]

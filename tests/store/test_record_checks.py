@@ -26,9 +26,9 @@ from smcloud.store import (
     release_path,
     verify,
     verify_all,
-    write_catalog,
 )
 from smcloud.store.records import Pointer
+from tests.plain_doors import write_catalog
 
 PRODUCT = "products/trend/run1.zarr"
 

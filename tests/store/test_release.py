@@ -34,7 +34,6 @@ from smcloud.store import (
     release_path,
     require_store,
     verify,
-    write_catalog,
 )
 from tests.sealed_part import sealed_part
 
@@ -325,19 +324,3 @@ def test_a_killed_writer_is_never_visible(store: Store, released: Released, prod
     xr.testing.assert_identical(sealed_part(open_product(store.url, "trend").load()), product.compute())
     assert released(store, "run2").number == 2
     xr.testing.assert_identical(sealed_part(open_product(store.url, "trend", "run2").load()), product.compute())
-
-
-def test_intake_opens_the_catalog(store: Store, released: Released, product: xr.Dataset, cube: xr.Dataset) -> None:
-    import intake
-
-    released(store)
-    released(store, "run2")
-    url = write_catalog(store)
-    assert url == f"{store.url}/catalog.yaml"
-    text = Path(url).read_text()
-    assert store.url not in text and "run2" in text and "run1" not in text
-    catalog = intake.open_catalog(url)
-    assert sorted(catalog) == ["cube", "trend"]
-    xr.testing.assert_equal(catalog["trend"].to_dask().load(), product.compute())
-    xr.testing.assert_equal(catalog["cube"].to_dask()["soil_moisture"].load(), cube["soil_moisture"].compute())
-    require_store(store)

@@ -20,8 +20,8 @@ from smcloud.store import (
     publish,
     require_store,
     verify,
-    write_catalog,
 )
+from tests.plain_doors import write_catalog
 from tests.sealed_part import sealed_part
 
 Released = Callable[..., Release]

@@ -77,7 +77,7 @@ def test_a_run_records_the_months_that_rest_on_provisional_input(small_world, mo
     monkeypatch.setattr(
         sys.modules["smcloud.pipeline.publish"].stores, "publish", lambda store, record, *more: written.append(record)
     )
-    monkeypatch.setattr(sys.modules["smcloud.pipeline.publish"].stores, "write_catalog", lambda store: None)
+    monkeypatch.setattr(sys.modules["smcloud.pipeline.publish"].stores, "write_doors", lambda *more: None)
     pipeline.publish(config, job, cube, {})
     named = {name: getattr(cube, name) for name in CubeEntry.model_fields}
     assert written[0].cube == CubeEntry(**named) and cube.inventory_sha256
