@@ -1,7 +1,7 @@
 """How often the ribbon of a specification curve holds the run in worlds without any trend.
 
-``python -m tests.science.ribbon_coverage [WORLDS]`` prints it. Two out of a hundred worlds that leave on either side are
-what limits of 95 % mean; the target is 90 to 98 % of 200 worlds.
+``python -m tests.science.ribbon_coverage [WORLDS]`` prints it. Two or three of a hundred worlds on either side are
+what limits of 95 % leave out; the target is 90 to 98 % of 200 worlds.
 """
 
 from __future__ import annotations
