@@ -114,7 +114,7 @@ def test_every_row_is_a_run_of_its_own_bit_for_bit(table_of_rows: xr.Dataset, cu
 @pytest.mark.slow
 def test_chunks_change_no_bit(cube: xr.Dataset, base: RunConfig) -> None:
     null = SharedNull(
-        np.arange(16200), np.random.default_rng(2).permuted(np.tile(np.arange(16200), (9, 1)), 1), 1.0, ""
+        np.arange(16200), np.random.default_rng(2).permuted(np.tile(np.arange(16200), (9, 1)), axis=1), 1.0, ""
     )
     null = null._replace(orders=null.orders.astype(np.int32))
     for each in (Series("months_6", "+1"), Series("anomalies", "first")):
