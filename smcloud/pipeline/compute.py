@@ -14,6 +14,7 @@ from smcloud.cluster.fusion import compute_by_block
 from smcloud.config import RunConfig
 from smcloud.io_errors import NETWORK, is_network, reaching
 from smcloud.pipeline.findings import require_findings, warn_of_mixed_pools
+from smcloud.pipeline.inputs import cells_of, for_computing
 from smcloud.pipeline.job import Job
 from smcloud.pipeline.tiling import region, tiles_of
 from smcloud.products import (
@@ -21,7 +22,6 @@ from smcloud.products import (
     Finish,
     Publication,
     RunFacts,
-    for_computing,
     make_products,
     scalars_to_attributes,
     split_scalars,
@@ -68,11 +68,6 @@ def facts_of(job: Job) -> RunFacts:
     """Return what the products of ``job`` say of it: only what its products are made from."""
     inputs = {role: entry.as_json() for role, entry in job.inputs.items()}
     return RunFacts(job.period, tuple(job.lineage.provisional), inputs)
-
-
-def cells_of(cube: xr.Dataset) -> xr.Dataset:
-    """Return the edges of the cells of an opened cube, in memory."""
-    return xr.Dataset(coords={name: cube[name] for name in ("lat_bnds", "lon_bnds")})
 
 
 def make_and_check(cube: xr.Dataset, config: RunConfig, writer: StoreWriter) -> None:

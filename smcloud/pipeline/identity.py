@@ -32,7 +32,7 @@ CUBE_CODE = (
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.config.choices", "smcloud.conventions", "smcloud.jit", "smcloud.pipeline.compute",
-    "smcloud.products", "smcloud.stats", "smcloud.store.arrays", "smcloud.store.encoding",
+    "smcloud.pipeline.inputs", "smcloud.products", "smcloud.stats", "smcloud.store.arrays", "smcloud.store.encoding",
     "smcloud.store.lazy_reads", "smcloud.store.prefix", "smcloud.store.read", "smcloud.store.write",
 )  # fmt: skip
 # Libraries that decode, convert or compute a value.

@@ -11,11 +11,12 @@ from smcloud.cluster import open_cluster
 from smcloud.config import RunConfig
 from smcloud.errors import IntegrityError, SmcloudError
 from smcloud.pipeline import identity
-from smcloud.pipeline.compute import StoreWriter, cells_of, make_and_check
+from smcloud.pipeline.compute import StoreWriter, make_and_check
 from smcloud.pipeline.ingest import build_cube
+from smcloud.pipeline.inputs import cells_of, for_computing
 from smcloud.pipeline.job import check
 from smcloud.pipeline.publish import has_report, report
-from smcloud.products import Publication, RunFacts, for_computing
+from smcloud.products import Publication, RunFacts
 from smcloud.sample.demo import truth_beside
 from smcloud.store import Attempts, CubeEntry, Prefix, ProductEntry, Release, Store, cube_path, product_path
 from smcloud.store.doors import door_problems

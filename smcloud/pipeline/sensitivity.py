@@ -12,9 +12,10 @@ from smcloud.cluster import open_cluster
 from smcloud.config import RunConfig
 from smcloud.errors import NotAStoreError
 from smcloud.io_errors import NETWORK, reaching
-from smcloud.pipeline.compute import cells_of, facts_of
+from smcloud.pipeline.compute import facts_of
 from smcloud.pipeline.findings import require_years
 from smcloud.pipeline.ingest import require_cube
+from smcloud.pipeline.inputs import cells_of, for_computing
 from smcloud.pipeline.job import Job
 from smcloud.store import Prefix, Store, cube_path, sealed_prefix
 
@@ -35,7 +36,6 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
     """
     import dask
 
-    from smcloud.products import for_computing
     from smcloud.products.annual import annual
     from smcloud.products.attributes import to_storage_dtype
     from smcloud.products.sensitivity import (

@@ -10,7 +10,7 @@ from smcloud.products.ddww import completed_ddww, ddww, ddww_attributes
 from smcloud.products.definition import PRODUCTS, Finish, Writer, make_products
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.false_alarms import false_alarms
-from smcloud.products.publication import Publication, RunFacts, for_computing
+from smcloud.products.publication import Publication, RunFacts
 from smcloud.products.regions import regions, strata
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
@@ -28,7 +28,6 @@ __all__ = [
     "driver_fields",
     "driver_maps",
     "false_alarms",
-    "for_computing",
     "make_products",
     "regions",
     "scalars_to_attributes",

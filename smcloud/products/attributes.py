@@ -39,6 +39,10 @@ COORDINATES: dict[str, dict[str, Any]] = {
 }
 
 
+# Maps that p values and shares are made of, so that anyone makes the same of what is stored.
+EXACT = ("break_year", "n_breaks", "r1_dispersion", "r1_pooled")
+
+
 def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
     """Give ``ds`` the attributes of ``product``, and no others but those of the series and static roles of annual."""
     title, summary = TEXTS[product]
@@ -65,18 +69,21 @@ def to_storage_dtype(ds: xr.Dataset) -> xr.Dataset:
     """Convert maps of ``ds`` to the types published, lazily: float32, as their seventh digit says nothing any more.
 
     What stays float64: p values and what is made of them, which may be far below what float32 can tell apart or near to
-    a level; the series over the years, which all other products are made of to the last digit; tables.
+    a level; what others are made of to the last digit (:data:`EXACT`, the series over the years); tables.
     """
     small = {
         name: da.astype(np.float32)
         for name, da in ds.data_vars.items()
-        if {"lat", "lon"} <= {*da.dims} and "year" not in da.dims and da.dtype == np.float64 and not _is_p(str(name))
+        if {"lat", "lon"} <= {*da.dims}
+        and "year" not in da.dims
+        and da.dtype == np.float64
+        and not _is_exact(str(name))
     }
     return ds.assign(small)
 
 
-def _is_p(name: str) -> bool:
-    return any(part in name for part in ("p_value", "p_adjusted", "probability"))
+def _is_exact(name: str) -> bool:
+    return name in EXACT or any(part in name for part in ("p_value", "p_adjusted", "probability"))
 
 
 def split_scalars(products: Mapping[str, xr.Dataset]) -> tuple[dict[str, xr.Dataset], dict[str, xr.Dataset]]:

@@ -28,8 +28,6 @@ from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.summaries import TEXTS, summary_of
 
 BOUNDS = ("lat_bnds", "lon_bnds")
-# Coordinates that are there for readers: no product is computed with them.
-FOR_READERS = ("crs", "time", "time_bnds")
 MISSING = "Missing values are NaN; maps of codes say in flag_meanings what stands for no data."
 # By product: what qualifies a variable, the p value first and the status last.
 ANCILLARY: Mapping[str, Mapping[str, str]] = {
@@ -154,12 +152,6 @@ def with_ancillary(ds: xr.Dataset, product: str) -> xr.Dataset:
         if name in ds:
             out[name].attrs = ds[name].attrs | {"ancillary_variables": others}
     return out
-
-
-def for_computing(ds: xr.Dataset) -> xr.Dataset:
-    """Return an opened product or cube without what is there for readers; edges of its cells in memory."""
-    own = ds.drop_vars([name for name in FOR_READERS if name in ds.coords and name not in ds.dims])
-    return own.assign_coords({bounds: own[bounds].compute() for bounds in BOUNDS if bounds in own})
 
 
 def _is_nan(value: Any) -> bool:

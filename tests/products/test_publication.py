@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 from smcloud.config import parse_config
-from smcloud.products.publication import ANCILLARY, Publication, RunFacts, for_computing
+from smcloud.pipeline.inputs import for_computing
+from smcloud.products.publication import ANCILLARY, Publication, RunFacts
 from smcloud.products.summaries import TEXTS, summary_of
 
 BASE = {"preset": "peng2023", "period": {"start": "2000-01"}, "catalog": "c.yaml", "store": "s",

@@ -10,6 +10,7 @@ import xarray as xr
 from rasterio.crs import CRS
 
 import smcloud
+from smcloud.products.attributes import EXACT
 from smcloud.store import Store, newest_release
 from tests.readers.everything import NAMES
 
@@ -120,5 +121,5 @@ def test_maps_are_float32_but_for_p_values(released):
     for name in ("trend", "drivers", "ddww"):
         for key, da in xr.open_zarr(url_of(released, name)).data_vars.items():
             if {"lat", "lon"} <= {*da.dims} and da.dtype.kind == "f":
-                of_p = any(part in str(key) for part in ("p_value", "p_adjusted", "probability"))
-                assert da.dtype == ("float64" if of_p else "float32"), (name, key)
+                exact = key in EXACT or any(part in str(key) for part in ("p_value", "p_adjusted", "probability"))
+                assert da.dtype == ("float64" if exact else "float32"), (name, key)

@@ -15,6 +15,7 @@ from smcloud import plan as plans
 from smcloud.cluster.internals import tasks_of
 from smcloud.config import RunConfig
 from smcloud.cube import Times
+from smcloud.pipeline.inputs import for_computing
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
@@ -92,7 +93,7 @@ def _dry_run(
     corner = {name: first_year[name].isel({dim: slice(part[dim]) for dim in first_year[name].dims if dim in part})
               for name in ("lat", "lon", "lat_bnds", "lon_bnds")}  # fmt: skip
     cube = template(first_year, "cube", part, chunking.TILES)
-    cube = cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")})
+    cube = for_computing(cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")}))
     dry = DryWriter(config, cube, part, grid)
     make_products(cube, config, dry)
     return dry
