@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from smcloud.cli import sensitivity as curve
 from smcloud.cli.console import call, print_plan, print_record, print_run, say
 from smcloud.cli.files import register
 from smcloud.cli.local_run import run_job
@@ -26,6 +27,7 @@ app = typer.Typer(
 register(app)
 catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
+app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
 
 
 @app.command(epilog="Example: smcloud run study.yaml --json")

@@ -4,7 +4,7 @@ A configuration has two parts that are hashed apart: what shapes the cube (:meth
 and what shapes the products (:meth:`RunConfig.analysis`). Where it runs (cluster, store, paths) is in neither.
 """
 
-from smcloud.config.load import dropped_drivers, load_config, parse_config
+from smcloud.config.load import dropped_drivers, load_config, overlay, parse_config
 from smcloud.config.machines import Budget, Cluster
 from smcloud.config.run import PRESETS, RunConfig, load_preset
 from smcloud.config.sections import (
@@ -42,5 +42,6 @@ __all__ = [
     "dropped_drivers",
     "load_config",
     "load_preset",
+    "overlay",
     "parse_config",
 ]

@@ -87,7 +87,7 @@ def parse_config(data: Mapping[str, Any], where: str = "configuration") -> RunCo
     if isinstance(zones, Mapping) and zones.get("scheme", preset["zones"]["scheme"]) != preset["zones"]["scheme"]:
         preset = {**preset, "zones": {key: value for key, value in preset["zones"].items() if key != "limits"}}
     try:
-        config = RunConfig.model_validate(_overlay(preset, data))
+        config = RunConfig.model_validate(overlay(preset, data))
     except ValidationError as err:
         problems = [
             ConfigurationError(
@@ -145,11 +145,12 @@ def dropped_drivers(config: RunConfig) -> list[str]:
     return [name for name in load_preset(config.preset)["drivers"]["names"] if name not in config.inputs]
 
 
-def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the values of ``top``, section by section: keys of a section that ``top`` lacks stay."""
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
         if isinstance(below, Mapping) and isinstance(value, Mapping):
-            value = _overlay(below, value)
+            value = overlay(below, value)
         merged[key] = value
     return merged

@@ -29,6 +29,17 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "property": {"long_name": "property of the land"},
     "step": {"long_name": "change of the property that gradients are per, in step_units", "units": "1"},
     "step_units": {"long_name": "unit of step"},
+    "combination": {"long_name": "number of the combination of choices", "units": "1"},
+    "start_year": {"long_name": "first year", "units": "1"},
+    "configuration": {"long_name": "keys of the configuration that make the combination a run of its own (JSON)"},
+    "choice": {"long_name": "what is chosen"},
+    "estimator": {"long_name": "estimator of the slope"},
+    "test": {"long_name": "test of the slope"},
+    "significance": {"long_name": "rule for many tests"},
+    "zones": {"long_name": "scheme of the zones"},
+    "transition": {"long_name": "whether shares of change count the transition zone"},
+    "annual": {"long_name": "how months become years"},
+    "start": {"long_name": "by how many years the record begins later"},
 }
 
 

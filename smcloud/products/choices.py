@@ -15,6 +15,7 @@ SHAPED_BY: dict[str, dict[str, str]] = {
     "drivers": {"annual": "annual", "drivers": "drivers"},
     "ddww": {"annual": "annual", "trend": "trend", "zones": "zones"},
     "regional": {"annual": "annual", "cells_trend": "trend"},
+    "sensitivity": {"run_annual": "annual", "run_trend": "trend", "run_zones": "zones"},
     "strata": {"annual": "annual", "cells_trend": "trend", "zones": "zones"},
 }
 

@@ -56,6 +56,21 @@ def ddww(trend: xr.Dataset, annual: xr.Dataset, config: RunConfig, cube: xr.Data
 def _shares(area: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:
     """Area and shares by ``class``."""
     total = area.where(area > 0)
+    by_class = area.sel(group=list(CLASS_FLAGS)).rename(group="class")
+    return {
+        "area_km2": by_class,
+        "share_of_all_land": by_class / total.sel(group="land", drop=True),
+        "share_of_land": by_class / total.sel(group="valid", drop=True),
+    } | shares_of_change(area, config)
+
+
+def shares_of_change(area: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:
+    """Compute ``share_of_change`` and ``expected_share`` by ``class``, as :func:`ddww` says, of areas in km2.
+
+    ``area`` (group and any other dimensions): the classes by name, ``zone D``, ``zone T``, ``zone W``, ``direction D``,
+    ``direction W`` and ``counted``, the zones and directions of the changed land that counts.
+    """
+    total = area.where(area > 0)
     names = list(CLASS_FLAGS)
     by_class = area.sel(group=names).rename(group="class")
     expected = [
@@ -68,9 +83,6 @@ def _shares(area: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:
     expected_share = xr.concat([e.drop_vars("group", errors="ignore") for e in expected], dim=by_class["class"])
     in_share = xr.DataArray([name in shared_classes(config) for name in names], dims="class")
     return {
-        "area_km2": by_class,
-        "share_of_all_land": by_class / total.sel(group="land", drop=True),
-        "share_of_land": by_class / total.sel(group="valid", drop=True),
         "share_of_change": (by_class / total.sel(group="counted", drop=True)).where(in_share),
         "expected_share": expected_share.where(in_share),
     }
@@ -97,14 +109,24 @@ def ddww_attributes(ddww: xr.Dataset) -> dict[str, float]:
     The shares are of the change, of land, of the change without the transition zone, and the one expected by chance;
     ``odds_ratio`` is DD WW/(DW WD) by area. NaN where a denominator is empty, the ratio where one of its classes is.
     """
+    return {name: float(da) for name, da in ddww_figures(ddww).items()}
+
+
+def ddww_figures(ddww: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Compute the numbers of :func:`ddww_attributes` over the dimensions that ``ddww`` has beside ``class``.
+
+    ``ddww`` holds ``area_km2``, ``share_of_change``, ``expected_share`` and, for its own number, ``share_of_land``.
+    """
     both = ddww.sel({"class": ["DD", "WW"]})
-    shares = {f"ddww_{name}": float(both[name].sum(skipna=False)) for name in ("share_of_change", "share_of_land")}
-    dd, dw, wd, ww = (float(ddww["area_km2"].sel({"class": name})) for name in ("DD", "DW", "WD", "WW"))
+    names = [name for name in ("share_of_change", "share_of_land", "expected_share") if name in ddww]
+    shares = {f"ddww_{name}": both[name].sum("class", skipna=False) for name in names}
+    areas = [ddww["area_km2"].sel({"class": name}, drop=True) for name in ("DD", "DW", "WD", "WW")]
+    dd, dw, wd, ww = areas
     changed = dd + dw + wd + ww
+    every = (dd > 0) & (dw > 0) & (wd > 0) & (ww > 0)
     return shares | {
-        "ddww_expected_share": float(both["expected_share"].sum(skipna=False)),
-        "ddww_share_without_transition": (dd + ww) / changed if changed else float("nan"),
-        "odds_ratio": dd * ww / (dw * wd) if min(dd, dw, wd, ww) > 0 else float("nan"),
+        "ddww_share_without_transition": (dd + ww) / changed.where(changed > 0),
+        "odds_ratio": dd * ww / (dw * wd).where(every),
     }
 
 

@@ -36,6 +36,11 @@ TEXTS = {
         "Trend, significant shares, mean partial correlations, and trends and parts of the drivers by land cover, soil "
         "texture, elevation, leaf area, aridity, wetness and class of change; gradients with properties of the land.",
     ),
+    "sensitivity": (
+        "Sensitivity of the result to each choice",
+        "Global and hemispheric trend, significant share, DDWW share and its excess over chance for every combination "
+        "of slope, test, rule for many tests, zones, annual values and first year.",
+    ),
 }
 ESTIMATORS = {"ols": "ordinary least squares", "sen": "Theil-Sen"}
 TESTS = {
@@ -69,6 +74,7 @@ def summary_of(product: str, config: RunConfig, provisional: Sequence[str] = ())
         "ddww": _ddww,
         "regional": _tables,
         "strata": _tables,
+        "sensitivity": _sensitivity,
     }[product](config)
     late = f"Months on provisional input: {', '.join(provisional)}." if provisional else ""
     return " ".join(filter(None, (TEXTS[product][1], how, late)))
@@ -130,6 +136,13 @@ def _tiles(config: RunConfig) -> str:
     if not draws:
         return "Means over cells and gradients have no intervals."
     return f"Intervals of {_level(config)} of means over cells and of gradients: {draws} draws of 20-degree tiles."
+
+
+def _sensitivity(config: RunConfig) -> str:
+    return (
+        "Each combination has the numbers of a run with its keys; what it does not choose is as in the run's "
+        f"configuration. The run itself: {_ddww(config)}"
+    )
 
 
 def _level(config: RunConfig) -> str:

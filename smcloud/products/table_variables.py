@@ -111,3 +111,23 @@ STRATA: dict[str, dict[str, Any]] = TABLE | {
     **_gradient("trend_gradient", "gradient of the trends of cells with a property of the land", SLOPE, PER_STEP),
     **_gradient("correlation_gradient", "gradient of partial_correlation with a property of the land", "1", PER_STEP),
 }
+
+SENSITIVITY: dict[str, dict[str, Any]] = {
+    name: TABLE[name] for name in ("mean_of_slopes", "slope_fixed_cells", "slope", "drying_share", "wetting_share")
+} | {
+    "significant_share": _share("share of the covered area with a significant trend", cell_methods="area: mean"),
+    "ddww_share_of_change": _share("share of dry gets drier and wet gets wetter in the changed land that counts"),
+    "ddww_expected_share": _share("ddww_share_of_change expected by chance, of the same land"),
+    "ddww_excess": _about("ddww_share_of_change less ddww_expected_share"),
+    "odds_ratio": _about("odds ratio DD WW/(DW WD), by area"),
+    "ddww_share_without_transition": _share(
+        "share of dry gets drier and wet gets wetter in the changed dry and wet zones"
+    ),
+    "ddww_null_mean": _share("mean of ddww_share_of_change where the directions ignore the zones"),
+    "ddww_null_lower": _share("lower limit of ddww_share_of_change where the directions ignore the zones"),
+    "ddww_null_upper": _share("upper limit of ddww_share_of_change where the directions ignore the zones"),
+    "void": {"long_name": "why there is no such run; empty where there is"},
+    "balanced": {"long_name": "variance_share rests on the combination"} | flags({0: "no", 1: "yes"}),
+    "variance_share": _about("share of the variance of ddww_excess that goes with the choice"),
+    "effect": _about("largest less smallest mean of ddww_excess of the options of the choice"),
+}

@@ -44,7 +44,7 @@ def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = 
 
 
 def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config: RunConfig) -> xr.Dataset:
-    observed, covered, series = _series(annual, config)
+    observed, covered, series = tested_series(annual, config)
     n_years = observed.notnull().sum("year")
     statistics = {name: STATISTICS[name](series, config) for name in ("ols", "sen", "mann_kendall", "3pw")}
     ols, sen, mk = statistics["ols"], statistics["sen"], statistics["mann_kendall"]
@@ -115,8 +115,8 @@ COMPARATORS = {
 POOLED = "effective_pooled"
 
 
-def _series(annual: xr.Dataset, config: RunConfig) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    """Soil moisture on land, where its ends are covered, and the first where the second is true."""
+def tested_series(annual: xr.Dataset, config: RunConfig) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return soil moisture on land, where its ends are covered, and the first where the second is true."""
     observed = annual["soil_moisture"].where(land(annual))
     covered = ends_covered(observed, config.years.ends)
     return observed, covered, observed.where(covered)
@@ -166,7 +166,7 @@ def trend_fields(
     Lazy where ``annual`` is, which may be in any blocks of cells. ``trend``, where given, holds the same as ``maps`` in
     blocks, for what is computed cell by cell.
     """
-    series = _series(annual[[name for name in ("soil_moisture", "land_mask") if name in annual]], config)[2]
+    series = tested_series(annual[[name for name in ("soil_moisture", "land_mask") if name in annual]], config)[2]
     pooled = pooled_columns(series, cell_areas(annual), config)
     names = (*_later(config), "r1_pooled", "n_pooled", "r1_dispersion", "minimum_detectable_slope", MIXED_SHARE)
     fields = {name: pooled[name] for name in names}
@@ -184,9 +184,13 @@ def trend_fields(
 def significance(p: xr.DataArray, slope: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:
     """Compute ``p_adjusted`` and ``significant`` of p values (lat, lon), as :func:`trend_fields` says."""
     adjusted = fdr(p, alpha=config.alpha, dims=("lat", "lon"))["p_adjusted"]
+    return {"p_adjusted": adjusted, "significant": called(p, adjusted, slope, config)}
+
+
+def called(p: xr.DataArray, adjusted: xr.DataArray, slope: xr.DataArray, config: RunConfig) -> xr.DataArray:
+    """Return the codes of ``significant`` (uint8) by p values, those adjusted, and slopes."""
     passed = p < config.alpha if config.trend.significance == "p_value" else adjusted <= config.alpha
-    significant = passed.astype("uint8").where(slope.notnull(), NO_DATA).astype("uint8")
-    return {"p_adjusted": adjusted, "significant": significant}
+    return passed.astype("uint8").where(slope.notnull(), NO_DATA).astype("uint8")
 
 
 def ends_covered(series: xr.DataArray, ends: Ends | None) -> xr.DataArray:

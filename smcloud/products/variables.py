@@ -6,7 +6,7 @@ from typing import Any
 
 from smcloud.conventions import STANDARD_NAMES
 from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
-from smcloud.products.table_variables import REGIONAL, SLOPE, STRATA
+from smcloud.products.table_variables import REGIONAL, SENSITIVITY, SLOPE, STRATA
 
 
 def _about(long_name: str, units: str = "1", **more: str) -> dict[str, Any]:
@@ -169,4 +169,5 @@ VARIABLES = {
     "ddww": DDWW,
     "regional": REGIONAL,
     "strata": STRATA,
+    "sensitivity": SENSITIVITY,
 }

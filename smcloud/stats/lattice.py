@@ -27,14 +27,22 @@ def areas_by_class(
     belongs to the lattice cell, and so to the tile, that holds its centre; the north pole to the last row. Cells of
     other codes do not count. The order of the sums is that of the cells in the map.
     """
-    row = np.clip(np.floor((lat + 90) / STEP), 0, ROWS - 1).astype(np.int64)
-    column = np.floor((lon + 180) % 360 / STEP).astype(np.int64) % COLUMNS
+    places = places_of(lat, lon)
     out = np.empty((ROWS, COLUMNS, len(codes)))
     for position, value in enumerate(codes):
-        i, j = np.nonzero(code == value)
-        place = row[i] * COLUMNS + column[j]
-        out[..., position] = np.bincount(place, area[i, j], ROWS * COLUMNS).reshape(ROWS, COLUMNS)
+        held = code == value
+        out[..., position] = np.bincount(places[held], area[held], ROWS * COLUMNS).reshape(ROWS, COLUMNS)
     return out
+
+
+def places_of(lat: FloatArray, lon: FloatArray) -> npt.NDArray[np.int64]:
+    """Return the place on the lattice, counted row by row from the south, of the cells (lat, lon) with these centres.
+
+    Degrees, longitudes of any turn; the north pole belongs to the last row.
+    """
+    row = np.clip(np.floor((lat + 90) / STEP), 0, ROWS - 1).astype(np.int64)
+    column = np.floor((lon + 180) % 360 / STEP).astype(np.int64) % COLUMNS
+    return row[:, np.newaxis] * COLUMNS + column
 
 
 def tiles_of(lattice: FloatArray) -> FloatArray:

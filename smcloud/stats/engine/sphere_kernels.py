@@ -57,13 +57,38 @@ def held_shares(
     bucket, starts = np.empty(cells, np.int64), np.empty(cells + 1, np.int64)
     for field in range(fields.shape[0]):
         _put_in_order(fields[field], bucket, starts, order, ordered)
-        passed, held = 0.0, 0.0
-        for k in range(cells):
-            cell = order[k]
-            passed += whole[cell]
-            dries = min(max((drying - (passed - whole[cell])) / whole[cell], 0.0), 1.0)
-            held += dries * dry[cell] + (1 - dries) * wet[cell]
-        out[field] = held / total
+        out[field] = _held(order, whole, dry, wet, drying) / total
+
+
+@kernel(read_only(nb.int32, 2), ROWS, ROWS, ROWS, LINE, LINE, nb.float64[:, ::1])
+def held_of_maps(
+    orders: npt.NDArray[np.int32], whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: FloatArray,
+    total: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    """:func:`held_shares` of several maps (map, cell) for fields whose cells are in order already: (map, field).
+
+    ``orders`` (field, cell) are the places of the values from the lowest to the highest; cells without area are passed
+    over, so maps of different cells share the fields. NaN for a map without area.
+    """
+    for each in range(whole.shape[0]):
+        for field in range(orders.shape[0]):
+            held = _held(orders[field], whole[each], dry[each], wet[each], drying[each])
+            out[each, field] = held / total[each] if total[each] > 0 else np.nan
+
+
+@jit
+def _held(
+    order: npt.NDArray[np.signedinteger], whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: float
+) -> float:
+    """The area that is held where the first cells in ``order`` dry, up to the area ``drying``."""
+    passed, held = 0.0, 0.0
+    for cell in order:
+        if whole[cell] == 0:
+            continue
+        passed += whole[cell]
+        dries = min(max((drying - (passed - whole[cell])) / whole[cell], 0.0), 1.0)
+        held += dries * dry[cell] + (1 - dries) * wet[cell]
+    return held
 
 
 @jit
