@@ -113,7 +113,7 @@ STRATA: dict[str, dict[str, Any]] = TABLE | {
 }
 
 SENSITIVITY: dict[str, dict[str, Any]] = {
-    name: TABLE[name] for name in ("mean_of_slopes", "slope_fixed_cells", "slope", "drying_share", "wetting_share")
+    name: REGIONAL[name] for name in ("mean_of_slopes", "slope_fixed_cells", "slope", "drying_share", "wetting_share")
 } | {
     "significant_share": _share("share of the covered area with a significant trend", cell_methods="area: mean"),
     "ddww_share_of_change": _share("share of dry gets drier and wet gets wetter in the changed land that counts"),
