@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Self
 
 from smcloud.secrecy import told
 
+PARTS = ("what", "where", "found", "expected", "next")
+
 
 class SmcloudError(Exception):
     """Base of all errors with a remedy.
@@ -48,18 +50,11 @@ class SmcloudError(Exception):
         return own | {"problems": [own, *(other._own() for other in self.others)]} if self.others else own
 
     def _own(self) -> dict[str, str]:
-        return {
-            "code": self.code,
-            "what": self.what,
-            "where": self.where,
-            "found": self.found,
-            "expected": self.expected,
-            "next": self.next,
-        }
+        return {"code": self.code} | {part: getattr(self, part) for part in PARTS}
 
     def __str__(self) -> str:
         parts = [self.what]
-        for label in ("where", "found", "expected", "next"):
+        for label in PARTS[1:]:
             value = getattr(self, label)
             if value:
                 parts.append(f"  {label + ':':<10}{value}")
@@ -71,13 +66,7 @@ class SmcloudError(Exception):
 
 
 def _rebuild(cls: type[SmcloudError], record: dict[str, str], others: tuple[SmcloudError, ...]) -> SmcloudError:
-    return cls(
-        record["what"],
-        where=record["where"],
-        found=record["found"],
-        expected=record["expected"],
-        next=record["next"],
-    ).with_others(others)
+    return cls(**{part: record[part] for part in PARTS}).with_others(others)
 
 
 @contextmanager
