@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 TOOLS := .tools
 NPM := tests/readers/node_modules/.package-lock.json
 OUT ?= smcloud-demo
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors
 export UV_LINK_MODE = copy
 
 .PHONY: demo cloud-demo check test test-web test-cloud lint bench science faults mutants docs-picture lock clean help
@@ -31,7 +31,7 @@ test-cloud: $(VENV)/.ready
 
 # What programs of others say and read of a release: checkers, GDAL, and zarrita in node (of the Python registry).
 test-web: $(VENV)/.ready $(NPM)
-	$(PY) -m pytest tests/readers
+	$(PY) -m pytest tests/readers tests/doors
 
 $(NPM): tests/readers/package-lock.json tests/readers/package.json $(VENV)/.ready
 	cd tests/readers && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(CURDIR)/$(PY)" -c \
