@@ -17,6 +17,7 @@ import numpy.typing as npt
 from smcloud.store.objects import Place
 
 ZARR_JSON = "zarr.json"
+LARGEST_TEXTS = 64 * 2**20  # bytes of the texts of one chunk: labels are small
 Block = npt.NDArray[Any]
 
 
@@ -41,6 +42,7 @@ class StoredArray:
         self._spec = ArraySpec(self.chunk, stored.dtype, stored.fill_value, config, self._prototype)
         self._codecs = ChunkTransform(codecs=evolve_codecs(stored.codecs, self._spec))
         self._zstd = _only_zstd(stored.codecs)
+        self._texts = [codec.to_dict()["name"] for codec in stored.codecs] == ["vlen-utf8", "zstd"]
 
     def key(self, position: tuple[int, ...]) -> str:
         """Return the path of one stored object inside the array."""
@@ -52,7 +54,9 @@ class StoredArray:
         return itertools.product(*(range(count) for count in counts))
 
     def decode(self, raw: bytes) -> Block:
-        """Return the values of a whole object."""
+        """Return the values of a whole object; ValueError where texts are not as many as the chunk holds."""
+        if self._texts:
+            require_count(raw, math.prod(self.chunk))
         block: Any = self._codecs.decode_chunk(self._prototype.buffer.from_bytes(raw), self._spec)
         return np.asarray(block.as_numpy_array())
 
@@ -74,6 +78,20 @@ class StoredArray:
         block = np.ascontiguousarray(values, self.dtype)
         encoded: Any = self._codecs.encode_chunk(self._prototype.nd_buffer.from_numpy_array(block), self._spec)
         return bytes(encoded.to_bytes())
+
+
+def require_count(raw: bytes, expected: int) -> None:
+    """Raise ValueError unless ``raw`` holds ``expected`` texts: their decoder makes room for as many as it is told."""
+    from numcodecs.zstd import Zstd
+
+    from smcloud.catalog.stores.codecs import content_size  # imports zarr
+
+    if (content_size(memoryview(raw)) or 0) > LARGEST_TEXTS:
+        raise ValueError(f"more than {LARGEST_TEXTS} bytes of texts")
+    content = bytes(Zstd().decode(raw))
+    told = int.from_bytes(content[:4], "little")
+    if told != expected or len(content) < 4 * (expected + 1):
+        raise ValueError(f"{told} texts for {expected}")
 
 
 def _only_zstd(codecs: Sequence[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from smcloud import chunking
 from smcloud.errors import IntegrityError, NothingPublishedError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.arrays import ZARR_JSON
+from smcloud.store.arrays import ZARR_JSON, stored_array
 from smcloud.store.attribution import attributed
 from smcloud.store.inventory import is_sealed
 from smcloud.store.layout import Store
@@ -165,9 +166,31 @@ def _open_released(
             next=f"smcloud verify {store.url}",
         )
     digests = sealed_digests(place, entry)
+    _require_texts(place)
     if verify == "chunks":
         require_sealed_objects(place, digests)
     return _open(place, chunks, True, digests, verify == "chunks")
+
+
+def _require_texts(place: Place) -> None:
+    """Decode all texts ourselves first: xarray reads labels when it opens, and its decoder believes any number."""
+    arrays = json.loads(place.read(ZARR_JSON) or b"{}").get("consolidated_metadata", {}).get("metadata", {})
+    for name, metadata in arrays.items():
+        if metadata.get("data_type") != "string":
+            continue
+        array = stored_array(json.dumps(metadata).encode())
+        for key in (f"{name}/{array.key(position)}" for position in array.positions()):
+            raw = place.read(key)
+            try:
+                array.decode(raw or b"")
+            except (ValueError, RuntimeError) as err:
+                raise IntegrityError(
+                    "texts of a prefix that a release names are gone or damaged",
+                    where=f"{place.url}/{key}",
+                    found=str(err) if raw else "nothing",
+                    expected="as many texts as the array says",
+                    next=f"smcloud verify {place.store.url}",
+                ) from err
 
 
 def _release(store: Store, version: int | str | None) -> Release:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
 import xarray as xr
+from numcodecs.zstd import Zstd
 
-from smcloud.store import Prefix, Store, encoding
+from smcloud.errors import IntegrityError
+from smcloud.store import Prefix, Store, encoding, open_product, publish
+from smcloud.store.arrays import stored_array
 from smcloud.store.encoding import fill_value
 
 
@@ -89,3 +93,33 @@ def test_what_is_told_depends_on_the_dataset_alone(staged):
     _, ds = staged
     assert encoding(ds) == encoding(ds.copy(deep=True))
     assert encoding(ds)["map"]["fill_value"] == 255 and encoding(ds)["lat"]["_FillValue"] is None
+
+
+BOMB = np.array([3_000_000_000], "<u4").tobytes() + bytes(100)
+
+
+def damaged(url: str, content: bytes) -> None:
+    with open(f"{url}/label/c/0", "wb") as file:
+        file.write(bytes(Zstd(level=3, checksum=True).encode(content)))
+
+
+@pytest.mark.parametrize("content", [BOMB, BOMB[:4], np.array([1], "<u4").tobytes() + bytes(4)])
+def test_texts_that_are_not_as_many_as_they_should_be_take_no_memory(staged, content):
+    """The decoder of texts makes room for as many as the chunk says, 24 GB of them here."""
+    url, _ = staged
+    array = stored_array(json.dumps(metadata(url, "label")).encode())
+    damaged(url, content)
+    with open(f"{url}/label/c/0", "rb") as file, pytest.raises(ValueError, match="texts for 2"):
+        array.decode(file.read())
+
+
+def test_a_release_with_such_texts_is_refused_when_it_is_opened(store, sealed_content):
+    release = publish(store, sealed_content(store))
+    url = store.url_of(release.products["trend"].url)
+    chunk = Path(url, "class", "c", "0")
+    chunk.write_bytes(bytes(Zstd(level=3, checksum=True).encode(BOMB)))
+    with pytest.raises(IntegrityError, match=r"3000000000 texts for 2"):
+        open_product(store.url, "trend")
+    chunk.unlink()
+    with pytest.raises(IntegrityError, match=r"(?s)class/c/0.*nothing"):
+        open_product(store.url, "trend")
