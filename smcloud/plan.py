@@ -26,7 +26,7 @@ LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # To start with, whatever the number of cores, where compiled kernels are kept: the image brings them.
 INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
-INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1155, 174
+INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1505, 256
 PUBLISH_SECONDS, REPORT_SECONDS = 2, 20
 # A month of a source: value and valid hours, and what the uncertainty and the sensors of soil moisture add. A thread
 # that reduces, regrids and writes months holds so much of them, in percent, and so many chunks of the source.

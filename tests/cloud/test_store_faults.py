@@ -19,6 +19,7 @@ from smcloud import io_errors
 from smcloud.errors import UnreachableError
 from smcloud.store import Store, list_releases, verify
 from tests.cloud.objects import Fault
+from tests.sealed_part import sealed_part
 
 pytestmark = pytest.mark.timeout(600)
 STORE = "gs://bucket/store"
@@ -52,7 +53,7 @@ def require_right_products(products):
     (release,) = list_releases(store)
     assert verify(store)["prefixes"] == 1 + len(release.products) == 4
     for name in release.products:
-        product = smcloud.open_product(STORE, name).load()
+        product = sealed_part(smcloud.open_product(STORE, name).load())
         xr.testing.assert_identical(product, products.setdefault(name, product))
 
 
