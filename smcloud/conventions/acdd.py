@@ -26,15 +26,25 @@ STANDARD_NAMES = {
 }
 TEMPERATURES = ("K", "degC", "celsius")
 ROLES_OF_LAND = ("aridity_index", "clay", "elevation", "land_cover", "land_mask", "sand")
-QUALITY = ("df", "n", "significant", "status", "stderr_growth", "provisional", "soil_moisture_days")
+QUALITY = (
+    "df",
+    "trend_contribution_df",
+    "n",
+    "monthly_n",
+    "monthly_n_effective",
+    "significant",
+    "status",
+    "stderr_growth",
+    "provisional",
+    "soil_moisture_days",
+)
 QUALITY_PARTS = (
     "p_value",
     "p_adjusted",
     "stderr",
     "_lower",
     "_upper",
-    "n_",
-    "_effective",
+    "_n_cells",
     "uncertainty",
     "probability",
 )
@@ -60,7 +70,7 @@ def content_type(name: str, attrs: Mapping[str, Any], is_coordinate: bool) -> st
     """Return the ``coverage_content_type`` (ISO 19115-1) of a variable with these ``attrs``."""
     if is_coordinate:
         return "coordinate"
-    if name in QUALITY or any(part in name for part in QUALITY_PARTS):
+    if name in QUALITY or name.startswith("n_") or any(part in name for part in QUALITY_PARTS):
         return "qualityInformation"
     if name in ROLES_OF_LAND:
         return "referenceInformation"

@@ -65,7 +65,7 @@ def compute(config: RunConfig, job: Job) -> dict[str, ProductEntry]:
 
 
 def facts_of(job: Job) -> RunFacts:
-    """Return what the products of ``job`` say of it: only what its products are made from."""
+    """Return what the products of ``job`` say of its inputs and months."""
     inputs = {role: entry.as_json() for role, entry in job.inputs.items()}
     return RunFacts(job.period, tuple(job.lineage.provisional), inputs)
 

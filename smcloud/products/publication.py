@@ -118,7 +118,7 @@ class Publication:
             "keywords": KEYWORDS,
             **VOCABULARIES,
             "source": self._source(),
-            "history": f"Inputs made one monthly cube; of its whole years {TEXTS[name][0].lower()}, by smcloud.",
+            "history": f"smcloud: inputs to a monthly cube, its years to annual values, these to {name}",
             "processing_level": "Level 4: derived by analysis of gridded records",
             "references": self._joined("citation"),
             "license": f"Licences of the inputs: {licences}" if (licences := self._joined("licence")) else "",
