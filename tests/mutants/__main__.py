@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = {
     "release": ("release", "chain"),
     "prefix": ("copying", "write", "integrity"),
-    "integrity": ("integrity",),
+    "integrity": ("integrity", "copying", "s3"),
     "objects": ("objects", "s3"),
     "inventory": ("integrity", "verify"),
     "chain": ("chain",),
