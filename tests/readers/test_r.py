@@ -1,4 +1,4 @@
-"""That R reads every value and label of the NetCDF files that `smcloud export` writes, where R with ncdf4 is installed."""
+"""That R (ncdf4) reads every value and label of what `smcloud export` writes as NetCDF, where R is installed."""
 
 from __future__ import annotations
 
