@@ -115,8 +115,9 @@ def require_forward(config: RunConfig, job: Job) -> None:
 def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``."""
     from smcloud.doors import render
+    from smcloud.explorer.files import explorer_files
 
-    return render(store, release, digest)
+    return render(store, release, digest, explorer=explorer_files)
 
 
 def has_report(release: Release, store_url: str) -> bool:
