@@ -15,7 +15,6 @@ from smcloud.store import Doors, Release, Store
 from smcloud.store.layout import CATALOG, CITATION, INDEX
 from smcloud.store.objects import read
 
-
 Explorer = Callable[[Release, Mapping[str, Group]], Mapping[str, bytes]]
 """Renders the files of the explorer by path; none where it was not built."""
 

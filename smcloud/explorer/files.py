@@ -1,4 +1,4 @@
-"""The files of the page for one release: what was built, and ``store.json``, which says what to read and how to show it."""
+"""The files of the page for one release: what was built, and ``store.json``, which says what to read and show."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from smcloud.store import ProductEntry, Release
 FOLDER = "explorer"
 DATA = "store.json"
 NEEDED = ("index.html", "explorer.js", "explorer.css", COAST)
+STATUS = "status"
 DRAWN = ("annual", "trend", "drivers", "ddww")
 log = logging.getLogger("smcloud")
 
@@ -55,7 +56,9 @@ def described(release: Release, groups: Mapping[str, Group]) -> dict[str, Any]:
         "period": list(release.cube.period),
         "invented": INVENTED in {entry.version for entry in release.inputs.values()},
         "report": release.report,
-        "products": {name: _product(groups[name], release.products[name]) for name in DRAWN if name in release.products},
+        "products": {
+            name: _product(groups[name], release.products[name]) for name in DRAWN if name in release.products
+        },
         "rules": {
             "alpha": config.get("alpha", 0.05),
             "min_years": years.get("min_years"),
@@ -81,17 +84,25 @@ def _palette(groups: Mapping[str, Group]) -> dict[str, Any]:
     for product in DRAWN:
         for array in groups[product].variables if product in groups else ():
             meanings = _meanings(array.attrs) if array.is_map else {}
-            if colours := palette.flag_colours(array.name, meanings) if meanings else {}:
+            colours = _of_reasons(meanings) if array.name == STATUS else palette.flag_colours(array.name, meanings)
+            if colours:
                 flags[f"{product}/{array.name}"] = colours
     return {
         "trend": palette.TREND_STEPS,
         "sequential": palette.DETECTABLE_STEPS,
-        "drivers": {name: pair for name, pair in zip(names, palette.driver_colours(names), strict=True)},
+        "drivers": dict(zip(names, palette.driver_colours(names), strict=True)),
         "flags": flags,
         "not_significant": palette.NOT_SIGNIFICANT,
         "no_data": palette.NO_DATA,
         "stripe": palette.NO_DATA_STRIPE,
     }
+
+
+def _of_reasons(meanings: Mapping[int, str]) -> dict[int, str]:
+    """Colours of the reasons why a cell has no value; one that has a value is grey."""
+    apart = [*palette.CLASS_COLOURS.values(), *(pair[0] for pair in palette.driver_colours(["a", "b", "c", "d", "e"]))]
+    colours = dict(zip((code for code, meaning in meanings.items() if meaning != "ok"), apart, strict=False))
+    return dict.fromkeys(meanings, palette.NOT_SIGNIFICANT) | colours
 
 
 def _meanings(attrs: Mapping[str, Any]) -> dict[int, str]:

@@ -1,5 +1,5 @@
 // What a release says about one cell: read from the chunks that hold it, told in words, as CSV and as lines of Python.
-import { number, pValue, place, slope } from "./numbers.js";
+import { number, pValue, slope } from "./numbers.js";
 import { readCell } from "./source.js";
 import { meaning, w } from "./words.js";
 
@@ -31,19 +31,17 @@ export async function readPoint(store, grid, cell) {
   };
 }
 
-/** The line of the trend through the mean of years and values, and of the limits of its slope; null without a slope. */
+/** The trend through the mean of years and values, and the wedge of the limits of its slope; null without a slope. */
 export function trendLines({ years, series, trend }) {
   const known = years.map((_, at) => at).filter((at) => Number.isFinite(series.soil_moisture[at]));
   if (!known.length || !Number.isFinite(trend?.slope)) return null;
   const mean = (values) => known.reduce((sum, at) => sum + values[at], 0) / known.length;
   const [centre, level] = [mean(years), mean(series.soil_moisture)];
   const line = (rate) => years.map((year) => level + rate * (year - centre));
-  const bounded = Number.isFinite(trend.slope_lower) && Number.isFinite(trend.slope_upper);
-  return {
-    line: line(trend.slope),
-    lower: bounded ? line(trend.slope_lower) : null,
-    upper: bounded ? line(trend.slope_upper) : null,
-  };
+  if (!Number.isFinite(trend.slope_lower) || !Number.isFinite(trend.slope_upper)) return { line: line(trend.slope) };
+  const [one, other] = [line(trend.slope_lower), line(trend.slope_upper)];
+  const wedge = (pick) => one.map((value, at) => pick(value, other[at]));
+  return { line: line(trend.slope), lower: wedge(Math.min), upper: wedge(Math.max) };
 }
 
 function flag(store, product, name, code) {
@@ -51,12 +49,17 @@ function flag(store, product, name, code) {
   return String(attrs.flag_meanings ?? "").split(" ")[(attrs.flag_values ?? []).indexOf(code)];
 }
 
+/** The level of intervals in per cent. */
+export function levelOf({ rules }) {
+  return Number((100 * (1 - rules.alpha)).toPrecision(4));
+}
+
 /** The cell in sentences. */
 export function sentences(store, point) {
   const { rules } = store;
   const valid = point.series.soil_moisture.filter(Number.isFinite).length;
   const why = (status) => w(`why_${status}`, { n: valid, years: point.years.length }) ?? meaning(status);
-  const level = Number((100 * (1 - rules.alpha)).toPrecision(4));
+  const level = levelOf(store);
   const lines = [...trendSentences(store, point, why, level)];
   const ruled = w(`rule_${rules.dominant}`, { alpha: rules.alpha });
   store.drivers.forEach((driver, at) => lines.push(driverSentence(store, point, driver, at, why)));
@@ -105,7 +108,7 @@ function driverSentence(store, { drivers }, driver, at, why) {
     return w("driver_none", { driver: meaning(driver), why: why(status) });
   }
   const [low, high] = [drivers.r_lower?.[at], drivers.r_upper?.[at]];
-  const level = Number((100 * (1 - store.rules.alpha)).toPrecision(4));
+  const level = levelOf(store);
   const between = Number.isFinite(low) ? w("between", { level, low: number(low, 2), high: number(high, 2) }) : "";
   const part = drivers.trend_contribution?.[at];
   return w("driver_r", {
@@ -133,5 +136,3 @@ export function asPython(store, { lat, lon }) {
   const lines = ["import xarray as xr", `print(${opened("annual")}.to_dataframe())`];
   return [...lines, ...names.map((name) => `print(${opened(name)}.load())`)].join("\n");
 }
-
-export { place };

@@ -32,7 +32,7 @@ function options(place, theme, height, series, more = {}) {
 }
 
 /** Draw the annual values of soil moisture with the line of the trend and the wedge of its interval. */
-export function drawSeries(place, point, theme, level) {
+export function drawSeries(place, point, theme) {
   const lines = trendLines(point);
   const dots = { show: true, size: 6, fill: theme.ink };
   const value = (_, found) => number(found, 4);
@@ -43,10 +43,10 @@ export function drawSeries(place, point, theme, level) {
     series.push({ label: w("line"), stroke: theme.accent, width: 2, points: { show: false }, value });
     data.push(lines.line);
     if (lines.lower) {
-      const edge = { stroke: "transparent", points: { show: false }, value };
-      series.push({ ...edge, label: `${w("interval", { level })} −` }, { ...edge, label: "+" });
-      data.push(lines.lower, lines.upper);
-      more.bands = [{ series: [4, 3], fill: theme.band, dir: -1 }, { series: [4, 3], fill: theme.band, dir: 1 }];
+      const edge = { stroke: "transparent", points: { show: false }, class: "edge" };
+      series.push(edge, edge);
+      data.push(lines.upper, lines.lower);
+      more.bands = [{ series: [3, 4], fill: theme.band }];
     }
   }
   drawn.push(new uPlot(options(place, theme, 240, series, more), data, place));

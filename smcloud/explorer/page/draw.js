@@ -78,9 +78,9 @@ export function overlay(context, scene) {
   if (coast) stroke(coast, theme.coast, 0.7);
   else if (scene.edges) edgesOfLand(context, scene);
   stroke({ type: "Sphere" }, theme.rim, 1);
-  for (const [cell, colour, wide] of [[scene.cursor, theme.cursor, 2], [scene.chosen, theme.chosen, 3]]) {
+  for (const [cell, colour, wide] of [[scene.cursor, theme.cursor, 1.5], [scene.chosen, theme.chosen, 2]]) {
     if (cell === null || cell === undefined) continue;
-    stroke(outline(grid, cell), theme.halo, wide + 2);
+    stroke(outline(grid, cell), theme.halo, wide + 1.5);
     stroke(outline(grid, cell), colour, wide);
   }
 }

@@ -2,7 +2,7 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { feature } from "topojson-client";
-import { asCsv, asPython, readPoint, sentences } from "./cell.js";
+import { asCsv, asPython, levelOf, readPoint, sentences } from "./cell.js";
 import { clearCharts, drawDriver, drawSeries } from "./charts.js";
 import { paint } from "./draw.js";
 import { readGrid } from "./grid.js";
@@ -91,6 +91,7 @@ class Page {
     this.fillControls();
     const ids = [state.layer, state.compare];
     $("maps").classList.toggle("two", Boolean(state.compare));
+    $("maps").classList.toggle("globe", state.view === "globe");
     $("second").hidden = !state.compare;
     history.replaceState(null, "", asHash(state));
     $("readout").textContent = w("reading");
@@ -168,6 +169,7 @@ class Page {
     change("significant", (target) => target.checked);
     $("view").addEventListener("change", (event) => {
       Object.assign(this.state, { view: event.target.value, lat: 0, zoom: 1 });
+      $("maps").classList.toggle("globe", this.state.view === "globe");
       this.look(this.view);
     });
     $("language").addEventListener("click", () => this.set({ lang: this.state.lang === "zh" ? "en" : "zh" }));
@@ -307,7 +309,9 @@ class Page {
     clearCharts();
     $("series").replaceChildren();
     $("drivers").replaceChildren();
-    drawSeries($("series"), point, theme, Number((100 * (1 - store.rules.alpha)).toPrecision(4)));
+    drawSeries($("series"), point, theme);
+    $("wedge").hidden = !Number.isFinite(point.trend?.slope_lower);
+    $("wedge").textContent = w("interval", { level: levelOf(store) });
     $("sentences").replaceChildren(...sentences(store, point).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     const names = store.drivers.filter((name) => Array.isArray(point.series[name]));
     $("drivers-title").hidden = !names.length;

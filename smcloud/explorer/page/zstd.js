@@ -10,6 +10,7 @@ export default class Zstd {
     throw new Error("the page writes nothing");
   }
   decode(bytes) {
-    return decompress(bytes);
+    const found = decompress(bytes);
+    return found.byteLength === found.buffer.byteLength ? found : found.slice(); // decoders of texts start at its buffer's
   }
 }
