@@ -130,9 +130,10 @@ function plain(value) {
 }
 
 /** Lines of Python that give the numbers of the cell. */
-export function asPython(store, { lat, lon }) {
+export function asPython(store, { lat, lon, series }) {
   const opened = (name) => `xr.open_zarr("${store.products[name].url.replace(/\/$/, "")}").sel(lat=${lat}, lon=${lon})`;
   const names = Object.keys(store.products).filter((name) => name !== "annual");
-  const lines = ["import xarray as xr", `print(${opened("annual")}.to_dataframe())`];
+  const columns = JSON.stringify(Object.keys(series).filter((name) => Array.isArray(series[name]))).replaceAll(",", ", ");
+  const lines = ["import xarray as xr", `print(${opened("annual")}[${columns}].to_dataframe())`];
   return [...lines, ...names.map((name) => `print(${opened(name)}.load())`)].join("\n");
 }

@@ -34,7 +34,7 @@ class Page {
     this.grid = await readGrid(annual);
     this.layers = layersOf(this.store);
     this.maps = ["first", "second"].map((id) => new MapView($(id).querySelector(".picture"), this));
-    this.land = annual.has("land_mask") ? await this.field(annual, "land_mask", 0) : null;
+    this.mask = annual.has("land_mask") ? this.field(annual, "land_mask", 0) : null;
     this.listen();
     await this.apply();
     if (!this.store.invented) await this.readCoast();
@@ -104,10 +104,10 @@ class Page {
   async fieldsOf(layer) {
     const { products } = this.store;
     const path = arrayPath(layer, this.state.zoom);
-    const land = this.land;
     const beside = layer.beside.map(([product, name]) => this.field(products[product], name, 0));
     const fields = await Promise.all([this.field(products[layer.product], path, layer.index), ...beside]);
-    return { fields, land };
+    this.land = await this.mask;
+    return { fields, land: this.land };
   }
 
   async showLayer(map, id, place) {
@@ -121,6 +121,7 @@ class Page {
     figure.querySelector(".lines").setAttribute("aria-label", w("map_help", { layer: labelOf(layer) }));
     drawLegend(figure.querySelector(".legend"), layer, this.store, map.options, Boolean(land));
     map.show(paint(layer, this.store, map.options, fields, land));
+    performance.mark("map");
   }
 
   fillControls() {
@@ -309,11 +310,13 @@ class Page {
     clearCharts();
     $("series").replaceChildren();
     $("drivers").replaceChildren();
-    drawSeries($("series"), point, theme);
+    const known = point.series.soil_moisture.some(Number.isFinite);
+    if (known) drawSeries($("series"), point, theme);
+    else $("series").textContent = w("no_series");
     $("wedge").hidden = !Number.isFinite(point.trend?.slope_lower);
     $("wedge").textContent = w("interval", { level: levelOf(store) });
     $("sentences").replaceChildren(...sentences(store, point).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-    const names = store.drivers.filter((name) => Array.isArray(point.series[name]));
+    const names = store.drivers.filter((name) => point.series[name]?.some(Number.isFinite));
     $("drivers-title").hidden = !names.length;
     for (const name of names) {
       const box = document.createElement("div");

@@ -56,9 +56,9 @@ export function unitsOf(layer) {
   return layer.thousandth ? "10⁻³ m³ m⁻³ yr⁻¹" : "";
 }
 
-/** The end of a colour scale: the 95th percentile of the finite |values|, rounded up; 1 of none above 0. */
-export function scaleEnd(values) {
-  const known = values.filter((value) => Number.isFinite(value)).sort();
+/** The end of a colour scale: the 95th percentile of positive and zero `known`, rounded up; 1 of none above 0. */
+export function scaleEnd(known) {
+  known.sort();
   if (!known.length || !(known[known.length - 1] > 0)) return 1;
   const place = 0.95 * (known.length - 1);
   const below = known[Math.floor(place)];
@@ -71,9 +71,20 @@ export function scaleEnd(values) {
 export function limitOf(layer, [field, beside]) {
   if (layer.kind !== "steps") return null;
   if (layer.whole) return layer.whole;
-  const all = Float64Array.from(field.data, (value) => Math.abs(value) * layer.factor);
-  const chosen = layer.id === "slope" && beside ? all.filter((_, at) => beside.data[at] === 1) : all;
-  return scaleEnd(chosen.some((value) => Number.isFinite(value)) ? chosen : all);
+  const chosen = layer.id === "slope" && beside ? sizes(field.data, layer.factor, beside.data) : [];
+  return scaleEnd(chosen.length ? chosen : sizes(field.data, layer.factor));
+}
+
+/** Finite |values| times `factor`, only where `chosen` is 1 if it is given. */
+function sizes(values, factor, chosen) {
+  const found = new Float64Array(values.length);
+  let count = 0;
+  for (let at = 0; at < values.length; at += 1) {
+    if ((chosen && chosen[at] !== 1) || !Number.isFinite(values[at])) continue;
+    found[count] = Math.abs(values[at]) * factor;
+    count += 1;
+  }
+  return found.subarray(0, count);
 }
 
 /** A function from a value, and that of the array beside it, to its colour; null for no data. */

@@ -9,7 +9,7 @@ export class MapView {
   constructor(place, page) {
     this.page = page;
     this.place = place;
-    this.cells = place.querySelector(".cells").getContext("2d");
+    this.cells = place.querySelector(".cells").getContext("2d", { willReadFrequently: true }); // it is only put to
     this.lines = place.querySelector(".lines").getContext("2d");
     this.shown = null;
     this.#listen(place.querySelector(".lines"));

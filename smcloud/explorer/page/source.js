@@ -115,14 +115,10 @@ export class Product {
     return this.#chunks.get(key);
   }
 
-  /** All values of a small array, whose dims are one chunk each. */
+  /** All values of a small array: an axis, its bounds, labels. */
   async values(name) {
-    const { data } = await this.chunk(name, this.array(name).shape.map(() => 0));
+    const { data } = await zarr.get(this.array(name), null);
     return Array.from(data, (value) => (typeof value === "bigint" ? Number(value) : value));
-  }
-
-  forget() {
-    this.#chunks.clear();
   }
 }
 

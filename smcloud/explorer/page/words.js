@@ -114,6 +114,7 @@ const WORDS = {
   of_chosen_by_this_result: ["chosen by this result", "由本结果选定"],
   of_months_not_connected: ["months not connected", "月份不相连"],
   cell: ["Cell {lat}, {lon}", "格网单元 {lat}，{lon}"],
+  no_series: ["No year has a value.", "所有年份均无数据。"],
   series: ["Annual soil moisture", "年土壤水分"],
   annual: ["annual value", "年值"],
   line: ["trend", "趋势"],
