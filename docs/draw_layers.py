@@ -18,7 +18,8 @@ BASE = "base"
 ACROSS = {
     "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.explorer": -3.5, "smcloud.report": -4.3,
     "smcloud.doors": -2.65, "smcloud.sample": 2.2, "smcloud.export": -1.0, "smcloud.store": -3.9,
-    "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8, "smcloud.catalog": -1.1, "smcloud.cluster": 0.9,
+    "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8, "smcloud.catalog": -1.1,
+    "smcloud.cluster": 0.9,
 }  # fmt: skip
 TITLES = (
     "faces", "stages", "explorer", "page, doors, files", "store, products, cube", "statistics", "sources, cluster",

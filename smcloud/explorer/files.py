@@ -17,7 +17,7 @@ from smcloud.secrecy import told_lines
 from smcloud.store import ProductEntry, Release
 
 FOLDER = "explorer"
-DATA = "store.json"
+DATA, PAGE = "store.json", f"{FOLDER}/index.html"
 NEEDED = ("index.html", "explorer.js", "explorer.css", COAST)
 STATUS = "status"
 DRAWN = ("annual", "trend", "drivers", "ddww")

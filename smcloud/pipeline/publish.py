@@ -180,7 +180,16 @@ def _context(
         presets=presets,
         land_mask=products["annual"].get("land_mask"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
+        explorer=_explorer(store, release),
     )
+
+
+def _explorer(store: Store, release: Release) -> str | None:
+    """The address of the explorer for the page of ``release``, where the store has one."""
+    from smcloud.explorer.files import PAGE
+
+    up = "../" * release.report.count("/")
+    return f"{up}{PAGE}" if store.fs.exists(store.join(PAGE)) else None
 
 
 def notes_on(config: RunConfig) -> list[str]:

@@ -87,8 +87,8 @@ def _dataset(values: dict[str, Any], coords: dict[str, Any], about: Any, first: 
     return xr.Dataset({name: (dims[v.ndim], v, dict(about.get(name, {}))) for name, v in values.items()}, coords)
 
 
-def make_store(folder: Path, step: float) -> str:
-    """Publish them in a store at ``folder``, with its doors; returns its path."""
+def make_store(folder: Path | str, step: float) -> str:
+    """Publish them in a store at ``folder``, a path or an URL, with its doors; returns its path."""
     store = Store.open(folder)
     made = fields(step)
     cube = made["annual"][["land_mask"]]

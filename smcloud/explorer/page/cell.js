@@ -58,7 +58,7 @@ export function levelOf({ rules }) {
 export function sentences(store, point) {
   const { rules } = store;
   const valid = point.series.soil_moisture.filter(Number.isFinite).length;
-  const why = (status) => w(`why_${status}`, { n: valid, years: point.years.length }) ?? meaning(status);
+  const why = (status) => w(`why_${status}`, { n: valid, years: point.years.length, least: rules.min_years ?? w("more") }) ?? meaning(status);
   const level = levelOf(store);
   const lines = [...trendSentences(store, point, why, level)];
   const ruled = w(`rule_${rules.dominant}`, { alpha: rules.alpha });
@@ -105,7 +105,7 @@ function driverSentence(store, { drivers }, driver, at, why) {
   const r = drivers?.partial_correlation?.[at];
   if (!Number.isFinite(r)) {
     const status = drivers?.status ? flag(store, "drivers", "status", drivers.status[at]) : "ok";
-    return w("driver_none", { driver: meaning(driver), why: why(status) });
+    return w("driver_none", { driver: meaning(driver), why: w(`why_driver_${status}`) ?? why(status) });
   }
   const [low, high] = [drivers.r_lower?.[at], drivers.r_upper?.[at]];
   const level = levelOf(store);
