@@ -17,7 +17,7 @@ import xarray as xr
 
 from smcloud.store import Store, newest_release
 from tests.explorer.conftest import serving
-from tests.explorer.world import RUN
+from tests.explorer.world import RUN, make_store
 
 TREND = f"products/trend/{RUN}.zarr"
 
@@ -144,6 +144,22 @@ def test_an_inventory_that_is_not_the_one_released_is_refused(browse, made, tmp_
     with serving(str(store)) as url:
         (result,) = browse(url, {"evaluate": "document.querySelector('#trouble').textContent"})["results"]
     assert "inventory.json is not what was sealed" in result["value"]
+
+
+def test_a_region_fills_the_map_and_needs_no_land_mask(browse, built, tmp_path):
+    """Its longitudes are those of a sea in the east, counted beyond 180."""
+    store = make_store(tmp_path / "store", 2.0, (-30.0, 20.0, 140.0, 220.0))
+    slope = xr.open_zarr(f"{store}/{TREND}")["slope"].load()
+    rows, columns = np.nonzero(slope.notnull().values & (slope.lon.values > 180))
+    lat, lon = float(slope.lat[rows[0]]), float(slope.lon[columns[0]])
+    look = f"explorer.valueAt('slope', {lat}, {lon - 360}).then((value) => [value, explorer.colourAt({lat}, {lon})[3]])"
+    with serving(store) as url:
+        told = browse(url, {"evaluate": look}, {"hash": f"#cell={lat},{lon - 360}", "evaluate": "explorer.view"})
+    assert told["console"] == [] and {one["failed"] for one in told["results"]} == {""}
+    assert told["results"][0]["value"] == [float(slope[rows[0], columns[0]]), 255]
+    assert told["results"][0]["hash"] == "" and told["results"][1]["value"] == {
+        "kind": "equal", "lon": -180, "lat": -5, "zoom": 2.386,
+    }  # fmt: skip
 
 
 def test_where_a_browser_computes_no_digests_the_page_says_so(browse, address):

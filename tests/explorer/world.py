@@ -32,12 +32,17 @@ from smcloud.store import (
 NAMES = ("precipitation", "soil_temperature", "lai")
 YEARS = np.arange(2000, 2012)
 RUN = "0123456789abcdef"
+WORLD = (-90.0, 90.0, -180.0, 180.0)
 
 
-def fields(step: float, seed: int = 1) -> dict[str, xr.Dataset]:
-    """The products by name: float32 and float64 with NaN, codes with 255; latitudes fall, as in many data."""
-    rng = np.random.default_rng(seed)
-    lat, lon = np.arange(90 - step / 2, -90, -step), np.arange(-180 + step / 2, 180, step)
+def fields(step: float, box: tuple[float, float, float, float] = WORLD) -> dict[str, xr.Dataset]:
+    """The products by name: float32 and float64 with NaN, codes with 255; latitudes fall, as in many data.
+
+    ``box`` is south, north, west and east. A part of the world has no land mask.
+    """
+    rng = np.random.default_rng(1)
+    south, north, west, east = box
+    lat, lon = np.arange(north - step / 2, south, -step), np.arange(west + step / 2, east, step)
     shape = (lat.size, lon.size)
     land = (rng.random((lat.size // 8 + 1, lon.size // 8 + 1)) < 0.4).repeat(8, 0).repeat(8, 1)[: shape[0], : shape[1]]
     gap = land & (rng.random(shape) < 0.1)
@@ -71,6 +76,8 @@ def fields(step: float, seed: int = 1) -> dict[str, xr.Dataset]:
     }
     ddww = {"zone": np.where(land, rng.integers(1, 4, shape), 0).astype("uint8"), "ddww_class": codes([*range(7)])}
     annual = {"soil_moisture": 0.25 + 0.02 * noise(YEARS.size, dtype="float64"), "land_mask": land.astype("float32")}
+    if box != WORLD:
+        del annual["land_mask"]
     annual |= {name: noise(YEARS.size, dtype="float64") for name in NAMES}
     named = {"driver": ("driver", np.array(NAMES, dtype=np.dtypes.StringDType()))}
     flags = {"dominant_driver": driver_flags(NAMES)}
@@ -87,11 +94,11 @@ def _dataset(values: dict[str, Any], coords: dict[str, Any], about: Any, first: 
     return xr.Dataset({name: (dims[v.ndim], v, dict(about.get(name, {}))) for name, v in values.items()}, coords)
 
 
-def make_store(folder: Path | str, step: float) -> str:
+def make_store(folder: Path | str, step: float, box: tuple[float, float, float, float] = WORLD) -> str:
     """Publish them in a store at ``folder``, a path or an URL, with its doors; returns its path."""
     store = Store.open(folder)
-    made = fields(step)
-    cube = made["annual"][["land_mask"]]
+    made = fields(step, box)
+    cube = made["annual"][["soil_moisture"]]
     url, digest = _sealed(store, cube_path("cube0"), cube)
     products = {}
     for name, ds in made.items():

@@ -13,7 +13,7 @@ import { MapView } from "./map.js";
 import { coordinates, number, place } from "./numbers.js";
 import { arrayPath, canCheck, openStore, readMap, Refused } from "./source.js";
 import { applyTheme, themeNow } from "./theme.js";
-import { zoomed } from "./view.js";
+import { homeOf, zoomed } from "./view.js";
 import { meaning, speak, w } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -22,19 +22,22 @@ class Page {
   cursor = null;
   chosen = null;
   refused = new Map();
+  turn = 0;
   #fields = new Map();
 
   async start() {
     this.state = readHash(location.hash);
     this.retell();
     this.store = await openStore();
-    await Promise.all(Object.values(this.store.products).map((product) => product.open()));
     const { annual, drivers } = this.store.products;
+    this.mask = annual.open().then(() => (annual.has("land_mask") ? this.field(annual, "land_mask", 0) : null));
+    await Promise.all(Object.values(this.store.products).map((product) => product.open()));
     this.store.drivers = drivers?.has("driver") ? await drivers.values("driver") : [];
     this.grid = await readGrid(annual);
     this.layers = layersOf(this.store);
     this.maps = ["first", "second"].map((id) => new MapView($(id).querySelector(".picture"), this));
-    this.mask = annual.has("land_mask") ? this.field(annual, "land_mask", 0) : null;
+    this.home = homeOf(this.grid);
+    this.state = readHash(location.hash, this.home);
     this.listen();
     await this.apply();
     if (!this.store.invented) await this.readCoast();
@@ -93,8 +96,9 @@ class Page {
     $("maps").classList.toggle("two", Boolean(state.compare));
     $("maps").classList.toggle("globe", state.view === "globe");
     $("second").hidden = !state.compare;
-    history.replaceState(null, "", asHash(state));
+    history.replaceState(null, "", asHash(state, this.home));
     $("readout").textContent = w("reading");
+    this.turn += 1;
     await Promise.all(ids.map((id, at) => (id ? this.showLayer(this.maps[at], id, ["first", "second"][at]) : null)));
     this.readout(null);
     const cell = state.cell ? this.grid.cell(state.cell.lat, state.cell.lon) : -1;
@@ -112,7 +116,9 @@ class Page {
 
   async showLayer(map, id, place) {
     const layer = this.layer(id);
+    const { turn } = this;
     const { fields, land } = await this.fieldsOf(layer);
+    if (turn !== this.turn) return; // another layer was chosen meanwhile
     map.layer = layer;
     map.fields = fields;
     map.options = { significant: this.state.significant, limit: limitOf(layer, fields) };
@@ -169,7 +175,7 @@ class Page {
     for (const key of ["layer", "compare"]) change(key, (target) => target.value);
     change("significant", (target) => target.checked);
     $("view").addEventListener("change", (event) => {
-      Object.assign(this.state, { view: event.target.value, lat: 0, zoom: 1 });
+      Object.assign(this.state, { view: event.target.value, ...this.home });
       $("maps").classList.toggle("globe", this.state.view === "globe");
       this.look(this.view);
     });
@@ -183,10 +189,10 @@ class Page {
     $("copy").addEventListener("click", () => this.copy());
     for (const button of document.querySelectorAll("[data-zoom]")) {
       const factor = Number(button.dataset.zoom);
-      button.addEventListener("click", () => this.look(factor ? zoomed(this.view, factor) : { ...this.view, zoom: 1, lon: 0, lat: 0 }));
+      button.addEventListener("click", () => this.look(factor ? zoomed(this.view, factor) : { ...this.view, ...this.home }));
     }
     window.addEventListener("hashchange", () => {
-      this.state = readHash(location.hash);
+      this.state = readHash(location.hash, this.home);
       this.safely(this.apply());
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.set({}));
@@ -205,7 +211,7 @@ class Page {
   look({ lon, lat, zoom }, quickly = false) {
     Object.assign(this.state, { lon, lat, zoom });
     for (const map of this.visibleMaps()) map.draw(quickly);
-    if (!quickly) history.replaceState(null, "", asHash(this.state));
+    if (!quickly) history.replaceState(null, "", asHash(this.state, this.home));
   }
 
   visibleMaps() {
@@ -278,7 +284,7 @@ class Page {
     const none = cell === null || cell < 0;
     const { lat, lon } = none ? {} : this.grid.centre(cell);
     this.state.cell = none ? null : { lat, lon };
-    history.replaceState(null, "", asHash(this.state));
+    history.replaceState(null, "", asHash(this.state, this.home));
     this.safely(this.open(none ? null : cell, true));
   }
 

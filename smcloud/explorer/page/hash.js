@@ -4,10 +4,10 @@ const DEFAULTS = {
 };
 const NUMBERS = { lon: [-180, 180], lat: [-90, 90], zoom: [1, 24] };
 
-/** The state that `text` (location.hash) says; what is not valid is as it is by default. */
-export function readHash(text) {
+/** The state that `text` (location.hash) says; what is not valid is as it is by default, and at `home`. */
+export function readHash(text, home = {}) {
   const given = new URLSearchParams(text.replace(/^#/, ""));
-  const state = { ...DEFAULTS };
+  const state = { ...DEFAULTS, ...home };
   for (const key of ["layer", "compare", "lang", "theme"]) if (given.has(key)) state[key] = given.get(key);
   if (given.get("view") === "globe") state.view = "globe";
   state.significant = given.get("significant") !== "0";
@@ -21,9 +21,9 @@ export function readHash(text) {
 }
 
 /** The address of `state`: only what is not as by default. */
-export function asHash(state) {
+export function asHash(state, home = {}) {
   const told = new URLSearchParams();
-  for (const [key, value] of Object.entries(DEFAULTS)) {
+  for (const [key, value] of Object.entries({ ...DEFAULTS, ...home })) {
     if (key === "cell") {
       if (state.cell) told.set("cell", `${state.cell.lat},${state.cell.lon}`);
     } else if (key === "significant") {

@@ -112,7 +112,7 @@ export class MapView {
     else if (event.key === "Enter" || event.key === " ") page.choose(page.cursor);
     else if (event.key === "+" || event.key === "=") page.look(zoomed(page.view, 1.5));
     else if (event.key === "-") page.look(zoomed(page.view, 1 / 1.5));
-    else if (event.key === "0") page.look({ ...page.view, zoom: 1, lon: 0, lat: 0 });
+    else if (event.key === "0") page.look({ ...page.view, ...page.home });
     else return;
     event.preventDefault();
   }

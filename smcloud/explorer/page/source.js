@@ -2,6 +2,7 @@
 import * as zarr from "zarrita";
 
 const AT_ONCE = 8;
+const KEPT = 40; // decoded chunks of a product, up to 6 MB each
 // Only pages of https and of this machine may compute digests.
 export const canCheck = Boolean(globalThis.crypto?.subtle);
 
@@ -111,6 +112,7 @@ export class Product {
           throw error instanceof Refused ? error : new Refused(`${this.path}/${key}`, "unreadable");
         });
       this.#chunks.set(key, read);
+      if (this.#chunks.size > KEPT) this.#chunks.delete(this.#chunks.keys().next().value);
     }
     return this.#chunks.get(key);
   }

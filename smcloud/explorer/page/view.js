@@ -101,6 +101,17 @@ export function zoomed(view, factor) {
   return { ...view, zoom, lat: Math.max(-limit, Math.min(limit, view.lat)) };
 }
 
+/** Where to look from to see the whole grid: the whole Earth, or the region that it covers. */
+export function homeOf(grid) {
+  const wide = grid.edges.lon.reduce((sum, [west, east]) => sum + east - west, 0);
+  if (wide > 300) return { lon: 0, lat: 0, zoom: 1 };
+  const up = (lat) => geoEqualEarth().scale(1).translate([0, 0])([0, lat])[1];
+  const high = (up(grid.south) - up(grid.north)) / (up(-90) - up(90));
+  const zoom = Math.max(1, Math.min(24, 0.9 * Math.min(360 / wide, 1 / high)));
+  const middle = { lon: turned(grid.west + wide / 2), lat: (grid.south + grid.north) / 2 };
+  return Object.fromEntries(Object.entries({ ...middle, zoom }).map(([key, value]) => [key, Number(value.toFixed(3))]));
+}
+
 export function turned(lon) {
   return ((((lon + 180) % 360) + 360) % 360) - 180;
 }
