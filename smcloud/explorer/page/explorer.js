@@ -122,10 +122,11 @@ class Page {
     map.layer = layer;
     map.fields = fields;
     map.options = { significant: this.state.significant, limit: limitOf(layer, fields) };
+    if (layer.id === "status") map.options.occurring = new Set(fields[0].data.filter((_, at) => !land || land.data[at] > 0));
     const figure = $(place);
     figure.querySelector("figcaption").textContent = labelOf(layer);
     figure.querySelector(".lines").setAttribute("aria-label", w("map_help", { layer: labelOf(layer) }));
-    drawLegend(figure.querySelector(".legend"), layer, this.store, map.options, Boolean(land));
+    drawLegend(figure.querySelector(".legend"), layer, this.store, map.options, land);
     map.show(paint(layer, this.store, map.options, fields, land));
     performance.mark("map");
   }

@@ -120,16 +120,16 @@ function smallColours({ sequential }) {
   return [8, 7, 5, 3, 1, 0].map((at) => sequential[at]);
 }
 
-/** Entries of the legend: [colour, label]; the first of a scale of steps is the lowest. */
-export function legendOf(layer, store) {
+/** Entries of the legend: [colour, label]; of the many reasons of a status only those that `occurring` has. */
+export function legendOf(layer, store, occurring) {
   const { palette } = store;
   if (layer.kind === "p")
     return smallColours(palette).map((colour, at) => [colour, `${SMALL_P[at]} – ${SMALL_P[at + 1]}`]);
   if (layer.kind === "steps") return null;
   const entries = [];
-  for (const flag of layer.flags.values()) {
+  for (const [code, flag] of layer.flags) {
     const { meaning: name, colour } = flag;
-    if (hidden(layer, flag)) continue;
+    if (hidden(layer, flag) || (layer.id === "status" && !occurring.has(code))) continue;
     if (layer.kind === "dominant" && palette.drivers[name]) {
       entries.push([palette.drivers[name][0], `+ ${meaning(name)}`], [palette.drivers[name][1], `− ${meaning(name)}`]);
     } else entries.push([colour ?? palette.not_significant, meaning(name)]);

@@ -32,17 +32,17 @@ function scale(layer, store, limit) {
   return place;
 }
 
-export function drawLegend(place, layer, store, options, masked) {
+export function drawLegend(place, layer, store, options, land) {
   place.replaceChildren();
   place.setAttribute("aria-label", labelOf(layer));
-  const entries = legendOf(layer, store) ?? [];
+  const entries = legendOf(layer, store, options.occurring) ?? [];
   if (layer.kind === "steps") {
     place.append(scale(layer, store, options.limit));
     if (layer.id === "slope" && options.significant) entries.push([store.palette.not_significant, w("of_not_significant")]);
   }
   const list = element("ul", "entries");
   for (const [colour, label] of entries) list.append(swatch(colour, label));
-  if (masked) list.append(swatch(null, w("no_land")));
+  if (land && layer.id !== "status") list.append(swatch(null, w("no_land")));
   place.append(list);
-  if (!masked) place.append(element("p", "note", w("no_mask")));
+  if (!land) place.append(element("p", "note", w("no_mask")));
 }
