@@ -22,13 +22,14 @@ from smcloud.store import InputEntry, Release, Store
 # All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to other code.
 CUBE_CODE = (
-    "smcloud.catalog.file_form", "smcloud.catalog.joining", "smcloud.catalog.meaning", "smcloud.catalog.missing_values",
-    "smcloud.catalog.opening", "smcloud.catalog.packing", "smcloud.catalog.places", "smcloud.catalog.plain_axes",
-    "smcloud.catalog.readers", "smcloud.catalog.stores", "smcloud.catalog.time_axis", "smcloud.catalog.time_bounds",
-    "smcloud.catalog.units", "smcloud.catalog.unwritten", "smcloud.catalog.validation", "smcloud.catalog.versions",
-    "smcloud.catalog.zarr_places", "smcloud.chunking", "smcloud.conventions", "smcloud.cube", "smcloud.jit",
-    "smcloud.pipeline.ingest", "smcloud.store.arrays", "smcloud.store.copying", "smcloud.store.encoding",
-    "smcloud.store.lazy_writes", "smcloud.store.prefix", "smcloud.store.write",
+    "smcloud.catalog.file_form", "smcloud.catalog.joining", "smcloud.catalog.meaning",
+    "smcloud.catalog.missing_values", "smcloud.catalog.opening", "smcloud.catalog.packing", "smcloud.catalog.places",
+    "smcloud.catalog.plain_axes", "smcloud.catalog.readers", "smcloud.catalog.stated_axes", "smcloud.catalog.stores",
+    "smcloud.catalog.time_axis", "smcloud.catalog.time_bounds", "smcloud.catalog.units", "smcloud.catalog.unwritten",
+    "smcloud.catalog.validation", "smcloud.catalog.versions", "smcloud.catalog.zarr_places", "smcloud.chunking",
+    "smcloud.conventions", "smcloud.cube", "smcloud.jit", "smcloud.pipeline.ingest", "smcloud.store.arrays",
+    "smcloud.store.copying", "smcloud.store.encoding", "smcloud.store.lazy_writes", "smcloud.store.prefix",
+    "smcloud.store.write",
 )  # fmt: skip
 PRODUCT_CODE = (
     "smcloud.chunking", "smcloud.config.choices", "smcloud.conventions", "smcloud.jit", "smcloud.pipeline.compute",
