@@ -7,6 +7,7 @@ import xarray as xr
 
 from smcloud.errors import GridError
 
+NAMES = {"lat": "latitude", "lon": "longitude"}
 FORECAST_STEPS = {"step", "lead_time", "leadtime", "forecast_period", "prediction_timedelta"}
 # Coordinates with a printed precision differ from the true ones by this much of a step.
 TOLERANCE = 1e-3
@@ -29,7 +30,7 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
                 found=", ".join(map(str, da.dims)),
                 expected="latitude and longitude as one-dimensional axes",
                 next=f"name them in the catalog entry, axes: {{{axis}: name}}, or give them CF's attributes, "
-                f"standard_name {'latitude' if axis == 'lat' else 'longitude'}; regrid what is on no regular grid first",
+                f"standard_name {NAMES[axis]}; what is on no regular grid is regridded first",
             )
     if extra := sorted({str(dim) for dim in da.dims} - {"time", "lat", "lon"}):
         raise GridError(

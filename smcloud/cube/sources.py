@@ -13,8 +13,10 @@ import xarray as xr
 from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.packing import UNPACKED, Packing, packing_in
 from smcloud.catalog.stores.absent import show_marks
-from smcloud.config import LATEST, RunConfig
+from smcloud.config import LATEST, Grid, RunConfig
 from smcloud.cube.accumulation import amounts, require_resets, rounding_of
+from smcloud.cube.axes import global_grid, normalise
+from smcloud.cube.axis_names import name_axes
 from smcloud.cube.calendar import (
     MONTH,
     YEAR,
@@ -29,6 +31,7 @@ from smcloud.cube.calendar import (
 )
 from smcloud.cube.decoded import decode
 from smcloud.cube.provisional import ValidLimits, valid_limits
+from smcloud.cube.region import RegionCells, cells_of_region, cut
 from smcloud.cube.stamps import ascending, dated_steps
 from smcloud.cube.units import cube_units, is_per_month
 from smcloud.errors import CatalogError, NoDataError, PeriodError
@@ -44,7 +47,8 @@ class Source:
     ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
     ``in_order`` says whether the source itself has its steps in the order of time.
     ``absent`` marks cells that are missing because a chunk is not there. ``packing`` is how the values are stored.
-    ``totals`` are the running totals that ``values`` are the amounts of.
+    ``totals`` are the running totals that ``values`` are the amounts of. ``region`` holds the cells of the run's
+    region, under which everything here lies.
     """
 
     role: str
@@ -62,6 +66,7 @@ class Source:
     absent: xr.DataArray | None = None
     packing: Packing = UNPACKED
     totals: xr.DataArray | None = None
+    region: RegionCells | None = None
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,34 @@ def open_datasets(config: RunConfig, catalog: Catalog) -> dict[str, xr.Dataset]:
 def open_sources(
     config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Dataset] | None = None
 ) -> dict[str, Source]:
-    """Make the source of every role of the configuration; ``datasets`` are its entries where they are open already."""
+    """Make the source of every role of the configuration; ``datasets`` are its entries where they are open already.
+
+    A region cuts each source before anything of it is read.
+    """
     datasets = open_datasets(config, catalog) if datasets is None else datasets
+    region = _region(config, catalog, datasets)
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
-        sources[role] = _source(role, entry, spec, datasets[entry], catalog, config)
+        ds = datasets[entry]
+        if region is not None:
+            ds = cut(show_marks(ds), spec.name, region, f"{role} ({entry}:{spec.name})")
+        source = _source(role, entry, spec, ds, catalog, config)
+        sources[role] = source if region is None else replace(source, region=region)
     return sources
+
+
+def _region(config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Dataset]) -> RegionCells | None:
+    """The cells of the configured region, on the configured grid or on soil moisture's own; None without a region."""
+    if config.region is None:
+        return None
+    if isinstance(config.grid, Grid):
+        return cells_of_region(config.region, *global_grid(config.grid.resolution))
+    entry, spec = catalog.spec("soil_moisture", config.inputs["soil_moisture"])
+    own = name_axes(datasets[entry], spec.name)
+    one = own.isel({dim: 0 for dim in own.dims if dim not in ("lat", "lon")}, drop=True)
+    even = normalise(one, f"{entry}:{spec.name}")
+    return cells_of_region(config.region, even["lat"].values, even["lon"].values)
 
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:

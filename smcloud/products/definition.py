@@ -17,6 +17,7 @@ from smcloud.products.ddww import ddww as ddww_of
 from smcloud.products.driver_columns import driver_trends
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.gradients import gradients
+from smcloud.products.polygons import with_polygons
 from smcloud.products.regions import regions as regions_of
 from smcloud.products.regions import strata as strata_of
 from smcloud.products.tables import table
@@ -81,9 +82,12 @@ def _with_shares(
     return completed_ddww(ds, annual, config)
 
 
-def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None) -> xr.Dataset:
+def _regional(
+    config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None
+) -> xr.Dataset:
     everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
-    return table(annual, trend, drivers, regions_of(annual["lat"], annual["lon"], everywhere), config)
+    chosen = regions_of(annual["lat"], annual["lon"], everywhere, annual.attrs.get("region_name"))
+    return with_polygons(table(annual, trend, drivers, chosen, config), cube, (annual, trend, drivers), config)
 
 
 def _strata(
@@ -107,7 +111,7 @@ PHASES: tuple[tuple[Product, ...], ...] = (
     ),
     (
         Product("ddww", ("cube", "annual", "trend"), _ddww, complete=_with_shares),
-        Product("regional", ("annual", "trend", "drivers"), _regional),
+        Product("regional", ("cube", "annual", "trend", "drivers"), _regional),
         Product("strata", ("annual", "trend", "drivers", "ddww"), _strata),
     ),
 )

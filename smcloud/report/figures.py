@@ -146,7 +146,7 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
         return "the trend product does not hold it"
     if plan.name == "zonal.png" and not profiles.bands(products):
         return "the regional product holds no bands"
-    if plan.name == "latitude.png" and "part_of_globe" not in products["regional"]:
+    if plan.name == "latitude.png" and "part_of_whole" not in products["regional"]:
         return "the regional product holds no parts of the global trend"
     if plan.needs[0] == "strata":
         return _without_strata(plan.name, products["strata"])

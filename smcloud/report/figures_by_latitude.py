@@ -65,7 +65,7 @@ def _parts(axes: Axes, regions: Table) -> None:
     """Bars of what each hemisphere adds to the global trend, and their sum."""
     keys = {"south": "South", "north": "North", "globe": "Both"}
     found = [find(regions, key) or {} for key in keys]
-    part, lower, upper = (1e3 * column(found, f"part_of_globe{end}") for end in ("", "_lower", "_upper"))
+    part, lower, upper = (1e3 * column(found, f"part_of_whole{end}") for end in ("", "_lower", "_upper"))
     colours = [HEMISPHERES["south"][1], HEMISPHERES["north"][1], "#555555"]
     place = np.arange(3.0)
     axes.bar(place, np.nan_to_num(part), color=colours, width=0.62)

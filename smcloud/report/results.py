@@ -53,13 +53,13 @@ def latitude_result(
     rows = {key: find(tables.get("regions", []), key) for key in ("globe", "south", "north")}
     found = {key: row for key, row in rows.items() if row is not None}
     lines = []
-    halves = [found[key] for key in ("south", "north") if key in found and found[key].get("part_of_globe") is not None]
+    halves = [found[key] for key in ("south", "north") if key in found and found[key].get("part_of_whole") is not None]
     if len(halves) == 2:
         parts = [
-            f"{row['label']} {slope(row, context, 'part_of_globe')}{_verdict(row, 'part_of_globe')}" for row in halves
+            f"{row['label']} {slope(row, context, 'part_of_whole')}{_verdict(row, 'part_of_whole')}" for row in halves
         ]
         lines.append(f"Parts of the global trend of the fixed cells, which they add up to: {'; '.join(parts)}.")
-        (low, high), (other, top) = ((row["part_of_globe_lower"], row["part_of_globe_upper"]) for row in halves)
+        (low, high), (other, top) = ((row["part_of_whole_lower"], row["part_of_whole_upper"]) for row in halves)
         if None not in (low, high, other, top):
             apart = "the south’s lies below" if high < other else "the south’s lies above" if low > top else ""
             told = (

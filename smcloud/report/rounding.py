@@ -52,8 +52,8 @@ _HEADERS = {
     "share": "Share (%)",
     "positive_share": "Positive (%)",
     "negative_share": "Negative (%)",
-    "part_of_globe": "Part of the global trend (10⁻³/yr)",
-    "part_of_globe_p_value": "p",
+    "part_of_whole": "Part of the global trend (10⁻³/yr)",
+    "part_of_whole_p_value": "p",
     "latitude_gradient": "Trend per 10° from the equator (10⁻³/yr)",
     "latitude_gradient_n_cells": "Cells of it",
     "step": "Per",
@@ -122,7 +122,7 @@ def shown(key: str, value: Any) -> str:
         return "< 0.001" if value < 0.001 else figures(value, 3)
     if key.endswith("n_cells"):
         return number(value, 0)
-    if any(part in key for part in ("slope", "contribution", "part_of_globe", "latitude_gradient")):
+    if any(part in key for part in ("slope", "contribution", "part_of_whole", "latitude_gradient")):
         return figures(1e3 * value)
     if "share" in key:
         return hundredths(value)

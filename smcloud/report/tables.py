@@ -23,8 +23,8 @@ from smcloud.report.rounding import Record, Table
 
 _ORDER = (
     "slope", "slope_lower", "slope_upper", "p_value", "mean_of_slopes", "slope_fixed_cells",
-    "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "part_of_globe",
-    "part_of_globe_lower", "part_of_globe_upper", "part_of_globe_p_value", "latitude_gradient",
+    "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "part_of_whole",
+    "part_of_whole_lower", "part_of_whole_upper", "part_of_whole_p_value", "latitude_gradient",
     "latitude_gradient_lower", "latitude_gradient_upper", "latitude_gradient_n_cells", "drying_share", "wetting_share",
     "area_km2", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
     "partial_correlation", "dominant_share", "trend_contribution", "rising_share", "falling_share",

@@ -156,8 +156,8 @@ def test_the_tables_are_those_of_scipy(store):
     slope = scipy.stats.linregress(years, np.mean([x - x.mean() for x in both], axis=0)).slope  # of equal areas
     regional = smcloud.open_product(store, "regional")
     for key, share in (("globe", 1.0), ("north", 1.0), ("40N-50N", 1.0)):
-        np.testing.assert_allclose(regional["part_of_globe"].sel(region=key), share * slope, rtol=1e-9)
-    assert np.isnan(regional["part_of_globe"].sel(region="south"))
+        np.testing.assert_allclose(regional["part_of_whole"].sel(region=key), share * slope, rtol=1e-9)
+    assert np.isnan(regional["part_of_whole"].sel(region="south"))
     assert np.isnan(regional["latitude_gradient"].sel(region="globe"))  # both lie on one parallel
     strata, drivers = smcloud.open_product(store, "strata"), smcloud.open_product(store, "drivers")
     means = {lon: x.mean() for lon, x in zip(BASINS.values(), both, strict=True)}

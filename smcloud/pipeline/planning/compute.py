@@ -15,7 +15,7 @@ from smcloud import plan as plans
 from smcloud.cluster.internals import tasks_of
 from smcloud.config import RunConfig
 from smcloud.cube import Times
-from smcloud.pipeline.inputs import for_computing
+from smcloud.pipeline.inputs import SHARES, for_computing
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
@@ -90,9 +90,11 @@ def _dry_run(
     """Make the products of the first blocks (rows, columns) of cells from templates, and count them."""
     part = {"time": grid["time"], "year": grid["year"]}
     part |= {dim: min(grid[dim], count * chunking.CHUNK) for dim, count in zip(("lat", "lon"), blocks, strict=True)}
+    shares = [name for name in SHARES if name in first_year]
     corner = {name: first_year[name].isel({dim: slice(part[dim]) for dim in first_year[name].dims if dim in part})
-              for name in ("lat", "lon", "lat_bnds", "lon_bnds")}  # fmt: skip
-    cube = template(first_year, "cube", part, chunking.TILES)
+              for name in ("lat", "lon", "lat_bnds", "lon_bnds", *shares)}  # fmt: skip
+    cube = template(first_year.drop_vars(shares), "cube", part, chunking.TILES)
+    cube = cube.assign({name: corner.pop(name) for name in shares})
     cube = for_computing(cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")}))
     dry = DryWriter(config, cube, part, grid)
     make_products(cube, config, dry)
