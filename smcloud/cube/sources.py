@@ -108,9 +108,9 @@ def open_sources(
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
-        ds = datasets[entry]
+        ds = show_marks(datasets[entry])
         if region is not None:
-            ds = cut(show_marks(ds), spec.name, region, f"{role} ({entry}:{spec.name})")
+            ds = cut(ds, spec.name, region, f"{role} ({entry}:{spec.name})")
         source = _source(role, entry, spec, ds, catalog, config)
         sources[role] = source if region is None else replace(source, region=region)
     return sources
@@ -131,7 +131,7 @@ def _region(config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Datas
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    ds, in_order = ascending(show_marks(ds))
+    ds, in_order = ascending(ds)
     decoded = decode(ds, spec, where, config.flags.drop_barren)
     values, absent, packing = decoded.values, decoded.absent, packing_in(ds[spec.name], spec, where)
     if spec.period == "static":

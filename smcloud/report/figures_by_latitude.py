@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 HEMISPHERES = {"north": ("Northern hemisphere", "#0062a8"), "south": ("Southern hemisphere", "#b34a00")}
 
 
+def has_hemispheres(regional: xr.Dataset) -> bool:
+    """Return whether ``regional`` holds the parts of both hemispheres."""
+    return "part_of_whole" in regional and {*HEMISPHERES} <= {*map(str, regional["region"].values)}
+
+
 def latitude_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
     """Draw the trend of fixed cells by distance from the equator with its line, and the parts of the global trend."""
     regional = products["regional"]

@@ -11,6 +11,7 @@ import xarray as xr
 from smcloud.report.context import ReportContext
 from smcloud.report.profiles import bands, latitudes
 from smcloud.report.rounding import NOT_BOUNDED, Record, Table, interval, number, percent, trend_text, words
+from smcloud.report.scope import of_region, whole
 from smcloud.report.sentences import ddww, global_trend, join, slope
 from smcloud.report.tables import find
 
@@ -29,8 +30,8 @@ def sign_told(lower: float | None, upper: float | None) -> str:
 
 
 def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
-    """R1: the global trend, what its interval tells, and where the study's number lies."""
-    globe = find(tables.get("regions", []), "globe")
+    """R1: the trend, what its interval tells, and of the globe's where the study's number lies."""
+    globe = whole(tables.get("regions", []))
     lines = [global_trend(globe, context)]
     key = "slope_fixed_cells" if globe is not None and globe.get("slope_fixed_cells") is not None else "slope"
     if globe is None or globe.get(f"{key}_lower") is None or globe.get(f"{key}_upper") is None:
@@ -39,8 +40,9 @@ def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[s
     if interval("slope", lower, upper) == NOT_BOUNDED:
         return lines
     if sign_told(lower, upper) == NOT_APART:
-        lines.append("The interval holds 0: the global trend is not told apart from none.")
-    if not context.invented:
+        what = "trend" if of_region(globe) else "global trend"
+        lines.append(f"The interval holds 0: the {what} is not told apart from none.")
+    if not context.invented and not of_region(globe):
         lies = "inside" if lower <= STUDY_TREND <= upper else "outside"
         lines.append(f"The study’s number lies {lies} this interval; it has none of its own.")
     return lines
@@ -49,8 +51,8 @@ def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[s
 def latitude_result(
     products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
 ) -> list[str]:
-    """R2: what each hemisphere adds to the global trend, and how trends change with the distance from the equator."""
-    rows = {key: find(tables.get("regions", []), key) for key in ("globe", "south", "north")}
+    """R2: what each hemisphere adds to the trend, and how trends change with the distance from the equator."""
+    rows = {key: find(tables.get("regions", []), key) for key in ("globe", "region", "south", "north")}
     found = {key: row for key, row in rows.items() if row is not None}
     lines = []
     halves = [found[key] for key in ("south", "north") if key in found and found[key].get("part_of_whole") is not None]
@@ -70,9 +72,10 @@ def latitude_result(
             lines.append(told)
     for row in found.values():
         if row.get("latitude_gradient") is not None:
+            place = "The region" if of_region(row) else row["label"]
             change, cells = slope(row, context, "latitude_gradient"), number(row["latitude_gradient_n_cells"], 0)
             lines.append(
-                f"{row['label']}: 10 degrees further from the equator the trend is different by {change}, "
+                f"{place}: 10 degrees further from the equator the trend is different by {change}, "
                 f"{_with_latitude(row)} ({cells} cells)."
             )
     shares = _hemispheres(products, tables)

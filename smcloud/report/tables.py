@@ -26,7 +26,7 @@ _ORDER = (
     "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "part_of_whole",
     "part_of_whole_lower", "part_of_whole_upper", "part_of_whole_p_value", "latitude_gradient",
     "latitude_gradient_lower", "latitude_gradient_upper", "latitude_gradient_n_cells", "drying_share", "wetting_share",
-    "area_km2", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
+    "area_km2", "land_share", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
     "partial_correlation", "dominant_share", "trend_contribution", "rising_share", "falling_share",
     "driver_trend_n_cells",
 )  # fmt: skip

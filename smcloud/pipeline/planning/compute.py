@@ -133,7 +133,8 @@ class DryWriter:
         used = self._read(writes)
         # A task of the annual values reads one variable of a block; a task of the maps reads all that it needs of it.
         if "annual" in products:
-            self.block = max(_block_bytes(self.opened["cube"], [name]) for name in self.opened["cube"])
+            lazy = [name for name, da in self.opened["cube"].items() if da.chunks]  # weights of a region are loaded
+            self.block = max(_block_bytes(self.opened["cube"], [name]) for name in lazy)
         elif "trend" in products:
             self.block = max(self.block, sum(_block_bytes(self.opened[name], used[name]) for name in used))
         for ds in staged.values():
