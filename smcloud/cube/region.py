@@ -167,10 +167,10 @@ def _require_cells(found: bool, region: Region, lat: Floats, lon: Floats) -> Non
         )
 
 
-def cut(ds: xr.Dataset, name: str, cells: RegionCells, where: str) -> xr.Dataset:
-    """Return ``ds`` with those rows and columns of its variable ``name`` that lie under ``cells``; lazy.
+def cells_under(ds: xr.Dataset, name: str, cells: RegionCells, where: str) -> dict[str, npt.NDArray[np.int64]]:
+    """Find the positions of the rows and columns of the variable ``name`` that lie under ``cells``, by dimension.
 
-    Axes may have any names and order, and longitudes any turn. Where an axis has one value it stays. Raises
+    Axes may have any names and order, and longitudes any turn. Where an axis has one value it is not among them. Raises
     :class:`GridError` where nothing lies there.
     """
     lat_edges, lon_edges = cell_edges(cells.lat, cells.lon)
@@ -195,10 +195,13 @@ def cut(ds: xr.Dataset, name: str, cells: RegionCells, where: str) -> xr.Dataset
                 f"{cells.lon[-1]:g} east",
                 next="correct region in the configuration, or name another entry",
             )
-        at = np.flatnonzero(inside)
-        whole = at.size == at[-1] - at[0] + 1
-        kept[ds.variables[key].dims[0]] = slice(int(at[0]), int(at[-1]) + 1) if whole else at
-    return ds.isel(kept)
+        kept[str(ds.variables[key].dims[0])] = np.flatnonzero(inside)
+    return kept
+
+
+def as_slice(at: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
+    """Return ascending positions as a slice where they are one run: dask then reads whole blocks as they are."""
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size == at[-1] - at[0] + 1 else at
 
 
 def _precision(values: npt.NDArray[np.generic]) -> float:

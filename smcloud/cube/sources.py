@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
@@ -31,7 +32,7 @@ from smcloud.cube.calendar import (
 )
 from smcloud.cube.decoded import decode
 from smcloud.cube.provisional import ValidLimits, valid_limits
-from smcloud.cube.region import RegionCells, cells_of_region, cut
+from smcloud.cube.region import RegionCells, as_slice, cells_of_region, cells_under
 from smcloud.cube.stamps import ascending, dated_steps
 from smcloud.cube.units import cube_units, is_per_month
 from smcloud.errors import CatalogError, NoDataError, PeriodError
@@ -48,7 +49,7 @@ class Source:
     ``in_order`` says whether the source itself has its steps in the order of time.
     ``absent`` marks cells that are missing because a chunk is not there. ``packing`` is how the values are stored.
     ``totals`` are the running totals that ``values`` are the amounts of. ``region`` holds the cells of the run's
-    region, under which everything here lies.
+    region, under which everything here lies, and ``cells`` which positions along the source's own dimensions these are.
     """
 
     role: str
@@ -67,6 +68,7 @@ class Source:
     packing: Packing = UNPACKED
     totals: xr.DataArray | None = None
     region: RegionCells | None = None
+    cells: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,11 @@ def open_sources(
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
-        ds = show_marks(datasets[entry])
+        ds, cells = show_marks(datasets[entry]), {}
         if region is not None:
-            ds = cut(ds, spec.name, region, f"{role} ({entry}:{spec.name})")
-        source = _source(role, entry, spec, ds, catalog, config)
-        sources[role] = source if region is None else replace(source, region=region)
+            cells = cells_under(ds, spec.name, region, f"{role} ({entry}:{spec.name})")
+            ds = ds.isel({dim: as_slice(at) for dim, at in cells.items()})
+        sources[role] = replace(_source(role, entry, spec, ds, catalog, config), region=region, cells=cells)
     return sources
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+LINE = 150  # letters of a note that fit into the width
 STEPS = (30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)  # degrees between parallels
 WIDTH = 10.67  # inches: 1600 pixels
 NO_DATA_TEXT = "land without a value"
@@ -105,7 +106,8 @@ def draw_cells(
     text = note if context.land_mask is not None else NO_MASK_NOTE
     if context.has_polygons:
         text = text.replace("White: water.", "White: water, or outside the region.")
-    figure.text(0.03, 0.014, f"{text} {view.name}.", fontsize=9, va="bottom", color="#444444")
+    gap = "\n" if len(text) + len(view.name) > LINE else " "
+    figure.text(0.03, 0.014, f"{text}{gap}{view.name}.", fontsize=9, va="bottom", color="#444444")
     if context.land_mask is not None:  # without one the outline would be drawn round every gap
         segments = outline(land, lat, lon, view)
         fine = 0.35 if land.size > 20000 else 0.7

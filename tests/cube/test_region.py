@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smcloud.config import Region
 from smcloud.cube import axes
-from smcloud.cube.region import area_shares, cells_of_region, cut
+from smcloud.cube.region import area_shares, cells_of_region, cells_under
 from smcloud.errors import GridError
 from tests.examples import examples
 
@@ -144,7 +144,7 @@ def test_a_source_is_cut_to_what_lies_under_the_cells(turn, down, step):
     values = xr.DataArray(np.arange(lat.size * lon.size).reshape(lat.size, -1), dims=("y", "x"))
     ds = xr.Dataset({"v": values, "flag": values}, {"y": lat, "x": lon})
     ds["y"].attrs["units"], ds["x"].attrs["units"] = "degrees_north", "degrees_east"
-    made = cut(ds, "v", CELLS, "v")
+    made = ds.isel(cells_under(ds, "v", CELLS, "v"))
     from smcloud.cube.axis_names import name_axes
 
     even = axes.normalise(name_axes(made, "v"), "v")
@@ -163,5 +163,5 @@ def test_a_source_is_cut_to_what_lies_under_the_cells(turn, down, step):
 def test_a_source_elsewhere_is_named():
     ds = xr.Dataset({"v": (("lat", "lon"), np.zeros((2, 2)))}, {"lat": [40.0, 41], "lon": [0.0, 1]})
     with pytest.raises(GridError, match="nothing of the region") as err:
-        cut(ds, "v", CELLS, "lai (glass:v)")
+        cells_under(ds, "v", CELLS, "lai (glass:v)")
     assert err.value.where == "lai (glass:v)"

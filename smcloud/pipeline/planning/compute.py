@@ -126,7 +126,11 @@ class DryWriter:
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Count what one phase reads, computes and writes."""
-        staged = {name: to_storage_dtype(ds) for name, ds in products.items()}
+        weights = {name: self.opened["cube"][name] for name in SHARES[:1] if name in self.opened["cube"]}
+        staged = {
+            name: to_storage_dtype(ds).assign(weights if {"lat", "lon"} <= {*ds.dims} else {})
+            for name, ds in products.items()
+        }
         writes = [dry_run_writes(ds) for ds in staged.values()]
         self.graphs.append(layers_of(writes))
         self.tasks += tasks_of_writes(writes)
@@ -146,7 +150,7 @@ class DryWriter:
         more: dict[str, xr.Dataset] = {}
         for name, finish in finishes.items():
             maps, whole = self.staged[name], f"whole {name}"
-            self.opened[whole] = template(maps, whole, self.part, chunking.WHOLE).assign_coords(maps.coords)
+            self.opened[whole] = self._template(maps, whole, chunking.WHOLE)
             more[name] = to_storage_dtype(finish(self.opened[whole], self.config))
         scalars, fields = split_scalars(more)
         writes = [dry_run_writes(ds) for ds in fields.values()]
@@ -162,7 +166,7 @@ class DryWriter:
     def open(self, name: str) -> xr.Dataset:
         """Return a template of the product as it is opened from a store."""
         staged = self.staged[name]
-        self.opened[name] = template(staged, name, self.part, chunking.TILES).assign_coords(staged.coords)
+        self.opened[name] = self._template(staged, name, chunking.TILES)
         return self.opened[name]
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
@@ -171,6 +175,11 @@ class DryWriter:
         self.tasks += tasks_of(ds)
         self._read(ds)
         return _zeros(ds)
+
+    def _template(self, ds: xr.Dataset, name: str, chunks: Mapping[str, int]) -> xr.Dataset:
+        """What is opened of the written ``ds``: lazy zeros, but the weights of a region, which are loaded."""
+        kept = {share: ds[share] for share in SHARES if share in ds}
+        return template(ds.drop_vars(kept), name, self.part, chunks).assign_coords(ds.coords).assign(kept)
 
     def _read(self, collections: Any) -> dict[str, set[Hashable]]:
         """Put down the arrays that ``collections`` read of all that is open; their names by product."""
