@@ -6,12 +6,13 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from smcloud.config import Region
-from smcloud.errors import ConfigurationError, FileFormError, GridError
+from smcloud.errors import ConfigurationError, FileFormError, GridError, SmcloudError
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -56,7 +57,9 @@ def read_polygons(region: Region) -> dict[str, BaseGeometry]:
                 named.setdefault(name, []).extend(_polygons(geometry, crs))
             else:
                 named.setdefault(name, [])
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as err:
+    except SmcloudError:
+        raise
+    except Exception as err:  # libraries raise anything of bytes that are no polygons
         raise _no_shape(where, f"{type(err).__name__}: {err}") from err
     if missing := [name for name in region.names if name not in named]:
         raise _unknown("region.names", ", ".join(missing), list(named), where)
@@ -103,7 +106,7 @@ def _files(path: str) -> dict[str, bytes]:
         found = [place, *(it for it in beside if it.is_file())]
         _require_size(sum(it.stat().st_size for it in found), where)
         return {it.suffix.lower(): it.read_bytes() for it in found}
-    except (OSError, zipfile.BadZipFile) as err:
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as err:  # a password is a RuntimeError
         missing = isinstance(err, FileNotFoundError)
         raise FileFormError(
             "the file of a region cannot be read",

@@ -1,8 +1,10 @@
 """The cells of a region: boxes and polygons over any meridian, shares of area against a closed formula."""
 
 import json
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import xarray as xr
@@ -14,6 +16,8 @@ from smcloud.cube import axes
 from smcloud.cube.region import area_shares, cells_of_region, cells_under
 from smcloud.errors import GridError
 from tests.examples import examples
+from tests.strangers.forms import Raw, write
+from tests.strangers.world import cube_of, stamps
 
 GLOBE = axes.global_grid(5.0)
 
@@ -165,3 +169,32 @@ def test_a_source_elsewhere_is_named():
     with pytest.raises(GridError, match="nothing of the region") as err:
         cells_under(ds, "v", CELLS, "lai (glass:v)")
     assert err.value.where == "lai (glass:v)"
+
+
+@pytest.mark.parametrize("form", ["zarr2", "zarr3", "icechunk"])
+def test_only_the_chunks_that_a_region_touches_are_asked_for(tmp_path, monkeypatch, form):
+    """Cells of 60 x 45 degrees, a chunk each: the box holds two columns on both sides of 180 degrees, and two rows."""
+    from smcloud.catalog.stores.guarded import GuardedStore
+
+    asked, get = set(), GuardedStore.get
+
+    def counted(store, key, *args, **more):
+        asked.add(key)
+        return get(store, key, *args, **more)
+
+    monkeypatch.setattr(GuardedStore, "get", counted)
+    lat, lon, months = (
+        np.arange(-67.5, 90, 45),
+        np.arange(30.0, 360, 60),
+        pd.date_range("2000-01", periods=12, freq="MS"),
+    )
+    values = np.random.default_rng(1).uniform(0.1, 0.4, (12, 4, 6)).astype("f4")
+    sm = Raw(("time", "lat", "lon"), values, {"units": "m3 m-3"}, chunks=(12, 1, 1))
+    arrays = {"time": stamps(months), "sm": sm, "lat": Raw(("lat",), lat), "lon": Raw(("lon",), lon)}
+    spec = {"name": "sm", "units": "m3 m-3", "period": "month", "valid_range": [0, 1]}
+    region = {"region": {"bbox": [140, -30, 220, 30]}}
+    cube = cube_of(tmp_path, write(form, tmp_path, arrays), spec, role="soil_moisture", settings=region)
+    np.testing.assert_array_equal(cube["soil_moisture"], values[:, 1:3, 2:4])
+    assert cube["lon"].values.tolist() == [150, 210]
+    chunks = {tuple(map(int, re.findall(r"\d+", key))) for key in asked if re.match(r"sm/[c\d]", key)}
+    assert chunks == {(0, row, column) for row in (1, 2) for column in (2, 3)}
