@@ -102,6 +102,8 @@ def _files(path: str) -> dict[str, bytes]:
         suffix = place.suffix.lower()
         if suffix not in (SHAPEFILE, *GEOJSON):
             raise _no_shape(where, suffix or "no suffix")
+        if place.exists() and not place.is_file():
+            raise OSError("no plain file")
         beside = [place.with_suffix(end) for end in BESIDE] if suffix == SHAPEFILE else []
         found = [place, *(it for it in beside if it.is_file())]
         _require_size(sum(it.stat().st_size for it in found), where)
