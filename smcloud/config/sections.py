@@ -159,18 +159,19 @@ class Drivers(Model):
 class Attribution(Model):
     """What is told of the drivers beside their correlations.
 
-    ``lmg``: their shares of R2 over all orders of entry. ``lags``: years by which all of them lead soil moisture, set
-    in advance; below 0 soil moisture leads (which no driver can explain). 0 alone adds nothing.
+    ``lmg``: their shares of R2 over all orders of entry. ``lags``: months by which all of them lead soil moisture, set
+    in advance, for correlations of deseasonalised months; below 0 soil moisture leads (a feedback, which no driver
+    explains). 0 alone adds nothing.
     """
 
     lmg: bool = False
-    lags: tuple[Annotated[int, Field(ge=-5, le=5, strict=True)], ...] = (0,)
+    lags: tuple[Annotated[int, Field(ge=-12, le=12, strict=True)], ...] = (0,)
 
     @field_validator("lags")
     @classmethod
     def _distinct_lags(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or len(set(value)) < len(value):
-            raise invalid_value("whole years, each once, for example [-1, 0, 1]", list(value))
+            raise invalid_value("whole months, each once, for example [-1, 0, 1]", list(value))
         return value
 
 

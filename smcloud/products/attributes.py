@@ -18,7 +18,7 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "lat": {"standard_name": "latitude", "long_name": "cell centre latitude", "units": "degrees_north", "axis": "Y"},
     "lon": {"standard_name": "longitude", "long_name": "cell centre longitude", "units": "degrees_east", "axis": "X"},
     "year": {"long_name": "calendar year", "units": "1"},
-    "lag": {"long_name": "years by which the drivers lead; below 0 soil moisture leads", "units": "year"},
+    "lag": {"long_name": "months by which the drivers lead; below 0 soil moisture leads", "units": "month"},
     "driver": {"long_name": "role that may drive soil moisture"},
     "class": {"long_name": "zone and direction of change"},
     "region": {"long_name": "region"},

@@ -50,7 +50,7 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "trend_contribution": "trend_contribution_stderr status",
         "dominant_driver": "dominance_probability",
         "monthly_partial_correlation": "monthly_p_value monthly_p_adjusted",
-        "lagged_partial_correlation": "lagged_p_value",
+        "lagged_partial_correlation": "lagged_p_value lagged_df",
     },
     "ddww": {"ddww_class": "zone"},
     "regional": {

@@ -120,8 +120,17 @@ DRIVERS: dict[str, dict[str, Any]] = {
     "trend_unexplained": _about("part of slope_complete_cases that goes with no driver", SLOPE),
     "slope_complete_cases": _about("ordinary least squares slope over the years with all drivers in use", SLOPE),
     "lmg": _about("share of R2 that enters with the driver, mean over all orders of entry (LMG)"),
-    "lagged_partial_correlation": _about("partial correlation with the drivers lag years before"),
-    "lagged_p_value": _about("two-sided p value of lagged_partial_correlation"),
+    "variance_inflation_factor": _about(
+        "variance inflation factor of the driver beside the others",
+        comment="1/(1 - R2) of the driver on all others (time among them where it is held), over the years of "
+        "partial_correlation; above 5 to 10 the effects of the drivers cannot be told apart well.",
+    ),
+    "lagged_partial_correlation": _about(
+        "partial correlation of deseasonalised monthly soil moisture with the drivers lag months before",
+        comment="A lag below 0 correlates with the months after: a feedback, or a cause that both share.",
+    ),
+    "lagged_p_value": _about("two-sided p value of lagged_partial_correlation, effective sample size"),
+    "lagged_df": _about("degrees of freedom of lagged_partial_correlation, effective sample size"),
     "correlation": _about("Pearson correlation of annual soil moisture with the driver"),
     "correlation_p_value": _about("two-sided p value of correlation"),
     "n": _about("years with soil moisture and all drivers", standard_name="number_of_observations"),

@@ -33,7 +33,7 @@ CONTRACT = {
     "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "trend_contribution_stderr trend_contribution_stderr_total trend_contribution_df contribution_without_time "
-    "trend_unexplained slope_complete_cases dominance_probability "
+    "trend_unexplained slope_complete_cases dominance_probability variance_inflation_factor "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
     "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
@@ -133,7 +133,7 @@ def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
         "annual": "n_fixed_months anomaly_status",
         "trend": "effective_p_value pw3_p_value pw_p_value hamed_rao_p_value",
         "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n "
-        "lmg lagged_partial_correlation lagged_p_value",
+        "lmg lagged_partial_correlation lagged_p_value lagged_df",
     }
     arrays = {product: {name: da.data for name, da in ds.data_vars.items()} for product, ds in lazy.items()}
     (computed,) = dask.compute(arrays)
