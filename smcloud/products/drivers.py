@@ -36,12 +36,13 @@ def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None =
     ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) and its errors come from the
     regression with time in either case; with ``trend_unexplained`` they add up to ``slope_complete_cases``, the slope
     of the same years. ``dominance_probability`` is NaN where a single driver is in use: it has no other to lead.
-    ``variance_inflation_factor`` tells how far the others (and time, if held) explain a driver. ``attribution.lmg`` adds
-    ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too). NaN off land and
-    where ``years.ends`` is not met. Where the monthly ``cube`` that ``annual`` was made of is given, ``drivers.monthly``
-    adds the same of its deseasonalised months, with the lags in their attributes
+    ``variance_inflation_factor`` tells how far the others (and time, if held) explain a driver; ``attribution.lmg``
+    adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too). NaN off land and where
+    ``years.ends`` is not met. Where the monthly ``cube`` that ``annual`` was made of is given, ``drivers.monthly`` adds
+    the same of its deseasonalised months, with the lags in their attributes
     (:func:`~smcloud.products.monthly_drivers.monthly_columns`), and ``attribution.lags`` r, p and df (lag, driver, lat,
-    lon) with all drivers that many months earlier (:func:`~smcloud.products.monthly_drivers.lagged_columns`). Raises :class:`ChunkError` for several
+    lon) with all drivers that many months earlier (:func:`~smcloud.products.monthly_drivers.lagged_columns`).
+    Raises :class:`ChunkError` for several
     chunks along year or time.
     """
     needed = annual[[name for name in ("soil_moisture", *config.drivers.names, "land_mask") if name in annual]]
@@ -164,7 +165,7 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     r, p = maps["partial_correlation"], maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
     by_p = config.drivers.dominant == "p_value"
-    significant = (p < config.alpha if by_p else adjusted <= config.alpha) & r.notnull()
+    significant = significant_drivers(p, adjusted, config) & r.notnull()
     strength = abs(r).where(significant if by_p else r.notnull(), -1.0)
     first = strength.argmax("driver")
     position = xr.DataArray(np.arange(r.sizes["driver"]), dims="driver", coords={"driver": r["driver"]})
@@ -184,6 +185,11 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
         out["monthly_p_adjusted"].attrs |= lag_attributes(config)
     out["dominant_driver"].attrs |= driver_flags(config.drivers.names)
     return out
+
+
+def significant_drivers(p: xr.DataArray, adjusted: xr.DataArray, config: RunConfig) -> xr.DataArray:
+    """Return where a driver is significant by the rule of ``drivers.dominant``; false where p is NaN."""
+    return p < config.alpha if config.drivers.dominant == "p_value" else adjusted <= config.alpha
 
 
 def _pearson(target: xr.DataArray, driver: xr.DataArray, min_valid: int) -> tuple[xr.DataArray, xr.DataArray]:

@@ -69,6 +69,15 @@ TABLE: dict[str, dict[str, Any]] = {
     **_with_limits(
         "dominant_share", "share of the area with a test of the drivers where the driver is the dominant one"
     ),
+    **_with_limits("positive_share", "share of the area with a partial correlation where it is above 0"),
+    **_with_limits(
+        "significant_positive_share",
+        "share of the area with a partial correlation where it is significant and above 0",
+    ),
+    **_with_limits(
+        "significant_negative_share",
+        "share of the area with a partial correlation where it is significant and below 0",
+    ),
     "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 

@@ -22,7 +22,10 @@ def with_limits(*names: str) -> str:
     return " ".join(f"{name} {name}_lower {name}_upper {name}_n_cells" for name in names)
 
 
-WITH_LIMITS = with_limits("partial_correlation", "trend_contribution", "dominant_share")
+WITH_LIMITS = with_limits(
+    "partial_correlation", "trend_contribution", "dominant_share", "positive_share", "significant_positive_share",
+    "significant_negative_share",
+)  # fmt: skip
 CONTRACT = {
     "annual": "soil_moisture precipitation soil_temperature lai radiation n_months aridity_index elevation land_cover "
     "clay sand land_mask",
