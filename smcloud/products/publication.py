@@ -42,6 +42,7 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "slope_with_breaks": "p_value_with_breaks status",
         "reference_slope": "reference_p_value",
         "climatology": "n_years",
+        "end_years_slope_change": "end_years_case status",
     },
     "drivers": {
         "partial_correlation": "p_value p_adjusted status",

@@ -92,6 +92,13 @@ REGIONAL: dict[str, dict[str, Any]] = TABLE | {
     "fixed_cells_share": _about(
         "share of the land area that the fixed set of cells covers", standard_name="area_fraction"
     ),
+    "slope_without_end_years": _about(
+        "slope_fixed_cells without the first or last years of the record",
+        SLOPE,
+        comment="The same course and cells, with the years that end_years names left out of the line.",
+    ),
+    "slope_without_end_years_lower": _about("lower limit of slope_without_end_years, effective sample size", SLOPE),
+    "slope_without_end_years_upper": _about("upper limit of slope_without_end_years, effective sample size", SLOPE),
     "part_of_globe": _about(
         "trend of the part of the region in what the fixed cells of the globe have in common",
         SLOPE,

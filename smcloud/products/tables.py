@@ -8,6 +8,7 @@ from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.driver_columns import OF_THE_DRIVERS, driver_columns, trend_columns
+from smcloud.products.end_years import end_year_columns
 from smcloud.products.flags import CHOSEN_BY_RESULT
 from smcloud.products.gradients import latitude_columns
 from smcloud.products.regions import Groups
@@ -45,8 +46,9 @@ def table(
     or as ``years.ends`` says), with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share``
     say what the others rest on; ``part_of_globe``, the trend of the region's part in that course of the globe
     (:func:`~smcloud.stats.area_course.course_and_parts`), so that the parts of hemispheres, or of bands, add up to its
-    ``slope_fixed_cells``; and the gradient of the cells' trends with the distance from the equator
-    (:func:`~smcloud.products.gradients.latitude_columns`).
+    ``slope_fixed_cells``; ``slope_without_end_years`` (region, end_years) of the same course
+    (:func:`~smcloud.products.end_years.end_year_columns`); and the gradient of the cells' trends with the distance from
+    the equator (:func:`~smcloud.products.gradients.latitude_columns`).
     A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
     ddww were chosen by their trends, so they have no p value, interval and shares of these (status 9), and no interval
     of what goes with soil moisture either. Raises
@@ -121,6 +123,7 @@ def _over_fixed_cells(
             "n_fixed_cells": members["n_cells"],
             "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
         }
+        | end_year_columns(found["course"], config)
         | _line(found["part"], "part_of_globe", config)
         | latitude_columns(slope.where(fixed), weights, chosen, config)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smcloud.conventions import STANDARD_NAMES
+from smcloud.products.end_years import CODES
 from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
 from smcloud.products.table_variables import REGIONAL, SENSITIVITY, SLOPE, STRATA
 
@@ -101,6 +102,12 @@ TREND: dict[str, dict[str, Any]] = {
         SLOPE,
         comment="An error that all years share moves no slope: where the sensors never change it is small.",
     ),
+    "end_years_slope_change": _about(
+        "ols_slope without the first or last years of the record less ols_slope, of the case with the largest change",
+        SLOPE,
+        comment="One or two years left out at the first, the last, or both ends; end_years_case says which.",
+    ),
+    "end_years_case": {"long_name": "years that are left out in end_years_slope_change"} | flags(CODES),
     "status": {"long_name": "why a cell has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 

@@ -33,7 +33,8 @@ CONTRACT = {
     "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status "
     "r1_pooled n_pooled r1_dispersion minimum_detectable_slope mixed_pools_share anomaly_slope "
     "slope_with_breaks p_value_with_breaks n_breaks break_year stderr_growth slope_stderr_measurement "
-    "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
+    "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch "
+    "end_years_slope_change end_years_case",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "trend_contribution_stderr trend_contribution_stderr_total trend_contribution_df contribution_without_time "
     "trend_unexplained slope_complete_cases dominance_probability variance_inflation_factor "
@@ -44,7 +45,7 @@ CONTRACT = {
     "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status "
     "part_of_globe part_of_globe_lower part_of_globe_upper part_of_globe_p_value latitude_gradient "
     "latitude_gradient_lower latitude_gradient_upper latitude_gradient_n_cells latitude_line latitude_line_lower "
-    "latitude_line_upper",
+    "latitude_line_upper slope_without_end_years slope_without_end_years_lower slope_without_end_years_upper",
     "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} soil_moisture status rising_share falling_share driver_trend_n_cells "
     "trend_of_precipitation trend_of_soil_temperature trend_of_lai "
