@@ -82,11 +82,14 @@ class Monthly(Model):
 class Annual(Model):
     """How months become years; ``min_months`` belongs to ``monthly_means``, what follows it to ``anomalies``.
 
-    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method.
+    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method. A year begins with
+    ``first_month`` (7: July to June, which keeps a southern summer in one year) and is named by the calendar year in
+    which it ends.
     """
 
     method: Literal["monthly_means", "anomalies"]
     min_months: Annotated[int, Field(ge=1, le=12)]
+    first_month: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
     min_climatology_years: Annotated[int, Field(ge=1)] = 10
     fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     year_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8

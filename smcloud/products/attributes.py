@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.config import RunConfig
+from smcloud.conventions import coverage_attributes, span_in_words
 from smcloud.products.choices import choice_attributes
 from smcloud.products.summaries import TEXTS
 from smcloud.products.variables import VARIABLES
@@ -55,7 +56,7 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
     attrs |= choice_attributes(config, product)
     if "year" in ds.coords:
         first, last = ds.indexes["year"][[0, -1]]
-        attrs |= {"time_coverage_start": f"{first}-01-01", "time_coverage_end": f"{last}-12-31"}
+        attrs |= coverage_attributes(int(first), int(last), config.annual.first_month)
     out = ds.copy()
     out.attrs = attrs
     for axis in ("lat", "lon"):
@@ -64,6 +65,8 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
     for name, more in COORDINATES.items():
         if name in out.coords:
             out[name].attrs = out[name].attrs | more
+    if "year" in out.coords:
+        out["year"].attrs = out["year"].attrs | {"long_name": span_in_words(config.annual.first_month)}
     for name in map(str, out.data_vars):
         own = out[name].attrs if product == "annual" else {}
         out[name].attrs = own | VARIABLES[product].get(name, {})

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from smcloud import conventions
 from smcloud.config import RunConfig
 from smcloud.products.annual import one_chunk, whole_years
 from smcloud.products.anomalies import MONTHS, deseasonalised
@@ -22,15 +23,16 @@ TIME_CONTROL = "time_control"
 def monthly_series(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     """Select soil moisture and the roles ``drivers.names`` of the whole years of ``cube``, unchanged; lazy.
 
-    ``time`` becomes year + (month - 0.5)/12. Raises :class:`CalendarError`, :class:`TooFewYearsError` and, for several
-    chunks along time, :class:`ChunkError`.
+    ``time`` becomes calendar year + (month - 0.5)/12. Raises :class:`CalendarError`, :class:`TooFewYearsError` and, for
+    several chunks along time, :class:`ChunkError`.
     """
     first, years = whole_years(cube, config)
     out = cube[["soil_moisture", *config.drivers.names]].isel(time=slice(first, first + MONTHS * years.size))
     for name in out.data_vars:
         one_chunk(out[name], str(name))
     months = np.arange(MONTHS * years.size)
-    return out.assign_coords(time=years[0] + (months + 0.5) / MONTHS)
+    begin = conventions.beginning(int(years[0]), config.annual.first_month).astype("datetime64[M]").astype(int)
+    return out.assign_coords(time=1970 + (begin + months + 0.5) / MONTHS)
 
 
 def departures(months: xr.Dataset, partial: xr.Dataset, config: RunConfig) -> tuple[xr.DataArray, xr.Dataset]:
