@@ -79,20 +79,31 @@ class Monthly(Model):
     error_tau_days: Annotated[float, Field(gt=0, le=365)] = 5.0
 
 
+Season = Literal["DJF", "MAM", "JJA", "SON", "growing"]
+
+
 class Annual(Model):
     """How months become years; ``min_months`` belongs to ``monthly_means``, what follows it to ``anomalies``.
 
     Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method. A year begins with
     ``first_month`` (7: July to June, which keeps a southern summer in one year) and is named by the calendar year in
-    which it ends.
+    which it ends. ``seasons`` adds their means and trends; ``growing`` is the months above 5 degrees C on average.
     """
 
     method: Literal["monthly_means", "anomalies"]
     min_months: Annotated[int, Field(ge=1, le=12)]
+    seasons: tuple[Season, ...] = ()
     first_month: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
     min_climatology_years: Annotated[int, Field(ge=1)] = 10
     fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     year_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    @field_validator("seasons")
+    @classmethod
+    def _each_once(cls, value: tuple[Season, ...]) -> tuple[Season, ...]:
+        if len(set(value)) < len(value):
+            raise invalid_value("each season once", ", ".join(value))
+        return value
 
 
 class Ends(Model):

@@ -27,6 +27,7 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "kind": {"long_name": "what the group is made by"},
     "label": {"long_name": "name of the group"},
     "distance": {"long_name": "distance from the equator", "units": "degree"},
+    "season": {"long_name": "season"},
     "end_years": {"long_name": "end of the record at which one or two years are left out"},
     "property": {"long_name": "property of the land"},
     "step": {"long_name": "change of the property that gradients are per, in step_units", "units": "1"},

@@ -46,6 +46,7 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "reference_slope": "reference_p_value",
         "climatology": "n_years",
         "end_years_slope_change": "end_years_case status",
+        "season_slope": "season_p_value",
     },
     "drivers": {
         "partial_correlation": "p_value p_adjusted status",
@@ -61,6 +62,7 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "slope": "p_value status",
         "slope_fixed_cells": "slope_fixed_cells_p_value",
         "part_of_globe": "part_of_globe_p_value",
+        "season_slope": "season_p_value season_n_cells",
         "latitude_gradient": "latitude_gradient_n_cells",
         **{name: f"{name}_n_cells" for name in MEANS},
     },

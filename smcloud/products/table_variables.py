@@ -81,7 +81,16 @@ TABLE: dict[str, dict[str, Any]] = {
     "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 
+SEASON_TRENDS: dict[str, dict[str, Any]] = {
+    "season_slope": _about("trend of the mean soil moisture of the season", SLOPE),
+    "season_slope_lower": _about("lower limit of season_slope", SLOPE),
+    "season_slope_upper": _about("upper limit of season_slope", SLOPE),
+    "season_p_value": _about("two-sided p value of season_slope, not adjusted for the number of cells or seasons"),
+}
+
 REGIONAL: dict[str, dict[str, Any]] = TABLE | {
+    **SEASON_TRENDS,
+    "season_n_cells": _about("cells of the fixed set of the season", standard_name="number_of_observations"),
     "slope_fixed_cells": _about(
         "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
     ),

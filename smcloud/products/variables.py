@@ -7,7 +7,7 @@ from typing import Any
 from smcloud.conventions import STANDARD_NAMES
 from smcloud.products.end_years import CODES
 from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
-from smcloud.products.table_variables import REGIONAL, SENSITIVITY, SLOPE, STRATA
+from smcloud.products.table_variables import REGIONAL, SEASON_TRENDS, SENSITIVITY, SLOPE, STRATA
 
 
 def _about(long_name: str, units: str = "1", **more: str) -> dict[str, Any]:
@@ -19,6 +19,15 @@ STATISTICS = "time: mean (annual values)"
 ANNUAL: dict[str, dict[str, Any]] = {role: {"standard_name": name} for role, name in STANDARD_NAMES.items()} | {
     "n_months": _about(
         "valid months of soil moisture in the year", standard_name="number_of_observations", cell_methods="time: sum"
+    ),
+    "seasonal_soil_moisture": _about(
+        "mean soil moisture of the season",
+        "m3 m-3",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        cell_methods="time: mean",
+        comment="DJF belongs to the year of its January; growing is the months with a mean soil temperature above 5 "
+        "degrees C, cell by cell. Of annual anomalies: departures from the levels of the months, at the level of the "
+        "year.",
     ),
     "n_fixed_months": _about("calendar months that annual values of the cell are made of"),
     "anomaly_status": {"long_name": "why a cell has no annual anomalies", "standard_name": "status_flag"}
@@ -102,6 +111,7 @@ TREND: dict[str, dict[str, Any]] = {
         SLOPE,
         comment="An error that all years share moves no slope: where the sensors never change it is small.",
     ),
+    **SEASON_TRENDS,
     "end_years_slope_change": _about(
         "ols_slope without the first or last years of the record less ols_slope, of the case with the largest change",
         SLOPE,
