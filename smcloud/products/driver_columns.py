@@ -58,12 +58,15 @@ def driver_columns(
         ("significant_negative_share", (r < 0) & significant),
     ):
         fields[name] = there.astype("float64").where(r.notnull())
+    every = [field.astype("float64").transpose("driver", "lat", "lon") for field in fields.values()]
+    stacked = xr.concat(every, "column", coords="minimal", compat="override")  # one pass over the cells
+    sums = tile_sums(stacked, weights, groups)
+    found = mean_of_tiles(sums, config.bootstrap.replicates, config.bootstrap.seed, config.alpha)
     columns = {}
-    for name, field in fields.items():
-        sums = tile_sums(field.transpose("driver", "lat", "lon"), weights, groups)
-        found = mean_of_tiles(sums, config.bootstrap.replicates, config.bootstrap.seed, config.alpha)
-        columns[name] = found["mean"]
-        columns |= {f"{name}_{part}": found[part] for part in ("lower", "upper", "n_cells")}
+    for position, name in enumerate(fields):
+        own = found.isel(column=position)
+        columns[name] = own["mean"]
+        columns |= {f"{name}_{part}": own[part] for part in ("lower", "upper", "n_cells")}
     return columns
 
 

@@ -28,22 +28,18 @@ FEWEST = 3
 def lines_without(series: xr.DataArray, config: RunConfig, interval: Literal["t", "effective"]) -> xr.Dataset:
     """Fit the least-squares lines of ``series`` (year, ...) without the end years of each case; lazy.
 
-    ``slope``, ``slope_lower``, ``slope_upper`` and the other columns of :func:`~smcloud.stats.linear_trend` over
-    ``end_years`` (:data:`CASES`) and the other dimensions, per year. A case needs ``years.min_years`` less the years
+    ``slope``, ``slope_lower``, ``slope_upper`` over ``end_years`` (:data:`CASES`) and the other dimensions, per year
+    (:func:`~smcloud.stats.linear_trend`). A case needs ``years.min_years`` less the years
     that it leaves out, and three at the least.
     """
-    size = series.sizes["year"]
-    lines = [
-        linear_trend(
-            series.isel(year=slice(first, size - last)),
-            dim="year",
-            alpha=config.alpha,
-            min_valid=max(FEWEST, config.years.min_years - first - last),
-            interval=interval,
-        )
-        for first, last in CASES.values()
-    ]
-    return xr.concat(lines, dim=xr.DataArray(list(CASES), dims="end_years", name="end_years"))
+    place, size = np.arange(series.sizes["year"]), series.sizes["year"]
+    kept = [(place >= first) & (place < size - last) for first, last in CASES.values()]
+    need = [max(FEWEST, config.years.min_years - first - last) for first, last in CASES.values()]
+    cases = {"end_years": list(CASES)}
+    every = series.where(xr.DataArray(kept, cases, ("end_years", "year")))
+    lines = linear_trend(every, dim="year", alpha=config.alpha, min_valid=FEWEST, interval=interval)
+    lines = lines[["slope", "slope_lower", "slope_upper", "n"]].transpose("end_years", ...)
+    return lines.where(lines["n"] >= xr.DataArray(need, cases, ("end_years",)))
 
 
 def end_year_maps(series: xr.DataArray, slope: xr.DataArray, config: RunConfig) -> dict[Hashable, xr.DataArray]:

@@ -10,6 +10,7 @@ SLOPE = "m3 m-3 yr-1"
 TILES = (
     "Quantiles over draws of tiles of 20 degrees; none with fewer than 10 tiles, or where the group was chosen by it."
 )
+SAMPLE = "independent years that the autocorrelation leaves (effective sample size)"
 PER_STEP = "Per step of the property: see step and step_units."
 PER_DEGREES = "Against the absolute latitude of the cells, per 10 degrees; below 0 the higher latitude dries more."
 
@@ -55,6 +56,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "slope_lower": _about("lower limit of slope, effective sample size", SLOPE),
     "slope_upper": _about("upper limit of slope, effective sample size", SLOPE),
     "p_value": _about("two-sided p value of slope, effective sample size"),
+    "n_effective": _about(f"{SAMPLE} of slope"),
     "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
     "area_km2": _about("land area", "km2", cell_methods="area: sum"),
     "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
@@ -97,6 +99,7 @@ REGIONAL: dict[str, dict[str, Any]] = TABLE | {
     "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
+    "slope_fixed_cells_n_effective": _about(f"{SAMPLE} of slope_fixed_cells"),
     "n_fixed_cells": _about("cells of the fixed set", standard_name="number_of_observations"),
     "fixed_cells_share": _about(
         "share of the land area that the fixed set of cells covers", standard_name="area_fraction"
@@ -117,6 +120,7 @@ REGIONAL: dict[str, dict[str, Any]] = TABLE | {
     "part_of_globe_lower": _about("lower limit of part_of_globe, effective sample size", SLOPE),
     "part_of_globe_upper": _about("upper limit of part_of_globe, effective sample size", SLOPE),
     "part_of_globe_p_value": _about("two-sided p value of part_of_globe, effective sample size"),
+    "part_of_globe_n_effective": _about(f"{SAMPLE} of part_of_globe"),
     **_gradient(
         "latitude_gradient", "gradient of the trends of fixed cells with latitude, per 10 degrees", SLOPE, PER_DEGREES
     ),

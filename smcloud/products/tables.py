@@ -40,7 +40,7 @@ def table(
     :func:`~smcloud.products.driver_columns.driver_trends` gives; ``chosen`` is what
     :func:`~smcloud.products.regions.regions` or :func:`~smcloud.products.regions.strata` give. ``soil_moisture``
     (group, year) is the raw area-weighted mean of the cells that have a value in the year; ``slope`` its least-squares
-    trend with the interval and p of the effective sample size. Columns of the drivers are those of
+    trend with the interval and p of the effective sample size ``n_effective``. Columns of the drivers are those of
     :func:`~smcloud.products.driver_columns.driver_columns`. Regions also get ``slope_fixed_cells``: the same of the
     common course of a set of cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5
     or as ``years.ends`` says), with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share``
@@ -99,7 +99,10 @@ def table(
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
     line = linear_trend(series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective")
     parts = {"slope": name, "slope_lower": f"{name}_lower", "slope_upper": f"{name}_upper"}
-    parts |= {"p_value": "p_value", "status": "status"} if name == "slope" else {"p_value": f"{name}_p_value"}
+    if name == "slope":
+        parts |= {"p_value": "p_value", "n_effective": "n_effective", "status": "status"}
+    else:
+        parts |= {"p_value": f"{name}_p_value", "n_effective": f"{name}_n_effective"}
     return {new: line[old] for old, new in parts.items()}
 
 

@@ -40,13 +40,16 @@ CONTRACT = {
     "trend_unexplained slope_complete_cases dominance_probability variance_inflation_factor "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
-    "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
+    "regional": "slope slope_lower slope_upper p_value n_effective mean_of_slopes area_km2 covered_area_km2 "
+    "covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} slope_fixed_cells slope_fixed_cells_lower "
     "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status "
+    "slope_fixed_cells_n_effective part_of_globe_n_effective "
     "part_of_globe part_of_globe_lower part_of_globe_upper part_of_globe_p_value latitude_gradient "
     "latitude_gradient_lower latitude_gradient_upper latitude_gradient_n_cells latitude_line latitude_line_lower "
     "latitude_line_upper slope_without_end_years slope_without_end_years_lower slope_without_end_years_upper",
-    "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
+    "strata": "slope slope_lower slope_upper p_value n_effective mean_of_slopes area_km2 covered_area_km2 "
+    "covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} soil_moisture status rising_share falling_share driver_trend_n_cells "
     "trend_of_precipitation trend_of_soil_temperature trend_of_lai "
     + with_limits("trend_gradient", "correlation_gradient"),
