@@ -1,0 +1,190 @@
+"""What lies in a folder or at an address, and which files are one record: those whose names differ in numbers only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import fsspec
+
+from smcloud.catalog.arguments import Args
+from smcloud.catalog.file_form import HDF4, NETCDF, REMEDY, TIFF, ZIP, form_of, head_of, local_form
+from smcloud.catalog.fingerprints.objects import DOCUMENTS
+from smcloud.catalog.hosts import client_options, require_hosts
+from smcloud.catalog.places import protocols
+from smcloud.errors import FileFormError
+from smcloud.io_errors import reaching_source
+
+MOST_FILES = 100_000
+READ = {**dict.fromkeys(NETCDF, "netcdf"), HDF4: "hdf4", TIFF: "geotiff"}
+LOCAL_ONLY = ("hdf4", "geotiff")
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+# What changes from file to file of one record: numbers, and months by their names.
+RUN = re.compile(rf"\d+|(?<![a-z])(?:{MONTHS})(?![a-z])", re.IGNORECASE)
+LITTER = re.compile(r"\._|\.DS_Store$|Thumbs\.db$")
+TABLES = re.compile(r"\.(csv|tsv|txt|xlsx?|parquet)(\.\w{2,3})?$", re.IGNORECASE)
+NO_TABLE = "series of points are not read: a grid as NetCDF is"
+REMEDIES = REMEDY | {
+    "a table": NO_TABLE, "a text file": NO_TABLE, "a JSON document": "kerchunk references need an entry by hand",
+    ZIP: "unzip it, and run smcloud init again", "a gzip file": "gunzip it, and run smcloud init again",
+}  # fmt: skip
+FORMS = (*READ, "a Zarr store", "an Icechunk repository")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that was looked at and is not in the catalog: ``why``, and what to do (``next``)."""
+
+    name: str
+    why: str
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files (or stores) that are one record, sorted by name; ``form`` is netcdf, hdf4, geotiff, zarr or icechunk.
+
+    ``root`` is the folder or address that was looked at, ``options`` are the storage options of its client.
+    """
+
+    form: str
+    files: tuple[str, ...]
+    root: str
+    options: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The name of an entry: letters of the files' names, without what differs between them."""
+        base = _beginning(self.files)
+        name = base.rstrip("/").rpartition("/")[2] or self.files[0].rpartition("/")[2]
+        if len(self.files) == 1:
+            name = re.sub(r"(\.\w{1,5})+$", "", name) or name
+        words = re.sub(r"[^a-z0-9]+", "_", re.sub(r"\d{6,}", "", name.lower())).strip("_")
+        return re.sub(r"(_v?\d*)+$", "", words)[:60].strip("_") or "source"
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """The letters with which all names begin."""
+    low, high = min(names), max(names)
+    return next((low[:i] for i, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), low)
+
+
+def found_in(place: str, anonymous: bool) -> tuple[list[Group], list[LeftOut]]:
+    """Look through a local folder, file or store, or a remote one; raises :class:`UnreachableError` where it cannot.
+
+    Folders below are looked through too; a folder that is a Zarr store or an Icechunk repository is one source.
+    """
+    options = _options(place, anonymous)
+    args = Args(urlpath=place, storage_options=options)
+    remote = "://" in place and not place.startswith("file:")
+    with reaching_source(remote, place, f"smcloud init {place}" + (" --anonymous" if remote and not anonymous else "")):
+        require_hosts(args)
+        fs, key = fsspec.core.url_to_fs(place, **client_options(args))
+        names = list(_names(fs, key, place))
+        forms = {name: _form(fs, name, local="file" in protocols(fs)) for name in names}
+    shown = {name: name if "file" in protocols(fs) else fs.unstrip_protocol(name) for name in names}
+    left = _refused({shown[name]: form for name, form in forms.items() if form not in FORMS})
+    kept: dict[str, list[str]] = {}
+    for name, form in forms.items():
+        kind = READ.get(form, "icechunk" if "Icechunk" in form else "zarr")
+        if form in FORMS and remote and kind in LOCAL_ONLY:
+            left.append(LeftOut(shown[name], f"{form}, read on this machine only", "download it"))
+        elif form in FORMS:
+            kept.setdefault(kind, []).append(shown[name])
+    groups = [Group(kind, part, place, options) for kind, files in kept.items() for part in alike(files, kind)]
+    return groups, left
+
+
+def _options(place: str, anonymous: bool) -> dict[str, Any]:
+    scheme = place.partition("://")[0] if "://" in place else ""
+    known: dict[str, dict[str, Any]] = {"s3": {"anon": True}, "gs": {"token": "anon"}, "gcs": {"token": "anon"}}
+    return known.get(scheme, {}) if anonymous else {}
+
+
+def _names(fs: Any, key: str, place: str) -> Iterator[str]:
+    """Files and stores at ``key``, sorted, those that systems leave beside files passed over."""
+    if "file" not in protocols(fs) and any(fs.exists(f"{key.rstrip('/')}/{name}") for name in DOCUMENTS[:3]):
+        yield key.rstrip("/")  # a server of HTTP lists nothing
+        return
+    if not fs.exists(key):
+        raise FileFormError(
+            "there is nothing to look at",
+            where=place,
+            found="no file and no folder",
+            expected="a folder of files, a file, or a store",
+            next="correct the path or address: smcloud init FOLDER",
+        )
+    if not fs.isdir(key):
+        yield key
+        return
+    ahead, seen = [key], 0
+    while ahead:
+        folder = ahead.pop()
+        inside = sorted(fs.ls(folder, detail=True), key=lambda item: str(item["name"]))
+        names = {str(item["name"]).rstrip("/").rpartition("/")[2] for item in inside}
+        if names & {*DOCUMENTS} or ("snapshots" in names and names & {"refs", "repo"}):
+            yield folder
+            continue
+        for item in inside:
+            name = str(item["name"]).rstrip("/")
+            if item["type"] == "directory":
+                ahead.append(name)
+            elif not LITTER.match(name.rpartition("/")[2]) and name != folder.rstrip("/"):
+                seen += 1
+                if seen > MOST_FILES:
+                    return
+                yield name
+
+
+def _form(fs: Any, name: str, local: bool) -> str:
+    if any(fs.exists(f"{name}/{document}") for document in DOCUMENTS[:3]):
+        return "a Zarr store"
+    if fs.isdir(name):
+        return "an Icechunk repository"
+    try:
+        if local:
+            form = local_form(name)
+        else:
+            with fs.open(name, "rb") as file:
+                form = form_of(head_of(file))
+    except PermissionError:
+        return "a file that may not be read"
+    return "a Zarr store" if form == ZIP and name.endswith(".zarr.zip") else form
+
+
+def _refused(forms: Mapping[str, str]) -> list[LeftOut]:
+    """What is of no form that is read: many files of one form are one line."""
+    by_form: dict[str, list[str]] = {}
+    for name, form in forms.items():
+        table = TABLES.search(name) is not None
+        by_form.setdefault("a table" if table else form, []).append(name)
+    return [
+        LeftOut(names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", form, REMEDIES.get(form, ""))
+        for form, names in by_form.items()
+    ]
+
+
+def alike(files: Iterable[str], kind: str) -> list[tuple[str, ...]]:
+    """Group file names that differ in numbers and names of months only; each GeoTIFF and store is for itself."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for file in sorted(files):
+        single = kind in ("zarr", "icechunk", "geotiff")
+        groups.setdefault((file,) if single else tuple(RUN.split(file)), []).append(file)
+    return [tuple(group) for group in groups.values()]
+
+
+def pattern_of(files: Sequence[str], others: Iterable[str]) -> str | tuple[str, ...]:
+    """Write names of one group as one pattern, ``*`` where they differ; as a list where it would match ``others``."""
+    if len(files) == 1:
+        return files[0]
+    literals = RUN.split(files[0])
+    runs = list(zip(*(RUN.findall(file) for file in files), strict=True))
+    stars = [run[0] if len({*run}) == 1 else "*" for run in runs]
+    pattern = "".join(text + star for text, star in zip(literals, [*stars, ""], strict=True))
+    # A star within a folder's name matches no slash; fnmatch's does, so that it matches no less.
+    if any(fnmatchcase(other, pattern) for other in others):
+        return tuple(files)
+    return pattern
