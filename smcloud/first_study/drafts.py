@@ -61,8 +61,7 @@ class Draft:
 
     def spec(self, role: str) -> VariableSpec:
         """Return the variable of a role as far as it is known."""
-        held = {key: line.value for key, line in self.roles[role].items() if key != MISSING}
-        return VariableSpec.model_validate(held)
+        return spec_of(self.roles[role])
 
     def source(self, presumed: bool = False) -> Catalog:
         """Return a catalog of this entry alone, as far as it is known.
@@ -91,6 +90,11 @@ class Draft:
         self.roles[role][key] = Line(value, note, choose)
 
 
+def spec_of(lines: Mapping[str, Line]) -> VariableSpec:
+    """Return the variable that ``lines`` describe."""
+    return VariableSpec.model_validate({key: line.value for key, line in lines.items() if key != MISSING})
+
+
 def draft_of(
     name: str, group: Group, header: xr.Dataset, found: Mapping[str, list[str]], urlpath: str | tuple[str, ...]
 ) -> Draft:
@@ -98,6 +102,8 @@ def draft_of(
     args = {"urlpath": Line(urlpath)}
     if group.options:
         args["storage_options"] = Line(dict(group.options), "without credentials")
+    if group.form == "zarr" and not header.encoding["consolidated"] and not group.files[0].endswith(".zip"):
+        args["xarray_kwargs"] = Line({"consolidated": False}, "the store has no consolidated metadata")
     metadata: dict[str, Line] = {}
     reader = READERS.get(group.form, "")
     if not reader and _is_image(group, header):

@@ -56,10 +56,19 @@ def _zarr(group: Group, file: str) -> xr.Dataset:
 
         stores, inside = open_stores(args, ())
         store = next(iter(stores.values()))
-        given = {"group": inside, "consolidated": False} if inside else {}
-    return xr.open_dataset(
+        given = {"group": inside, "consolidated": False} if inside else {"consolidated": is_consolidated(store)}
+    ds = xr.open_dataset(
         store, engine=ZarrArrays, decode_cf=False, chunks=None, create_default_indexes=False, where=file, **given
     )
+    ds.encoding["consolidated"] = given["consolidated"]
+    return ds
+
+
+def is_consolidated(store: Any) -> bool:
+    """Return whether a Zarr store holds the metadata of all its arrays in one document."""
+    import zarr
+
+    return zarr.open_group(store, mode="r").metadata.consolidated_metadata is not None
 
 
 def _hdf4(group: Group, file: str) -> xr.Dataset:

@@ -45,6 +45,8 @@ def look(places: Sequence[str], out: Path, asked: Mapping[str, str], anonymous: 
     looked = Looked(tuple(places))
     for place in places:
         groups, left = found_in(_address(place), anonymous)
+        known = {file for draft in looked.drafts for file in draft.group.files}
+        groups = [group for group in groups if not known & {*group.files}]  # of a place that lies in another one
         looked.left += left
         everything = [file for group in groups for file in group.files] + [one.name for one in left]
         for group in groups:

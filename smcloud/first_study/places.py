@@ -57,19 +57,13 @@ class Group:
 
     @property
     def title(self) -> str:
-        """The name of an entry: letters of the files' names, without what differs between them."""
-        base = _beginning(self.files)
-        name = base.rstrip("/").rpartition("/")[2] or self.files[0].rpartition("/")[2]
-        if len(self.files) == 1:
-            name = re.sub(r"(\.\w{1,5})+$", "", name) or name
+        """The name of an entry: that of the files, without what differs between them."""
+        pattern = pattern_of(self.files, ())
+        name = (pattern if isinstance(pattern, str) else self.files[0]).rstrip("/").rpartition("/")[2]
+        name = re.sub(r"(\.[A-Za-z]\w{0,4})+$", "", name.replace("*", "")) or name
         words = re.sub(r"[^a-z0-9]+", "_", re.sub(r"\d{6,}", "", name.lower())).strip("_")
+        words = re.sub(r"(?<=_)[a-z]_", "", words)  # of A2012177, whose number is gone
         return re.sub(r"(_v?\d*)+$", "", words)[:60].strip("_") or "source"
-
-
-def _beginning(names: Sequence[str]) -> str:
-    """The letters with which all names begin."""
-    low, high = min(names), max(names)
-    return next((low[:i] for i, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), low)
 
 
 def found_in(place: str, anonymous: bool) -> tuple[list[Group], list[LeftOut]]:

@@ -15,7 +15,7 @@ from smcloud.cube.axis_names import name_axes
 from smcloud.cube.decoded import Decoded, decode
 from smcloud.cube.stamps import dated_steps, time_bounds
 from smcloud.errors import CalendarError, CatalogError, RangeError, SmcloudError, UnitError, VariableError
-from smcloud.first_study.drafts import MISSING, Draft, Line
+from smcloud.first_study.drafts import MISSING, Draft, Line, spec_of
 from smcloud.first_study.grids import grid_lines, grid_of
 from smcloud.first_study.headers import sample
 from smcloud.first_study.roles import STATIC
@@ -30,6 +30,11 @@ DEGREES = {"lat": 90.0, "lon": 360.0}
 def examine(draft: Draft) -> None:
     """Complete ``draft`` by what its files hold; raises what the catalog's readers raise of a source they refuse."""
     _files(draft)
+    for role, lines in draft.roles.items():
+        presumed = lines | unit_lines(
+            role, draft.header[lines["name"].value].attrs, "static" if role in STATIC else "day"
+        )
+        lines["valid_range"] = range_lines(role, spec_of(presumed), bool(presumed["units"].choose))["valid_range"]
     ds = _opened(draft)
     try:
         for role in list(draft.roles):
@@ -53,9 +58,11 @@ def _totals_beside(draft: Draft) -> None:
     total = next((role for role, lines in draft.roles.items() if "accumulation" in lines), None)
     for lines in draft.roles.values():
         if total and lines["aggregate"].value == "sum" and "accumulation" not in lines:
-            same = draft.roles[total]["accumulation"].value
-            choose = f"{same} and stamp: end if it is a running total as {total} beside it is, else remove the line"
+            choose = f"as {total} beside it if it is a running total too (dew may hide that), else remove the line"
             lines["accumulation"] = Line(None, "", choose)
+            lines["stamp"] = Line(
+                lines["stamp"].value, "", "end for a running total, else what part of a step a stamp marks"
+            )
 
 
 def _said(err: Exception) -> str:
@@ -220,9 +227,7 @@ def _values(draft: Draft, role: str, decoded: Decoded) -> None:
         )
         if not odd or len(odd) > MOST_CODES:
             span = f"from {odd[0]} to {odd[-1]}, " if odd else ""
-            beyond = (
-                f"[codes that mean missing], or [] and other units or valid_range: stored values {span}lie beyond it"
-            )
+            beyond = f"[codes that mean missing], or [] and another scale, units or valid_range: stored values {span}lie beyond it"
         lines["fill"] = Line((), "", "; ".join(filter(None, (beyond if outside.size else "", doubt))))
 
 

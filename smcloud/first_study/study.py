@@ -46,19 +46,14 @@ def study_of(drafts: Sequence[Draft], places: Sequence[str], catalog: str, store
     study["period"] = _period(soil, least)
     study["catalog"] = Line(catalog)
     study["inputs"] = _inputs(drafts, soil, months, places)
-    days = [held.days for held in soil.values() if not held.enough]
-    if days:
-        up_to = f"1 to {max(days)}" if max(days) > 1 else "1"
-        choose = f"{up_to}: no month of {_listed(soil, False)} holds the {least} days that the preset asks for"
-        study["monthly"] = {"min_days": Line(min(days), "", choose)}
+    few = {name: held.days for name, held in soil.items() if not held.enough}
+    if few:
+        days = ", ".join(f"{held} of {name}" for name, held in few.items())
+        choose = f"1 up to the days of the fullest month: {days}; the preset asks for {least}"
+        study["monthly"] = {"min_days": Line(min(few.values()), "", choose)}
     study["grid"] = Line("native", "soil moisture's own; another one is {resolution: 0.25}")
     study["store"] = Line(store, "where cube and results go: a folder, gs:// or s3://")
     return study
-
-
-def _listed(soil: Mapping[str, Months], enough: bool | None = None) -> str:
-    held = {name: months for name, months in soil.items() if enough is None or months.enough is enough}
-    return ", ".join(f"{name} ({months})" for name, months in held.items())
 
 
 def _months(draft: Draft, least: int) -> Months:
@@ -76,8 +71,12 @@ def _months(draft: Draft, least: int) -> Months:
 
 def _period(soil: Mapping[str, Months], least: int) -> dict[str, Line]:
     if len(soil) != 1:
-        which = f"as inputs.{SOIL}: {_listed(soil)}" if soil else "as soil moisture has it"
-        return {key: Line("2000-01", "", f"a month YYYY-MM, {which}") for key in ("start", "end")}
+        first, last = ([f"{months[i]} with {name}" for name, months in soil.items()] for i in (0, 1))
+        which = "as the record of soil moisture has it"
+        return {
+            "start": Line("2000-01", "", f"the first month, YYYY-MM: {', '.join(first) or which}"),
+            "end": Line("2000-01", "", f"the last month, YYYY-MM: {', '.join(last) or which}"),
+        }
     (months,) = soil.values()
     count = len(month_range(months.first, months.last))
     years = int(load_preset(PRESET)["years"]["min_years"])
@@ -100,19 +99,21 @@ def _inputs(
         inputs[SOIL] = Line(
             "none", "", f"an entry of soil moisture: nothing here is one. With its folder beside: {again}"
         )
-    for role in dict.fromkeys(role for draft in drafts for role in draft.roles):
-        held = [draft for draft in drafts if role in draft.roles]
-        names = [draft.name for draft in held]
+    roles = dict.fromkeys(role for draft in drafts for role in draft.roles)
+    for role in sorted(roles, key=lambda role: role != SOIL):
+        entries = [draft for draft in drafts if role in draft.roles]
+        names = [draft.name for draft in entries]
         if role == SOIL:
-            second = "; another one can be soil_moisture_reference: ENTRY:soil_moisture"
-            inputs[role] = Line(names[0], "", _listed(soil) + second if len(names) > 1 else "")
+            listed = " or ".join(f"{name} ({held})" for name, held in soil.items())
+            second = "; a second record can be soil_moisture_reference: ENTRY:soil_moisture"
+            inputs[role] = Line(names[0], "", listed + second if len(soil) > 1 else "")
             continue
-        lacking = {draft.name: _lacking(draft, role, months) for draft in held} if months else {}
+        lacking = {draft.name: _lacking(draft, role, months) for draft in entries} if months else {}
         fit = [name for name in names if not lacking.get(name)]
         if len(fit) > 1:
             inputs[role] = Line(fit[0], "", f"{' or '.join(fit)}, or remove the line")
         elif fit:
-            inputs[role] = Line(fit[0], _said(held[names.index(fit[0])], role))
+            inputs[role] = Line(fit[0], _said(entries[names.index(fit[0])], role))
         else:
             inputs[role] = Line(None, "; ".join(f"{name} is left out: {why}" for name, why in lacking.items()))
     return inputs
@@ -120,7 +121,10 @@ def _inputs(
 
 def _said(draft: Draft, role: str) -> str:
     steps = draft.steps[role]
-    return "" if steps is None else f"{steps.start[0].astype('M8[M]')} to {steps.end[-1].astype('M8[M]')}"
+    if steps is None:
+        return ""
+    first, last = steps.start[0].astype("M8[M]"), (steps.end[-1] - np.timedelta64(1, "s")).astype("M8[M]")
+    return f"{first} to {last}"
 
 
 def _lacking(draft: Draft, role: str, months: Months) -> str:
