@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
 import xarray as xr
@@ -36,7 +36,8 @@ def grid_lines(ds: xr.Dataset, name: str, where: str) -> dict[str, Line]:
     fitting = {
         axis: [key for key, it in lines.items() if str(it.dims[0]) in rest and _can_be(it, axis)] for axis in missing
     }
-    if missing and not all(fitting.values()):
+    pairs = [keys for keys in product(*fitting.values()) if len({*keys}) == len(keys)]
+    if not pairs:
         along = [f"{dim} ({_span(ds, dim)})" for dim in rest]
         raise GridError(
             f"nothing says which axis is {' and which '.join(AXES[axis] for axis in missing)}, and none can be degrees",
@@ -46,7 +47,7 @@ def grid_lines(ds: xr.Dataset, name: str, where: str) -> dict[str, Line]:
             next="bring it to a regular grid of latitude and longitude first",
         )
     if missing:
-        pair = ", ".join(f"{axis}: {fitting[axis][min(i, len(fitting[axis]) - 1)]}" for i, axis in enumerate(missing))
+        pair = ", ".join(f"{axis}: {key}" for axis, key in zip(missing, pairs[0], strict=True))
         spans = ", ".join(f"{key} ({_span(ds, key)})" for key in dict.fromkeys(chain(*fitting.values())))
         return {"axes": Line({}, "", f"which is which, as in {{{pair}}}; there are {spans}")}
     if rest:

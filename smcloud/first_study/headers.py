@@ -8,7 +8,7 @@ import numpy as np
 
 from smcloud.catalog.arguments import Args
 from smcloud.catalog.hosts import client_options
-from smcloud.first_study.places import Group
+from smcloud.first_study.places import Group, again
 from smcloud.io_errors import reaching_source
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def header_of(group: Group, file: str) -> xr.Dataset:
 
     Raises what the readers of the catalog raise: :class:`FileFormError` for a damaged file, and so on.
     """
-    with reaching_source("://" in file, file, f"smcloud init {group.root}"):
+    with reaching_source("://" in file, file, again(group.root, group.options)):
         ds: xr.Dataset = {"hdf4": _hdf4, "geotiff": _geotiff, "netcdf": _netcdf}.get(group.form, _zarr)(group, file)
         return ds
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from smcloud.catalog.arguments import Args
 from smcloud.config.strict_yaml import problems_of
-from smcloud.errors import CatalogError, FileFormError, SmcloudError
+from smcloud.errors import CatalogError, FileFormError, SmcloudError, UnreachableError
 from smcloud.first_study.drafts import Draft, draft_of
 from smcloud.first_study.headers import header_of
 from smcloud.first_study.places import REMEDIES, Group, LeftOut, found_in, pattern_of
@@ -90,6 +90,8 @@ def _look_at(group: Group, everything: Sequence[str], out: Path, asked: Mapping[
     for file in chosen:
         try:
             headers[file] = header_of(group, file)
+        except UnreachableError:  # a network or credentials: it is not the file that is wrong
+            raise
         except SmcloudError as err:
             looked.left.append(LeftOut(file, err.what, err.next))
             continue

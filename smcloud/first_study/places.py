@@ -31,7 +31,8 @@ REMEDIES = REMEDY | {
     "a table": NO_TABLE, "a text file": NO_TABLE, "a JSON document": "kerchunk references need an entry by hand",
     ZIP: "unzip it, and run smcloud init again", "a gzip file": "gunzip it, and run smcloud init again",
 }  # fmt: skip
-FORMS = (*READ, "a Zarr store", "an Icechunk repository")
+ZARR, ICECHUNK = "a Zarr store", "an Icechunk repository"
+KINDS = READ | {ZARR: "zarr", ICECHUNK: "icechunk"}
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class Group:
         """The name of an entry: that of the files, without what differs between them."""
         pattern = pattern_of(self.files, ())
         name = (pattern if isinstance(pattern, str) else self.files[0]).rstrip("/").rpartition("/")[2]
-        name = re.sub(r"(\.[A-Za-z]\w{0,4})+$", "", name.replace("*", "")) or name
+        name = re.sub(r"(\.[A-Za-z]\w{0,4})+$", "", name.replace("*", ""))
         words = re.sub(r"[^a-z0-9]+", "_", re.sub(r"\d{6,}", "", name.lower())).strip("_")
         words = re.sub(r"(?<=_)[a-z]_", "", words)  # of A2012177, whose number is gone
-        return re.sub(r"(_v?\d*)+$", "", words)[:60].strip("_") or "source"
+        return re.sub(r"(_(f?v)?\d*)+$", "", words)[:60].strip("_") or "source"
 
 
 def found_in(place: str, anonymous: bool) -> tuple[list[Group], list[LeftOut]]:
@@ -74,22 +75,32 @@ def found_in(place: str, anonymous: bool) -> tuple[list[Group], list[LeftOut]]:
     options = _options(place, anonymous)
     args = Args(urlpath=place, storage_options=options)
     remote = "://" in place and not place.startswith("file:")
-    with reaching_source(remote, place, f"smcloud init {place}" + (" --anonymous" if remote and not anonymous else "")):
+    with reaching_source(remote, place, again(place, options)):
         require_hosts(args)
         fs, key = fsspec.core.url_to_fs(place, **client_options(args))
-        names = list(_names(fs, key, place))
-        forms = {name: _form(fs, name, local="file" in protocols(fs)) for name in names}
-    shown = {name: name if "file" in protocols(fs) else fs.unstrip_protocol(name) for name in names}
-    left = _refused({shown[name]: form for name, form in forms.items() if form not in FORMS})
+        forms = {name: store or _form(fs, name) for name, store in _inside(fs, key, place)}
+    shown = {name: name if "file" in protocols(fs) else fs.unstrip_protocol(name) for name in forms}
+    left = _refused({shown[name]: form for name, form in forms.items() if form not in KINDS})
     kept: dict[str, list[str]] = {}
     for name, form in forms.items():
-        kind = READ.get(form, "icechunk" if "Icechunk" in form else "zarr")
-        if form in FORMS and remote and kind in LOCAL_ONLY:
+        kind = KINDS.get(form)
+        if kind is None:
+            continue
+        if remote and kind in LOCAL_ONLY:
             left.append(LeftOut(shown[name], f"{form}, read on this machine only", "download it"))
-        elif form in FORMS:
+        else:
             kept.setdefault(kind, []).append(shown[name])
     groups = [Group(kind, part, place, options) for kind, files in kept.items() for part in alike(files, kind)]
     return groups, left
+
+
+def again(place: str, options: Mapping[str, Any]) -> str:
+    """What to do where a place does not answer or refuses."""
+    if not place.startswith(("s3://", "gs://", "gcs://")):
+        return f"correct the address or try again later: smcloud init {place}"
+    if options:
+        return f"set credentials (AWS_*, GOOGLE_*), and leave --anonymous out: smcloud init {place}"
+    return f"set credentials (AWS_*, GOOGLE_*), or where it is public: smcloud init {place} --anonymous"
 
 
 def _options(place: str, anonymous: bool) -> dict[str, Any]:
@@ -98,10 +109,10 @@ def _options(place: str, anonymous: bool) -> dict[str, Any]:
     return known.get(scheme, {}) if anonymous else {}
 
 
-def _names(fs: Any, key: str, place: str) -> Iterator[str]:
-    """Files and stores at ``key``, sorted, those that systems leave beside files passed over."""
+def _inside(fs: Any, key: str, place: str) -> Iterator[tuple[str, str]]:
+    """Files and stores at ``key``, sorted, with the form of stores; what systems leave beside files is passed over."""
     if "file" not in protocols(fs) and any(fs.exists(f"{key.rstrip('/')}/{name}") for name in DOCUMENTS[:3]):
-        yield key.rstrip("/")  # a server of HTTP lists nothing
+        yield key.rstrip("/"), ZARR  # a server of HTTP lists nothing
         return
     if not fs.exists(key):
         raise FileFormError(
@@ -111,16 +122,15 @@ def _names(fs: Any, key: str, place: str) -> Iterator[str]:
             expected="a folder of files, a file, or a store",
             next="correct the path or address: smcloud init FOLDER",
         )
-    if not fs.isdir(key):
-        yield key
-        return
-    ahead, seen = [key], 0
+    ahead, seen = [key] if fs.isdir(key) else [], 0
+    if not ahead:
+        yield key, ""
     while ahead:
         folder = ahead.pop()
         inside = sorted(fs.ls(folder, detail=True), key=lambda item: str(item["name"]))
         names = {str(item["name"]).rstrip("/").rpartition("/")[2] for item in inside}
         if names & {*DOCUMENTS} or ("snapshots" in names and names & {"refs", "repo"}):
-            yield folder
+            yield folder, ZARR if names & {*DOCUMENTS} else ICECHUNK
             continue
         for item in inside:
             name = str(item["name"]).rstrip("/")
@@ -130,23 +140,19 @@ def _names(fs: Any, key: str, place: str) -> Iterator[str]:
                 seen += 1
                 if seen > MOST_FILES:
                     return
-                yield name
+                yield name, ""
 
 
-def _form(fs: Any, name: str, local: bool) -> str:
-    if any(fs.exists(f"{name}/{document}") for document in DOCUMENTS[:3]):
-        return "a Zarr store"
-    if fs.isdir(name):
-        return "an Icechunk repository"
-    try:
-        if local:
+def _form(fs: Any, name: str) -> str:
+    if "file" not in protocols(fs):
+        with fs.open(name, "rb") as file:
+            form = form_of(head_of(file))
+    else:
+        try:
             form = local_form(name)
-        else:
-            with fs.open(name, "rb") as file:
-                form = form_of(head_of(file))
-    except PermissionError:
-        return "a file that may not be read"
-    return "a Zarr store" if form == ZIP and name.endswith(".zarr.zip") else form
+        except PermissionError:
+            return "a file that may not be read"
+    return ZARR if form == ZIP and name.endswith(".zarr.zip") else form
 
 
 def _refused(forms: Mapping[str, str]) -> list[LeftOut]:

@@ -214,21 +214,23 @@ def _values(draft: Draft, role: str, decoded: Decoded) -> None:
         text = (
             f"the first step holds {known.min():.4g} to {known.max():.4g}" if known.size else "the first step is empty"
         )
-    except (CatalogError, VariableError, RangeError) as err:
-        known, text, doubt = np.empty(0), err.found, f"{err.expected}; found: {err.found}"
+    except RangeError as err:
+        known, text = np.empty(0), err.found
+    except (CatalogError, VariableError) as err:
+        known, text, doubt = np.empty(0), "", f"{err.expected}; found: {err.found}"
     low, high = lines["valid_range"].value
-    outside = known[(known < low) | (known > high)]
     odd = codes_beyond(draft.header[lines["name"].value], (low, high))
     said = "; ".join(filter(None, (lines["valid_range"].note, text)))
     lines["valid_range"] = Line((low, high), said, lines["valid_range"].choose)
-    if doubt or outside.size:
-        beyond = (
+    if odd and len(odd) <= MOST_CODES:
+        doubt = (
             f"{odd} if these stored values mean missing (other files may hold others), or [] and a wider valid_range"
         )
-        if not odd or len(odd) > MOST_CODES:
-            span = f"from {odd[0]} to {odd[-1]}, " if odd else ""
-            beyond = f"[codes that mean missing], or [] and another scale, units or valid_range: stored values {span}lie beyond it"
-        lines["fill"] = Line((), "", "; ".join(filter(None, (beyond if outside.size else "", doubt))))
+    elif odd:
+        span = f"stored values from {odd[0]} to {odd[-1]} lie beyond valid_range"
+        doubt = f"[codes that mean missing], or [] and another scale, units or valid_range: {span}"
+    if doubt:
+        lines["fill"] = Line((), "", doubt)
 
 
 def _computed(da: xr.DataArray) -> Any:
