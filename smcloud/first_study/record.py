@@ -9,32 +9,27 @@ import xarray as xr
 
 from smcloud.catalog import open_entry
 from smcloud.catalog.meaning import check_meaning
-from smcloud.catalog.packing import number_in, stated_scale
 from smcloud.catalog.versions import require_one_version, version_in
 from smcloud.cube.axis_names import name_axes
-from smcloud.cube.decoded import Decoded, decode
+from smcloud.cube.decoded import decode
 from smcloud.cube.stamps import dated_steps, time_bounds
-from smcloud.errors import CalendarError, CatalogError, RangeError, SmcloudError, UnitError, VariableError
-from smcloud.first_study.drafts import MISSING, Draft, Line, spec_of
+from smcloud.errors import CalendarError, CatalogError, SmcloudError, UnitError, VariableError
+from smcloud.first_study.drafts import MISSING, Draft, Line
 from smcloud.first_study.grids import grid_lines, grid_of
-from smcloud.first_study.headers import sample
 from smcloud.first_study.roles import STATIC
 from smcloud.first_study.times import period_of, record_of, sayings
 from smcloud.first_study.totals import total_lines
-from smcloud.first_study.understanding import range_lines, unit_lines
-
-MOST_CODES = 8
-DEGREES = {"lat": 90.0, "lon": 360.0}
+from smcloud.first_study.understanding import range_line, unit_lines
+from smcloud.first_study.values import packing_line, value_lines
 
 
 def examine(draft: Draft) -> None:
     """Complete ``draft`` by what its files hold; raises what the catalog's readers raise of a source they refuse."""
     _files(draft)
     for role, lines in draft.roles.items():
-        presumed = lines | unit_lines(
-            role, draft.header[lines["name"].value].attrs, "static" if role in STATIC else "day"
-        )
-        lines["valid_range"] = range_lines(role, spec_of(presumed), bool(presumed["units"].choose))["valid_range"]
+        period = "static" if role in STATIC else "day"
+        presumed = lines | unit_lines(role, draft.header[lines["name"].value].attrs, period)
+        lines["valid_range"] = range_line(role, presumed)
     ds = _opened(draft)
     try:
         for role in list(draft.roles):
@@ -120,9 +115,9 @@ def _examine_role(draft: Draft, role: str, ds: xr.Dataset) -> None:
         steps = _steps(draft, role, ds, where)
     draft.steps[role] = steps
     lines |= unit_lines(role, draft.header[name].attrs, lines["period"].value)
+    lines["valid_range"] = range_line(role, lines)
     _meaning(draft, role, ds, where)
-    lines |= range_lines(role, draft.spec(role), bool(lines["units"].choose))
-    _missing(draft, role, ds[name])
+    lines[MISSING] = packing_line(draft.header[name])
     if unclear := grid_lines(ds, name, where):
         draft.metadata |= unclear
         lines["valid_range"] = Line(lines["valid_range"].value, f"{lines['valid_range'].note}; no value was looked at")
@@ -131,7 +126,7 @@ def _examine_role(draft: Draft, role: str, ds: xr.Dataset) -> None:
     note = f"grid: {grid_of(name_axes(ds, name), decoded.values)}"
     if note not in draft.notes:
         draft.notes.append(note)
-    _values(draft, role, decoded)
+    lines |= value_lines(lines, draft.header[name], decoded.values)
     if steps is not None:
         lines |= total_lines(decoded.values, steps, draft.spec(role))
 
@@ -189,63 +184,3 @@ def _meaning(draft: Draft, role: str, ds: xr.Dataset, where: str) -> None:
                 f"{units} day-1", "", f"{units} day-1 or {units} {lines['period'].value}-1: {err.next}"
             )
             lines["aggregate"] = Line("mean", f"the file calls the amounts means: {err.found}")
-
-
-def _missing(draft: Draft, role: str, da: xr.DataArray) -> None:
-    """Say which codes mean missing and how values are packed, by the file's own attributes."""
-    raw = draft.header[draft.roles[role]["name"].value]
-    codes = [
-        f"{key} {np.ravel(raw.attrs[key]).tolist()}" for key in ("_FillValue", "missing_value") if key in raw.attrs
-    ]
-    scale = stated_scale(raw.attrs, str(raw.name))
-    offset = number_in(raw.attrs, "add_offset", 0.0, str(raw.name))
-    packed = "no scale_factor" if scale is None else f"scale_factor {scale:g}, add_offset {offset:g}"
-    text = f"{' and '.join(codes) or 'no code for missing values'}, {packed}: of the file, and applied"
-    draft.roles[role][MISSING] = Line(None, text)
-
-
-def _values(draft: Draft, role: str, decoded: Decoded) -> None:
-    lines = draft.roles[role]
-    first = decoded.values.isel(time=0) if "time" in decoded.values.dims else decoded.values
-    doubt = ""
-    try:
-        values = _computed(first)
-        known = values[np.isfinite(values)]
-        text = (
-            f"the first step holds {known.min():.4g} to {known.max():.4g}" if known.size else "the first step is empty"
-        )
-    except RangeError as err:
-        known, text = np.empty(0), err.found
-    except (CatalogError, VariableError) as err:
-        known, text, doubt = np.empty(0), "", f"{err.expected}; found: {err.found}"
-    low, high = lines["valid_range"].value
-    odd = codes_beyond(draft.header[lines["name"].value], (low, high))
-    said = "; ".join(filter(None, (lines["valid_range"].note, text)))
-    lines["valid_range"] = Line((low, high), said, lines["valid_range"].choose)
-    if odd and len(odd) <= MOST_CODES:
-        doubt = (
-            f"{odd} if these stored values mean missing (other files may hold others), or [] and a wider valid_range"
-        )
-    elif odd:
-        span = f"stored values from {odd[0]} to {odd[-1]} lie beyond valid_range"
-        doubt = f"[codes that mean missing], or [] and another scale, units or valid_range: {span}"
-    if doubt:
-        lines["fill"] = Line((), "", doubt)
-
-
-def _computed(da: xr.DataArray) -> Any:
-    window = da
-    for dim in da.dims:
-        start = max(0, da.sizes[dim] - 2048) // 2
-        window = window.isel({dim: slice(start, start + 2048)})
-    return np.asarray(window.values, np.float64)
-
-
-def codes_beyond(da: xr.DataArray, allowed: tuple[float, float]) -> list[Any]:
-    """List stored values of a first step, not stated as missing, that would lie beyond ``allowed`` when unpacked."""
-    raw = sample(da).ravel()
-    scale = stated_scale(da.attrs, str(da.name)) or 1.0
-    value = raw.astype(np.float64) * scale + number_in(da.attrs, "add_offset", 0.0, str(da.name))
-    stated = [code for key in ("_FillValue", "missing_value") for code in np.ravel(da.attrs.get(key, ()))]
-    odd = np.unique(raw[((value < allowed[0]) | (value > allowed[1])) & ~np.isin(raw, stated) & np.isfinite(value)])
-    return [code.item() for code in odd]

@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from smcloud.catalog import VariableSpec
 from smcloud.catalog.units import unit_of
 from smcloud.cube.ranges import CUBE_RANGES, OFTEN
 from smcloud.cube.units import CUBE_UNITS, conversion, cube_units
 from smcloud.errors import UnitError
-from smcloud.first_study.drafts import WIDEST, Line
+from smcloud.first_study.drafts import WIDEST, Line, spec_of
 
 WATER = ("precipitation", "potential_evaporation")
 CLASSES = "land_cover"
@@ -42,6 +41,8 @@ def unit_lines(role: str, attrs: Mapping[Any, Any], period: str) -> dict[str, Li
         lines |= {"attr_units": Line(found, "as the file has it")}
         if target == "1" and not _is_known(found):
             return lines | {"units": Line("1", "a guess: what the file has is no unit")}
+        if err.next.startswith("water of a layer"):
+            return lines | {"units": Line(target), "scale": Line(0.01, "", "1 / the depth of the soil's layer in mm")}
         return lines | {
             "units": Line(target, "", f"the unit that is meant, of the kind of {target}: {err.what}; {err.next}")
         }
@@ -75,20 +76,22 @@ def _classes(attrs: Mapping[Any, Any], found: str) -> dict[str, Line]:
     return lines | {"legend": Line({0: "a class"}, "", "{1: forest, 2: ...}, the name of each code")}
 
 
-def range_lines(role: str, spec: VariableSpec, unknown: bool) -> dict[str, Line]:
-    """Make the line valid_range: what the role can be, in the unit of the file; an amount of a month for any step."""
-    if spec.aggregate == "class" and spec.legend:
-        return {
-            "valid_range": Line(
-                (min(spec.legend), max(max(spec.legend), min(spec.legend) + 1)), "the codes of the legend"
-            )
-        }
-    limits = CUBE_RANGES.get(role)
-    if limits is None or unknown or spec.scale is not None or spec.aggregate == "class":
-        return {"valid_range": Line(WIDEST, "", "[smallest, largest] that can be true in this unit")}
+def range_line(role: str, lines: Mapping[str, Line]) -> Line:
+    """Make the line valid_range of a variable: what the role can be in its unit; an amount of a month for any step.
+
+    Where unit or legend are open, so is this.
+    """
+    spec, limits = spec_of(lines), CUBE_RANGES.get(role)
+    if any(lines[key].choose for key in ("units", "legend") if key in lines):
+        limits = None
+    elif spec.aggregate == "class":
+        first, last = min(spec.legend), max(spec.legend)
+        return Line((first, max(last, first + 1)), "the codes of the legend")
+    if limits is None:
+        return Line(WIDEST, "", "[smallest, largest] that can be true in this unit")
     how = conversion(role, spec.units, spec.aggregate, spec.period, role)
     low, high = sorted((limit - how.offset) / how.factor for limit in limits)
-    return {"valid_range": Line((_outward(low, -1), _outward(high, 1)), f"what {role} can be")}
+    return Line((_outward(low, -1), _outward(high, 1)), f"what {role} can be")
 
 
 def _outward(value: float, sign: int) -> float:

@@ -303,3 +303,64 @@ def test_real_images_and_leaf_area_become_a_cube(test_data, tmp_path, capsys):
     assert cube["soil_moisture"].sizes == {"time": 1, "lat": 720, "lon": 1440}
     assert int(cube["soil_moisture_days"].max()) == 3
     assert 0 < float(cube["lai"].max()) < 8
+
+
+MONTHS = pd.date_range("2000-01-01", periods=3, freq="MS")
+NOON = pd.date_range("2000-01-01T12", periods=31)
+ASKED = {
+    "a mean of daily amounts": (
+        {"tp": Raw(AXES, random_field(3, 0.001, 0.01), {"units": "m", "GRIB_stepType": "avgad"})}, MONTHS,
+        {"units": "m day-1"}, "units: CHOOSE  # CHOOSE: m day-1 or m month-1",
+    ),
+    "stamps at noon": (
+        {"tp": Raw(AXES, random_field(31, 0, 9), {"units": "mm"})}, NOON,
+        {"stamp": "mid"}, "stamp: CHOOSE  # CHOOSE: start, mid or end",
+    ),
+    "percent of saturation": (
+        {"sm": Raw(AXES, random_field(31, 5, 95), {"units": "%", "long_name": "percent of saturation"})}, DAYS[:31],
+        {"scale": "0.0045"}, "scale: CHOOSE  # CHOOSE: the factor that makes m3 m-3",
+    ),
+    "water of a layer": (
+        {"mrsos": Raw(AXES, random_field(31, 5, 45), {"units": "kg m-2"})}, DAYS[:31],
+        {"scale": "0.01"}, "scale: CHOOSE  # CHOOSE: 1 / the depth",
+    ),
+    "no unit of a temperature": (
+        {"tas": Raw(AXES, random_field(31, 5, 45))}, DAYS[:31],
+        {"units": "degC", "valid_range": "[-90, 60]"}, "units: CHOOSE  # CHOOSE: K or degC or degF",
+    ),
+    "a code that is not stated": (
+        {"sm": Raw(AXES, np.where(random_field(31, 0, 1) < 0.2, np.float32(-999), SM[:31]), UNITS)}, DAYS[:31],
+        {"fill": "[-999]"}, "fill: CHOOSE  # CHOOSE: [-999.0] if these stored values mean missing",
+    ),
+    "one map of a day or a month": (
+        {"sm": Raw(AXES, SM[:1], UNITS)}, DAYS[:1],
+        {"period": "day"}, "period: CHOOSE  # CHOOSE: hour, 3hour, 6hour, day, 8day, month: one stamp",
+    ),
+    "classes": (
+        {"lccs_class": Raw(AXES[1:], np.arange(12, dtype="u1").reshape(4, 3))}, DAYS[:1],
+        {"legend": "{0: water, 11: forest}", "valid_range": "[0, 11]"}, "legend: CHOOSE  # CHOOSE: {1: forest",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_what_only_the_user_knows_is_asked_and_passes_once_it_is_said(tmp_path, capsys, case):
+    arrays, times, values, line = ASKED[case]
+    netcdf(tmp_path / "a.nc", arrays, times)
+    catalog, _ = looked_at(capsys, tmp_path, tmp_path / "a.nc")
+    assert line in catalog
+    assert set(fill(tmp_path / "catalog.yaml", **values)) == {"licence", "citation", *values}
+    checked(tmp_path)
+
+
+def test_a_level_and_axes_without_names_are_asked_for(tmp_path, capsys):
+    (tmp_path / "a").mkdir()
+    layers = {"sm": Raw(("time", "depth", *AXES[1:]), SM[:, None].repeat(2, axis=1), UNITS)}
+    netcdf(tmp_path / "a" / "layers.nc", layers | {"depth": Raw(("depth",), np.array([0.05, 0.2]))})
+    plain = {"row": GRID["lat"].values, "col": GRID["lon"].values}
+    arrays = {name: Raw((name,), values) for name, values in plain.items()} | {"time": stamps(DAYS)}
+    write_netcdf(tmp_path / "a" / "plain.nc", arrays | {"sm": Raw(("time", "row", "col"), SM, UNITS)}, "NETCDF4")
+    catalog, study = looked_at(capsys, tmp_path, tmp_path / "a")
+    assert "select: CHOOSE  # CHOOSE: one level or member, as in {depth: 0.05}; there are depth (0.05, 0.2)" in catalog
+    assert "axes: CHOOSE  # CHOOSE: which is which, as in {lat: row, lon: col}" in catalog
+    assert "soil_moisture: CHOOSE" in study
