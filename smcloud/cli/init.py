@@ -26,6 +26,7 @@ def init(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="The folder for catalog.yaml and study.yaml.")] = Path("."),
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Read a public bucket without credentials.")] = False,
+    endpoint: Annotated[str, typer.Option("--endpoint", help="Address of an object store that speaks S3.")] = "",
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -43,7 +44,7 @@ def init(
     except ValueError as err:
         raise typer.BadParameter(f"--role {err}") from err
     require_free(out)
-    looked = look(places or ["."], out, asked, anonymous)
+    looked = look(places or ["."], out, asked, anonymous, endpoint)
     catalog = catalog_text(looked.drafts, looked.left, out)
     study = study_text(study_of(looked.drafts, looked.places, str(out / "catalog.yaml"), "smcloud-results"))
     paths = write_both(out, catalog, study)

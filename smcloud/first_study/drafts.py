@@ -101,7 +101,7 @@ def draft_of(
     """Begin an entry with what the metadata of its first file tell."""
     args = {"urlpath": Line(urlpath)}
     if group.options:
-        args["storage_options"] = Line(dict(group.options), "without credentials")
+        args["storage_options"] = Line(dict(group.options))
     if group.form == "zarr" and not header.encoding["consolidated"] and not group.files[0].endswith(".zip"):
         args["xarray_kwargs"] = Line({"consolidated": False}, "the store has no consolidated metadata")
     metadata: dict[str, Line] = {}

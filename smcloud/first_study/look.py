@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,7 +15,7 @@ from smcloud.config.strict_yaml import problems_of
 from smcloud.errors import CatalogError, FileFormError, SmcloudError, UnreachableError
 from smcloud.first_study.drafts import Draft, draft_of
 from smcloud.first_study.headers import header_of
-from smcloud.first_study.places import REMEDIES, Group, LeftOut, found_in, pattern_of
+from smcloud.first_study.places import REMEDIES, Group, LeftOut, client_settings, found_in, pattern_of
 from smcloud.first_study.record import examine
 from smcloud.first_study.roles import roles_in
 from smcloud.first_study.writing import require_plain
@@ -35,7 +35,9 @@ class Looked:
     left: list[LeftOut] = field(default_factory=list)
 
 
-def look(places: Sequence[str], out: Path, asked: Mapping[str, str], anonymous: bool = False) -> Looked:
+def look(
+    places: Sequence[str], out: Path, asked: Mapping[str, str], anonymous: bool = False, endpoint: str = ""
+) -> Looked:
     """Look at folders, files and stores and draft an entry for each record; ``out`` is where the catalog will lie.
 
     ``asked`` are the roles that are wanted, with a pattern of the variable's name or ''. Raises
@@ -44,7 +46,8 @@ def look(places: Sequence[str], out: Path, asked: Mapping[str, str], anonymous: 
     """
     looked = Looked(tuple(places))
     for place in places:
-        groups, left = found_in(_address(place), anonymous)
+        options = client_settings(place, anonymous, endpoint)
+        groups, left = found_in(_address(place, options), options)
         known = {file for draft in looked.drafts for file in draft.group.files}
         groups = [group for group in groups if not known & {*group.files}]  # of a place that lies in another one
         looked.left += left
@@ -56,16 +59,19 @@ def look(places: Sequence[str], out: Path, asked: Mapping[str, str], anonymous: 
     return looked
 
 
-def _address(place: str) -> str:
+def _address(place: str, options: Mapping[str, Any]) -> str:
     """A local path from the root on; an address as it is, if a catalog may hold it."""
     try:
-        Args(urlpath=place)
+        Args(urlpath=place, storage_options=options)
     except ValidationError as err:
         _, _, found, expected = problems_of(err, Args)[0]
         raise CatalogError(
-            "an address that a catalog may not hold", where=place, found=found, expected=expected,
-            next="leave user and password out: credentials come from the environment",
-        ) from err  # fmt: skip
+            "an address that a catalog may not hold",
+            where=place,
+            found=found,
+            expected=expected,
+            next="correct it: credentials come from the environment, an endpoint begins with https://",
+        ) from err
     return place if "://" in place else os.path.abspath(place)
 
 

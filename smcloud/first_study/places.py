@@ -67,12 +67,11 @@ class Group:
         return re.sub(r"(_(f?v)?\d*)+$", "", words)[:60].strip("_") or "source"
 
 
-def found_in(place: str, anonymous: bool) -> tuple[list[Group], list[LeftOut]]:
+def found_in(place: str, options: Mapping[str, Any]) -> tuple[list[Group], list[LeftOut]]:
     """Look through a local folder, file or store, or a remote one; raises :class:`UnreachableError` where it cannot.
 
     Folders below are looked through too; a folder that is a Zarr store or an Icechunk repository is one source.
     """
-    options = _options(place, anonymous)
     args = Args(urlpath=place, storage_options=options)
     remote = "://" in place and not place.startswith("file:")
     with reaching_source(remote, place, again(place, options)):
@@ -98,15 +97,17 @@ def again(place: str, options: Mapping[str, Any]) -> str:
     """What to do where a place does not answer or refuses."""
     if not place.startswith(("s3://", "gs://", "gcs://")):
         return f"correct the address or try again later: smcloud init {place}"
-    if options:
+    if options.get("anon") or options.get("token"):
         return f"set credentials (AWS_*, GOOGLE_*), and leave --anonymous out: smcloud init {place}"
     return f"set credentials (AWS_*, GOOGLE_*), or where it is public: smcloud init {place} --anonymous"
 
 
-def _options(place: str, anonymous: bool) -> dict[str, Any]:
+def client_settings(place: str, anonymous: bool, endpoint: str) -> dict[str, Any]:
+    """Return the storage options of an entry for ``place``: without credentials, or at another endpoint of S3."""
     scheme = place.partition("://")[0] if "://" in place else ""
     known: dict[str, dict[str, Any]] = {"s3": {"anon": True}, "gs": {"token": "anon"}, "gcs": {"token": "anon"}}
-    return known.get(scheme, {}) if anonymous else {}
+    options = dict(known.get(scheme, {})) if anonymous else {}
+    return options | ({"client_kwargs": {"endpoint_url": endpoint}} if endpoint and scheme == "s3" else {})
 
 
 def _inside(fs: Any, key: str, place: str) -> Iterator[tuple[str, str]]:

@@ -201,8 +201,7 @@ def test_addresses_that_lead_nowhere(tmp_path, capsys, place, exit_code, said):
 def test_a_bucket_with_and_without_credentials(tmp_path, capsys, s3_endpoint, monkeypatch):
     import s3fs
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    fs = s3fs.S3FileSystem()
+    fs = s3fs.S3FileSystem(endpoint_url=s3_endpoint)
     fs.mkdir("mine")
     write("zarr3", tmp_path, axes("zarr3", DAYS) | {"sm": Raw(AXES, SM, UNITS)})
     netcdf(tmp_path / "sm_2000.nc")
@@ -210,11 +209,13 @@ def test_a_bucket_with_and_without_credentials(tmp_path, capsys, s3_endpoint, mo
         if path.is_file():
             fs.pipe(f"mine/files/{path.relative_to(tmp_path)}", path.read_bytes(), ACL="public-read")
     out = tmp_path / "out"
-    catalog, _ = looked_at(capsys, out, "s3://mine", "--anonymous")
-    assert "urlpath: s3://mine/files/sm_2000.nc" in catalog and "storage_options: {anon: true}" in catalog
+    catalog, _ = looked_at(capsys, out, "s3://mine", "--anonymous", "--endpoint", s3_endpoint)
+    options = f"storage_options: {{anon: true, client_kwargs: {{endpoint_url: '{s3_endpoint}'}}}}"
+    assert "urlpath: s3://mine/files/sm_2000.nc" in catalog and options in catalog
     assert "urlpath: s3://mine/files/source.zarr" in catalog
     fill(out / "catalog.yaml")
     assert len(checked(out).sources) == 2
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
     code, said = call(capsys, "init", "s3://none/a.zarr", "--out", tmp_path)
     assert code in (3, 4) and "s3://none/a.zarr" in said
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

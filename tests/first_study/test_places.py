@@ -54,13 +54,13 @@ def test_a_folder_is_looked_through_and_each_form_named(tmp_path):
     for number in range(3):
         (tmp_path / f"{number}.csv.gz").write_bytes(b"\x1f\x8b")
     (tmp_path / ".DS_Store").touch()
-    groups, left = found_in(str(tmp_path), anonymous=False)
+    groups, left = found_in(str(tmp_path), {})
     assert {group.form: len(group.files) for group in groups} == {"netcdf": 2, "zarr": 1}
     told = {one.name.removeprefix(f"{tmp_path}/"): one.why for one in left}
     assert told == {"forecast.nc": "a GRIB file", "0.csv.gz and 2 more": "a table"}
     assert "grib_to_netcdf" in next(one.next for one in left if "GRIB" in one.why)
     try:
-        found_in(str(tmp_path / "none"), anonymous=False)
+        found_in(str(tmp_path / "none"), {})
     except FileFormError as err:
         assert err.found == "no file and no folder"
     else:
