@@ -14,6 +14,7 @@ from smcloud.catalog.readers.daily_images import AXES, DATE
 from smcloud.cube.calendar import Steps
 from smcloud.first_study.places import Group
 from smcloud.first_study.roles import STATIC
+from smcloud.secrecy import told
 
 MISSING = "missing"  # no key of an entry: what is said of codes and packing
 UNKNOWN = ("axes", "select")  # keys of metadata that cannot be presumed
@@ -135,7 +136,7 @@ def _stated(header: xr.Dataset, keys: tuple[str, ...], what: str) -> Line:
     for key in keys:
         text = " ".join(str(header.attrs.get(key, "")).split())
         if text:
-            return Line(text[:1500], f"the file's attribute {key}")
+            return Line(told(text, 1500), f"the file's attribute {key}")
     return Line("not said", "", f"{what}, which the files do not say")
 
 

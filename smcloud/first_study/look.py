@@ -123,7 +123,11 @@ def _look_at(group: Group, everything: Sequence[str], out: Path, asked: Mapping[
 
 
 def _no_role(file: str, header: xr.Dataset) -> LeftOut:
-    names = ", ".join([str(name) for name in header.data_vars][:8]) or "no variable"
+    names = ", ".join([str(name) for name in header.data_vars][:8])
+    if not names:
+        return LeftOut(
+            file, "no variable at its top", "if it has groups: an entry by hand with xarray_kwargs: {group: ...}"
+        )
     if not any(da.ndim > 1 for da in header.data_vars.values()):
         return LeftOut(file, f"series without latitude and longitude ({names})", REMEDIES["a table"])
     return LeftOut(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ LITTER = re.compile(r"\._|\.DS_Store$|Thumbs\.db$")
 TABLES = re.compile(r"\.(csv|tsv|txt|xlsx?|parquet)(\.\w{2,3})?$", re.IGNORECASE)
 NO_TABLE = "series of points are not read: a grid as NetCDF is"
 REMEDIES = REMEDY | {
-    "a table": NO_TABLE, "a text file": NO_TABLE, "a JSON document": "kerchunk references need an entry by hand",
+    "a file that may not be read": "chmod u+r it, or leave it away", "a table": NO_TABLE,
+    "a text file": NO_TABLE, "a JSON document": "kerchunk references need an entry by hand",
     ZIP: "unzip it, and run smcloud init again", "a gzip file": "gunzip it, and run smcloud init again",
 }  # fmt: skip
 ZARR, ICECHUNK = "a Zarr store", "an Icechunk repository"
@@ -123,11 +125,15 @@ def _inside(fs: Any, key: str, place: str) -> Iterator[tuple[str, str]]:
             expected="a folder of files, a file, or a store",
             next="correct the path or address: smcloud init FOLDER",
         )
-    ahead, seen = [key] if fs.isdir(key) else [], 0
+    ahead, seen, known = [key] if fs.isdir(key) else [], 0, set()
     if not ahead:
         yield key, ""
     while ahead:
         folder = ahead.pop()
+        real = os.path.realpath(folder) if "file" in protocols(fs) else folder
+        if real in known:  # links may lead round
+            continue
+        known.add(real)
         inside = sorted(fs.ls(folder, detail=True), key=lambda item: str(item["name"]))
         names = {str(item["name"]).rstrip("/").rpartition("/")[2] for item in inside}
         if names & {*DOCUMENTS} or ("snapshots" in names and names & {"refs", "repo"}):
@@ -140,7 +146,13 @@ def _inside(fs: Any, key: str, place: str) -> Iterator[tuple[str, str]]:
             elif not LITTER.match(name.rpartition("/")[2]) and name != folder.rstrip("/"):
                 seen += 1
                 if seen > MOST_FILES:
-                    return
+                    raise FileFormError(
+                        "a folder holds more files than are looked at",
+                        where=place,
+                        found=f"more than {MOST_FILES}",
+                        expected="the files of some records",
+                        next="name the folders of the records: smcloud init FOLDER FOLDER",
+                    )
                 yield name, ""
 
 

@@ -52,6 +52,7 @@ def study_of(drafts: Sequence[Draft], places: Sequence[str], catalog: str, store
         choose = f"1 up to the days of the fullest month: {days}; the preset asks for {least}"
         study["monthly"] = {"min_days": Line(min(few.values()), "", choose)}
     study["grid"] = Line("native", "soil moisture's own; another one is {resolution: 0.25}")
+    study["region"] = Line(None, "{bbox: [west, south, east, north]} or {shape: basin.geojson} reads that part alone")
     study["store"] = Line(store, "where cube and results go: a folder, gs:// or s3://")
     return study
 

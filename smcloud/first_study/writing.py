@@ -17,7 +17,7 @@ from smcloud.errors import CatalogError, ConfigurationError
 from smcloud.first_study.drafts import MISSING, Draft, Line
 from smcloud.first_study.places import LeftOut
 from smcloud.io_errors import STORE, reaching
-from smcloud.secrecy import told
+from smcloud.secrecy import printable, told
 
 CATALOG, STUDY = "catalog.yaml", "study.yaml"
 LONGEST = 600
@@ -92,7 +92,7 @@ def _line(key: str, line: Line, indent: int) -> str:
     said = f"  # CHOOSE: {_beside(line.choose)}" if line.choose else f"  # {_beside(line.note)}" if line.note else ""
     if line.value is None and not line.choose:
         return f"{' ' * indent}# {key}: {_beside(line.note)}"
-    return f"{' ' * indent}{key}: {CHOOSE if line.choose else _value(line.value)}{said}"
+    return f"{' ' * indent}{key}: {CHOOSE if line.choose else printable(_value(line.value))}{said}"
 
 
 def _beside(text: str) -> str:
@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
-    return told(value, 2000) if isinstance(value, str) else value
+    return value
 
 
 def choices(text: str) -> int:

@@ -65,3 +65,12 @@ def test_a_folder_is_looked_through_and_each_form_named(tmp_path):
         assert err.found == "no file and no folder"
     else:
         raise AssertionError
+
+
+def test_links_that_lead_round_are_followed_once(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.nc").write_bytes(b"CDF\x01")
+    (tmp_path / "a" / "round").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    groups, _ = found_in(str(tmp_path), {})
+    assert [len(group.files) for group in groups] == [1]

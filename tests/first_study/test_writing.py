@@ -71,3 +71,11 @@ def test_a_second_file_that_fails_takes_the_first_one_with_it(tmp_path, monkeypa
         write_both(tmp_path, "c", "s")
     there = [path.name for path in tmp_path.iterdir()]
     assert there == (["study.yaml"] if error is FileExistsError else [])
+
+
+def test_a_path_that_the_environment_names_stays_a_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("SMCLOUD_MY_FILES", "/data/mine")
+    made = draft(title="of /data/mine")
+    made.args["urlpath"] = Line("/data/mine/*.nc")
+    text = catalog_text([made], [], tmp_path)
+    assert "urlpath: /data/mine/*.nc" in text and "of $SMCLOUD_MY_FILES" in text
