@@ -14,6 +14,7 @@ import typer
 from smcloud.cli import sensitivity as curve
 from smcloud.cli.console import call, print_plan, print_record, print_run, say
 from smcloud.cli.files import register
+from smcloud.cli.init import init
 from smcloud.cli.local_run import run_job
 from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl, opened
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("init", epilog="Example: smcloud init ./my-files --out ./study")(init)
 register(app)
 catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")

@@ -18,8 +18,11 @@ from smcloud.products.driver_columns import driver_trends
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.gradients import gradients
 from smcloud.products.polygons import with_polygons
+from smcloud.products.regions import Groups
 from smcloud.products.regions import regions as regions_of
 from smcloud.products.regions import strata as strata_of
+from smcloud.products.season_trends import season_columns, season_maps
+from smcloud.products.seasons import SEASONAL, seasonal_moisture
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
@@ -61,11 +64,11 @@ class Product:
 
 
 def _annual(config: RunConfig, cube: xr.Dataset) -> xr.Dataset:
-    return annual_of(cube, config)
+    return annual_of(cube, config).assign(seasonal_moisture(cube, config) if config.annual.seasons else {})
 
 
 def _trend(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset:
-    return trend_maps(annual, config, cube)
+    return trend_maps(annual, config, cube).assign(season_maps(annual, config) if SEASONAL in annual else {})
 
 
 def _drivers(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset | None:
@@ -87,7 +90,15 @@ def _regional(
 ) -> xr.Dataset:
     everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
     chosen = regions_of(annual["lat"], annual["lon"], everywhere, annual.attrs.get("region_name"))
-    return with_polygons(table(annual, trend, drivers, chosen, config), cube, (annual, trend, drivers), config)
+    out = _regional_rows(annual, trend, drivers, chosen, config)
+    return with_polygons(out, cube, (annual, trend, drivers), _regional_rows, config)
+
+
+def _regional_rows(
+    annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None, chosen: Groups, config: RunConfig
+) -> xr.Dataset:
+    out = table(annual, trend, drivers, chosen, config)
+    return out.assign(season_columns(annual, chosen, config) if SEASONAL in annual else {})
 
 
 def _strata(

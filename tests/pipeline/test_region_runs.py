@@ -3,8 +3,10 @@
 import json
 import re
 from html import unescape
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import shapely
@@ -13,6 +15,7 @@ import yaml
 
 from smcloud import pipeline
 from smcloud.config import load_config
+from smcloud.report import summary_tables
 from smcloud.sample import annual_world
 from smcloud.store import Prefix, Store
 from tests.cube.test_region import shares_by_formula
@@ -185,6 +188,9 @@ def test_a_basin_counts_each_cell_by_its_share(world, basin):
     own = made["cube"]["soil_moisture"]
     cells = world["soil_moisture"].sel(lat=own["lat"], lon=own["lon"])
     np.testing.assert_array_equal(own, np.where(share > 0, cells, np.nan))
+    tables = summary_tables(made)
+    land = made["regional"]["area_km2"].sel(region="region")
+    assert sum(row["area_km2"] for row in tables["coverage"]) == pytest.approx(float(land), rel=1e-9)
     assert made["regional"].attrs["region_name"] == "Middle basin"
     assert made["regional"].attrs["title"] == "Regional trends of soil moisture, Middle basin, 2000-2017"
 
@@ -224,6 +230,10 @@ def test_two_polygons_have_a_row_each_beside_the_region(pair, test_data):
 @pytest.mark.parametrize("name", ["window", "pair"])
 def test_the_page_calls_nothing_global_and_names_the_region(name, request):
     made, page = request.getfixturevalue(name)
+    place = Path(page).parent
+    land = float(made["regional"]["area_km2"].sel(region="region"))
+    coverage = pd.read_csv(place / "table-coverage.csv", comment="#")
+    assert coverage["area_km2"].sum() == pytest.approx(land, rel=1e-9)  # the weights are on the page as well
     with open(page, encoding="utf-8") as file:
         html = file.read()
     text = unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<style.*?</style>", "", html, flags=re.S)))
