@@ -100,7 +100,7 @@ def test_maps_and_regions_have_their_trends(cube: xr.Dataset) -> None:
     config = config_of()
     annual = _annual(config, cube)
     trend = _trend(config, cube, annual)
-    regional = _regional(config, annual, trend.assign(significant=xr.zeros_like(trend["slope"])), None)
+    regional = _regional(config, annual, annual, trend.assign(significant=xr.zeros_like(trend["slope"])), None)
     assert trend["season_slope"].dims == ("season", "lat", "lon")
     seen = 0
     for name in ALL:
@@ -132,7 +132,7 @@ def test_a_common_slope_is_found_in_its_season_alone(cube: xr.Dataset) -> None:
     config = config_of(annual={"seasons": ALL[:4]})
     annual = _annual(config, cube)
     trend = _trend(config, cube, annual)
-    regional = _regional(config, annual, trend.assign(significant=xr.zeros_like(trend["slope"])), None)
+    regional = _regional(config, annual, annual, trend.assign(significant=xr.zeros_like(trend["slope"])), None)
     for ds in (trend["season_slope"].sel(lat=LAT[2], lon=LON[1]), regional["season_slope"].sel(region="globe")):
         np.testing.assert_allclose(ds, [0, 0, 2e-3, 0], atol=1e-9)
 
