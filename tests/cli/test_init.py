@@ -164,6 +164,18 @@ def test_roles_that_are_asked_for(tmp_path, capsys):
     assert not (tmp_path / "catalog.yaml").exists()
 
 
+def test_what_was_done_is_told_as_json(tmp_path, capsys):
+    netcdf(tmp_path / "a.nc")
+    (tmp_path / "notes.txt").write_text("x")
+    code, said = call(capsys, "init", tmp_path, "--out", tmp_path, "--json")
+    record = json.loads(said)
+    catalog, study = (str(tmp_path / name) for name in ("catalog.yaml", "study.yaml"))
+    assert code == 0 and record["files"] == {catalog: 2, study: 0}
+    assert record["entries"] == {"a": {"soil_moisture": "sm"}}
+    assert [one["why"] for one in record["left_out"]] == ["a table"]
+    assert record["next"] == [f"smcloud catalog check {catalog}", f"smcloud ingest {study}"]
+
+
 def test_folders_that_hold_nothing_to_read(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     code, said = call(capsys, "init", tmp_path / "empty", "--out", tmp_path)
