@@ -93,6 +93,14 @@ class RunConfig(Model):
             raise invalid_value("drivers.monthly: true beside it, as lags are of months", dict(value.lags), "lags")
         return value
 
+    @field_validator("annual")
+    @classmethod
+    def _warmth_is_known(cls, value: sections.Annual, info: ValidationInfo) -> sections.Annual:
+        inputs = info.data.get("inputs")
+        if "growing" in value.seasons and inputs is not None and "soil_temperature" not in inputs:
+            raise invalid_value("no growing season, or an input for the role soil_temperature", "growing", "seasons")
+        return value
+
     @model_validator(mode="after")
     def _enough_replicates(self) -> RunConfig:
         least = 2 / self.alpha

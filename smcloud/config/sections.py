@@ -79,17 +79,31 @@ class Monthly(Model):
     error_tau_days: Annotated[float, Field(gt=0, le=365)] = 5.0
 
 
+Season = Literal["DJF", "MAM", "JJA", "SON", "growing"]
+
+
 class Annual(Model):
     """How months become years; ``min_months`` belongs to ``monthly_means``, what follows it to ``anomalies``.
 
-    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method.
+    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method. A year begins with
+    ``first_month`` (7: July to June, which keeps a southern summer in one year) and is named by the calendar year in
+    which it ends. ``seasons`` adds their means and trends; ``growing`` is the months above 5 degrees C on average.
     """
 
     method: Literal["monthly_means", "anomalies"]
     min_months: Annotated[int, Field(ge=1, le=12)]
+    seasons: tuple[Season, ...] = ()
+    first_month: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
     min_climatology_years: Annotated[int, Field(ge=1)] = 10
     fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     year_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    @field_validator("seasons")
+    @classmethod
+    def _each_once(cls, value: tuple[Season, ...]) -> tuple[Season, ...]:
+        if len(set(value)) < len(value):
+            raise invalid_value("each season once", ", ".join(value))
+        return value
 
 
 class Ends(Model):
@@ -159,18 +173,19 @@ class Drivers(Model):
 class Attribution(Model):
     """What is told of the drivers beside their correlations.
 
-    ``lmg``: their shares of R2 over all orders of entry. ``lags``: years by which all of them lead soil moisture, set
-    in advance; below 0 soil moisture leads (which no driver can explain). 0 alone adds nothing.
+    ``lmg``: their shares of R2 over all orders of entry. ``lags``: months by which all of them lead soil moisture, set
+    in advance, for correlations of deseasonalised months; below 0 soil moisture leads (a feedback, which no driver
+    explains). 0 alone adds nothing.
     """
 
     lmg: bool = False
-    lags: tuple[Annotated[int, Field(ge=-5, le=5, strict=True)], ...] = (0,)
+    lags: tuple[Annotated[int, Field(ge=-12, le=12, strict=True)], ...] = (0,)
 
     @field_validator("lags")
     @classmethod
     def _distinct_lags(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or len(set(value)) < len(value):
-            raise invalid_value("whole years, each once, for example [-1, 0, 1]", list(value))
+            raise invalid_value("whole months, each once, for example [-1, 0, 1]", list(value))
         return value
 
 

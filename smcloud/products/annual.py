@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from smcloud import conventions
 from smcloud.config import RunConfig
 from smcloud.errors import CalendarError, ChunkError, TooFewYearsError
 from smcloud.products.anomalies import MONTHS, driver_years, soil_moisture_years
@@ -37,7 +38,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     months' anomalies over the cell's fixed set of months (``n_fixed_months``, uint8) plus the mean of that set, and
     drivers are over the same months (see :mod:`smcloud.products.anomalies`), so that every series keeps its unit and
     level; ``anomaly_status`` (uint8) says where there is no such set, or its months have no common level. ``n_months``
-    (uint8) counts all valid months of soil moisture. Only whole calendar years count; ``year`` holds them as integers.
+    (uint8) counts all valid months of soil moisture. Only whole years from ``annual.first_month`` on count; ``year``
+    holds the calendar years in which they end, as integers.
 
     Raises :class:`TooFewYearsError` (fewer whole years than ``years.min_years``), :class:`CalendarError` (months
     missing, repeated or unsorted), :class:`ChunkError` (several chunks along time).
@@ -104,7 +106,10 @@ def ordered_mean(da: xr.DataArray, dim: str) -> xr.DataArray:
 
 
 def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[np.int64]]:
-    """Find the position of the first January and the whole years that follow it."""
+    """Find the position of the first ``annual.first_month``, and the names of the whole years that follow it.
+
+    A year is named by the calendar year in which it ends (:mod:`smcloud.conventions.times`).
+    """
     index = cube.indexes["time"]
     if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
         raise CalendarError(
@@ -124,8 +129,8 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
             expected="one stamp per month, ascending",
             next="build the cube anew: smcloud ingest CONFIG",
         )
-    first = int(-months[0] % MONTHS) if months.size else 0
-    count = max(0, (months.size - first) // MONTHS)
+    start = int(months[0]) if months.size else 0
+    first, first_year, count = conventions.whole_years(start, months.size, config.annual.first_month)
     if count < config.years.min_years:
         raise TooFewYearsError(
             "the period holds too few whole years",
@@ -134,7 +139,7 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
             expected=f"at least {config.years.min_years}",
             next="lengthen period or lower years.min_years",
         )
-    return first, months[first] // MONTHS + np.arange(count, dtype=np.int64)
+    return first, first_year + np.arange(count, dtype=np.int64)
 
 
 def whole_year_sums(cube: xr.Dataset, name: str, config: RunConfig) -> xr.DataArray:

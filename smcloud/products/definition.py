@@ -19,6 +19,8 @@ from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.gradients import gradients
 from smcloud.products.regions import regions as regions_of
 from smcloud.products.regions import strata as strata_of
+from smcloud.products.season_trends import season_columns, season_maps
+from smcloud.products.seasons import SEASONAL, seasonal_moisture
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
@@ -60,11 +62,11 @@ class Product:
 
 
 def _annual(config: RunConfig, cube: xr.Dataset) -> xr.Dataset:
-    return annual_of(cube, config)
+    return annual_of(cube, config).assign(seasonal_moisture(cube, config) if config.annual.seasons else {})
 
 
 def _trend(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset:
-    return trend_maps(annual, config, cube)
+    return trend_maps(annual, config, cube).assign(season_maps(annual, config) if SEASONAL in annual else {})
 
 
 def _drivers(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset | None:
@@ -83,7 +85,9 @@ def _with_shares(
 
 def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None) -> xr.Dataset:
     everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
-    return table(annual, trend, drivers, regions_of(annual["lat"], annual["lon"], everywhere), config)
+    chosen = regions_of(annual["lat"], annual["lon"], everywhere)
+    out = table(annual, trend, drivers, chosen, config)
+    return out.assign(season_columns(annual, chosen, config) if SEASONAL in annual else {})
 
 
 def _strata(

@@ -64,7 +64,10 @@ def specification(
     out = out.assign_coords(combination=np.arange(len(listed)), region=list(REGIONS), **names)
     out = out.assign_coords(
         start_year=("combination", [first_year + years_later(row.start) for row in listed]),
-        configuration=("combination", np.array([json.dumps(keys_of(row, first_year)) for row in listed])),
+        configuration=(
+            "combination",
+            np.array([json.dumps(keys_of(row, first_year, config.annual.first_month)) for row in listed]),
+        ),
     )
     variance = variance_by_choice(out)
     out = out.merge(variance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smcloud.config import RunConfig
+from smcloud.conventions import span_in_words
 
 TEXTS = {
     "annual": (
@@ -81,6 +82,10 @@ def summary_of(product: str, config: RunConfig, provisional: Sequence[str] = ())
 
 
 def _annual(config: RunConfig) -> str:
+    return f"{_months(config)} A year is the {span_in_words(config.annual.first_month)}."
+
+
+def _months(config: RunConfig) -> str:
     if config.annual.method == "anomalies":
         return "Years are means of monthly anomalies over the months that a cell has in nearly every year."
     return f"Years are means of valid months, at least {config.annual.min_months} of soil moisture and 12 of a driver."

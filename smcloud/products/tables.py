@@ -8,6 +8,7 @@ from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.driver_columns import OF_THE_DRIVERS, driver_columns, trend_columns
+from smcloud.products.end_years import end_year_columns
 from smcloud.products.flags import CHOSEN_BY_RESULT
 from smcloud.products.gradients import latitude_columns
 from smcloud.products.regions import Groups
@@ -39,14 +40,15 @@ def table(
     :func:`~smcloud.products.driver_columns.driver_trends` gives; ``chosen`` is what
     :func:`~smcloud.products.regions.regions` or :func:`~smcloud.products.regions.strata` give. ``soil_moisture``
     (group, year) is the raw area-weighted mean of the cells that have a value in the year; ``slope`` its least-squares
-    trend with the interval and p of the effective sample size. Columns of the drivers are those of
+    trend with the interval and p of the effective sample size ``n_effective``. Columns of the drivers are those of
     :func:`~smcloud.products.driver_columns.driver_columns`. Regions also get ``slope_fixed_cells``: the same of the
     common course of a set of cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5
     or as ``years.ends`` says), with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share``
     say what the others rest on; ``part_of_globe``, the trend of the region's part in that course of the globe
     (:func:`~smcloud.stats.area_course.course_and_parts`), so that the parts of hemispheres, or of bands, add up to its
-    ``slope_fixed_cells``; and the gradient of the cells' trends with the distance from the equator
-    (:func:`~smcloud.products.gradients.latitude_columns`).
+    ``slope_fixed_cells``; ``slope_without_end_years`` (region, end_years) of the same course
+    (:func:`~smcloud.products.end_years.end_year_columns`); and the gradient of the cells' trends with the distance from
+    the equator (:func:`~smcloud.products.gradients.latitude_columns`).
     A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
     ddww were chosen by their trends, so they have no p value, interval and shares of these (status 9), and no interval
     of what goes with soil moisture either. Raises
@@ -97,7 +99,10 @@ def table(
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
     line = linear_trend(series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective")
     parts = {"slope": name, "slope_lower": f"{name}_lower", "slope_upper": f"{name}_upper"}
-    parts |= {"p_value": "p_value", "status": "status"} if name == "slope" else {"p_value": f"{name}_p_value"}
+    if name == "slope":
+        parts |= {"p_value": "p_value", "n_effective": "n_effective", "status": "status"}
+    else:
+        parts |= {"p_value": f"{name}_p_value", "n_effective": f"{name}_n_effective"}
     return {new: line[old] for old, new in parts.items()}
 
 
@@ -121,6 +126,7 @@ def _over_fixed_cells(
             "n_fixed_cells": members["n_cells"],
             "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
         }
+        | end_year_columns(found["course"], config)
         | _line(found["part"], "part_of_globe", config)
         | latitude_columns(slope.where(fixed), weights, chosen, config)
     )

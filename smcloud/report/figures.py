@@ -57,6 +57,13 @@ _PLANS = (
         "fewer. So light grey does not exclude a trend smaller than this, and a dark cell says very little.",
     ),
     _Plan(
+        "ends.png", "How far the trend rests on the ends of the record", ("trend",), maps.end_year_map,
+        "World map of the largest change of the slope where one or two years at an end of the record are left out; "
+        "brown where the slope is lower without them, teal where it is higher, striped where there is no slope.",
+        "A trend of few decades may rest on one dry or wet year at an end. Where the change is as large as the trend "
+        "itself, the trend is little more than that; the table of the ends gives the same by region.",
+    ),
+    _Plan(
         "drivers.png", "What it moves with", ("drivers",), maps.driver_map,
         "World map of the driver with the strongest significant partial correlation with soil moisture; hue is the "
         "driver, dark is a positive and light a negative correlation.",
@@ -79,7 +86,8 @@ _PLANS = (
         "series.png", "The global mean, year by year", ("regional",), profiles.mean_series,
         "Line of the global mean soil moisture by year with its trend line and the interval of the slope.",
         "Cells enter and leave with data gaps, so the mean also moves with its composition; the regional table holds "
-        "the trend over a fixed set of cells beside it.",
+        "the trend over a fixed set of cells beside it. A dashed line stands where the set of sensors changes on at "
+        "least 5 % of the area: a step there may be theirs and no change of the soil.",
     ),
     _Plan(
         "latitude.png", "Trend and distance from the equator", ("regional",), figures_by_latitude.latitude_figure,
@@ -143,6 +151,8 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
     if missing:
         return f"the release holds no {missing[0]} product"
     if plan.name == "detectable.png" and maps.DETECTABLE not in products["trend"]:
+        return "the trend product does not hold it"
+    if plan.name == "ends.png" and maps.ENDS not in products["trend"]:
         return "the trend product does not hold it"
     if plan.name == "zonal.png" and not profiles.bands(products):
         return "the regional product holds no bands"

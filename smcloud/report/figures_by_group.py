@@ -15,7 +15,8 @@ from smcloud.report.context import ReportContext
 from smcloud.report.profiles import column
 from smcloud.report.rounding import SLOPE_UNITS, Table, words
 from smcloud.report.sentences import ddww_shares
-from smcloud.report.tables import class_records, plain, summary_tables
+from smcloud.report.tables import class_records, summary_tables
+from smcloud.report.values import plain
 from smcloud.secrecy import told
 
 if TYPE_CHECKING:

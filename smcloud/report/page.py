@@ -16,7 +16,7 @@ from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
 from smcloud.report.downloads import downloads, file_name, scores
 from smcloud.report.figures import OF_THE_STUDY, draw_all
-from smcloud.report.maps import DETECTABLE
+from smcloud.report.maps import DETECTABLE, ENDS
 from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.rounding import Table, figures, layout
 from smcloud.report.scorecard import scorecard_table
@@ -29,8 +29,26 @@ _NOT_SHOWN = ("levels", "changed")  # of the configuration: who chose what stand
 _BOUNDS = ("lat_bnds", "lon_bnds")
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
-    "trend": ("slope", "significant", "climatology", "status", DETECTABLE, *COMPARATOR_COLUMNS, *_BOUNDS),
-    "drivers": ("dominant_driver", "dominant_correlation", *_BOUNDS),
+    "trend": (
+        "slope",
+        "significant",
+        "climatology",
+        "status",
+        DETECTABLE,
+        "break_year",
+        "n_breaks",
+        ENDS,
+        *COMPARATOR_COLUMNS,
+        *_BOUNDS,
+    ),
+    "drivers": (
+        "dominant_driver",
+        "dominant_correlation",
+        "variance_inflation_factor",
+        "lmg",
+        "lagged_partial_correlation",
+        *_BOUNDS,
+    ),
 }
 _KINDS = {
     "land_cover": "land cover",
@@ -163,6 +181,9 @@ def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
         "drivers": "Strongest driver",
         "ddww": "DDWW",
         "gradients": "Gradients with properties of the land",
+        "attribution": "How far the drivers can be told apart, and when they act (means over cells)",
+        "end_years": "Without the ends of the record: trend of the fixed cells",
+        "seasons": "Seasons: trend of the fixed cells of each",
     }
     named = []
     for name, table in tables.items():

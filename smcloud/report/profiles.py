@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ import xarray as xr
 from smcloud.report import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
-from smcloud.report.rounding import SLOPE_UNITS, Record, Table
+from smcloud.report.rounding import SLOPE_UNITS, Record, Table, percent
 from smcloud.report.tables import find, summary_tables
+from smcloud.report.values import areas
 from smcloud.secrecy import told
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LATITUDE = re.compile(r"((?<![\d°NSns])-?\d+(?:\.\d+)?)\s*°?\s*([NS])?")
+OF_NOTE = 0.05
 _LINES = ("slope", "slope_lower", "slope_upper")
 DRY, WET = palette.TREND_STEPS[2], palette.TREND_STEPS[7]
 
@@ -92,6 +94,36 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     return figure
 
 
+def sensor_changes(trend: xr.Dataset) -> list[tuple[float, float]]:
+    """List where the sensors change on at least :data:`OF_NOTE` of the area whose sensors are known.
+
+    Each as position on the axis of years, whose values stand for the middle of their year, and share of that area;
+    changes of one year are one. Empty where the product knows no sensors.
+    """
+    if "break_year" not in trend or "n_breaks" not in trend:
+        return []
+    known = np.isfinite(trend["n_breaks"].transpose("lat", "lon").values)
+    weight = np.where(known, areas(trend), 0.0)
+    year = trend["break_year"].transpose("break", "lat", "lon").values.astype(float)
+    found = []
+    for each in np.unique(np.floor(year[np.isfinite(year)])):
+        here = np.floor(year) == each
+        own = np.where(here, weight, 0.0)
+        if own.sum() >= OF_NOTE * weight.sum() > 0:
+            place = float(np.where(here, year * own, 0.0).sum() / own.sum()) - 0.5
+            found.append((place, float(own.sum() / weight.sum())))
+    return found
+
+
+def _mark_sensor_changes(axes: Axes, changes: Sequence[tuple[float, float]]) -> None:
+    for at, share in changes:
+        axes.axvline(at, color="#a33b00", linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"sensors change on\n{percent(share)} of the area", (at, 0.02), (4, 0), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=9, color="#a33b00", va="bottom",
+        )  # fmt: skip
+
+
 def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
     """Draw the globe's series of the regional product with the line of its slope and the wedge of its interval."""
     from matplotlib.ticker import MaxNLocator
@@ -132,6 +164,8 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
         axes.set_ylim(heights.min() - room, heights.max() + room)
     else:
         axes.set_yticks([])
+    if known.any() and "trend" in products:
+        _mark_sensor_changes(axes, sensor_changes(products["trend"]))
     axes.set_xlim(years.min() - 0.8, years.max() + 0.8)
     axes.set_ylabel("m³ m⁻³", fontsize=10.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

@@ -29,7 +29,11 @@ def sign_told(lower: float | None, upper: float | None) -> str:
 
 
 def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
-    """R1: the global trend, what its interval tells, and where the study's number lies."""
+    """R1: the global trend, what its interval tells, where the study's number lies, and what the ends add."""
+    return _global(tables, context) + _without_ends(tables.get("end_years", []))
+
+
+def _global(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
     globe = find(tables.get("regions", []), "globe")
     lines = [global_trend(globe, context)]
     key = "slope_fixed_cells" if globe is not None and globe.get("slope_fixed_cells") is not None else "slope"
@@ -44,6 +48,18 @@ def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[s
         lies = "inside" if lower <= STUDY_TREND <= upper else "outside"
         lines.append(f"The study’s number lies {lies} this interval; it has none of its own.")
     return lines
+
+
+def _without_ends(table: Table) -> list[str]:
+    """How far the global trend of the fixed cells rests on the ends of the record."""
+    own = [row for row in table if row["key"].startswith("globe/") and row["slope"] is not None]
+    if len(own) < 2:
+        return []
+    low, high = min(own, key=lambda row: row["slope"]), max(own, key=lambda row: row["slope"])
+    return [
+        f"Without one or two years at an end, or at both, it lies between {trend_text(low['slope'])} (left out: "
+        f"{low['left_out']}) and {trend_text(high['slope'])} (left out: {high['left_out']})."
+    ]
 
 
 def latitude_result(
@@ -72,7 +88,7 @@ def latitude_result(
         if row.get("latitude_gradient") is not None:
             change, cells = slope(row, context, "latitude_gradient"), number(row["latitude_gradient_n_cells"], 0)
             lines.append(
-                f"{row['label']}: 10 degrees further from the equator the trend is different by {change}, "
+                f"{row['label']}: with every 10 degrees from the equator the trend changes by {change}, "
                 f"{_with_latitude(row)} ({cells} cells)."
             )
     shares = _hemispheres(products, tables)
@@ -105,6 +121,7 @@ def driver_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table
         f"Strongest by decile of mean soil moisture, 1 the driest, where the interval of its share lies above those of "
         f"all others: {', '.join(told) or 'no driver in any decile'}{none}."
     )
+    lines += _positive(deciles, names)
     for name in names:
         signs = {
             sign: [_tenth(row) for row in deciles if sign_of(row, f"partial_correlation: {name}") == sign]
@@ -115,6 +132,22 @@ def driver_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table
             f"Mean partial r with {words(name)}, by its interval: {', '.join(parts) or f'{NOT_APART} in any decile'}."
         )
     return lines
+
+
+def _positive(deciles: Table, names: Sequence[str]) -> list[str]:
+    """On how much of the driest and the wettest tenth each driver acts significantly, and which way."""
+    parts = []
+    for name in names:
+        ends = [
+            [row.get(f"significant_{sign}_share: {name}") for sign in ("positive", "negative")]
+            for row in (deciles[0], deciles[-1])
+        ]
+        if all(share is not None for end in ends for share in end):
+            (dry_up, dry_down), (wet_up, wet_down) = [[percent(share) for share in end] for end in ends]
+            parts.append(f"{words(name)} above 0 on {dry_up} and {wet_up}, below 0 on {dry_down} and {wet_down}")
+    if not parts:
+        return []
+    return [f"Significant partial r, by area of the driest and of the wettest tenth: {'; '.join(parts)}."]
 
 
 def share_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[str]:

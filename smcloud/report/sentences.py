@@ -13,6 +13,7 @@ from smcloud.report.rounding import (
     NOT_BOUNDED,
     Record,
     Table,
+    few_years,
     figures,
     hundredths,
     interval,
@@ -22,7 +23,8 @@ from smcloud.report.rounding import (
     trend_text,
     words,
 )
-from smcloud.report.tables import CHANGING, CONSTANT, find, plain
+from smcloud.report.tables import CHANGING, CONSTANT, find
+from smcloud.report.values import plain
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
@@ -194,8 +196,8 @@ def slope(row: Record, context: ReportContext, key: str = "slope") -> str:
     if lower is None or upper is None:
         return text
     if interval(key, lower, upper) == NOT_BOUNDED:
-        return f"{text} ({context.level} interval {NOT_BOUNDED})"
-    return f"{text} ({context.level} interval {trend_text(lower)} to {trend_text(upper)})"
+        return f"{text} ({context.level} interval {NOT_BOUNDED}{few_years(row, key)})"
+    return f"{text} ({context.level} interval {trend_text(lower)} to {trend_text(upper)}{few_years(row, key)})"
 
 
 def p_text(value: float) -> str:
