@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,18 @@ def public_texts(names: Sequence[str]) -> dict[str, str]:
             )
     kept = {name: "".join(line for line in known[name] if not line.startswith(HEADING)) for name in names}
     return {name: text.rstrip() + "\n" for name, text in kept.items()}
+
+
+def named_like(files: Sequence[str]) -> str | None:
+    """Return the name of the public entry whose pattern all of ``files`` match; one of ``*.nc`` alone says nothing."""
+    names = [file.rpartition("/")[2] for file in files]
+    for entry, source in public_catalog().sources.items():
+        patterns = [url.rpartition("/")[2] for url in source.args.urls if url.startswith("{{")]
+        if any(
+            len(pattern) > len("*.nc") and all(fnmatchcase(name, pattern) for name in names) for pattern in patterns
+        ):
+            return entry
+    return None
 
 
 def copy_public(names: Sequence[str], to: Path) -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from smcloud import cli
 from smcloud.catalog import load_catalog
-from smcloud.catalog.public import PUBLIC, public_catalog, public_texts
+from smcloud.catalog.public import PUBLIC, named_like, public_catalog, public_texts
 
 
 def call(capsys, *arguments):
@@ -55,3 +55,11 @@ def test_a_command_alone_shows_its_help(capsys):
         assert code == 0 and "Usage" in out + err and "error" not in err
     code, out, _ = call(capsys, "--version")
     assert code == 0 and out.startswith("smcloud 0.")
+
+
+def test_files_are_known_by_their_names():
+    assert named_like(["/d/GLASS01B01.V60.A2000001.2022.hdf", "/d/GLASS01B01.V60.A2000009.2022.hdf"]) == "glass_lai"
+    assert named_like(["s3/MCD15A2H.A2012177.h17v03.061.hdf"]) == "modis_lai"
+    assert named_like(["/d/ESACCI-SOILMOISTURE-L3S-SSMV-COMBINED-20000101000000-fv09.1.nc"]) == "esa_cci_sm_files"
+    for other in (["/d/sm.nc"], ["/d/GLASS01B01.V60.A2000001.2022.hdf", "/d/GLASS01B02.V60.A2000001.2022.hdf"]):
+        assert named_like(other) is None

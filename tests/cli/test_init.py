@@ -277,6 +277,7 @@ def test_real_files_pass_the_check_once_the_lines_are_filled(test_data, tmp_path
     if folder == "cci_images":
         assert len(entries) == 4 and {entry.metadata.reader for entry in entries.values()} == {"esa_cci"}
         assert catalog.count("versions: CHOOSE") == catalog.count("period: CHOOSE") == 1
+        assert "named as the files of c3s are: smcloud catalog show c3s" in catalog
     if folder == "era5":
         rain = entries["era5land_rwanda"].metadata.variables["precipitation"]
         assert rain.accumulation is not None and (rain.stamp, rain.period) == ("end", "hour")
