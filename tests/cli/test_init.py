@@ -363,6 +363,8 @@ def test_what_only_the_user_knows_is_asked_and_passes_once_it_is_said(tmp_path, 
     netcdf(tmp_path / "a.nc", arrays, times)
     catalog, _ = looked_at(capsys, tmp_path, tmp_path / "a.nc")
     assert line in catalog
+    if "scale" in values:
+        assert "valid_range: [-0.01, 1]" in catalog and "before the scale" in catalog
     assert set(fill(tmp_path / "catalog.yaml", **values)) == {"licence", "citation", *values}
     checked(tmp_path)
 
