@@ -93,6 +93,11 @@ SEASON_TRENDS: dict[str, dict[str, Any]] = {
 REGIONAL: dict[str, dict[str, Any]] = TABLE | {
     **SEASON_TRENDS,
     "season_n_cells": _about("cells of the fixed set of the season", standard_name="number_of_observations"),
+    "fixed_cells_course": _about(
+        "what a fixed set of cells has in common from year to year, weighted by area, with mean 0",
+        "m3 m-3",
+        comment="Beside a level of each cell: cells that enter or leave the record move nothing.",
+    ),
     "slope_fixed_cells": _about(
         "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
     ),

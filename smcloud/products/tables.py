@@ -46,7 +46,7 @@ def table(
     or as ``years.ends`` says), with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share``
     say what the others rest on; ``part_of_globe``, the trend of the region's part in that course of the globe
     (:func:`~smcloud.stats.area_course.course_and_parts`), so that the parts of hemispheres, or of bands, add up to its
-    ``slope_fixed_cells``; ``slope_without_end_years`` (region, end_years) of the same course
+    ``slope_fixed_cells``; that course itself, ``fixed_cells_course`` (region, year), and its trend without end years
     (:func:`~smcloud.products.end_years.end_year_columns`); and the gradient of the cells' trends with the distance from
     the equator (:func:`~smcloud.products.gradients.latitude_columns`).
     A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
@@ -126,6 +126,7 @@ def _over_fixed_cells(
             "n_fixed_cells": members["n_cells"],
             "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
         }
+        | {"fixed_cells_course": found["course"].transpose(groups.dims[0], "year")}
         | end_year_columns(found["course"], config)
         | _line(found["part"], "part_of_globe", config)
         | latitude_columns(slope.where(fixed), weights, chosen, config)

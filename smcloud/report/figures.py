@@ -85,9 +85,9 @@ _PLANS = (
     _Plan(
         "series.png", "The global mean, year by year", ("regional",), profiles.mean_series,
         "Line of the global mean soil moisture by year with its trend line and the interval of the slope.",
-        "Cells enter and leave with data gaps, so the mean also moves with its composition; the regional table holds "
-        "the trend over a fixed set of cells beside it. A dashed line stands where the set of sensors changes on at "
-        "least 5 % of the area: a step there may be theirs and no change of the soil.",
+        "Cells enter and leave with data gaps, so the mean also moves with its composition: a step that the fixed set "
+        "of cells does not have is of that kind. The regional table holds both trends. A dashed line stands where the "
+        "set of sensors changes on at least 5 % of the area: a step there may be theirs and no change of the soil.",
     ),
     _Plan(
         "latitude.png", "Trend and distance from the equator", ("regional",), figures_by_latitude.latitude_figure,

@@ -126,12 +126,11 @@ def end_year_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     trend = on_map_grid(products["trend"], [ENDS])
     limit = scale_end(np.abs(trend[ENDS].values.astype(float)) * 1e3)
     figure, axes = frame(
-        f"What the ends of the record add to the slope, {context.period(products)}",
-        "Least-squares slope without the first, last, or first and last one or two years less that of all years, "
-        f"where it differs most, in {SLOPE_UNITS}, {context.grid}",
+        f"What leaving out the ends of the record does to the slope, {context.period(products)}",
+        f"Largest change without one or two years at the first, the last or both ends, {SLOPE_UNITS}, {context.grid}",
     )
     draw_cells(figure, axes, trend, end_year_cells(trend, limit), context)
-    _two_sided_bar(figure, limit, ("more drying without", "more wetting without"))
+    _two_sided_bar(figure, limit, ("lower without them", "higher without them"))
     legend(figure, [(None, NO_DATA_TEXT)], (0.66, 0.14), rows=1)
     return figure
 

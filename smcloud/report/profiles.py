@@ -119,8 +119,8 @@ def _mark_sensor_changes(axes: Axes, changes: Sequence[tuple[float, float]]) -> 
     for at, share in changes:
         axes.axvline(at, color="#a33b00", linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
-            f"sensors change on\n{percent(share)} of the area", (at, 0.02), (4, 0), xycoords=("data", "axes fraction"),
-            textcoords="offset points", fontsize=9, color="#a33b00", va="bottom",
+            f"sensors change on\n{percent(share)} of the area", (at, 0.98), (4, 0), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=9, color="#a33b00", va="top",
         )  # fmt: skip
 
 
@@ -139,6 +139,10 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
     axes = figure.add_axes((0.08, 0.1, 0.89, 0.66))
     known = np.isfinite(means)
     axes.plot(years[known], means[known], "o-", color="#333333", markersize=5, linewidth=1, label="annual mean")
+    if "fixed_cells_course" in regional and known.any():
+        course = regional["fixed_cells_course"].sel(region="globe").values.astype(float)
+        label = "what a fixed set of cells has in common, at the same mean"
+        axes.plot(years, course + means[known].mean(), "-", color="#d55e00", linewidth=1.4, label=label)
     rows = summary_tables({"regional": regional}).get("regions", [])
     globe = find(rows, "globe")
     if globe is not None and globe["slope"] is not None and known.any():
@@ -154,7 +158,7 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
             interval = f"{context.level} interval of the slope"
             axes.fill_between(years, *limits, color="#0062a8", alpha=0.15, linewidth=0, label=interval)
         axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="least-squares trend")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, fontsize=10, frameon=False, borderpad=0)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=10, frameon=False, borderpad=0)
     else:
         axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
     if known.any():

@@ -54,7 +54,7 @@ def end_year_records(regional: xr.Dataset) -> Table:
 def _in_words(case: str) -> str:
     where, _, number = case.partition(" ")
     ends = "first and last" if where == "both" else where
-    return f"{ends} {number or 'one'}"
+    return f"{ends} {number or 'year'}"
 
 
 def season_records(regional: xr.Dataset) -> Table:

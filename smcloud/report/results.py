@@ -55,11 +55,11 @@ def _without_ends(table: Table) -> list[str]:
     own = [row for row in table if row["key"].startswith("globe/") and row["slope"] is not None]
     if len(own) < 2:
         return []
-    low, high = min(own, key=lambda row: row["slope"]), max(own, key=lambda row: row["slope"])
-    return [
-        f"Without one or two years at an end, or at both, it lies between {trend_text(low['slope'])} (left out: "
-        f"{low['left_out']}) and {trend_text(high['slope'])} (left out: {high['left_out']})."
+    told = [
+        f"{trend_text(row['slope'])} (left out: {row['left_out']})"
+        for row in (min(own, key=lambda row: row["slope"]), max(own, key=lambda row: row["slope"]))
     ]
+    return [f"Without one or two years at an end, or at both, that of the fixed cells lies between {join(told)}."]
 
 
 def latitude_result(

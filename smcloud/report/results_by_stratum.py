@@ -65,7 +65,9 @@ def strata_result(tables: Mapping[str, Table]) -> list[str]:
 
 def _limits(row: Record) -> str:
     lower, upper = row.get("slope_lower"), row.get("slope_upper")
-    return "" if lower is None or upper is None else f" ({interval('slope', lower, upper)}{few_years(row)})"
+    limits = "" if lower is None or upper is None else interval("slope", lower, upper)
+    told = f"{limits}{few_years(row)}".removeprefix(", ")
+    return f" ({told})" if told else ""
 
 
 def _few(row: Record) -> str:

@@ -44,7 +44,7 @@ CONTRACT = {
     "covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} slope_fixed_cells slope_fixed_cells_lower "
     "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status "
-    "slope_fixed_cells_n_effective part_of_globe_n_effective "
+    "slope_fixed_cells_n_effective part_of_globe_n_effective fixed_cells_course "
     "part_of_globe part_of_globe_lower part_of_globe_upper part_of_globe_p_value latitude_gradient "
     "latitude_gradient_lower latitude_gradient_upper latitude_gradient_n_cells latitude_line latitude_line_lower "
     "latitude_line_upper slope_without_end_years slope_without_end_years_lower slope_without_end_years_upper",

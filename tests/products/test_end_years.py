@@ -66,6 +66,7 @@ def test_regions_have_the_slopes_of_their_course_without_the_years(
     moisture = annual["soil_moisture"].where(annual["land_mask"] > 0)
     area = cell_areas(annual).where(annual["land_mask"] > 0, 0.0)
     course = course_and_parts(moisture.where(fixed_cells(moisture, config)), area, chosen.mask, "globe")["course"]
+    np.testing.assert_array_equal(regional["fixed_cells_course"], course)
     years = annual["year"].values
     for name in ("globe", "north", "south"):
         own = course.sel(region=name).values

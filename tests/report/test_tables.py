@@ -134,7 +134,9 @@ def test_tables_of_lags_ends_and_seasons_hold_the_numbers_of_the_products(produc
     rows = {row["key"]: row for row in got["end_years"]}
     whole = float(made["regional"]["slope_fixed_cells"].sel(region="globe"))
     assert rows["globe/all"]["slope"] == whole and rows["globe/last two"]["slope"] == pytest.approx(3 * whole)
-    assert rows["south/both two"]["left_out"] == "first and last two" and rows["globe/first"]["left_out"] == "first one"
+    assert (
+        rows["south/both two"]["left_out"] == "first and last two" and rows["globe/first"]["left_out"] == "first year"
+    )
     assert not any("S-" in key for key in rows)
     seasons = {row["key"]: row for row in got["seasons"]}
     assert seasons["globe/JJA"]["slope"] == pytest.approx(2 * whole) and seasons["globe/JJA"]["n_cells"] == 40
