@@ -32,6 +32,7 @@ class RunConfig(Model):
     catalog: str
     inputs: Mapping[str, str]
     grid: sections.Grid | Literal["native"] = "native"
+    region: sections.Region | None = None
     flags: sections.Flags = sections.Flags()
     monthly: sections.Monthly
     annual: sections.Annual
@@ -129,7 +130,7 @@ class RunConfig(Model):
         return cls.model_validate(kept)
 
     def harmonisation(self) -> dict[str, Any]:
-        """Return the keys that the cube depends on: they are hashed into the cube id."""
+        """Return the keys that the cube depends on, but for the region: they are hashed into the cube id."""
         data = self.model_dump(mode="json")
         return {key: data[key] for key in ("period", "inputs", "grid", "flags", "monthly")}
 

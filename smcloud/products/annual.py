@@ -21,6 +21,8 @@ from smcloud.stats import cell_area
 Block = npt.NDArray[Any]
 
 REFERENCE = "soil_moisture_reference"
+SHARE = "region_share"  # of a cube whose region has polygons
+REGION_ATTRIBUTES = ("region_name", "region_area_km2")  # of a cube that is not the globe's
 ANOMALIES = (
     "Departures of the months from their levels (months and years fitted together by least squares), over the months "
     "that the cell's soil moisture has in nearly every year, plus the mean level of these months. For another level "
@@ -71,7 +73,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
                 out["n_months"] = made.n_months if anomalies else _by_year(monthly, np.dtype(np.uint8), _year_counts)
                 if anomalies:
                     out["n_fixed_months"], out["anomaly_status"] = made.size.drop_attrs(), made.status.drop_attrs()
-    return add_cf_attributes(out, "annual", config)
+    described = add_cf_attributes(out, "annual", config)
+    return described.assign_attrs({name: cube.attrs[name] for name in REGION_ATTRIBUTES if name in cube.attrs})
 
 
 def land(ds: xr.Dataset) -> xr.DataArray:
@@ -84,10 +87,15 @@ def land(ds: xr.Dataset) -> xr.DataArray:
 def cell_areas(ds: xr.Dataset) -> xr.DataArray:
     """Compute each cell's area (lat, lon) in km2, by ``lat_bnds`` and ``lon_bnds`` if ``ds`` has them; lazy as ``ds``.
 
+    With ``region_share`` in ``ds`` it is the area that lies in the region: what is weighted by area follows it.
     Raises :class:`GridError` where edges are needed and cannot be found from the centres.
     """
     chunks = next((dict(da.chunksizes) for da in ds.values() if da.chunks and {"lat", "lon"} <= set(da.dims)), None)
-    return cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"), chunks)
+    area = cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"), chunks)
+    if SHARE not in ds:
+        return area
+    share = ds[SHARE].drop_attrs()
+    return (area * (share if chunks is None else share.chunk(area.chunksizes))).assign_attrs(area.attrs)
 
 
 def ordered_sum(da: xr.DataArray, dim: str) -> xr.DataArray:

@@ -27,6 +27,7 @@ from smcloud.conventions import (
     with_record,
     with_years,
 )
+from smcloud.products.annual import REGION_ATTRIBUTES, SHARE
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.driver_columns import MEANS
 from smcloud.products.summaries import TEXTS, summary_of
@@ -61,7 +62,7 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
     "regional": {
         "slope": "p_value status",
         "slope_fixed_cells": "slope_fixed_cells_p_value",
-        "part_of_globe": "part_of_globe_p_value",
+        "part_of_whole": "part_of_whole_p_value",
         "season_slope": "season_p_value season_n_cells",
         "latitude_gradient": "latitude_gradient_n_cells",
         **{name: f"{name}_n_cells" for name in MEANS},
@@ -100,7 +101,10 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Publication:
-    """Gives products of one run what is published of them; ``cells`` holds the edges of its cells, in memory."""
+    """Gives products of one run what is published of them; ``cells`` holds the edges of its cells, in memory.
+
+    Of a region ``cells`` has the name and the area, and of polygons the share of each cell.
+    """
 
     config: RunConfig
     facts: RunFacts
@@ -109,6 +113,8 @@ class Publication:
     def __call__(self, name: str, ds: xr.Dataset) -> xr.Dataset:
         """Return the product ``name`` (or a part of it) as it is written; lazy where it is."""
         out = with_axes(to_storage_dtype(ds), self.cells, self._years, self.config.annual.first_month)
+        if SHARE in self.cells and {"lat", "lon"} <= {*out.dims}:
+            out = out.assign({SHARE: self.cells[SHARE]})
         out = with_content(with_ancillary(out, name))
         own = {key: value for key, value in ds.attrs.items() if not _is_nan(value)}
         out.attrs = {"comment": MISSING} | own | self.attributes(name)
@@ -119,9 +125,13 @@ class Publication:
         facts, (first, last), first_month = self.facts, self._years, self.config.annual.first_month
         coverage = coverage_attributes(first, last, first_month)
         title, _ = TEXTS[name]
+        of, within = "", ""
+        if self.region:
+            of = f", {self.region['region_name']}"
+            within = f" Of one region: {self.region['region_name']} ({self.region['region_area_km2']:,.0f} km2)."
         attributes = {
-            "title": f"{title}, {first}-{last}",
-            "summary": summary_of(name, self.config, facts.provisional_months(first_month)),
+            "title": f"{title}{of}, {first}-{last}",
+            "summary": f"{summary_of(name, self.config, facts.provisional_months(first_month))}{within}",
             "keywords": KEYWORDS,
             **VOCABULARIES,
             "source": self._source(),
@@ -136,9 +146,14 @@ class Publication:
             "cdm_data_type": "Grid",
         }
         lat, lon = (self.cells[bounds] for bounds in BOUNDS)
-        attributes |= extent_attributes(lat, lon)
+        attributes |= extent_attributes(lat, lon) | self.region
         told = {key: value for key, value in attributes.items() if value != ""}
         return told | convention_attributes(lat, lon)
+
+    @property
+    def region(self) -> dict[str, Any]:
+        """Name and area of the region that the cells are of; nothing for the globe."""
+        return {name: self.cells.attrs[name] for name in REGION_ATTRIBUTES if name in self.cells.attrs}
 
     @property
     def _years(self) -> tuple[int, int]:

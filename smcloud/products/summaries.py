@@ -29,8 +29,8 @@ TEXTS = {
     ),
     "regional": (
         "Regional trends of soil moisture",
-        "Trend of the area-weighted mean and its interval by globe, hemisphere, tropics and 10-degree band, the part "
-        "of each in the trend of the globe, and how trends change with the distance from the equator.",
+        "Trend of the area-weighted mean and its interval of the whole, its parts and 10-degree bands, what each part "
+        "adds to the trend of the whole, and how trends change with the distance from the equator.",
     ),
     "strata": (
         "Soil moisture change by stratum",
@@ -39,8 +39,8 @@ TEXTS = {
     ),
     "sensitivity": (
         "Sensitivity of the result to each choice",
-        "Global and hemispheric trend, significant share, DDWW share and its excess over chance for every combination "
-        "of slope, test, rule for many tests, zones, annual values and first year.",
+        "Trend of the whole and of hemispheres, significant share, DDWW share and its excess over chance for every "
+        "combination of slope, test, rule for many tests, zones, annual values and first year.",
     ),
 }
 ESTIMATORS = {"ols": "ordinary least squares", "sen": "Theil-Sen"}

@@ -60,6 +60,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
     "area_km2": _about("land area", "km2", cell_methods="area: sum"),
     "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
+    "land_share": _share("land area as a share of the area of the group"),
     "covered_share": _share("covered_area_km2 as a share of area_km2"),
     "n_cells": _about("cells with a valid trend", standard_name="number_of_observations"),
     "drying_share": _share("share of the covered area with a significant drying", cell_methods="area: mean"),
@@ -116,16 +117,16 @@ REGIONAL: dict[str, dict[str, Any]] = TABLE | {
     ),
     "slope_without_end_years_lower": _about("lower limit of slope_without_end_years, effective sample size", SLOPE),
     "slope_without_end_years_upper": _about("upper limit of slope_without_end_years, effective sample size", SLOPE),
-    "part_of_globe": _about(
-        "trend of the part of the region in what the fixed cells of the globe have in common",
+    "part_of_whole": _about(
+        "trend of the part of the group in what all fixed cells have in common",
         SLOPE,
-        comment="Area times departure from the level of each cell, over the area of all fixed cells of the globe with "
-        "a value in the year: the parts of hemispheres, or of bands, add up to slope_fixed_cells of the globe.",
+        comment="Area times departure from the level of each cell, over the area of all fixed cells with a value in "
+        "the year: the parts of hemispheres, or of bands, add up to slope_fixed_cells of the whole, the first group.",
     ),
-    "part_of_globe_lower": _about("lower limit of part_of_globe, effective sample size", SLOPE),
-    "part_of_globe_upper": _about("upper limit of part_of_globe, effective sample size", SLOPE),
-    "part_of_globe_p_value": _about("two-sided p value of part_of_globe, effective sample size"),
-    "part_of_globe_n_effective": _about(f"{SAMPLE} of part_of_globe"),
+    "part_of_whole_lower": _about("lower limit of part_of_whole, effective sample size", SLOPE),
+    "part_of_whole_upper": _about("upper limit of part_of_whole, effective sample size", SLOPE),
+    "part_of_whole_p_value": _about("two-sided p value of part_of_whole, effective sample size"),
+    "part_of_whole_n_effective": _about(f"{SAMPLE} of part_of_whole"),
     **_gradient(
         "latitude_gradient", "gradient of the trends of fixed cells with latitude, per 10 degrees", SLOPE, PER_DEGREES
     ),

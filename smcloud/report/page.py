@@ -19,6 +19,7 @@ from smcloud.report.figures import OF_THE_STUDY, draw_all
 from smcloud.report.maps import DETECTABLE, ENDS
 from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.rounding import Table, figures, layout
+from smcloud.report.scope import of_region, region_name, region_words, whole
 from smcloud.report.scorecard import scorecard_table
 from smcloud.report.sentences import summary
 from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
@@ -26,7 +27,7 @@ from smcloud.secrecy import told_lines
 
 _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
 _NOT_SHOWN = ("levels", "changed")  # of the configuration: who chose what stands under choices
-_BOUNDS = ("lat_bnds", "lon_bnds")
+_BOUNDS = ("lat_bnds", "lon_bnds", "region_share")  # what areas are made of
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
     "trend": (
@@ -110,6 +111,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         differences=differences(products, context),
         choices=choices,
         follows=follows_the_study(context.config),
+        region=region_name(products),
         config=_flat(config),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
         presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
@@ -164,6 +166,7 @@ def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[t
     catalog = ", ".join(dict.fromkeys(str(record.get("entry", "?")) for record in context.inputs.values()))
     return [
         ("Preset", described(context.config)),
+        *([("Region", region_words(products))] if region_words(products) else []),
         ("Period", context.period(products)),
         ("Grid", context.grid),
         ("Significance", context.trend_test),
@@ -174,7 +177,7 @@ def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[t
 
 def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     headings = {
-        "regions": "Globe and hemispheres",
+        "regions": "The region" if of_region(whole(tables.get("regions", []))) else "Globe and hemispheres",
         "bands": "10-degree bands",
         "coverage": "Where there is a trend, and why not",
         "comparators": "Other estimators and tests",

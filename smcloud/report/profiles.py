@@ -1,4 +1,4 @@
-"""Two figures beside the maps: the zonal profile and the global mean series."""
+"""Two figures beside the maps: the zonal profile and the series of the mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from smcloud.report import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.rounding import SLOPE_UNITS, Record, Table, percent
-from smcloud.report.tables import find, summary_tables
+from smcloud.report.scope import of_region, whole
+from smcloud.report.tables import summary_tables
 from smcloud.report.values import areas
 from smcloud.secrecy import told
 
@@ -125,14 +126,17 @@ def _mark_sensor_changes(axes: Axes, changes: Sequence[tuple[float, float]]) -> 
 
 
 def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Draw the globe's series of the regional product with the line of its slope and the wedge of its interval."""
+    """Draw the series of the whole with the line of its slope and the wedge of its interval."""
     from matplotlib.ticker import MaxNLocator
 
     regional = products["regional"]
     years = regional["year"].values.astype(float)
-    means = regional["soil_moisture"].sel(region="globe").values.astype(float)
+    rows = summary_tables({"regional": regional}).get("regions", [])
+    globe = whole(rows)
+    means = regional["soil_moisture"].sel(region=globe["key"] if globe else "globe").values.astype(float)
+    title = "Mean soil moisture of the region" if of_region(globe) else "Global mean soil moisture"
     figure = sheet(
-        f"Global mean soil moisture {context.period(products)}",
+        f"{title} {context.period(products)}",
         "Area-weighted mean of annual soil moisture, m³ m⁻³",
         4.6,
     )
@@ -140,11 +144,9 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
     known = np.isfinite(means)
     axes.plot(years[known], means[known], "o-", color="#333333", markersize=5, linewidth=1, label="annual mean")
     if "fixed_cells_course" in regional and known.any():
-        course = regional["fixed_cells_course"].sel(region="globe").values.astype(float)
+        course = regional["fixed_cells_course"].sel(region=globe["key"] if globe else "globe").values.astype(float)
         label = "what a fixed set of cells has in common, at the same mean"
         axes.plot(years, course + means[known].mean(), "-", color="#d55e00", linewidth=1.4, label=label)
-    rows = summary_tables({"regional": regional}).get("regions", [])
-    globe = find(rows, "globe")
     if globe is not None and globe["slope"] is not None and known.any():
         centre, level = years[known].mean(), means[known].mean()
         slopes = {part: float("nan") if globe.get(part) is None else globe[part] for part in _LINES}
@@ -160,7 +162,8 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
         axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="least-squares trend")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=10, frameon=False, borderpad=0)
     else:
-        axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
+        what = "trend of the region" if of_region(globe) else "global trend"
+        axes.text(0.5, 0.5, f"No {what} could be computed", transform=axes.transAxes, ha="center", fontsize=13)
     if known.any():
         # The wedge of a wide interval would flatten the series: it may extend beyond the picture.
         heights = np.concatenate([line.get_ydata() for line in axes.lines])

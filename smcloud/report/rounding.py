@@ -37,7 +37,7 @@ _HEADERS = {
     "slope_fixed_cells_p_value": "p",
     "n_effective": "Independent years",
     "slope_fixed_cells_n_effective": "Independent years",
-    "part_of_globe_n_effective": "Independent years",
+    "part_of_whole_n_effective": "Independent years",
     "left_out": "Years left out",
     "season": "Season",
     "variance_inflation_factor": "Variance inflation factor",
@@ -47,6 +47,7 @@ _HEADERS = {
     "area_km2": "Area (10³ km²)",
     "covered_area_km2": "With data (10³ km²)",
     "n_cells": "Cells",
+    "land_share": "Land (%)",
     "covered_share": "With data (%)",
     "n_fixed_cells": "Fixed cells",
     "fixed_cells_share": "Land of fixed cells (%)",
@@ -60,8 +61,8 @@ _HEADERS = {
     "share": "Share (%)",
     "positive_share": "Positive (%)",
     "negative_share": "Negative (%)",
-    "part_of_globe": "Part of the global trend (10⁻³/yr)",
-    "part_of_globe_p_value": "p",
+    "part_of_whole": "Part of the whole’s trend (10⁻³/yr)",
+    "part_of_whole_p_value": "p",
     "latitude_gradient": "Trend per 10° from the equator (10⁻³/yr)",
     "latitude_gradient_n_cells": "Cells of it",
     "step": "Per",
@@ -137,7 +138,7 @@ def shown(key: str, value: Any) -> str:
         return number(value, 1)
     if key == "lmg":
         return number(value, 2)
-    if any(part in key for part in ("slope", "contribution", "part_of_globe", "latitude_gradient")):
+    if any(part in key for part in ("slope", "contribution", "part_of_whole", "latitude_gradient")):
         return figures(1e3 * value)
     if "share" in key:
         return hundredths(value)

@@ -22,10 +22,10 @@ from smcloud.report.values import areas, plain, weighted_mean
 _ORDER = (
     "slope", "slope_lower", "slope_upper", "p_value", "n_effective", "mean_of_slopes", "slope_fixed_cells",
     "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "slope_fixed_cells_n_effective",
-    "part_of_globe", "part_of_globe_lower", "part_of_globe_upper", "part_of_globe_p_value",
-    "part_of_globe_n_effective", "latitude_gradient",
+    "part_of_whole", "part_of_whole_lower", "part_of_whole_upper", "part_of_whole_p_value",
+    "part_of_whole_n_effective", "latitude_gradient",
     "latitude_gradient_lower", "latitude_gradient_upper", "latitude_gradient_n_cells", "drying_share", "wetting_share",
-    "area_km2", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
+    "area_km2", "land_share", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
     "partial_correlation", "dominant_share", "positive_share", "significant_positive_share",
     "significant_negative_share", "trend_contribution", "rising_share", "falling_share",
     "driver_trend_n_cells",

@@ -214,4 +214,4 @@ def test_the_two_hashed_parts_hold_what_shapes_them_and_nothing_else() -> None:
     assert grid.harmonisation() != config.harmonisation()
     assert grid.analysis() == config.analysis()
     parts = set(config.harmonisation()) | set(config.analysis())
-    assert set(RunConfig.model_fields) - parts == {"catalog", "publisher", "store", "cluster", "budget"}
+    assert set(RunConfig.model_fields) - parts == {"catalog", "publisher", "store", "cluster", "budget", "region"}

@@ -44,8 +44,8 @@ CONTRACT = {
     "covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} slope_fixed_cells slope_fixed_cells_lower "
     "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status "
-    "slope_fixed_cells_n_effective part_of_globe_n_effective fixed_cells_course "
-    "part_of_globe part_of_globe_lower part_of_globe_upper part_of_globe_p_value latitude_gradient "
+    "slope_fixed_cells_n_effective part_of_whole_n_effective fixed_cells_course "
+    "part_of_whole part_of_whole_lower part_of_whole_upper part_of_whole_p_value latitude_gradient "
     "latitude_gradient_lower latitude_gradient_upper latitude_gradient_n_cells latitude_line latitude_line_lower "
     "latitude_line_upper slope_without_end_years slope_without_end_years_lower slope_without_end_years_upper",
     "strata": "slope slope_lower slope_upper p_value n_effective mean_of_slopes area_km2 covered_area_km2 "
@@ -64,7 +64,7 @@ def everything(cube: xr.Dataset, config: RunConfig, chunks: dict[str, int] | Non
     annual = annual_product(cube, config)
     out = products(annual if chunks is None else annual.chunk(chunks), config, cube)
     parts = {name: out.get(name) for name in ("annual", "trend", "drivers")}
-    tables = {"regional": _regional(config, **parts), "strata": _strata(config, **parts, ddww=out.get("ddww"))}
+    tables = {"regional": _regional(config, cube, **parts), "strata": _strata(config, **parts, ddww=out.get("ddww"))}
     return out | {name: ds for name, ds in tables.items() if ds is not None}
 
 

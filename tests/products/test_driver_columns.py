@@ -37,7 +37,10 @@ def world_of(coefficients: Coefficients, seed: int = 11) -> xr.Dataset:
 def made(annual: xr.Dataset, config: RunConfig) -> dict[str, xr.Dataset]:
     parts = products(annual, config)
     tables = {name: parts[name] for name in ("annual", "trend", "drivers")}
-    return parts | {"regional": _regional(config, **tables), "strata": _strata(config, **tables, ddww=parts["ddww"])}
+    return parts | {
+        "regional": _regional(config, annual, **tables),
+        "strata": _strata(config, **tables, ddww=parts["ddww"]),
+    }
 
 
 @pytest.fixture(scope="module", params=PRESETS)
@@ -187,11 +190,11 @@ def test_parts_of_hemispheres_and_bands_add_up_to_the_global_trend(
 ) -> None:
     regional = run[1]["regional"]
     whole = float(regional["slope_fixed_cells"].sel(region="globe"))
-    part = regional["part_of_globe"]
+    part = regional["part_of_whole"]
     assert float(part.sel(region="globe")) == pytest.approx(whole, rel=1e-12)
     assert float(part.sel(region="north") + part.sel(region="south")) == pytest.approx(whole, rel=1e-10)
     assert float(part.where(regional["kind"] == "band").sum()) == pytest.approx(whole, rel=1e-10)
-    assert part.sel(region="90S-80S").isnull() and (regional["part_of_globe_lower"] <= part).sum() > 10
+    assert part.sel(region="90S-80S").isnull() and (regional["part_of_whole_lower"] <= part).sum() > 10
     gradient = regional["latitude_gradient"]
     assert gradient.notnull().sum() == 3 and gradient.sel(region="tropics").isnull()
     assert int(regional["latitude_gradient_n_cells"].sel(region="tropics")) == 0
@@ -211,7 +214,7 @@ def test_a_planted_gradient_lies_in_its_interval(preset: str) -> None:
     assert float(south["latitude_gradient_lower"]) < slope < float(south["latitude_gradient_upper"])
     line = south[["latitude_line_lower", "latitude_line_upper"]].sel(distance=30).to_array().values
     assert line[0] < level + 3 * slope < line[1]
-    assert float(south["part_of_globe_upper"]) < 0 and float(south["part_of_globe"]) < float(north["part_of_globe"])
+    assert float(south["part_of_whole_upper"]) < 0 and float(south["part_of_whole"]) < float(north["part_of_whole"])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -59,7 +59,7 @@ def test_r2_gives_parts_and_gradients_and_no_more_than_their_intervals(products,
     ):
         at = {"region": list(regional["region"].values).index(key)}
         for end, sign in (("", 0), ("_lower", -1), ("_upper", 1)):
-            regional[f"part_of_globe{end}"][at] = part + sign * half
+            regional[f"part_of_whole{end}"][at] = part + sign * half
             regional[f"latitude_gradient{end}"][at] = change + sign * 2e-5
     made = {"regional": regional}
     text = " ".join(latitude_result(made, summary_tables(made), context))
@@ -70,7 +70,7 @@ def test_r2_gives_parts_and_gradients_and_no_more_than_their_intervals(products,
         for name in ("Northern", "Southern")
     )
     assert "not told apart from 0" in north and "drier with latitude" in south
-    regional["part_of_globe_upper"][list(regional["region"].values).index("south")] = 2e-4
+    regional["part_of_whole_upper"][list(regional["region"].values).index("south")] = 2e-4
     text = " ".join(latitude_result(made, summary_tables(made), context))
     assert "none dominates for sure" in text and "below the north" not in text
 

@@ -66,7 +66,7 @@ def test_few_independent_years_are_said_at_the_number():
     assert (
         rounding.few_years(row, "slope_fixed_cells")
         == ""
-        == rounding.few_years({}, "part_of_globe")
+        == rounding.few_years({}, "part_of_whole")
         == rounding.few_years({"n_effective": None})
     )
     assert (
