@@ -380,3 +380,8 @@ def test_a_level_and_axes_without_names_are_asked_for(tmp_path, capsys):
     assert "select: CHOOSE  # CHOOSE: one level or member, as in {depth: 0.05}; there are depth (0.05, 0.2)" in catalog
     assert "axes: CHOOSE  # CHOOSE: which is which, as in {lat: row, lon: col}" in catalog
     assert "soil_moisture: CHOOSE" in study
+    chosen = {"axes": "{lat: row, lon: col}", "select": "{depth: 0.05}"}
+    assert set(fill(tmp_path / "catalog.yaml", **chosen)) == {"licence", "citation", "axes", "select"}
+    fill(tmp_path / "study.yaml", soil_moisture="plain", start="2000-01", end="2000-02")
+    inputs = open_inputs(load_config(tmp_path / "study.yaml"), checked(tmp_path))
+    np.testing.assert_allclose(inputs.sources["soil_moisture"].values.values, SM, rtol=1e-6)
