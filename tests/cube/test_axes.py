@@ -148,3 +148,12 @@ def test_axes_are_known_by_what_they_say_of_themselves():
     for projected in ({"units": "km"}, {"units": "m"}, {"standard_name": "projection_y_coordinate"}):
         assert named("r", "c", {"axis": "Y"} | projected, {"axis": "X"}) == ("r", "lon")
     assert named("r", "c", {}, {}) == ("r", "c")
+
+
+def test_points_along_one_dimension_have_no_axes():
+    attrs = [{"standard_name": "latitude"}, {"standard_name": "longitude"}]
+    places = {name: ("cell", np.arange(3.0), it) for name, it in zip(("lat", "lon"), attrs, strict=True)}
+    ds = xr.Dataset({"v": (("cell", "time"), np.zeros((3, 2)))}, places)
+    assert name_axes(ds, "v").dims == ("cell", "time")
+    with pytest.raises(GridError, match="no lat axis"):
+        axes.normalise(name_axes(ds, "v"), "v")
