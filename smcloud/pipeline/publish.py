@@ -168,7 +168,7 @@ def _context(
         scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config, products["annual"])
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
-        title="Soil-moisture change: trend, drivers and DDWW",
+        title="Soil-moisture change: trend, drivers and DDWW" + (f", {named}" if (named := _region(products)) else ""),
         created=release.created,
         run_id=release.run_id,
         cube_id=release.cube.id,
@@ -190,6 +190,12 @@ def _explorer(store: Store, release: Release) -> str | None:
 
     up = "../" * release.report.count("/")
     return f"{up}{PAGE}" if store.fs.exists(store.join(PAGE)) else None
+
+
+def _region(products: Mapping[str, Any]) -> str:
+    from smcloud.report import region_name
+
+    return region_name(products)
 
 
 def notes_on(config: RunConfig) -> list[str]:

@@ -57,6 +57,7 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
     with reaching(NETWORK, store.url), open_cluster(config.cluster):
         prefix = sealed_prefix(store, cube_path(job.cube_id)) or Prefix(store, cube_path(job.cube_id))
         cube = for_computing(prefix.open(chunking.TILES))
+        region = cells_of(cube).attrs
         cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
         first, years = years_of(cube, config)
         own = own_signs(to_storage_dtype(annual(cube, config)), config, cube)
@@ -66,7 +67,7 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
         for part in batched(all_series(config, years), at_once(cube)):
             made = series_of(cube, config, part)
             found |= dask.compute({each: series_figures(*made[each], null) for each in part})[0]
-    out = specification(found, config, first, years, null)
+    out = specification(found, config, first, years, null).assign_attrs(region)
     out = out.assign_attrs({f"sentence_{at}": text for at, text in enumerate(curve_sentences(out), start=1)})
     return _published(out, config, job, cube)
 

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 
 from smcloud.config import RunConfig
+from smcloud.products.annual import SHARE, cell_areas, land, ordered_mean, whole_years
 from smcloud.products.annual import annual as annual_of
-from smcloud.products.annual import cell_areas, land, ordered_mean, whole_years
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.blocks import per_block
 from smcloud.products.choice_grid import BY_NAME, CHOICES, LEAST_SQUARES_TESTS, Row, config_of, rows, void, years_later
-from smcloud.products.regions import Groups, regions
+from smcloud.products.regions import GLOBE, REGION, Groups, regions
 from smcloud.products.shared_autocorrelation import pooled_columns
 from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_of
 from smcloud.products.tables import table
@@ -25,8 +25,8 @@ from smcloud.stats import area_weighted_series
 from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
 # The roles that rows are made of; where one of the last three is absent, rows are void.
-ROLES = ("soil_moisture", "land_mask", "aridity_index", "precipitation", "potential_evaporation")
-REGIONS = ("globe", "north", "south")
+ROLES = ("soil_moisture", "land_mask", SHARE, "aridity_index", "precipitation", "potential_evaporation")
+WHOLES = {GLOBE: (GLOBE, "north", "south"), REGION: (REGION,)}
 TRANSITIONS = [option.name for option in BY_NAME["transition"].options]
 DEFAULT = Row(*(choice.options[0].name for choice in CHOICES))
 # Slope and test go together; a change is called by one of these pairs and a rule for many tests.
@@ -118,10 +118,12 @@ def series_figures(
     pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
     bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
     fields = maps.assign(pooled_p_value=pooled).assign_coords(bounds)
+    fields = fields.assign({SHARE: annual[SHARE]}) if SHARE in annual else fields
+    region = annual.attrs.get("region_name")
     slope = maps["slope"].isel(estimator=0, drop=True)
     trend = xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)})
-    lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"]), config)
-    return of_whole_fields(fields, config, null).assign({name: lines[name] for name in LINES}).drop_attrs()
+    lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"], region), config)
+    return of_whole_fields(fields, config, null, region).assign({name: lines[name] for name in LINES}).drop_attrs()
 
 
 def choice_maps(annual: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
@@ -130,8 +132,8 @@ def choice_maps(annual: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> xr.D
     ``slope`` (estimator, lat, lon), ``p_value`` (test, lat, lon; the pooled test is not among them), ``climatology``,
     the zones (zones, lat, lon) of schemes that need no other cell, and ``aridity_index`` and ``land_mask`` (1 or 0).
     """
-    annual = annual[[name for name in ROLES if name in annual]]
-    months = cube[[name for name in ROLES[3:] if name in cube]]
+    annual = annual[[name for name in ROLES if name in annual and name != SHARE]]
+    months = cube[[name for name in ROLES[4:] if name in cube]]
     return per_block(_choice_maps, annual, months, config=config)
 
 
@@ -158,14 +160,17 @@ def _choice_maps(annual: xr.Dataset, months: xr.Dataset, *, config: RunConfig) -
     return to_storage_dtype(xr.Dataset(out).drop_attrs())
 
 
-def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+def of_whole_fields(
+    fields: xr.Dataset, config: RunConfig, null: SharedNull | None, region: str | None = None
+) -> xr.Dataset:
     """Reduce the ``fields`` of :func:`choice_maps`, and ``pooled_p_value``, to numbers; one task for lazy ones."""
     if not fields["slope"].chunks:
-        return _of_whole_fields(fields, config=config, null=null)
-    schemes = [*_schemes(fields), *REGIONS]
+        return _of_whole_fields(fields, config=config, null=null, region=region)
+    parts = parts_of(region)
+    schemes = [*_schemes(fields), *parts]
     sizes = {
         "area_km2": {"zones": schemes, "change": list(CHANGES), "group": list(GROUPS)},
-        "mean_of_slopes": {"estimator": list(fields["estimator"].values), "region": list(REGIONS)},
+        "mean_of_slopes": {"estimator": list(fields["estimator"].values), "region": list(parts)},
     }
     if null is not None:
         sizes["chance"] = {
@@ -179,16 +184,24 @@ def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | No
         for name, axes in sizes.items()
     }
     whole = fields.chunk({dim: -1 for dim in fields.dims})
-    return xr.map_blocks(_of_whole_fields, whole, kwargs={"config": config, "null": null}, template=xr.Dataset(pattern))
+    given = {"config": config, "null": null, "region": region}
+    return xr.map_blocks(_of_whole_fields, whole, kwargs=given, template=xr.Dataset(pattern))
 
 
-def _of_whole_fields(fields: xr.Dataset, *, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+def parts_of(region: str | None) -> tuple[str, ...]:
+    """Return the groups of cells that numbers are of: the globe and its hemispheres, or the ``region`` alone."""
+    return WHOLES[GLOBE if region is None else REGION]
+
+
+def _of_whole_fields(
+    fields: xr.Dataset, *, config: RunConfig, null: SharedNull | None, region: str | None
+) -> xr.Dataset:
     area = cell_areas(fields)
     change = changes(fields, config)
     codes = {name: fields["zone"].sel(zones=name, drop=True) for name in _known(fields)}
     codes |= _zones(fields, fields, config, None, OF_WHOLE_FIELDS)
     zone = _stacked({name: codes[name] for name in _schemes(fields)}, "zones")
-    masks, on_land = _regions(fields["lat"], fields["lon"]).mask, land(fields)
+    masks, on_land = _regions(fields["lat"], fields["lon"], region).mask, land(fields)
     of_land = (masks & on_land).astype("uint8").rename(region="zones").drop_attrs()
     every = xr.concat([zone, of_land], "zones", coords="minimal", compat="override")
     slopes = area_weighted_series(fields["slope"], area.where(on_land, 0.0), masks)["mean"]
@@ -236,9 +249,9 @@ def _known(fields: xr.Dataset) -> list[str]:
     return [str(name) for name in fields["zones"].values] if "zone" in fields else []
 
 
-def _regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
-    every = regions(lat, lon)
-    at = [position for position, name in enumerate(every.mask["region"].values) if name in REGIONS]
+def _regions(lat: xr.DataArray, lon: xr.DataArray, region: str | None) -> Groups:
+    every = regions(lat, lon, region=region)
+    at = [position for position, name in enumerate(every.mask["region"].values) if name in parts_of(region)]
     return Groups(every.mask.isel(region=at), [every.labels[k] for k in at], [every.kinds[k] for k in at])
 
 

@@ -24,6 +24,7 @@ def publish_everything(folder: Path) -> str:
     config = parse_config(
         configuration(folder / "store")
         | {"preset": "rigorous", "publisher": PUBLISHER, "attribution": {"lmg": True, "lags": [0, 1]}}
+        | {"annual": {"seasons": ["DJF", "JJA", "growing"]}}
     )
     job = pipeline.check(config)
     pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))

@@ -143,7 +143,8 @@ class Tasks(Callback):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
-    config = load_config(small_world())
+    asked = {"annual": {"first_month": 7, "seasons": ["DJF", "growing"]}, "attribution": {"lags": [0, 1]}}
+    config = load_config(small_world(**asked))
     job = pipeline.check(config)
     ingest, compute, *_ = pipeline.plan(config, job).stages
     with Tasks() as ran:
