@@ -21,6 +21,7 @@ DATA, PAGE = "store.json", f"{FOLDER}/index.html"
 NEEDED = ("index.html", "explorer.js", "explorer.css", COAST)
 STATUS = "status"
 DRAWN = ("annual", "trend", "drivers", "ddww")
+READ = (*DRAWN, "regional")
 log = logging.getLogger("smcloud")
 
 
@@ -56,9 +57,7 @@ def described(release: Release, groups: Mapping[str, Group]) -> dict[str, Any]:
         "period": list(release.cube.period),
         "invented": INVENTED in {entry.version for entry in release.inputs.values()},
         "report": release.report,
-        "products": {
-            name: _product(groups[name], release.products[name]) for name in DRAWN if name in release.products
-        },
+        "products": {name: _product(groups[name], entry) for name, entry in release.products.items() if name in READ},
         "rules": {
             "alpha": config.get("alpha", 0.05),
             "min_years": years.get("min_years"),

@@ -31,6 +31,19 @@ def cell(made: str) -> tuple[float, float]:
     return float(ds["lat"][rows[len(rows) // 2]]), float(ds["lon"][columns[len(rows) // 2]])
 
 
+DIMMED = """(() => {
+  const rows = [...document.querySelectorAll("#regions th[scope=row]")].map((row) => row.textContent);
+  const numbers = [...document.querySelectorAll("#regions tr:nth-child(3) td")].map((cell) => cell.textContent);
+  const { width, height } = explorer.maps[0].lines.canvas;
+  const { data } = explorer.maps[0].lines.getImageData(0, 0, width, height);
+  const veil = (lat) => {
+    const [x, y] = explorer.maps[0].pixel(lat, 12.3).map(Math.floor);
+    return data[4 * (y * width + x) + 3] > 150;
+  };
+  return { rows, numbers, north: veil(44.55), south: veil(-44.55), pole: veil(84.15) };
+})()"""
+
+
 @pytest.fixture(scope="module")
 def used(browse: Any, address: str, cell: tuple[float, float], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The page used by mouse, by keyboard, in Chinese, dark and at the width of a phone, by name."""
@@ -54,6 +67,9 @@ def used(browse: Any, address: str, cell: tuple[float, float], tmp_path_factory:
         "nowhere": {"acts": [["fill", "#find", "north"], ["press", "Enter"]],
                     "evaluate": "document.querySelector('#readout').textContent"},
         "chosen": {"acts": [["select", "#layer", "r:lai"], ["select", "#view", "globe"], ["click", "#language"]]},
+        "region": {"acts": [["click", "#regions summary"], ["click", "#regions tr:nth-child(3) button"]], "axe": True,
+                   "evaluate": DIMMED},
+        "linked": {"hash": "#region=80N-90N&compare=p_value", "evaluate": DIMMED},
         "hover": {"acts": [["hover", "#first .lines", [650, 300]]],
                   "evaluate": "document.querySelector('#readout').textContent"},
     }  # fmt: skip
@@ -68,7 +84,17 @@ def test_nothing_fails_and_no_other_host_is_asked(used, address):
     assert len(asked) > 50 and all(url.startswith(f"{address}/") for url in asked)
 
 
-@pytest.mark.parametrize("name", ["light", "dark", "phone"])
+def test_a_row_of_the_regions_is_shown_on_the_maps(used):
+    """South is the third row: what lies north of it is dimmed, what lies in it is not."""
+    south, far_north = used["region"]["value"], used["linked"]["value"]
+    assert used["region"]["hash"] == "#region=south"
+    assert south["rows"] == ["Globe", "Southern hemisphere", "0-10N", "80N-90N"]
+    assert south["numbers"] == ["1", "1 … 1", "0.001", "10", "10"]
+    assert (south["north"], south["south"], south["pole"]) == (True, False, True)
+    assert (far_north["north"], far_north["south"], far_north["pole"]) == (True, True, False)
+
+
+@pytest.mark.parametrize("name", ["light", "dark", "phone", "region"])
 def test_axe_finds_nothing_serious(used, name):
     assert [one for one in used[name]["axe"] if one["impact"] in ("serious", "critical")] == []
 

@@ -81,7 +81,12 @@ def fields(step: float, box: tuple[float, float, float, float] = WORLD) -> dict[
     annual |= {name: noise(YEARS.size, dtype="float64") for name in NAMES}
     named = {"driver": ("driver", np.array(NAMES, dtype=np.dtypes.StringDType()))}
     flags = {"dominant_driver": driver_flags(NAMES)}
+    regions = ["globe", "south", "0-10N", "80N-90N"]
+    tables = {name: ("region", np.arange(4) / 1e3) for name in ("slope", "slope_lower", "slope_upper", "p_value")}
+    tables |= {name: ("region", np.arange(4) / 10) for name in ("drying_share", "wetting_share")}
+    regional = xr.Dataset(tables, {"region": np.array(regions, dtype=np.dtypes.StringDType())})
     return {
+        "regional": regional,
         "annual": _dataset(annual, coords | {"year": YEARS}, ANNUAL, "year"),
         "trend": _dataset(trend, coords, TREND),
         "drivers": _dataset(drivers, coords | named, DRIVERS | {"dominant_driver": flags["dominant_driver"]}, "driver"),

@@ -1,5 +1,5 @@
 // What a release says about one cell: read from the chunks that hold it, told in words, as CSV and as lines of Python.
-import { number, pValue, slope } from "./numbers.js";
+import { bounded, number, pValue, slope } from "./numbers.js";
 import { readCell } from "./source.js";
 import { meaning, w } from "./words.js";
 
@@ -38,7 +38,10 @@ export function trendLines({ years, series, trend }) {
   const mean = (values) => known.reduce((sum, at) => sum + values[at], 0) / known.length;
   const [centre, level] = [mean(years), mean(series.soil_moisture)];
   const line = (rate) => years.map((year) => level + rate * (year - centre));
-  if (!Number.isFinite(trend.slope_lower) || !Number.isFinite(trend.slope_upper)) return { line: line(trend.slope) };
+  const values = known.map((at) => series.soil_moisture[at]);
+  const wide = (trend.slope_upper - trend.slope_lower) * (years.at(-1) - years[0]);
+  // The wedge of a wide interval would flatten the series.
+  if (!(wide <= 4 * (Math.max(...values) - Math.min(...values)))) return { line: line(trend.slope) };
   const [one, other] = [line(trend.slope_lower), line(trend.slope_upper)];
   const wedge = (pick) => one.map((value, at) => pick(value, other[at]));
   return { line: line(trend.slope), lower: wedge(Math.min), upper: wedge(Math.max) };
@@ -84,10 +87,9 @@ function* trendSentences(store, { trend, series }, why, level) {
     yield w("no_trend", { why: why(status) });
     return;
   }
-  const bounded = Number.isFinite(trend.slope_lower) && Number.isFinite(trend.slope_upper);
   const limits = { level, low: number(trend.slope_lower * 1e3), high: number(trend.slope_upper * 1e3) };
   const years = trend.n_years ?? series.soil_moisture.filter(Number.isFinite).length;
-  yield w("trend_is", { slope: slope(trend.slope), between: bounded ? w("between", limits) : w("no_interval"), years });
+  yield w("trend_is", { slope: slope(trend.slope), between: bounded(trend.slope_lower, trend.slope_upper) ? w("between", limits) : w("no_interval"), years });
   if (!Number.isFinite(trend.p_value)) {
     yield w("not_tested", { why: why(status) });
     return;
@@ -132,7 +134,7 @@ function plain(value) {
 /** Lines of Python that give the numbers of the cell. */
 export function asPython(store, { lat, lon, series }) {
   const opened = (name) => `xr.open_zarr("${store.products[name].url.replace(/\/$/, "")}").sel(lat=${lat}, lon=${lon})`;
-  const names = Object.keys(store.products).filter((name) => name !== "annual");
+  const names = Object.keys(store.products).filter((name) => !["annual", "regional"].includes(name));
   const columns = JSON.stringify(Object.keys(series).filter((name) => Array.isArray(series[name]))).replaceAll(",", ", ");
   const lines = ["import xarray as xr", `print(${opened("annual")}[${columns}].to_dataframe())`];
   return [...lines, ...names.map((name) => `print(${opened(name)}.load())`)].join("\n");

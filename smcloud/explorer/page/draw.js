@@ -66,6 +66,7 @@ export function overlay(context, scene) {
   const { width, height } = context.canvas;
   const { projection, theme, ratio, coast, grid } = scene;
   context.clearRect(0, 0, width, height);
+  if (scene.belongs) dim(context, scene);
   const path = geoPath(projection, context);
   const stroke = (shape, colour, wide) => {
     context.beginPath();
@@ -83,6 +84,18 @@ export function overlay(context, scene) {
     stroke(outline(grid, cell), theme.halo, wide + 1.5);
     stroke(outline(grid, cell), colour, wide);
   }
+}
+
+/** Dim the cells whose latitudes do not belong to the chosen region. */
+function dim(context, { under, grid, belongs }) {
+  const { width, height } = context.canvas;
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const outside = grid.lat.map((lat) => !belongs(lat));
+  const veil = (packed("#808080") - (LITTLE ? 0x66000000 : 0x66)) >>> 0; // six tenths opaque
+  for (let at = 0; at < under.length; at += 1)
+    if (under[at] !== NOTHING && outside[Math.floor(under[at] / grid.width)]) pixels[at] = veil;
+  context.putImageData(image, 0, 0);
 }
 
 /** The outline of a cell as a line, its parallels followed closely. */

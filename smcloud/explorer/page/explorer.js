@@ -2,7 +2,7 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { feature } from "topojson-client";
-import { asCsv, asPython, levelOf, readPoint, sentences } from "./cell.js";
+import { asCsv, asPython, levelOf, readPoint, sentences, trendLines } from "./cell.js";
 import { clearCharts, drawDriver, drawSeries } from "./charts.js";
 import { paint } from "./draw.js";
 import { readGrid } from "./grid.js";
@@ -12,6 +12,7 @@ import { drawLegend } from "./legend.js";
 import { MapView } from "./map.js";
 import { coordinates, number, place } from "./numbers.js";
 import { arrayPath, canCheck, openStore, readMap, Refused } from "./source.js";
+import { drawRegions, latitudesOf, readRegions } from "./regions.js";
 import { applyTheme, themeNow } from "./theme.js";
 import { homeOf, zoomed } from "./view.js";
 import { meaning, speak, w } from "./words.js";
@@ -31,7 +32,8 @@ class Page {
     this.store = await openStore();
     const { annual, drivers } = this.store.products;
     this.mask = annual.open().then(() => (annual.has("land_mask") ? this.field(annual, "land_mask", 0) : null));
-    await Promise.all(Object.values(this.store.products).map((product) => product.open()));
+    const maps = Object.entries(this.store.products).filter(([name]) => name !== "regional");
+    await Promise.all(maps.map(([, product]) => product.open()));
     this.store.drivers = drivers?.has("driver") ? await drivers.values("driver") : [];
     this.grid = await readGrid(annual);
     this.layers = layersOf(this.store);
@@ -101,6 +103,7 @@ class Page {
     this.turn += 1;
     await Promise.all(ids.map((id, at) => (id ? this.showLayer(this.maps[at], id, ["first", "second"][at]) : null)));
     this.readout(null);
+    await this.showRegions();
     const cell = state.cell ? this.grid.cell(state.cell.lat, state.cell.lon) : -1;
     await this.open(cell < 0 ? null : cell);
   }
@@ -129,6 +132,28 @@ class Page {
     drawLegend(figure.querySelector(".legend"), layer, this.store, map.options, land);
     map.show(paint(layer, this.store, map.options, fields, land));
     performance.mark("map");
+  }
+
+  /** The table of regions, read when it is opened or a row of it is in the address. */
+  async showRegions(focus = false) {
+    const { state, store } = this;
+    this.belongs = latitudesOf(state.region);
+    $("regions").hidden = !store.products.regional;
+    if ($("regions").hidden || !($("regions").open || state.region)) return;
+    try {
+      this.regions ??= await readRegions(store.products.regional);
+    } catch (error) {
+      this.refuse(error instanceof Refused ? error : new Refused(store.products.regional.path, "unreadable"));
+      return;
+    }
+    drawRegions($("regions").querySelector("table"), this.regions, state.region, (region) => {
+      state.region = region;
+      history.replaceState(null, "", asHash(state, this.home));
+      this.safely(this.showRegions(true));
+    });
+    $("regions").open = true;
+    for (const map of this.visibleMaps()) map.drawLines();
+    if (focus) $("regions").querySelector("[aria-pressed=true]")?.focus({ preventScroll: true });
   }
 
   fillControls() {
@@ -186,6 +211,7 @@ class Page {
       event.preventDefault();
       this.find($("find").value);
     });
+    $("regions").addEventListener("toggle", () => $("regions").open && !this.regions && this.safely(this.showRegions()));
     $("close").addEventListener("click", () => this.choose(-1));
     $("copy").addEventListener("click", () => this.copy());
     for (const button of document.querySelectorAll("[data-zoom]")) {
@@ -320,7 +346,7 @@ class Page {
     const known = point.series.soil_moisture.some(Number.isFinite);
     if (known) drawSeries($("series"), point, theme);
     else $("series").textContent = w("no_series");
-    $("wedge").hidden = !Number.isFinite(point.trend?.slope_lower);
+    $("wedge").hidden = !trendLines(point)?.lower;
     $("wedge").textContent = w("interval", { level: levelOf(store) });
     $("sentences").replaceChildren(...sentences(store, point).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     const names = store.drivers.filter((name) => point.series[name]?.some(Number.isFinite));

@@ -1,6 +1,6 @@
 // The exact state of the page in its address.
 const DEFAULTS = {
-  layer: "slope", compare: "", view: "equal", lon: 0, lat: 0, zoom: 1, cell: null, significant: true, lang: "en", theme: "",
+  layer: "slope", compare: "", view: "equal", lon: 0, lat: 0, zoom: 1, cell: null, region: "", significant: true, lang: "en", theme: "",
 };
 const NUMBERS = { lon: [-180, 180], lat: [-90, 90], zoom: [1, 24] };
 
@@ -8,7 +8,7 @@ const NUMBERS = { lon: [-180, 180], lat: [-90, 90], zoom: [1, 24] };
 export function readHash(text, home = {}) {
   const given = new URLSearchParams(text.replace(/^#/, ""));
   const state = { ...DEFAULTS, ...home };
-  for (const key of ["layer", "compare", "lang", "theme"]) if (given.has(key)) state[key] = given.get(key);
+  for (const key of ["layer", "compare", "region", "lang", "theme"]) if (given.has(key)) state[key] = given.get(key);
   if (given.get("view") === "globe") state.view = "globe";
   state.significant = given.get("significant") !== "0";
   for (const [key, [low, high]] of Object.entries(NUMBERS)) {

@@ -42,9 +42,9 @@ export class MapView {
   drawLines() {
     if (!this.projection) return;
     const { page, projection, ratio, under } = this;
-    const { grid, theme, cursor, chosen, coast, land } = page;
+    const { grid, theme, cursor, chosen, coast, land, belongs } = page;
     const size = (this.projection.scale() * grid.step * Math.PI) / 180;
-    overlay(this.lines, { projection, ratio, under, grid, theme, cursor, chosen, coast, land, edges: land && size > 4 });
+    overlay(this.lines, { projection, ratio, under, grid, theme, cursor, chosen, coast, land, belongs, edges: land && size > 4 });
   }
 
   /** The pixel of the canvas of a point, null where it is not seen. */

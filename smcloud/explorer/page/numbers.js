@@ -15,6 +15,11 @@ export function pValue(value) {
   return value < 0.001 ? "< 0.001" : `= ${number(value, 2)}`;
 }
 
+/** Whether limits of a slope say something: those of -0.1 and 0.1 a year do not. */
+export function bounded(low, high) {
+  return Number.isFinite(low) && Number.isFinite(high) && high - low <= 0.2;
+}
+
 export function degrees(value, plus, minus) {
   return `${String(Math.abs(Number(value.toFixed(4))))}°${value > 0 ? ` ${plus}` : value < 0 ? ` ${minus}` : ""}`;
 }
