@@ -41,7 +41,8 @@ def axes_of(ds: xr.Dataset, name: str) -> dict[str, str]:
     lines = {str(key): variable for key, variable in ds.variables.items() if variable.ndim == 1}
     for candidates in _readings(lines):
         for axis in AXES:
-            keys = [key for key in candidates.get(axis, ()) if lines[key].dims[0] in da.dims]
+            taken = {ds.variables[key].dims[0] for key in found.values()}  # points have both along one dimension
+            keys = [key for key in candidates.get(axis, ()) if lines[key].dims[0] in {*da.dims} - taken]
             own = [key for key in keys if key == lines[key].dims[0]] or keys  # an alias beside an axis is left out
             if len(own) == 1 and axis not in found:
                 found[axis] = own[0]

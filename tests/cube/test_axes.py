@@ -148,3 +148,10 @@ def test_axes_are_known_by_what_they_say_of_themselves():
     for projected in ({"units": "km"}, {"units": "m"}, {"standard_name": "projection_y_coordinate"}):
         assert named("r", "c", {"axis": "Y"} | projected, {"axis": "X"}) == ("r", "lon")
     assert named("r", "c", {}, {}) == ("r", "c")
+
+
+def test_points_along_one_dimension_are_no_grid():
+    ds = xr.Dataset({"v": ("cell", np.zeros(3))}, {"lat": ("cell", [1.0, 2, 3]), "lon": ("cell", [4.0, 5, 6])})
+    assert name_axes(ds, "v").dims == ("lat",)
+    with pytest.raises(GridError, match="no lon axis"):
+        axes.normalise(name_axes(ds, "v"), "points")
