@@ -33,7 +33,10 @@ def name_axes(ds: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def axes_of(ds: xr.Dataset, name: str) -> dict[str, str]:
-    """Return which one-dimensional variables of ``ds`` are the ``lat`` and ``lon`` of the variable ``name``."""
+    """Return which one-dimensional variables of ``ds`` are the ``lat`` and ``lon`` of the variable ``name``.
+
+    Points, whose latitudes and longitudes lie along one dimension, have no axes.
+    """
     da = ds[name]
     found = {axis: axis for axis in AXES if axis in da.indexes}
     if len(found) == len(AXES):
@@ -41,12 +44,12 @@ def axes_of(ds: xr.Dataset, name: str) -> dict[str, str]:
     lines = {str(key): variable for key, variable in ds.variables.items() if variable.ndim == 1}
     for candidates in _readings(lines):
         for axis in AXES:
-            taken = {ds.variables[key].dims[0] for key in found.values()}  # points have both along one dimension
-            keys = [key for key in candidates.get(axis, ()) if lines[key].dims[0] in {*da.dims} - taken]
+            keys = [key for key in candidates.get(axis, ()) if lines[key].dims[0] in da.dims]
             own = [key for key in keys if key == lines[key].dims[0]] or keys  # an alias beside an axis is left out
             if len(own) == 1 and axis not in found:
                 found[axis] = own[0]
-    return found
+    points = len({lines[key].dims for key in found.values()}) < len(found)  # both along one dimension
+    return {} if points else found
 
 
 def _readings(lines: Lines) -> Iterator[dict[str, list[str]]]:

@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from smcloud.catalog import Catalog, Entry, VariableSpec
+from smcloud.catalog.public import named_like, public_catalog
 from smcloud.catalog.readers.daily_images import AXES, DATE
 from smcloud.cube.calendar import Steps
 from smcloud.first_study.places import Group
@@ -121,9 +122,22 @@ def draft_of(
     )
     metadata["citation"] = _stated(header, ("citation", "references", "doi", "source"), "how the data are to be cited")
     draft = Draft(name, group, header, args, metadata, {})
+    _like_public(draft)
     for role, names in found.items():
         draft.roles[role] = _variable(role, names, header)
     return draft
+
+
+def _like_public(draft: Draft) -> None:
+    """Say which entry of the public catalog is for files of these names, and take its licence where files say none."""
+    known = named_like(draft.group.files)
+    if known is None:
+        return
+    draft.notes.append(f"named as the files of {known} are: smcloud catalog show {known} says more of them")
+    public = public_catalog().sources[known].metadata
+    for key in ("licence", "citation"):
+        if draft.metadata[key].choose:
+            draft.metadata[key] = Line(getattr(public, key), f"as {known} of the public catalog has it")
 
 
 def _is_image(group: Group, header: xr.Dataset) -> bool:

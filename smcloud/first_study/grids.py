@@ -20,10 +20,6 @@ def grid_lines(ds: xr.Dataset, name: str, where: str) -> dict[str, Line]:
 
     Raises :class:`GridError` for points that are on no grid, and where nothing along an axis can be degrees.
     """
-    da = name_axes(ds, name)
-    lines = {str(key): variable for key, variable in ds.variables.items() if variable.ndim == 1}
-    missing = [axis for axis in AXES if axis not in da.dims]
-    rest = [str(dim) for dim in da.dims if dim not in (*TIMES, *AXES)]
     places = [str(dim) for dim in ds[name].dims if _are_points(ds, str(dim))]
     if places:
         raise GridError(
@@ -33,6 +29,10 @@ def grid_lines(ds: xr.Dataset, name: str, where: str) -> dict[str, Line]:
             expected="latitude and longitude as axes of their own",
             next="grid them first, or use the gridded product that they were taken from",
         )
+    da = name_axes(ds, name)
+    lines = {str(key): variable for key, variable in ds.variables.items() if variable.ndim == 1}
+    missing = [axis for axis in AXES if axis not in da.dims]
+    rest = [str(dim) for dim in da.dims if dim not in (*TIMES, *AXES)]
     fitting = {
         axis: [key for key, it in lines.items() if str(it.dims[0]) in rest and _can_be(it, axis)] for axis in missing
     }

@@ -143,9 +143,8 @@ def _refused(group: Group, err: Exception) -> list[LeftOut]:
         why, remedy = f"{what}: {found}, expected {expected}", ""
     else:
         why, remedy = str(err), ""
-    return [LeftOut(file, why, remedy) for file in group.files[:1]] + [
-        LeftOut(f"{len(group.files) - 1} more like it", why) for _ in group.files[1:2]
-    ]
+    more = f" and {len(group.files) - 1} more" if len(group.files) > 1 else ""
+    return [LeftOut(f"{group.files[0]}{more}", why, remedy)]
 
 
 def _free(title: str, looked: Looked) -> str:

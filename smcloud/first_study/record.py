@@ -177,8 +177,9 @@ def _meaning(draft: Draft, role: str, ds: xr.Dataset, where: str) -> None:
         units = str(lines["units"].value)
         lines["attr_units"] = Line(units, "as the file has it")
         if "saturation" in err.what:
-            lines["units"] = Line("m3 m-3", "")
+            lines["units"] = Line("m3 m-3")
             lines["scale"] = Line(0.01, "", f"the factor that makes m3 m-3 of it: {err.next}; {err.found}")
+            lines["valid_range"] = range_line(role, lines)
         else:
             lines["units"] = Line(
                 f"{units} day-1", "", f"{units} day-1 or {units} {lines['period'].value}-1: {err.next}"

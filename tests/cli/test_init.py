@@ -164,6 +164,18 @@ def test_roles_that_are_asked_for(tmp_path, capsys):
     assert not (tmp_path / "catalog.yaml").exists()
 
 
+def test_what_was_done_is_told_as_json(tmp_path, capsys):
+    netcdf(tmp_path / "a.nc")
+    (tmp_path / "notes.txt").write_text("x")
+    code, said = call(capsys, "init", tmp_path, "--out", tmp_path, "--json")
+    record = json.loads(said)
+    catalog, study = (str(tmp_path / name) for name in ("catalog.yaml", "study.yaml"))
+    assert code == 0 and record["files"] == {catalog: 2, study: 0}
+    assert record["entries"] == {"a": {"soil_moisture": "sm"}}
+    assert [one["why"] for one in record["left_out"]] == ["a table"]
+    assert record["next"] == [f"smcloud catalog check {catalog}", f"smcloud ingest {study}"]
+
+
 def test_folders_that_hold_nothing_to_read(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     code, said = call(capsys, "init", tmp_path / "empty", "--out", tmp_path)
@@ -265,6 +277,7 @@ def test_real_files_pass_the_check_once_the_lines_are_filled(test_data, tmp_path
     if folder == "cci_images":
         assert len(entries) == 4 and {entry.metadata.reader for entry in entries.values()} == {"esa_cci"}
         assert catalog.count("versions: CHOOSE") == catalog.count("period: CHOOSE") == 1
+        assert "named as the files of c3s are: smcloud catalog show c3s" in catalog
     if folder == "era5":
         rain = entries["era5land_rwanda"].metadata.variables["precipitation"]
         assert rain.accumulation is not None and (rain.stamp, rain.period) == ("end", "hour")
@@ -350,6 +363,8 @@ def test_what_only_the_user_knows_is_asked_and_passes_once_it_is_said(tmp_path, 
     netcdf(tmp_path / "a.nc", arrays, times)
     catalog, _ = looked_at(capsys, tmp_path, tmp_path / "a.nc")
     assert line in catalog
+    if "scale" in values:
+        assert "valid_range: [-0.01, 1]" in catalog and "before the scale" in catalog
     assert set(fill(tmp_path / "catalog.yaml", **values)) == {"licence", "citation", *values}
     checked(tmp_path)
 
@@ -365,3 +380,8 @@ def test_a_level_and_axes_without_names_are_asked_for(tmp_path, capsys):
     assert "select: CHOOSE  # CHOOSE: one level or member, as in {depth: 0.05}; there are depth (0.05, 0.2)" in catalog
     assert "axes: CHOOSE  # CHOOSE: which is which, as in {lat: row, lon: col}" in catalog
     assert "soil_moisture: CHOOSE" in study
+    chosen = {"axes": "{lat: row, lon: col}", "select": "{depth: 0.05}"}
+    assert set(fill(tmp_path / "catalog.yaml", **chosen)) == {"licence", "citation", "axes", "select"}
+    fill(tmp_path / "study.yaml", soil_moisture="plain", start="2000-01", end="2000-02")
+    inputs = open_inputs(load_config(tmp_path / "study.yaml"), checked(tmp_path))
+    np.testing.assert_allclose(inputs.sources["soil_moisture"].values.values, SM, rtol=1e-6)

@@ -150,8 +150,10 @@ def test_axes_are_known_by_what_they_say_of_themselves():
     assert named("r", "c", {}, {}) == ("r", "c")
 
 
-def test_points_along_one_dimension_are_no_grid():
-    ds = xr.Dataset({"v": ("cell", np.zeros(3))}, {"lat": ("cell", [1.0, 2, 3]), "lon": ("cell", [4.0, 5, 6])})
-    assert name_axes(ds, "v").dims == ("lat",)
-    with pytest.raises(GridError, match="no lon axis"):
-        axes.normalise(name_axes(ds, "v"), "points")
+def test_points_along_one_dimension_have_no_axes():
+    attrs = [{"standard_name": "latitude"}, {"standard_name": "longitude"}]
+    places = {name: ("cell", np.arange(3.0), it) for name, it in zip(("lat", "lon"), attrs, strict=True)}
+    ds = xr.Dataset({"v": (("cell", "time"), np.zeros((3, 2)))}, places)
+    assert name_axes(ds, "v").dims == ("cell", "time")
+    with pytest.raises(GridError, match="no lat axis"):
+        axes.normalise(name_axes(ds, "v"), "v")
