@@ -63,3 +63,12 @@ def test_the_figure_is_drawn_whatever_is_missing_and_with_the_same_bytes(excess)
         assert any("nothing changes significantly" in text for text in texts)
         sentences = curve_sentences(ds)
         assert "cannot be told" in sentences[0] and "None of the" in sentences[1] and "cannot be told" in sentences[2]
+
+
+def test_of_a_region_nothing_is_said_of_the_studys_share() -> None:
+    ds = made(by_zones).assign_attrs(region_name="CNA, WNA")
+    assert len(curve_sentences(ds)) == 2 and "41.06" not in " ".join(curve_sentences(ds))
+    labels = [
+        text.get_text() for axes in curve_figure(ds).axes if axes.get_legend() for text in axes.get_legend().texts
+    ]
+    assert labels and not any("study" in text for text in labels)
