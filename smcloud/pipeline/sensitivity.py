@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from smcloud.store import Prefix, Store, cube_path, sealed_prefix
 if TYPE_CHECKING:
     import xarray as xr
 
+    from smcloud.products.sensitivity import Series
+
 ZARR, PARQUET, CSV, FIGURE, SENTENCES = (
     "sensitivity.zarr", "sensitivity.parquet", "sensitivity.csv", "sensitivity.png", "sentences.txt",
 )  # fmt: skip
@@ -38,9 +41,8 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
 
     from smcloud.products.annual import annual
     from smcloud.products.attributes import to_storage_dtype
+    from smcloud.products.choice_maps import ROLES
     from smcloud.products.sensitivity import (
-        ROLES,
-        Series,
         all_series,
         may_hold_values,
         series_figures,
@@ -63,12 +65,18 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
         signs, cells = dask.compute(own, may_hold_values(cube))
         null = shared_null(signs, cells, config)
         found: dict[Series, xr.Dataset] = {}
-        for part in batched(all_series(config, years), at_once(cube)):
+        for part in batches(all_series(config, years), at_once(cube)):
             made = series_of(cube, config, part)
-            found |= dask.compute({each: series_figures(*made[each], null) for each in part})[0]
+            found |= dask.compute(series_figures(made, null))[0]
     out = specification(found, config, first, years, null)
     out = out.assign_attrs({f"sentence_{at}": text for at, text in enumerate(curve_sentences(out), start=1)})
     return _published(out, config, job, cube)
+
+
+def batches(series: list[Series], most: int) -> Iterator[tuple[Series, ...]]:
+    """Divide ``series`` into those worked on together: at most so many, of one first year, to share what is read."""
+    for start in dict.fromkeys(each.start for each in series):
+        yield from batched((each for each in series if each.start == start), most)
 
 
 def at_once(cube: xr.Dataset) -> int:

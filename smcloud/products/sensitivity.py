@@ -10,25 +10,21 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import annual as annual_of
-from smcloud.products.annual import cell_areas, land, ordered_mean, whole_years
+from smcloud.products.annual import cell_areas, land, whole_years
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.blocks import per_block
-from smcloud.products.choice_grid import BY_NAME, CHOICES, LEAST_SQUARES_TESTS, Row, config_of, rows, void, years_later
+from smcloud.products.choice_grid import BY_NAME, DEFAULT, LEAST_SQUARES_TESTS, config_of, rows, void, years_later
+from smcloud.products.choice_maps import ROLES, choice_maps, stacked, with_options, zones_of
 from smcloud.products.regions import Groups, regions
 from smcloud.products.shared_autocorrelation import pooled_columns
 from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_of
 from smcloud.products.tables import table
-from smcloud.products.trend import POOLED, STATISTICS, called, preset_trend, significance, tested_series
-from smcloud.products.zones import zones
+from smcloud.products.trend import POOLED, called, significance, tested_series
 from smcloud.stats import area_weighted_series
 from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
-# The roles that rows are made of; where one of the last three is absent, rows are void.
-ROLES = ("soil_moisture", "land_mask", "aridity_index", "precipitation", "potential_evaporation")
 REGIONS = ("globe", "north", "south")
 TRANSITIONS = [option.name for option in BY_NAME["transition"].options]
-DEFAULT = Row(*(choice.options[0].name for choice in CHOICES))
 # Slope and test go together; a change is called by one of these pairs and a rule for many tests.
 METHODS = tuple(
     (estimator.name, test.name)
@@ -43,7 +39,7 @@ CHANGES = tuple(
     f"{estimator}/{test}/{rule.name}" for estimator, test in METHODS for rule in BY_NAME["significance"].options
 )
 LINES = ("slope", "slope_fixed_cells")
-CELL_BY_CELL, OF_WHOLE_FIELDS = ("aridity_3", "aridity_2", "water_balance"), ("aridity_terciles", "moisture_terciles")
+OF_WHOLE_FIELDS = ("aridity_terciles", "moisture_terciles")
 
 
 class Series(NamedTuple):
@@ -102,64 +98,34 @@ def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> 
     return out
 
 
-def series_figures(
-    annual: xr.Dataset, cube: xr.Dataset, config: RunConfig, null: SharedNull | None = None
-) -> xr.Dataset:
-    """Compute all that the rows of one series need, as a small Dataset; lazy.
+def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) -> dict[Series, xr.Dataset]:
+    """Compute all that the rows of some series need, as a small Dataset for each; lazy.
 
-    ``annual``, ``cube`` and ``config`` as :func:`series_of` gives them. ``area_km2`` (zones, change, group): areas by
-    class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for the
-    land of each region in place of a zone; ``mean_of_slopes`` (estimator, region), ``slope`` and ``slope_fixed_cells``
-    (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the share by ``chance`` (transition, zones,
-    change, figure). Every step is the one of the products trend, ddww and regional, on values as they are stored. What
-    needs all cells is one task of whole fields.
+    ``made`` are series of one first year, as :func:`series_of` gives them. ``area_km2`` (zones, change, group): areas
+    by class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for
+    the land of each region in place of a zone; ``mean_of_slopes`` (estimator, region), ``slope`` and
+    ``slope_fixed_cells`` (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the share by
+    ``chance`` (transition, zones, change, figure). Every step is the one of the products trend, ddww and regional, on
+    values as they are stored. What needs all cells is one task of whole fields.
     """
-    maps = choice_maps(annual, cube, config)
-    pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
-    bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
-    fields = maps.assign(pooled_p_value=pooled).assign_coords(bounds)
-    slope = maps["slope"].isel(estimator=0, drop=True)
-    trend = xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)})
-    lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"]), config)
-    return of_whole_fields(fields, config, null).assign({name: lines[name] for name in LINES}).drop_attrs()
-
-
-def choice_maps(annual: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Compute cell by cell what rows are made of, rounded as products are when they are stored; lazy.
-
-    ``slope`` (estimator, lat, lon), ``p_value`` (test, lat, lon; the pooled test is not among them), ``climatology``,
-    the zones (zones, lat, lon) of schemes that need no other cell, and ``aridity_index`` and ``land_mask`` (1 or 0).
-    """
-    annual = annual[[name for name in ROLES if name in annual]]
-    months = cube[[name for name in ROLES[3:] if name in cube]]
-    return per_block(_choice_maps, annual, months, config=config)
-
-
-def _choice_maps(annual: xr.Dataset, months: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
-    observed, _, series = tested_series(annual, config)
-    found = {name: statistic(series, config) for name, statistic in STATISTICS.items()}
-    slopes: dict[str, xr.DataArray] = {}
-    p_values: dict[str, xr.DataArray] = {}
-    for estimator, test in METHODS:
-        columns = preset_trend(series, _with(config, estimator=estimator, test=test), found)
-        slopes.setdefault(estimator, columns["slope"])
-        if test != POOLED:
-            p_values.setdefault(test, columns["p_value"])
-    climatology = ordered_mean(observed, "year")
-    known = _zones(annual, xr.Dataset({"climatology": climatology}), config, months, CELL_BY_CELL)
-    out = {
-        "slope": _stacked(slopes, "estimator"),
-        "p_value": _stacked(p_values, "test"),
-        "climatology": climatology,
-        "land_mask": land(annual).astype("uint8"),
-    }
-    out |= {"zone": _stacked(known, "zones")} if known else {}
-    out |= {"aridity_index": annual["aridity_index"]} if "aridity_index" in annual else {}
-    return to_storage_dtype(xr.Dataset(out).drop_attrs())
+    annuals, cubes, configs = ([each[k] for each in made.values()] for k in range(3))
+    maps = choice_maps(annuals, cubes[0], configs, ["/".join(each) for each in made])
+    out = {}
+    for at, (each, (annual, _, config)) in enumerate(made.items()):
+        own = maps.isel(series=at, drop=True)
+        pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
+        bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
+        fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
+        slope = own["slope"].isel(estimator=0, drop=True)
+        trend = xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)})
+        lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"]), config)
+        figures = of_whole_fields(fields, config, null).assign({name: lines[name] for name in LINES})
+        out[each] = figures.drop_attrs()
+    return out
 
 
 def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
-    """Reduce the ``fields`` of :func:`choice_maps`, and ``pooled_p_value``, to numbers; one task for lazy ones."""
+    """Reduce the ``fields`` of one series, those of ``choice_maps`` and ``pooled_p_value``, to numbers; one task."""
     if not fields["slope"].chunks:
         return _of_whole_fields(fields, config=config, null=null)
     schemes = [*_schemes(fields), *REGIONS]
@@ -186,8 +152,8 @@ def _of_whole_fields(fields: xr.Dataset, *, config: RunConfig, null: SharedNull 
     area = cell_areas(fields)
     change = changes(fields, config)
     codes = {name: fields["zone"].sel(zones=name, drop=True) for name in _known(fields)}
-    codes |= _zones(fields, fields, config, None, OF_WHOLE_FIELDS)
-    zone = _stacked({name: codes[name] for name in _schemes(fields)}, "zones")
+    codes |= zones_of(fields, fields, config, None, OF_WHOLE_FIELDS)
+    zone = stacked({name: codes[name] for name in _schemes(fields)}, "zones")
     masks, on_land = _regions(fields["lat"], fields["lon"]).mask, land(fields)
     of_land = (masks & on_land).astype("uint8").rename(region="zones").drop_attrs()
     every = xr.concat([zone, of_land], "zones", coords="minimal", compat="override")
@@ -212,17 +178,9 @@ def changes(fields: xr.Dataset, config: RunConfig) -> xr.DataArray:
         p = fields["pooled_p_value"] if test == POOLED else fields["p_value"].sel(test=test, drop=True)
         if test not in adjusted:
             adjusted[test] = significance(p, slope, config)["p_adjusted"]
-        own = _with(config, estimator=estimator, test=test, significance=rule)
+        own = with_options(config, estimator=estimator, test=test, significance=rule)
         codes[name] = change_of(slope, called(p, adjusted[test], slope, own))
-    return _stacked(codes, "change")
-
-
-def _zones(
-    annual: xr.Dataset, trend: xr.Dataset, config: RunConfig, cube: xr.Dataset | None, names: tuple[str, ...]
-) -> dict[str, xr.DataArray]:
-    """The codes of the zones by those of the schemes ``names`` that have their roles."""
-    found = {name: zones(annual, trend, _with(config, zones=name), cube) for name in names}
-    return {name: each.code for name, each in found.items() if each is not None}
+    return stacked(codes, "change")
 
 
 def _schemes(fields: xr.Dataset) -> list[str]:
@@ -240,11 +198,3 @@ def _regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
     every = regions(lat, lon)
     at = [position for position, name in enumerate(every.mask["region"].values) if name in REGIONS]
     return Groups(every.mask.isel(region=at), [every.labels[k] for k in at], [every.kinds[k] for k in at])
-
-
-def _with(config: RunConfig, **names: str) -> RunConfig:
-    return config_of(DEFAULT._replace(**names), config, 0)
-
-
-def _stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
-    return xr.concat(list(parts.values()), dim, coords="minimal", compat="override").assign_coords({dim: list(parts)})

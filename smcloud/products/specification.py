@@ -13,6 +13,7 @@ from smcloud.config import RunConfig
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.choice_grid import (
     CHOICES,
+    DEFAULT,
     OUTSIDE,
     config_of,
     keys_of,
@@ -22,7 +23,7 @@ from smcloud.products.choice_grid import (
     years_later,
 )
 from smcloud.products.ddww import ddww_figures, shares_of_change
-from smcloud.products.sensitivity import DEFAULT, REGIONS, TRANSITIONS, Series
+from smcloud.products.sensitivity import REGIONS, TRANSITIONS, Series
 from smcloud.products.shared_null import FIGURES, SharedNull
 from smcloud.products.variance import variance_by_choice
 

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from smcloud.config import RunConfig, overlay, parse_config
+from smcloud.pipeline.sensitivity import batches
 from smcloud.products.annual import annual as annual_of
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import CHOICES, Row, config_of, keys_of, own_row, rows, void
@@ -66,8 +67,9 @@ def curve(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     signs = own_signs(to_storage_dtype(annual_of(cube, config)), config, cube)
     null = shared_null(*dask.compute(signs, may_hold_values(cube)), config)
     series = all_series(config, years)
-    made = series_of(cube, config, series)
-    found = dask.compute({each: series_figures(*made[each], null) for each in series})[0]
+    found: dict[Series, xr.Dataset] = {}
+    for part in batches(series, 4):
+        found |= dask.compute(series_figures(series_of(cube, config, part), null))[0]
     return specification(found, config, first, years, null)
 
 
@@ -120,8 +122,8 @@ def test_chunks_change_no_bit(cube: xr.Dataset, base: RunConfig) -> None:
     for each in (Series("months_6", "+1"), Series("anomalies", "first")):
         found = []
         for chunks in ({}, {"lat": 7, "lon": 11}, {"lat": 12, "lon": 5}):
-            made = series_of(cube.chunk(chunks) if chunks else cube, base, [each])[each]
-            found.append(series_figures(*made, null).compute())
+            made = series_of(cube.chunk(chunks) if chunks else cube, base, [each])
+            found.append(series_figures(made, null)[each].compute())
         assert found[0]["chance"].notnull().any()
         for other in found[1:]:
             xr.testing.assert_equal(found[0], other)
