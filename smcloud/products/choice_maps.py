@@ -7,7 +7,6 @@ treated once, and the tests of its ranks share one Sen slope.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import land, ordered_mean
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.blocks import per_block
 from smcloud.products.choice_grid import DEFAULT, config_of
 from smcloud.products.trend import STATISTICS, ends_covered
 from smcloud.products.zones import zones
@@ -44,43 +42,64 @@ def choice_maps(
     """
     needed = [annual[[name for name in ROLES if name in annual]] for annual in annuals]
     months = cube[[name for name in ROLES[3:] if name in cube]]
-    function = partial(_choice_maps, configs=configs, labels=labels)
-    return per_block(function, *needed, months, config=configs[0])
+    options = {"configs": list(configs), "labels": list(labels)}
+    if not needed[0].chunks:
+        return _choice_maps(*needed, months, **options)
+    return xr.map_blocks(_choice_maps, needed[0], [*needed[1:], months], options, _pattern([*needed, months], options))
 
 
-def _choice_maps(
-    *datasets: xr.Dataset, config: RunConfig, configs: Sequence[RunConfig], labels: Sequence[str]
-) -> xr.Dataset:
+def _pattern(datasets: Sequence[xr.Dataset], options: dict[str, Any]) -> xr.Dataset:
+    """What comes of lazy ``datasets``: what comes of one cell, for all of them."""
+    import dask.array
+
+    first = datasets[0]
+    cells = {dim: first.chunksizes[dim] for dim in ("lat", "lon")}
+    small = [ds.isel(lat=[0], lon=[0]).map(_emptied, keep_attrs=True) for ds in datasets]
+    out = {}
+    for name, da in _choice_maps(*small, **options).data_vars.items():
+        leading = da.shape[:-2]
+        chunks = (*leading, *cells.values())
+        shape = (*leading, *(sum(sizes) for sizes in cells.values()))
+        coords = {dim: da[dim] for dim in da.dims[:-2]} | {dim: first[dim] for dim in cells}
+        out[name] = xr.DataArray(dask.array.zeros(shape, da.dtype, chunks=chunks), coords, da.dims)
+    return xr.Dataset(out)
+
+
+def _emptied(da: xr.DataArray) -> xr.DataArray:
+    return da.copy(data=np.zeros(da.shape, da.dtype))
+
+
+def _choice_maps(*datasets: xr.Dataset, configs: Sequence[RunConfig], labels: Sequence[str]) -> xr.Dataset:
     *annuals, months = datasets
     lands = _by_series([land(annual) for annual in annuals])
     moisture = _by_series([annual["soil_moisture"] for annual in annuals]).where(lands)
-    out = _of_distinct(moisture, config) | {"land_mask": lands.astype("uint8")}
-    known = [
-        zones_of(annual, xr.Dataset(), own, months, CELL_BY_CELL) for annual, own in zip(annuals, configs, strict=True)
-    ]
-    out |= {"zone": _by_series([stacked(each, "zones") for each in known])} if known[0] else {}
+    out = _of_distinct(moisture, configs[0]) | {"land_mask": lands.astype("uint8")}
+    known: list[xr.DataArray] = []
+    for at, (annual, own) in enumerate(zip(annuals, configs, strict=True)):
+        alike = at > 0 and "land_mask" in annual and own.annual.method == configs[at - 1].annual.method
+        found = {} if alike else zones_of(annual, xr.Dataset(), own, months, CELL_BY_CELL)
+        known += [known[-1]] if alike and known else [stacked(found, "zones")] if found else []
+    out |= {"zone": _by_series(known)} if known else {}
     out |= {"aridity_index": annuals[0]["aridity_index"]} if "aridity_index" in annuals[0] else {}
     return to_storage_dtype(xr.Dataset(out).drop_attrs()).assign_coords(series=list(labels))
 
 
 def _of_distinct(moisture: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:
     """Slopes, p values and climatology of ``moisture`` (series, year, lat, lon), each distinct series treated once."""
-    sizes = {"estimator": len(ESTIMATORS), "test": len(CELL_TESTS)}
-    outputs = [["series", "estimator"], ["series", "test"], ["series"]]
-    results = xr.apply_ufunc(
-        _statistics, moisture, kwargs={"years": moisture["year"].to_numpy(), "config": config},
-        input_core_dims=[["series", "year"]], output_core_dims=outputs, dask="parallelized",
-        output_dtypes=[np.float64] * 3, dask_gufunc_kwargs={"output_sizes": sizes},
-    )  # fmt: skip
-    named = dict(zip(("slope", "p_value", "climatology"), results, strict=True))
+    values = moisture.transpose("lat", "lon", "series", "year")
+    found = _statistics(values.to_numpy(), moisture["year"].to_numpy(), config)
+    cells = {dim: moisture[dim] for dim in ("lat", "lon")}
     labels = {"estimator": list(ESTIMATORS), "test": list(CELL_TESTS)}
-    return {
-        name: da.transpose("series", ..., "lat", "lon").assign_coords({k: v for k, v in labels.items() if k in da.dims})
-        for name, da in named.items()
-    }
+    out = {}
+    for name, own, data in zip(("slope", "p_value", "climatology"), ("estimator", "test", None), found, strict=True):
+        dims = ("lat", "lon", "series", *([own] if own else []))
+        da = xr.DataArray(data, cells | ({own: labels[own]} if own else {}), dims)
+        out[name] = da.transpose("series", ..., "lat", "lon")
+    return out
 
 
-def _statistics(values: Block, *, years: npt.NDArray[np.int64], config: RunConfig) -> tuple[Block, Block, Block]:
+def _statistics(values: Block, years: npt.NDArray[np.int64], config: RunConfig) -> tuple[Block, Block, Block]:
+    """Slopes (..., estimator), p values (..., test) and climatology (...) of ``values`` (lat, lon, series, year)."""
     shape = values.shape[:-1]
     rows = np.ascontiguousarray(values).reshape(-1, *values.shape[-2:])
     distinct, place = np.unique(first_alike(rows), return_inverse=True)
@@ -132,5 +151,4 @@ def stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
 
 
 def _by_series(parts: Sequence[xr.DataArray]) -> xr.DataArray:
-    out = xr.concat(list(parts), "series", coords="minimal", compat="override")
-    return out.chunk(series=-1) if out.chunks else out
+    return xr.concat(list(parts), "series", coords="minimal", compat="override")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
@@ -14,13 +15,13 @@ from smcloud.products.annual import cell_areas, land, whole_years
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import BY_NAME, DEFAULT, LEAST_SQUARES_TESTS, config_of, rows, void, years_later
-from smcloud.products.choice_maps import ROLES, choice_maps, stacked, with_options, zones_of
+from smcloud.products.choice_maps import ROLES, choice_maps, stacked, zones_of
 from smcloud.products.regions import Groups, regions
 from smcloud.products.shared_autocorrelation import pooled_columns
-from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_of
-from smcloud.products.tables import table
-from smcloud.products.trend import POOLED, called, significance, tested_series
-from smcloud.stats import area_weighted_series
+from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code
+from smcloud.products.tables import region_lines
+from smcloud.products.trend import POOLED, tested_series
+from smcloud.stats import area_weighted_series, fdr
 from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
 REGIONS = ("globe", "north", "south")
@@ -38,7 +39,6 @@ METHODS = tuple(
 CHANGES = tuple(
     f"{estimator}/{test}/{rule.name}" for estimator, test in METHODS for rule in BY_NAME["significance"].options
 )
-LINES = ("slope", "slope_fixed_cells")
 OF_WHOLE_FIELDS = ("aridity_terciles", "moisture_terciles")
 
 
@@ -110,17 +110,15 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     """
     annuals, cubes, configs = ([each[k] for each in made.values()] for k in range(3))
     maps = choice_maps(annuals, cubes[0], configs, ["/".join(each) for each in made])
+    groups = _regions(annuals[0]["lat"], annuals[0]["lon"])
     out = {}
     for at, (each, (annual, _, config)) in enumerate(made.items()):
         own = maps.isel(series=at, drop=True)
         pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
         bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
         fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
-        slope = own["slope"].isel(estimator=0, drop=True)
-        trend = xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)})
-        lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"]), config)
-        figures = of_whole_fields(fields, config, null).assign({name: lines[name] for name in LINES})
-        out[each] = figures.drop_attrs()
+        lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")
+        out[each] = of_whole_fields(fields, config, null).assign(lines.data_vars).drop_attrs()
     return out
 
 
@@ -170,17 +168,19 @@ def _of_whole_fields(fields: xr.Dataset, *, config: RunConfig, null: SharedNull 
 
 def changes(fields: xr.Dataset, config: RunConfig) -> xr.DataArray:
     """Code the change (change, lat, lon; uint8) by every way of :data:`CHANGES`, from fields in memory."""
-    adjusted: dict[str, xr.DataArray] = {}
-    codes = {}
-    for name in CHANGES:
+    tests = {str(name): fields["p_value"].sel(test=name, drop=True) for name in fields["test"].values}
+    tests[POOLED] = fields["pooled_p_value"]
+    passed: dict[tuple[str, str], npt.NDArray[np.bool_]] = {}
+    for name, p in tests.items():
+        passed[name, "p_value"] = (p < config.alpha).to_numpy()
+        passed[name, "p_adjusted"] = fdr(p, config.alpha, dims=("lat", "lon"))["significant"].to_numpy()
+    slopes = {str(name): fields["slope"].sel(estimator=name).to_numpy() for name in fields["estimator"].values}
+    out = np.empty((len(CHANGES), *fields["pooled_p_value"].shape), np.uint8)
+    for code, name in zip(out, CHANGES, strict=True):
         estimator, test, rule = name.split("/")
-        slope = fields["slope"].sel(estimator=estimator, drop=True)
-        p = fields["pooled_p_value"] if test == POOLED else fields["p_value"].sel(test=test, drop=True)
-        if test not in adjusted:
-            adjusted[test] = significance(p, slope, config)["p_adjusted"]
-        own = with_options(config, estimator=estimator, test=test, significance=rule)
-        codes[name] = change_of(slope, called(p, adjusted[test], slope, own))
-    return stacked(codes, "change")
+        code[...] = change_code(slopes[estimator], passed[test, rule])
+    coords = {"change": list(CHANGES), "lat": fields["lat"], "lon": fields["lon"]}
+    return xr.DataArray(out, coords, ("change", "lat", "lon"))
 
 
 def _schemes(fields: xr.Dataset) -> list[str]:

@@ -45,12 +45,15 @@ class SharedNull(NamedTuple):
 
 def change_of(slope: xr.DataArray, significant: xr.DataArray) -> xr.DataArray:
     """Code the change of each cell (uint8): 0 no trend, 1 not significant, 2 drier, 3 wetter; lazy."""
-    out: xr.DataArray = xr.apply_ufunc(_code, slope, significant, dask="parallelized", output_dtypes=[np.uint8])
+    out: xr.DataArray = xr.apply_ufunc(
+        change_code, slope, significant == 1, dask="parallelized", output_dtypes=[np.uint8]
+    )
     return out.drop_attrs()
 
 
-def _code(slope: npt.NDArray[Any], significant: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    changed = (significant == 1) & (slope != 0)
+def change_code(slope: npt.NDArray[Any], significant: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Code the change as :func:`change_of`, of arrays."""
+    changed = significant & (slope != 0)
     code = (slope == slope) * np.uint8(UNCHANGED)
     code[changed] = DRIER
     code[changed & (slope > 0)] = WETTER
