@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +21,9 @@ from smcloud.store import Prefix, Store, cube_path, sealed_prefix
 if TYPE_CHECKING:
     import xarray as xr
 
-    from smcloud.products.sensitivity import Series
-
 ZARR, PARQUET, CSV, FIGURE, SENTENCES = (
     "sensitivity.zarr", "sensitivity.parquet", "sensitivity.csv", "sensitivity.png", "sentences.txt",
 )  # fmt: skip
-# Series of one graph, which share what they read, and the cells that they may have together: some 250 bytes each.
-AT_ONCE, MOST_CELLS = 4, 4_200_000
 
 
 def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
@@ -37,20 +31,8 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
 
     Raises :class:`NothingPublishedError` where there is no cube, :class:`TooFewYearsError` for too short a period.
     """
-    import dask
-
-    from smcloud.products.annual import annual
-    from smcloud.products.attributes import to_storage_dtype
-    from smcloud.products.choice_maps import ROLES
-    from smcloud.products.sensitivity import (
-        all_series,
-        may_hold_values,
-        series_figures,
-        series_of,
-        years_of,
-    )
-    from smcloud.products.shared_null import own_signs, shared_null
-    from smcloud.products.specification import specification
+    from smcloud.products import Publication
+    from smcloud.products.curve import curve
     from smcloud.report.curve_sentences import curve_sentences
 
     require_years(config, job)
@@ -59,34 +41,8 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
     with reaching(NETWORK, store.url), open_cluster(config.cluster):
         prefix = sealed_prefix(store, cube_path(job.cube_id)) or Prefix(store, cube_path(job.cube_id))
         cube = for_computing(prefix.open(chunking.TILES))
-        cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
-        first, years = years_of(cube, config)
-        own = own_signs(to_storage_dtype(annual(cube, config)), config, cube)
-        signs, cells = dask.compute(own, may_hold_values(cube))
-        null = shared_null(signs, cells, config)
-        found: dict[Series, xr.Dataset] = {}
-        for part in batches(all_series(config, years), at_once(cube)):
-            made = series_of(cube, config, part)
-            found |= dask.compute(series_figures(made, null))[0]
-    out = specification(found, config, first, years, null)
+        out = curve(cube, config, lambda ds: ds.compute())
     out = out.assign_attrs({f"sentence_{at}": text for at, text in enumerate(curve_sentences(out), start=1)})
-    return _published(out, config, job, cube)
-
-
-def batches(series: list[Series], most: int) -> Iterator[tuple[Series, ...]]:
-    """Divide ``series`` into those worked on together: at most so many, of one first year, to share what is read."""
-    for start in dict.fromkeys(each.start for each in series):
-        yield from batched((each for each in series if each.start == start), most)
-
-
-def at_once(cube: xr.Dataset) -> int:
-    """Return how many series are worked on together: they are held in memory as fields."""
-    return max(1, min(AT_ONCE, MOST_CELLS // (cube.sizes["lat"] * cube.sizes["lon"])))
-
-
-def _published(out: xr.Dataset, config: RunConfig, job: Job, cube: xr.Dataset) -> xr.Dataset:
-    from smcloud.products import Publication
-
     return Publication(config, facts_of(job), cells_of(cube))("sensitivity", out)
 
 

@@ -98,8 +98,8 @@ def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> 
     return out
 
 
-def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) -> dict[Series, xr.Dataset]:
-    """Compute all that the rows of some series need, as a small Dataset for each; lazy.
+def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) -> xr.Dataset:
+    """Compute all that the rows of some series need, as a small Dataset by ``series``; lazy.
 
     ``made`` are series of one first year, as :func:`series_of` gives them. ``area_km2`` (zones, change, group): areas
     by class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for
@@ -111,15 +111,15 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     annuals, cubes, configs = ([each[k] for each in made.values()] for k in range(3))
     maps = choice_maps(annuals, cubes[0], configs, ["/".join(each) for each in made])
     groups = _regions(annuals[0]["lat"], annuals[0]["lon"])
-    out = {}
-    for at, (each, (annual, _, config)) in enumerate(made.items()):
+    out = []
+    for at, (annual, _, config) in enumerate(made.values()):
         own = maps.isel(series=at, drop=True)
         pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
         bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
         fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
         lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")
-        out[each] = of_whole_fields(fields, config, null).assign(lines.data_vars).drop_attrs()
-    return out
+        out.append(of_whole_fields(fields, config, null).assign(lines.data_vars).drop_attrs())
+    return xr.concat(out, "series", coords="minimal", compat="override", join="exact")
 
 
 def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:

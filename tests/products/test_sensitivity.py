@@ -2,21 +2,19 @@
 
 import json
 
-import dask
 import numpy as np
 import pytest
 import xarray as xr
 
 from smcloud.config import RunConfig, overlay, parse_config
-from smcloud.pipeline.sensitivity import batches
 from smcloud.products.annual import annual as annual_of
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import CHOICES, Row, config_of, keys_of, own_row, rows, void
+from smcloud.products.curve import curve
 from smcloud.products.ddww import completed_ddww, ddww, ddww_attributes
 from smcloud.products.regions import regions
-from smcloud.products.sensitivity import Series, all_series, may_hold_values, series_figures, series_of, years_of
-from smcloud.products.shared_null import SharedNull, own_signs, shared_null
-from smcloud.products.specification import specification
+from smcloud.products.sensitivity import Series, series_figures, series_of
+from smcloud.products.shared_null import SharedNull
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
@@ -62,20 +60,9 @@ def cube() -> xr.Dataset:
     return fine_cube()
 
 
-def curve(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    first, years = years_of(cube, config)
-    signs = own_signs(to_storage_dtype(annual_of(cube, config)), config, cube)
-    null = shared_null(*dask.compute(signs, may_hold_values(cube)), config)
-    series = all_series(config, years)
-    found: dict[Series, xr.Dataset] = {}
-    for part in batches(series, 4):
-        found |= dask.compute(series_figures(series_of(cube, config, part), null))[0]
-    return specification(found, config, first, years, null)
-
-
 @pytest.fixture(scope="module")
 def table_of_rows(cube: xr.Dataset, base: RunConfig) -> xr.Dataset:
-    return curve(cube.chunk(lat=7), base)
+    return curve(cube.chunk(lat=7), base, lambda ds: ds.compute())
 
 
 def run_of_its_own(cube: xr.Dataset, keys: dict) -> dict[str, np.ndarray]:
@@ -123,7 +110,7 @@ def test_chunks_change_no_bit(cube: xr.Dataset, base: RunConfig) -> None:
         found = []
         for chunks in ({}, {"lat": 7, "lon": 11}, {"lat": 12, "lon": 5}):
             made = series_of(cube.chunk(chunks) if chunks else cube, base, [each])
-            found.append(series_figures(made, null)[each].compute())
+            found.append(series_figures(made, null).compute())
         assert found[0]["chance"].notnull().any()
         for other in found[1:]:
             xr.testing.assert_equal(found[0], other)
