@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smcloud import chunking
 from smcloud.cluster import open_cluster
@@ -53,6 +53,7 @@ def write_sensitivity(ds: xr.Dataset, out: Path) -> dict[str, str]:
     holds anything else.
     """
     from smcloud.report.curve_figure import curve_png
+    from smcloud.report.curve_section import curve_frame
     from smcloud.report.curve_sentences import curve_sentences
 
     require_own(out)
@@ -63,7 +64,7 @@ def write_sensitivity(ds: xr.Dataset, out: Path) -> dict[str, str]:
         prefix = Prefix(Store.open(str(made)), ZARR)
         prefix.stage(ds)
         prefix.seal(map(str, ds.variables))
-        frame = _frame(ds)
+        frame = curve_frame(ds)
         frame.to_parquet(made / PARQUET, index=False)
         frame.to_csv(made / CSV, index=False)
         (made / FIGURE).write_bytes(curve_png(ds))
@@ -72,21 +73,6 @@ def write_sensitivity(ds: xr.Dataset, out: Path) -> dict[str, str]:
             out.rename(Path(place) / "before")
         made.rename(out)
     return {name.rpartition(".")[2]: str(out / name) for name in (ZARR, PARQUET, CSV, FIGURE, SENTENCES)}
-
-
-def _frame(ds: xr.Dataset) -> Any:
-    """The table (combination): choices first, what is by region with the region in the name."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {str(name): da.values for name, da in ds.coords.items() if da.dims == ("combination",)}
-    for name, da in ds.data_vars.items():
-        if da.dims == ("combination",):
-            columns[str(name)] = da.values
-        elif set(da.dims) == {"combination", "region"}:
-            columns |= {f"{name}_{region}": da.sel(region=region).values for region in da["region"].values}
-    return pd.DataFrame(
-        {name: values.astype(str) if values.dtype.kind in "UTO" else values for name, values in columns.items()}
-    )
 
 
 def require_own(out: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import xarray as xr
@@ -42,12 +42,17 @@ class _Group(NamedTuple):
     mask: xr.DataArray
 
 
-def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | None = None) -> Groups:
+def regions(
+    lat: xr.DataArray,
+    lon: xr.DataArray,
+    everywhere: xr.DataArray | None = None,
+    among: Sequence[str] | None = None,
+) -> Groups:
     """Group cells into globe, hemispheres, tropics and 10-degree bands, by the latitude of the cell's centre.
 
     ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
     the tropics lie within 23.4378 degrees. Every region is there, also one without a cell. The mask is lazy with the
-    chunks of ``everywhere``, true (lat, lon), where that is given.
+    chunks of ``everywhere``, true (lat, lon), where that is given. ``among`` names the regions, by default all.
     """
     groups = [
         _Group("globe", "Globe", "globe", lat <= 90),
@@ -62,7 +67,7 @@ def regions(lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | Non
         groups.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", (lat >= south) & upper))
     if everywhere is None:
         everywhere = xr.ones_like(lat, dtype=bool) & xr.ones_like(lon, dtype=bool)
-    by_latitude = _gather(groups, "region")
+    by_latitude = _gather([group for group in groups if among is None or group.name in among], "region")
     return by_latitude._replace(mask=(by_latitude.mask & everywhere).transpose("region", "lat", "lon").rename("groups"))
 
 

@@ -16,7 +16,7 @@ from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import BY_NAME, DEFAULT, LEAST_SQUARES_TESTS, config_of, rows, void, years_later
 from smcloud.products.choice_maps import ROLES, choice_maps, stacked, zones_of
-from smcloud.products.regions import Groups, regions
+from smcloud.products.regions import regions
 from smcloud.products.shared_autocorrelation import pooled_columns
 from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code
 from smcloud.products.tables import region_lines
@@ -110,7 +110,7 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     """
     annuals, cubes, configs = ([each[k] for each in made.values()] for k in range(3))
     maps = choice_maps(annuals, cubes[0], configs, ["/".join(each) for each in made])
-    groups = _regions(annuals[0]["lat"], annuals[0]["lon"])
+    groups = regions(annuals[0]["lat"], annuals[0]["lon"], among=REGIONS)
     out = []
     for at, (annual, _, config) in enumerate(made.values()):
         own = maps.isel(series=at, drop=True)
@@ -125,7 +125,7 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
 def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
     """Reduce the ``fields`` of one series, those of ``choice_maps`` and ``pooled_p_value``, to numbers; one task."""
     if not fields["slope"].chunks:
-        return _of_whole_fields(fields, config=config, null=null)
+        return _of_whole_fields(fields, config, null)
     schemes = [*_schemes(fields), *REGIONS]
     sizes = {
         "area_km2": {"zones": schemes, "change": list(CHANGES), "group": list(GROUPS)},
@@ -143,16 +143,21 @@ def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | No
         for name, axes in sizes.items()
     }
     whole = fields.chunk({dim: -1 for dim in fields.dims})
-    return xr.map_blocks(_of_whole_fields, whole, kwargs={"config": config, "null": null}, template=xr.Dataset(pattern))
+    drawn = [] if null is None else [null.as_dataset().chunk()]  # once in a graph, whatever the number of series
+    return xr.map_blocks(_whole_block, whole, drawn, {"config": config}, xr.Dataset(pattern))
 
 
-def _of_whole_fields(fields: xr.Dataset, *, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+def _whole_block(fields: xr.Dataset, drawn: xr.Dataset | None = None, *, config: RunConfig) -> xr.Dataset:
+    return _of_whole_fields(fields, config, None if drawn is None else SharedNull.of_dataset(drawn))
+
+
+def _of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
     area = cell_areas(fields)
     change = changes(fields, config)
     codes = {name: fields["zone"].sel(zones=name, drop=True) for name in _known(fields)}
     codes |= zones_of(fields, fields, config, None, OF_WHOLE_FIELDS)
     zone = stacked({name: codes[name] for name in _schemes(fields)}, "zones")
-    masks, on_land = _regions(fields["lat"], fields["lon"]).mask, land(fields)
+    masks, on_land = regions(fields["lat"], fields["lon"], among=REGIONS).mask, land(fields)
     of_land = (masks & on_land).astype("uint8").rename(region="zones").drop_attrs()
     every = xr.concat([zone, of_land], "zones", coords="minimal", compat="override")
     slopes = area_weighted_series(fields["slope"], area.where(on_land, 0.0), masks)["mean"]
@@ -192,9 +197,3 @@ def _schemes(fields: xr.Dataset) -> list[str]:
 
 def _known(fields: xr.Dataset) -> list[str]:
     return [str(name) for name in fields["zones"].values] if "zone" in fields else []
-
-
-def _regions(lat: xr.DataArray, lon: xr.DataArray) -> Groups:
-    every = regions(lat, lon)
-    at = [position for position, name in enumerate(every.mask["region"].values) if name in REGIONS]
-    return Groups(every.mask.isel(region=at), [every.labels[k] for k in at], [every.kinds[k] for k in at])

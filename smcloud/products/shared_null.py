@@ -42,6 +42,16 @@ class SharedNull(NamedTuple):
     length_km: float
     of: str
 
+    def as_dataset(self) -> xr.Dataset:
+        """Return the fields as a Dataset, from which :meth:`of_dataset` makes them again."""
+        about = {"length_km": self.length_km, "of": self.of}
+        return xr.Dataset({"places": ("cell", self.places), "orders": (("draw", "cell"), self.orders)}, attrs=about)
+
+    @classmethod
+    def of_dataset(cls, ds: xr.Dataset) -> SharedNull:
+        """Make the fields of a loaded Dataset."""
+        return cls(ds["places"].to_numpy(), ds["orders"].to_numpy(), ds.attrs["length_km"], ds.attrs["of"])
+
 
 def change_of(slope: xr.DataArray, significant: xr.DataArray) -> xr.DataArray:
     """Code the change of each cell (uint8): 0 no trend, 1 not significant, 2 drier, 3 wetter; lazy."""
