@@ -15,7 +15,7 @@ from smcloud.products.sensitivity import Series, all_series, may_hold_values, se
 from smcloud.products.shared_null import own_signs, shared_null
 from smcloud.products.specification import specification
 
-# Series of one graph, which share what they read, and the cells that they may have together: some 250 bytes each.
+# Series of one graph, which share what they read, and the cells that they may have together: they are held as fields.
 AT_ONCE, MOST_CELLS = 4, 4_200_000
 
 

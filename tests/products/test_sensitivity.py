@@ -62,7 +62,7 @@ def cube() -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def table_of_rows(cube: xr.Dataset, base: RunConfig) -> xr.Dataset:
-    return curve(cube.chunk(lat=7), base, lambda ds: ds.compute())
+    return curve(cube, base, lambda ds: ds)
 
 
 def run_of_its_own(cube: xr.Dataset, keys: dict) -> dict[str, np.ndarray]:
