@@ -24,7 +24,8 @@ from smcloud.stats.rank_tests import TESTS, rank_tests
 Block = npt.NDArray[Any]
 
 # The roles that rows are made of; where one of the last three is absent, rows are void.
-ROLES = ("soil_moisture", "land_mask", "aridity_index", "precipitation", "potential_evaporation")
+AMOUNTS = ("precipitation", "potential_evaporation")
+ROLES = ("soil_moisture", "land_mask", "aridity_index", *AMOUNTS)
 ESTIMATORS = ("ols", "sen")
 CELL_TESTS = ("t", "effective", *TESTS)
 CELL_BY_CELL = ("aridity_3", "aridity_2", "water_balance")
@@ -41,7 +42,7 @@ def choice_maps(
     lon) of schemes that need no other cell, and ``aridity_index``. NaN rules are those of the product trend.
     """
     needed = [annual[[name for name in ROLES if name in annual]] for annual in annuals]
-    months = cube[[name for name in ROLES[3:] if name in cube]]
+    months = cube[[name for name in AMOUNTS if name in cube]]
     options = {"configs": list(configs), "labels": list(labels)}
     if not needed[0].chunks:
         return _choice_maps(*needed, months, **options)

@@ -15,7 +15,7 @@ from smcloud.products.annual import cell_areas, land, whole_years
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import BY_NAME, DEFAULT, LEAST_SQUARES_TESTS, config_of, rows, void, years_later
-from smcloud.products.choice_maps import ROLES, choice_maps, stacked, zones_of
+from smcloud.products.choice_maps import AMOUNTS, ROLES, choice_maps, stacked, zones_of
 from smcloud.products.regions import regions
 from smcloud.products.shared_autocorrelation import pooled_columns
 from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code
@@ -79,22 +79,24 @@ class Made(NamedTuple):
 def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> dict[Series, Made]:
     """Make the ``wanted`` series of the monthly ``cube``, of :data:`ROLES` only; lazy.
 
-    Means of months of a later first year are those of an earlier one without its first years, so they are made once.
+    Precipitation and potential evaporation are whole years' amounts in every series, made once for a first year: zones
+    need no others, and those over the months of soil moisture take longer than soil moisture itself.
     """
     first_year, _ = years_of(cube, config)
     first, _ = whole_years(cube, config)
     cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
+    of_zones = [name for name in AMOUNTS if name in cube]
+    amounts: dict[str, xr.Dataset] = {}
     out: dict[Series, Made] = {}
     for each in wanted:
         own = config_of(DEFAULT._replace(annual=each.annual, start=each.start), config, first_year)
         later = years_later(each.start)
         kept = cube.isel(time=slice(first + MONTHS * later if later else 0, None))
-        longest = out.get(each._replace(start="first"))
-        if longest is None or own.annual.method == "anomalies":
-            made = to_storage_dtype(annual_of(kept, own))
-        else:
-            made = longest.annual.isel(year=slice(later, None))
-        out[each] = Made(made, kept, own)
+        if each.start not in amounts:
+            plain = config_of(DEFAULT._replace(start=each.start), config, first_year)
+            amounts[each.start] = annual_of(kept[of_zones], plain)
+        made = annual_of(kept.drop_vars(of_zones), own).assign(amounts[each.start].data_vars)
+        out[each] = Made(to_storage_dtype(made), kept, own)
     return out
 
 
