@@ -10,7 +10,7 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import annual
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.choice_maps import ROLES
+from smcloud.products.choice_maps import AMOUNTS, ROLES
 from smcloud.products.sensitivity import Series, all_series, may_hold_values, series_figures, series_of, years_of
 from smcloud.products.shared_null import own_signs, shared_null
 from smcloud.products.specification import specification
@@ -28,7 +28,9 @@ def curve(cube: xr.Dataset, config: RunConfig, compute: Callable[[xr.Dataset], x
     """
     cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
     first, years = years_of(cube, config)
-    signs = own_signs(to_storage_dtype(annual(cube, config)), config, cube)
+    signs = own_signs(
+        to_storage_dtype(annual(cube.drop_vars([name for name in AMOUNTS if name in cube]), config)), config
+    )
     loaded = compute(xr.Dataset({"signs": signs, "cells": may_hold_values(cube)}))
     null = shared_null(loaded["signs"], loaded["cells"], config)
     found: dict[Series, xr.Dataset] = {}

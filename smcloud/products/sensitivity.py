@@ -14,11 +14,20 @@ from smcloud.products.annual import annual as annual_of
 from smcloud.products.annual import cell_areas, land, whole_years
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.choice_grid import BY_NAME, DEFAULT, LEAST_SQUARES_TESTS, config_of, rows, void, years_later
+from smcloud.products.choice_grid import (
+    BY_NAME,
+    DEFAULT,
+    LEAST_SQUARES_TESTS,
+    OUTSIDE,
+    config_of,
+    rows,
+    void,
+    years_later,
+)
 from smcloud.products.choice_maps import AMOUNTS, ROLES, choice_maps, stacked, zones_of
 from smcloud.products.regions import regions
 from smcloud.products.shared_autocorrelation import pooled_columns
-from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code
+from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code, change_of
 from smcloud.products.tables import region_lines
 from smcloud.products.trend import POOLED, tested_series
 from smcloud.stats import area_weighted_series, fdr
@@ -106,7 +115,7 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     ``made`` are series of one first year, as :func:`series_of` gives them. ``area_km2`` (zones, change, group): areas
     by class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for
     the land of each region in place of a zone; ``mean_of_slopes`` (estimator, region), ``slope`` and
-    ``slope_fixed_cells`` (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the share by
+    ``slope_fixed_cells`` (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the excess by
     ``chance`` (transition, zones, change, figure). Every step is the one of the products trend, ddww and regional, on
     values as they are stored. What needs all cells is one task of whole fields.
     """
@@ -168,9 +177,25 @@ def _of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | N
         "mean_of_slopes": slopes.transpose("estimator", "region"),
     }
     if null is not None:
-        found = chance(class_lattice(change, zone, area), null, TRANSITIONS, config.alpha)
-        columns["chance"] = found.reindex(zones=every["zones"]).transpose("transition", "zones", "change", "figure")
+        columns["chance"] = _by_chance(fields, zone, area, columns["area_km2"], null, config.alpha)
     return xr.Dataset(columns).drop_attrs()
+
+
+def _by_chance(
+    fields: xr.Dataset, zone: xr.DataArray, area: xr.DataArray, areas: xr.DataArray, null: SharedNull, alpha: float
+) -> xr.DataArray:
+    """The excess in worlds without trends (transition, zones, change, figure); NaN for regions in place of zones."""
+    tested = fields["slope"].isel(estimator=[0]).rename(estimator="change")
+    lattice = class_lattice(change_of(-abs(tested) - 1.0, xr.ones_like(tested, dtype=bool)), zone, area)
+    by_zone = lattice.isel(change=0).sel({"class": ["DD", "TD", "WD"]}).transpose("zones", "class", "place").to_numpy()
+    out = np.full((len(TRANSITIONS), *areas.shape[:2], len(FIGURES)), np.nan)
+    for own, transition in zip(out, TRANSITIONS, strict=True):
+        outside = transition == OUTSIDE
+        changed = areas.sel(group="counted outside" if outside else "counted").to_numpy()
+        for position, scheme in enumerate(by_zone):
+            own[position] = chance(scheme, changed[position], null, outside, alpha)
+    coords = {"transition": TRANSITIONS, "zones": areas["zones"], "change": areas["change"], "figure": list(FIGURES)}
+    return xr.DataArray(out, coords, tuple(coords))
 
 
 def changes(fields: xr.Dataset, config: RunConfig) -> xr.DataArray:

@@ -11,7 +11,7 @@ from smcloud.products.annual import annual as annual_of
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import CHOICES, Row, config_of, keys_of, own_row, rows, void
 from smcloud.products.curve import curve
-from smcloud.products.ddww import completed_ddww, ddww, ddww_attributes
+from smcloud.products.ddww import ddww, ddww_attributes
 from smcloud.products.regions import regions
 from smcloud.products.sensitivity import Series, series_figures, series_of
 from smcloud.products.shared_null import SharedNull
@@ -102,10 +102,9 @@ def test_every_row_is_a_run_of_its_own_bit_for_bit(table_of_rows: xr.Dataset, cu
 
 @pytest.mark.slow
 def test_chunks_change_no_bit(cube: xr.Dataset, base: RunConfig) -> None:
-    null = SharedNull(
-        np.arange(16200), np.random.default_rng(2).permuted(np.tile(np.arange(16200), (9, 1)), axis=1), 1.0, ""
-    )
-    null = null._replace(orders=null.orders.astype(np.int32))
+    rng = np.random.default_rng(2)
+    orders = rng.permuted(np.tile(np.arange(16200, dtype=np.int32), (9, 1)), axis=1)
+    null = SharedNull(np.arange(16200), orders, rng.random(orders.shape) < 0.5, 1.0, "")
     for each in (Series("months_6", "+1"), Series("anomalies", "first")):
         found = []
         for chunks in ({}, {"lat": 7, "lon": 11}, {"lat": 12, "lon": 5}):
@@ -173,13 +172,8 @@ def test_the_product_is_documented(table_of_rows: xr.Dataset) -> None:
 
 
 @pytest.mark.slow
-def test_the_ribbon_of_a_run_is_that_of_its_own_product(table_of_rows: xr.Dataset, cube: xr.Dataset) -> None:
-    config = parse_config(overlay(BASE, {"bootstrap": {"replicates": 999}}))
-    annual = annual_of(cube, config)
-    trend = trend_maps(annual, config)
-    trend = trend.merge(trend_fields(trend, config, annual), compat="override", join="exact")
-    product = completed_ddww(ddww(trend, annual, config, cube), annual, config)
-    row = table_of_rows.isel(combination=table_of_rows.attrs["own_combination"])
-    assert table_of_rows.attrs["null_efolding_km"] == product.attrs["ddww_null_efolding_km"]
-    for limit in ("mean", "lower", "upper"):
-        assert float(row[f"ddww_null_{limit}"]) == pytest.approx(product.attrs[f"ddww_null_{limit}"], abs=0.03)
+def test_the_ribbon_lies_around_what_a_row_expects(table_of_rows: xr.Dataset) -> None:
+    live = table_of_rows.isel(combination=table_of_rows["ddww_null_lower"].notnull().values)
+    assert live.sizes["combination"] > 1000 and 100 < table_of_rows.attrs["null_efolding_km"] < 20_000
+    assert (live["ddww_null_lower"] < live["ddww_null_upper"]).all()
+    assert abs(live["ddww_null_mean"] - live["ddww_expected_share"]).max() < 0.1
