@@ -75,14 +75,20 @@ def _choice_maps(*datasets: xr.Dataset, configs: Sequence[RunConfig], labels: Se
     lands = _by_series([land(annual) for annual in annuals])
     moisture = _by_series([annual["soil_moisture"] for annual in annuals]).where(lands)
     out = _of_distinct(moisture, configs[0]) | {"land_mask": lands.astype("uint8")}
-    known: list[xr.DataArray] = []
+    zone: list[xr.DataArray] = []
     for at, (annual, own) in enumerate(zip(annuals, configs, strict=True)):
-        alike = at > 0 and "land_mask" in annual and own.annual.method == configs[at - 1].annual.method
-        found = {} if alike else zones_of(annual, xr.Dataset(), own, months, CELL_BY_CELL)
-        known += [known[-1]] if alike and known else [stacked(found, "zones")] if found else []
-    out |= {"zone": _by_series(known)} if known else {}
+        if at == 0 or not _same_zones(annual, own, configs[at - 1]):
+            found = zones_of(annual, xr.Dataset(), own, months, CELL_BY_CELL)
+        zone += [stacked(found, "zones")] if found else []
+    out |= {"zone": _by_series(zone)} if zone else {}
     out |= {"aridity_index": annuals[0]["aridity_index"]} if "aridity_index" in annuals[0] else {}
     return to_storage_dtype(xr.Dataset(out).drop_attrs()).assign_coords(series=list(labels))
+
+
+def _same_zones(annual: xr.Dataset, own: RunConfig, before: RunConfig) -> bool:
+    """Whether the zones of a series are those of the one before it: of one land, and of the same amounts."""
+    sums = all(annual[name].attrs.get("cell_methods") == "time: sum" for name in AMOUNTS if name in annual)
+    return "land_mask" in annual and (sums or own.annual.method == before.annual.method)
 
 
 def _of_distinct(moisture: xr.DataArray, config: RunConfig) -> dict[str, xr.DataArray]:

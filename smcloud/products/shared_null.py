@@ -95,9 +95,9 @@ def own_signs(annual: xr.Dataset, config: RunConfig) -> xr.DataArray:
 def shared_null(signs: xr.DataArray, cells: xr.DataArray, config: RunConfig) -> SharedNull:
     """Draw the fields, by the loaded ``signs`` of :func:`own_signs`, on the places that hold any of ``cells``.
 
-    ``cells`` (lat, lon), loaded, is true where a cell may have a value. The e-folding length is that of all slopes, or
-    the mean one of the years' departures where that is longer: a map of slopes alone holds a few dozen patches, which
-    tell it badly. ``bootstrap.replicates`` fields, at most :data:`MOST_FIELDS`; the same arguments give the same ones.
+    ``cells`` (lat, lon), loaded, is true where a cell may have a value. The e-folding length is the mean
+    one of the years' departures, or that of all slopes where it is longer than any of these: a map of slopes holds a few
+    dozen patches, which tell it badly, but trends may go together further than years do. ``bootstrap.replicates`` fields, at most :data:`MOST_FIELDS`; the same arguments give the same ones.
     """
     centres = (cells[axis].to_numpy().astype(np.float64) for axis in ("lat", "lon"))
     places = np.unique(places_of(*centres)[cells.transpose("lat", "lon").to_numpy()])
@@ -120,10 +120,9 @@ def _length(signs: FloatArray) -> tuple[float, str]:
         for drier, wetter in signs
     ]
     years = [length for length in found[1:] if not np.isnan(length)]
-    of_years = float(np.mean(years)) if years else np.nan
-    if np.isnan(found[0]) and np.isnan(of_years):
-        return float("nan"), "nothing: there are not two signs"
-    return (of_years, OF_YEARS) if not found[0] >= of_years else (float(found[0]), OF_SLOPES)
+    if not np.isnan(found[0]) and all(found[0] > length for length in years):
+        return float(found[0]), OF_SLOPES
+    return (float(np.mean(years)), OF_YEARS) if years else (float("nan"), "nothing: there are not two signs")
 
 
 def chance(zones: FloatArray, changed: FloatArray, null: SharedNull, outside: bool, alpha: float) -> FloatArray:

@@ -141,7 +141,7 @@ def _draw_matrix(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64], place
     axes.set(xlim=(0, order.size), ylim=(last + 0.6, -1.5))
     position = np.arange(order.size, dtype=np.float64) + 0.5
     for number, choice in enumerate(CHOICES):
-        chosen = live(ds, choice.name)[order].astype(str)
+        chosen = live(ds, choice.name)[order].astype(object)
         colour = np.array(palette.rgb(MARK if number % 2 else INK)) / 255
         for option, height in zip(choice.options, places[choice.name], strict=True):
             has = chosen == option.name

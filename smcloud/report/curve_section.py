@@ -54,5 +54,5 @@ def curve_frame(ds: xr.Dataset) -> pd.DataFrame:
         elif set(da.dims) == {"combination", "region"}:
             columns |= {f"{name}_{region}": da.sel(region=region).values for region in da["region"].values}
     return pd.DataFrame(
-        {name: values.astype(str) if values.dtype.kind in "UTO" else values for name, values in columns.items()}
+        {name: values.astype(object) if values.dtype.kind in "UTO" else values for name, values in columns.items()}
     )
