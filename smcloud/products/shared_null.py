@@ -95,9 +95,10 @@ def own_signs(annual: xr.Dataset, config: RunConfig) -> xr.DataArray:
 def shared_null(signs: xr.DataArray, cells: xr.DataArray, config: RunConfig) -> SharedNull:
     """Draw the fields, by the loaded ``signs`` of :func:`own_signs`, on the places that hold any of ``cells``.
 
-    ``cells`` (lat, lon), loaded, is true where a cell may have a value. The e-folding length is the mean
-    one of the years' departures, or that of all slopes where it is longer than any of these: a map of slopes holds a few
-    dozen patches, which tell it badly, but trends may go together further than years do. ``bootstrap.replicates`` fields, at most :data:`MOST_FIELDS`; the same arguments give the same ones.
+    ``cells`` (lat, lon), loaded, is true where a cell may have a value. The e-folding length is the mean one of the
+    years' departures, or that of all slopes where it is longer than any of these: a map of slopes holds a few dozen
+    patches, which tell it badly, but trends may go together further than years do. ``bootstrap.replicates`` fields, at
+    most :data:`MOST_FIELDS`; the same arguments give the same ones.
     """
     centres = (cells[axis].to_numpy().astype(np.float64) for axis in ("lat", "lon"))
     places = np.unique(places_of(*centres)[cells.transpose("lat", "lon").to_numpy()])
