@@ -43,7 +43,7 @@ def choice_maps(
     """
     needed = [annual[[name for name in ROLES if name in annual]] for annual in annuals]
     months = cube[[name for name in AMOUNTS if name in cube]]
-    options = {"configs": list(configs), "labels": list(labels)}
+    options: dict[str, Any] = {"configs": list(configs), "labels": list(labels)}
     if not needed[0].chunks:
         return _choice_maps(*needed, months, **options)
     return xr.map_blocks(_choice_maps, needed[0], [*needed[1:], months], options, _pattern([*needed, months], options))

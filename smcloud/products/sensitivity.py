@@ -26,11 +26,10 @@ from smcloud.products.choice_grid import (
 )
 from smcloud.products.choice_maps import AMOUNTS, ROLES, choice_maps, stacked, zones_of
 from smcloud.products.regions import regions
-from smcloud.products.shared_autocorrelation import pooled_columns
 from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code, change_of
 from smcloud.products.tables import region_lines
 from smcloud.products.trend import POOLED, tested_series
-from smcloud.stats import area_weighted_series, fdr
+from smcloud.stats import area_weighted_series, fdr, pooled_trend
 from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
 REGIONS = ("globe", "north", "south")
@@ -119,13 +118,16 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     ``chance`` (transition, zones, change, figure). Every step is the one of the products trend, ddww and regional, on
     values as they are stored. What needs all cells is one task of whole fields.
     """
-    annuals, cubes, configs = ([each[k] for each in made.values()] for k in range(3))
-    maps = choice_maps(annuals, cubes[0], configs, ["/".join(each) for each in made])
-    groups = regions(annuals[0]["lat"], annuals[0]["lon"], among=REGIONS)
+    parts = list(made.values())
+    cube = parts[0].cube
+    labels = ["/".join(each) for each in made]
+    maps = choice_maps([each.annual for each in parts], cube, [each.config for each in parts], labels)
+    groups = regions(cube["lat"], cube["lon"], among=REGIONS)
     out = []
-    for at, (annual, _, config) in enumerate(made.values()):
+    for at, (annual, _, config) in enumerate(parts):
         own = maps.isel(series=at, drop=True)
-        pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
+        series, (radius, least) = tested_series(annual, config)[2], (config.trend.radius_km, config.years.min_years)
+        pooled = pooled_trend(series, cell_areas(annual), "year", radius, config.alpha, least)["p_value"]
         bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
         fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
         lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")

@@ -55,8 +55,8 @@ class SharedNull(NamedTuple):
     @classmethod
     def of_dataset(cls, ds: xr.Dataset) -> SharedNull:
         """Make the fields of a loaded Dataset."""
-        arrays = [ds[name].to_numpy() for name in ("places", "orders", "dries")]
-        return cls(*arrays, ds.attrs["length_km"], ds.attrs["of"])
+        places, orders, dries = (ds[name].to_numpy() for name in ("places", "orders", "dries"))
+        return cls(places, orders, dries, ds.attrs["length_km"], ds.attrs["of"])
 
 
 def change_of(slope: xr.DataArray, significant: xr.DataArray) -> xr.DataArray:

@@ -102,7 +102,7 @@ def _draw_curve(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64]) -> Non
 def _limits(excess: FloatArray, low: FloatArray, high: FloatArray, study: FloatArray) -> tuple[float, float]:
     """Limits of the upper panel: all of the curve and its range, and all but the outermost of the study's marks."""
     known = study[np.isfinite(study)]
-    ends = np.quantile(known, [0.02, 0.98]) if known.size else []
+    ends = np.quantile(known, [0.02, 0.98]) if known.size else known
     values = np.concatenate([excess, low, high, ends, [0.0]])
     bottom, top = np.nanmin(values), np.nanmax(values)
     room = 0.06 * max(top - bottom, 1.0)

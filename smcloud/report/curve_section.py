@@ -39,7 +39,8 @@ def curve_section(ds: xr.Dataset) -> CurveSection:
     """Make the section of a loaded product ``sensitivity``; the same product gives the same bytes."""
     frame, parquet = curve_frame(ds), io.BytesIO()
     frame.to_parquet(parquet, index=False)
-    rows: Table = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows: Table = [{str(name): value for name, value in record.items()} for record in records]
     return CurveSection(Picture(*PICTURE, curve_png(ds)), curve_sentences(ds), rows, parquet.getvalue())
 
 
