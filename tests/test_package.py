@@ -37,7 +37,7 @@ def test_the_lock_pins_by_hash_and_names_no_host():
 
 
 def test_importing_smcloud_is_light():
-    heavy = {"numba", "prefect", "matplotlib", "xskillscore", "distributed"}
+    heavy = {"numba", "prefect", "matplotlib", "xskillscore", "distributed", "numpy", "xarray", "fsspec", "pydantic"}
     code = f"import sys, smcloud, smcloud.cli; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert found.strip() == "[]"

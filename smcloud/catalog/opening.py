@@ -22,6 +22,7 @@ from smcloud.catalog.places import files_of, is_remote
 from smcloud.catalog.plain_axes import require_plain_axes
 from smcloud.catalog.readers import reader_of
 from smcloud.catalog.schema import Catalog, Entry
+from smcloud.catalog.stated_axes import selected, with_stated_axes
 from smcloud.catalog.stores.absent import Chunks, all_names, hide_marks, of_each_part, with_marks
 from smcloud.catalog.time_axis import with_time
 from smcloud.catalog.validation import check_axes, check_variables
@@ -62,8 +63,9 @@ def open_with_intake(entry: Entry, where: str) -> xr.Dataset:
         if not isinstance(ds, xr.Dataset):
             raise ValueError(f"the source gives a {type(ds).__name__}, not a Dataset")
         closers.append(ds.close)
-        require_plain_axes(ds, where if len(places) == 1 else f"{where}: {name}")
-        return with_marks(ds, known[name], entry, where)
+        at = where if len(places) == 1 else f"{where}: {name}"
+        require_plain_axes(ds, at)
+        return with_stated_axes(with_marks(ds, known[name], entry, where), entry.metadata.axes, at)
 
     # How an array treats a missing chunk is fixed when it is opened; the setting is global to the process.
     try:
@@ -183,6 +185,7 @@ def open_entry(catalog: Catalog, name: str) -> xr.Dataset:
         require_hosts(entry.args)
         ds = read(entry, where)
     moving = [spec for spec in entry.metadata.variables.values() if spec.period != "static"]
+    ds = selected(ds, entry.metadata.select, where)
     close, ds = ds.close, hide_marks(with_time(ds, names_of(moving), where))
     ds.set_close(close)
     check_variables(ds, entry.metadata.variables, where)

@@ -111,7 +111,8 @@ class Metadata(Model):
 
     ``complete`` vouches that a store holds every chunk: one that is missing is then an error. Without it a chunk that
     is not there means missing values, whatever the array's fill value. ``absent_chunks: fill`` says that the store
-    leaves out on purpose what equals its fill value, which is then read.
+    leaves out on purpose what equals its fill value, which is then read. ``axes`` names the variables that are latitude
+    and longitude where nothing in the source tells; ``select`` the one level, member or the like that is read.
     """
 
     reader: Literal["default", "esa_cci", "icechunk", "hdf4", "geotiff"] = "default"
@@ -122,6 +123,8 @@ class Metadata(Model):
     complete: bool = False
     versions: Versions | None = None
     absent_chunks: Literal["missing", "fill"] = "missing"
+    axes: Mapping[Literal["lat", "lon"], Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    select: Mapping[str, float | str] = Field(default_factory=dict)
     variables: Annotated[Mapping[str, VariableSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -143,6 +146,13 @@ class Metadata(Model):
         if self.complete and self.absent_chunks == "fill":
             raise invalid_value("missing, because the entry says complete: true", "fill", "absent_chunks")
         return self
+
+    @field_validator("select")
+    @classmethod
+    def _no_kept_axis(cls, value: Mapping[str, float | str]) -> Mapping[str, float | str]:
+        for axis in sorted({"lat", "lon", "latitude", "longitude", "time", "valid_time"} & set(value)):
+            raise invalid_value("a level, a member or the like: region and period of the configuration cut these", axis)
+        return value
 
     @field_validator("variables")
     @classmethod

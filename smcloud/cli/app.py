@@ -11,23 +11,40 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from smcloud.cli import catalogs, configurations
 from smcloud.cli import sensitivity as curve
 from smcloud.cli.console import call, print_plan, print_record, print_run, say
 from smcloud.cli.files import register
+from smcloud.cli.init import init
 from smcloud.cli.local_run import run_job
 from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl, opened
 
 app = typer.Typer(
     name="smcloud",
-    help="Soil-moisture trends, their drivers and the DDWW question: from a catalog to published Zarr.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+app.command("init", epilog="Example: smcloud init ./my-files --out ./study")(init)
 register(app)
-catalog_app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
-app.add_typer(catalog_app, name="catalog")
+app.add_typer(catalogs.app, name="catalog")
+app.add_typer(configurations.app, name="config")
 app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
+
+
+@app.callback()
+def smcloud(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False
+) -> None:
+    """Soil-moisture trends, their drivers and the DDWW question: from a catalog to published Zarr."""
+    if version:
+        from importlib.metadata import version as installed
+
+        say(f"smcloud {installed('smcloud')}")
+        raise typer.Exit()
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
 
 
 @app.command(epilog="Example: smcloud run study.yaml --json")
@@ -209,34 +226,6 @@ def report(
     record = newest_release(place) if release is None else read_release(place, release)
     page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
-
-
-@catalog_app.command("check", epilog="Example: smcloud catalog check catalogs/public.yaml")
-def catalog_check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A catalog of sources.")],
-    json_: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Check a catalog against its schema without running anything from it, and list what could not be reached."""
-    from smcloud.catalog import check_entries, load_catalog
-    from smcloud.cube import require_convertible
-    from smcloud.errors import SmcloudError, all_at_once, noting
-
-    catalog = load_catalog(file)
-    problems: list[SmcloudError] = []
-    entries: dict[str, str] = {}
-    with noting(problems):
-        require_convertible(catalog)
-    with noting(problems):
-        entries = check_entries(catalog)
-    all_at_once(problems)
-    if json_:
-        print(json.dumps({"status": "valid", "entries": entries}, indent=1))
-        return
-    for name, state in entries.items():
-        say(f"{name:<24} {state}")
-    unreached = sum(state.startswith("unreachable") for state in entries.values())
-    say(f"{file} is valid: {len(entries)} entries, {unreached} could not be reached")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -60,6 +60,8 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     except Exception as err:
         if signals:  # Ctrl-C reaches Prefect's server too, and its client may fail before we are through
             _fail_interrupted(given, asked)
+        if type(err).__name__ == "NoArgsIsHelpError":  # a group alone: its help is shown
+            sys.exit(0)
         if hasattr(err, "format_message"):  # click's usage errors
             _read_what_there_is(err, given)
             _fail_usage(err.format_message(), getattr(err, "exit_code", 2), asked.json)

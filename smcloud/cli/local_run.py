@@ -6,9 +6,12 @@ import logging
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smcloud.cli.console import log, silence_libraries
-from smcloud.pipeline.publish import RunRecord
+
+if TYPE_CHECKING:
+    from smcloud.pipeline.publish import RunRecord
 
 
 def run_job(config: Path, truth: str | None = None, allow_older: str = "") -> RunRecord:
@@ -18,7 +21,7 @@ def run_job(config: Path, truth: str | None = None, allow_older: str = "") -> Ru
     """
     from smcloud.config import load_config
     from smcloud.pipeline import identity
-    from smcloud.pipeline.publish import has_report, report, run_record
+    from smcloud.pipeline.publish import RunRecord, has_report, report, run_record
 
     began = time.perf_counter()
     settings = load_config(config)

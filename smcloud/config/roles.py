@@ -12,7 +12,7 @@ OF_THE_CUBE = ("time", "lat", "lon", "bnds", "provisional", "spatial_ref", "crs"
 OF_THE_PRODUCTS = (
     "year", "month", "season", "driver", "region", "stratum", "class", "combination", "kind", "label", "status",
     "n_months", "n_fixed_months", "level", "groups", "distance", "property", "step", "step_units", "break", "lag",
-    "choice",
+    "choice", "end_years", "seasonal_soil_moisture",
 )  # fmt: skip
 FLAG_WORDS = ("none", "tie", "no_data")  # beside the drivers in ``dominant_driver``
 COMPANIONS = re.compile(r"soil_moisture_(?!reference$)\w*|\w*_bnds")

@@ -32,6 +32,7 @@ class RunConfig(Model):
     catalog: str
     inputs: Mapping[str, str]
     grid: sections.Grid | Literal["native"] = "native"
+    region: sections.Region | None = None
     flags: sections.Flags = sections.Flags()
     monthly: sections.Monthly
     annual: sections.Annual
@@ -94,6 +95,14 @@ class RunConfig(Model):
             raise invalid_value("drivers.monthly: true beside it, as lags are of months", dict(value.lags), "lags")
         return value
 
+    @field_validator("annual")
+    @classmethod
+    def _warmth_is_known(cls, value: sections.Annual, info: ValidationInfo) -> sections.Annual:
+        inputs = info.data.get("inputs")
+        if "growing" in value.seasons and inputs is not None and "soil_temperature" not in inputs:
+            raise invalid_value("no growing season, or an input for the role soil_temperature", "growing", "seasons")
+        return value
+
     @model_validator(mode="after")
     def _enough_replicates(self) -> RunConfig:
         least = 2 / self.alpha
@@ -122,7 +131,7 @@ class RunConfig(Model):
         return cls.model_validate(kept)
 
     def harmonisation(self) -> dict[str, Any]:
-        """Return the keys that the cube depends on: they are hashed into the cube id."""
+        """Return the keys that the cube depends on, but for the region: they are hashed into the cube id."""
         data = self.model_dump(mode="json")
         return {key: data[key] for key in ("period", "inputs", "grid", "flags", "monthly")}
 

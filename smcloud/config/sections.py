@@ -37,7 +37,7 @@ class Period(Model):
 
 
 class Grid(Model):
-    """A regular global grid of ``resolution`` degrees, cell edges on -90 and -180."""
+    """A regular grid of ``resolution`` degrees, cell edges on -90 and -180; the globe's, or that of ``region``."""
 
     resolution: Annotated[float, Field(ge=0.001, le=30)]
 
@@ -47,6 +47,55 @@ class Grid(Model):
         if abs(180 / value - round(180 / value)) > 1e-9:
             raise invalid_value("degrees that divide 180 into whole cells, for example 0.25, 0.5, 1, 5", f"{value:g}")
         return value
+
+
+class Region(Model):
+    """The part of the world that a run is of.
+
+    ``bbox`` (west, south, east, north in degrees) holds the cells whose centres lie in it; one that runs over 180
+    degrees has its east behind its west: ``[170, -50, -170, -30]`` or ``[170, -50, 190, -30]``. ``shape`` is a file
+    with polygons, GeoJSON or a shapefile, zipped or not: each cell counts by the share of its area that lies in them.
+    ``field`` is the property with the polygons' names, ``names`` are those that count (all), ``name`` is what the
+    whole is called in words.
+    """
+
+    bbox: tuple[float, float, float, float] | None = None
+    shape: str | None = None
+    field: str | None = None
+    names: tuple[str, ...] = ()
+    name: str = ""
+
+    @field_validator("bbox")
+    @classmethod
+    def _box(cls, value: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        if value is None:
+            return None
+        west, south, east, north = value
+        if not (-90 <= south < north <= 90 and -180 <= west <= 360 and -180 <= east <= 360 and west != east):
+            raise invalid_value("[west, south, east, north] in degrees, south below north", list(value))
+        return value
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _as_texts(cls, value: object) -> object:
+        return [str(name) for name in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("shape")
+    @classmethod
+    def _local(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value:
+            raise invalid_value("a file on this machine: nothing is downloaded", value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Region:
+        if (self.bbox is None) == (self.shape is None):
+            raise invalid_value("bbox, or shape", ", ".join(sorted(self.model_fields_set)) or "neither")
+        if self.shape is None and (self.field or self.names):
+            raise invalid_value("shape beside it, which has names", self.field or ", ".join(self.names), "field")
+        if self.names and not self.field:
+            raise invalid_value("the property of the polygons that holds these names", "nothing", "field")
+        return self
 
 
 class Publisher(Model):
@@ -79,17 +128,31 @@ class Monthly(Model):
     error_tau_days: Annotated[float, Field(gt=0, le=365)] = 5.0
 
 
+Season = Literal["DJF", "MAM", "JJA", "SON", "growing"]
+
+
 class Annual(Model):
     """How months become years; ``min_months`` belongs to ``monthly_means``, what follows it to ``anomalies``.
 
-    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method.
+    Monthly anomalies of drivers need ``min_climatology_years`` too, whatever the method. A year begins with
+    ``first_month`` (7: July to June, which keeps a southern summer in one year) and is named by the calendar year in
+    which it ends. ``seasons`` adds their means and trends; ``growing`` is the months above 5 degrees C on average.
     """
 
     method: Literal["monthly_means", "anomalies"]
     min_months: Annotated[int, Field(ge=1, le=12)]
+    seasons: tuple[Season, ...] = ()
+    first_month: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
     min_climatology_years: Annotated[int, Field(ge=1)] = 10
     fixed_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     year_months_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    @field_validator("seasons")
+    @classmethod
+    def _each_once(cls, value: tuple[Season, ...]) -> tuple[Season, ...]:
+        if len(set(value)) < len(value):
+            raise invalid_value("each season once", ", ".join(value))
+        return value
 
 
 class Ends(Model):
@@ -159,18 +222,19 @@ class Drivers(Model):
 class Attribution(Model):
     """What is told of the drivers beside their correlations.
 
-    ``lmg``: their shares of R2 over all orders of entry. ``lags``: years by which all of them lead soil moisture, set
-    in advance; below 0 soil moisture leads (which no driver can explain). 0 alone adds nothing.
+    ``lmg``: their shares of R2 over all orders of entry. ``lags``: months by which all of them lead soil moisture, set
+    in advance, for correlations of deseasonalised months; below 0 soil moisture leads (a feedback, which no driver
+    explains). 0 alone adds nothing.
     """
 
     lmg: bool = False
-    lags: tuple[Annotated[int, Field(ge=-5, le=5, strict=True)], ...] = (0,)
+    lags: tuple[Annotated[int, Field(ge=-12, le=12, strict=True)], ...] = (0,)
 
     @field_validator("lags")
     @classmethod
     def _distinct_lags(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or len(set(value)) < len(value):
-            raise invalid_value("whole years, each once, for example [-1, 0, 1]", list(value))
+            raise invalid_value("whole months, each once, for example [-1, 0, 1]", list(value))
         return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin
 
@@ -10,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from smcloud.errors import SmcloudError
+from smcloud.errors import SmcloudError, all_at_once
 
 
 def invalid_value(expected: str, found: object, key: str = "") -> PydanticCustomError:
@@ -29,6 +30,8 @@ MAX_BYTES, MAX_NODES, MAX_DEPTH, MAX_TEXT = 2**20, 50_000, 20, 20_000
 MAX_INTEGER = 2**63 - 1
 # What steers a terminal, or shows a text in another order than it has.
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# The value of a line that smcloud init could not fill; what to choose among stands beside it.
+CHOOSE, CHOICES = "CHOOSE", re.compile(r"#\s*CHOOSE:\s*(.*)")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -77,7 +80,7 @@ def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[
     """Read the mapping of a plain YAML document; raises ``error``.
 
     Refused are tags, aliases, merge keys, repeated keys, control characters, and more than a person would write: bytes,
-    values, levels, the length of a text.
+    values, levels, the length of a text. So are values that are still to be filled (``CHOOSE``), all of them at once.
     """
     try:
         if len(text) > MAX_BYTES:
@@ -103,7 +106,42 @@ def read_yaml(text: bytes | str, where: str, error: type[SmcloudError]) -> dict[
             expected="key: value",
             next=f"edit {where}",
         )
+    _require_chosen(data, text, where, error)
     return data
+
+
+def _require_chosen(data: dict[str, Any], text: bytes | str, where: str, error: type[SmcloudError]) -> None:
+    keys = list(_unchosen(data))
+    if not keys:
+        return
+    events: Any = yaml.parse(text, Loader=_PlainLoader)
+    at = [event.start_mark.line for event in events if getattr(event, "value", None) == CHOOSE]
+    lines = (text.decode(errors="replace") if isinstance(text, bytes) else text).splitlines()
+    beside = [CHOICES.search(lines[line]) for line in at]
+    all_at_once(
+        error(
+            "a line is still to be filled",
+            where=f"{where}: line {line + 1}: {key}",
+            found=CHOOSE,
+            expected=found[1] if found else "a value",
+            next=f"write a value in place of {CHOOSE} in line {line + 1} of {where}",
+        )
+        for key, line, found in zip(keys, at, beside, strict=True)
+    )
+
+
+def _unchosen(node: Any, above: str = "") -> Iterator[str]:
+    """Dotted keys of the values that are still to be filled, in their order; a key may be one itself."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            here = f"{above}.{key}".lstrip(".")
+            yield from [here] * (key == CHOOSE)
+            yield from _unchosen(value, here)
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _unchosen(value, f"{above}.{number}")
+    elif node == CHOOSE:
+        yield above
 
 
 def _require_plain(text: bytes | str) -> None:

@@ -29,9 +29,10 @@ ROLES_OF_LAND = ("aridity_index", "clay", "elevation", "land_cover", "land_mask"
 QUALITY = (
     "df",
     "trend_contribution_df",
+    "lagged_df",
+    "variance_inflation_factor",
     "n",
     "monthly_n",
-    "monthly_n_effective",
     "significant",
     "status",
     "stderr_growth",
@@ -45,6 +46,7 @@ QUALITY_PARTS = (
     "_lower",
     "_upper",
     "_n_cells",
+    "n_effective",
     "uncertainty",
     "probability",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,12 @@ LONG_NAMES = {
     "clay": "clay content of the topsoil",
     "sand": "sand content of the topsoil",
     "land_mask": "land (1) and water (0)",
+    "region_share": "share of the cell's area that lies in the region",
+    "polygon_share": "share of the cell's area that lies in the polygon",
 }
 
 
+SHARES = ("region_share", "polygon_share")
 UNCERTAINTY = {
     "soil_moisture_uncertainty": "errors of the days of a month the same (correlation 1)",
     "soil_moisture_uncertainty_independent": "errors of the days independent (correlation 0)",
@@ -50,8 +54,13 @@ AXES = {
 }
 
 
-def described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Dataset:
-    """Add bounds and attributes of the axes, the marks of ``months``, and attributes of every variable to ``ds``."""
+def described(
+    ds: xr.Dataset, months: Times, provisional: xr.DataArray, about: Mapping[str, Any] | None = None
+) -> xr.Dataset:
+    """Add bounds and attributes of the axes, the marks of ``months``, and attributes of every variable to ``ds``.
+
+    ``about`` says which region it is of, where that is not the globe.
+    """
     for name, da in ds.data_vars.items():
         da.attrs = _of_variable(str(name), da)
     ds = _with_axes(ds, months)
@@ -63,7 +72,7 @@ def described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Da
     edges = ds["lat_bnds"], ds["lon_bnds"]
     ds.attrs = {
         "Conventions": "CF-1.11, ACDD-1.3",
-        "title": "Monthly soil moisture and its drivers on one grid",
+        "title": "Monthly soil moisture and its drivers on one grid" + (f", {about['region_name']}" if about else ""),
         "summary": "Soil moisture and every role of the run's inputs, brought to one grid, one calendar and one unit "
         "each: monthly means, or sums where cell_methods says so. Months with too few valid days are missing.",
         "keywords": KEYWORDS,
@@ -78,10 +87,12 @@ def described(ds: xr.Dataset, months: Times, provisional: xr.DataArray) -> xr.Da
         "time_coverage_resolution": "P1M",
         "cdm_data_type": "Grid",
     }
-    return ds.assign_attrs(extent_attributes(*edges) | convention_attributes(*edges))
+    return ds.assign_attrs(extent_attributes(*edges) | dict(about or {}) | convention_attributes(*edges))
 
 
 def _of_variable(role: str, da: xr.DataArray) -> dict[str, Any]:
+    if role in SHARES:
+        return {"long_name": LONG_NAMES[role], "standard_name": "area_fraction", "units": "1"}
     if role == "soil_moisture_days":
         long_name = "valid days behind the monthly soil moisture"
         return {"long_name": long_name, "units": "day", "cell_methods": "time: sum"}

@@ -1,4 +1,4 @@
-"""Latitude and longitude in one form: names lat and lon, ascending, -180..180, evenly spaced."""
+"""Latitude and longitude in one form: names lat and lon, ascending, evenly spaced, from -180 on."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import xarray as xr
 
 from smcloud.errors import GridError
 
+NAMES = {"lat": "latitude", "lon": "longitude"}
 FORECAST_STEPS = {"step", "lead_time", "leadtime", "forecast_period", "prediction_timedelta"}
 # Coordinates with a printed precision differ from the true ones by this much of a step.
 TOLERANCE = 1e-3
 
 
 def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
-    """Bring ``da`` to dims (time,) lat, lon: latitude ascending, longitude ascending within -180..180.
+    """Bring ``da`` to dims (time,) lat, lon: latitude ascending, longitude ascending from -180..180 on.
 
-    Coordinates are snapped to the even grid that they lie on, within the precision in which they are stored. Where a
-    window reaches over 180 degrees, the longitudes between its two parts hold no values. Raises :class:`GridError`
-    where an axis is missing, repeats, or is uneven (two values or fewer are always even).
+    Coordinates are snapped to the even grid that they lie on, within the precision in which they are stored. A window
+    that reaches over 180 degrees runs on beyond it: 170 to 190. Raises :class:`GridError` where an axis is missing,
+    repeats, or is uneven (two values or fewer are always even).
     """
     if "valid_time" in da.dims:
         da = da.drop_vars("time", errors="ignore").rename(valid_time="time")
@@ -28,8 +29,8 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
                 where=where,
                 found=", ".join(map(str, da.dims)),
                 expected="latitude and longitude as one-dimensional axes",
-                next=f"bring the source to a regular latitude-longitude grid first, or give its axes CF's attributes: "
-                f"standard_name {'latitude' if axis == 'lat' else 'longitude'}",
+                next=f"name them in the catalog entry, axes: {{{axis}: name}}, or give them CF's attributes, "
+                f"standard_name {NAMES[axis]}; what is on no regular grid is regridded first",
             )
     if extra := sorted({str(dim) for dim in da.dims} - {"time", "lat", "lon"}):
         raise GridError(
@@ -39,15 +40,15 @@ def normalise(da: xr.DataArray, where: str) -> xr.DataArray:
             expected="time, lat, lon",
             next="make one record of the forecasts first: a step's amount is da.diff('step'), its time is time + step"
             if FORECAST_STEPS & set(extra)
-            else "choose one level or member in the source",
+            else f"choose one in the catalog entry, select: {{{extra[0]}: {_some(da, extra[0])}}}",
         )
     precision = {axis: _precision(da[axis].values, f"{where}: {axis}") for axis in ("lat", "lon")}
-    stored = np.asarray(da["lon"].values, np.float64)
-    da = da.assign_coords(lon=(stored + 180.0) % 360.0 - 180.0, lat=np.asarray(da["lat"].values, np.float64))
+    da = da.assign_coords(
+        lon=eastwards(np.asarray(da["lon"].values, np.float64), precision["lon"]),
+        lat=np.asarray(da["lat"].values, np.float64),
+    )
     if any((np.diff(da[axis].values) <= 0).any() for axis in ("lat", "lon")):  # to sort takes its time
         da = da.sortby(["lat", "lon"])
-    if len(stored) > 1:
-        da = _round_the_globe(da, float(np.median(np.abs(np.diff(stored)))), precision["lon"])
     even = {axis: snap(da[axis].values, f"{where}: {axis}", precision[axis]) for axis in ("lat", "lon")}
     if any(not np.array_equal(da[axis].values, values) for axis, values in even.items()):
         da = da.assign_coords(even)
@@ -86,17 +87,25 @@ def _tolerance(step: float, precision: float) -> float:
     return min(max(TOLERANCE * step, precision), step / 4)
 
 
-def _round_the_globe(da: xr.DataArray, step: float, precision: float) -> xr.DataArray:
-    """Fill the longitudes between the two parts of a window over 180 degrees, which hold no values; else ``da``."""
-    lon = da["lon"].values
-    wide = int(np.argmax(np.diff(lon)))
-    missing = round(float(lon[wide + 1] - lon[wide]) / step) - 1 if step else 0
-    meets = abs(360.0 - (lon[-1] - lon[0]) - step) <= _tolerance(step, 2 * precision)
-    if missing < 1 or not meets or len(lon) + missing != round(360.0 / step):
-        return da
-    west, east = lon[: wide + 1], lon[wide + 1 :]
-    between = west[-1] + (east[0] - west[-1]) / (missing + 1) * np.arange(1, missing + 1)
-    return da.reindex(lon=np.concatenate([west, between, east]))
+def eastwards(lon: np.ndarray, precision: float = 0.0) -> np.ndarray:
+    """Turn longitudes (degrees, any order) to -180..180, or beyond 180 those of a window that reaches over it.
+
+    A window begins behind the widest gap of the circle, which is not that at 180 by more than the ``precision``.
+    """
+    turned = (lon + 180.0) % 360.0 - 180.0
+    ordered = np.sort(turned)
+    if len(ordered) < 2:
+        return turned
+    gaps, outside = np.diff(ordered), 360.0 - (ordered[-1] - ordered[0])
+    widest = int(np.argmax(gaps))
+    if gaps[widest] <= outside + max(2 * precision, TOLERANCE * outside):
+        return turned
+    return np.where(turned < ordered[widest + 1], turned + 360.0, turned)
+
+
+def _some(da: xr.DataArray, dim: str) -> object:
+    """A value of an axis, or a position along one without values."""
+    return da[dim].values[0] if dim in da.coords else 0
 
 
 def snap(values: np.ndarray, where: str, precision: float = 0.0) -> np.ndarray:

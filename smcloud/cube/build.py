@@ -15,6 +15,7 @@ from smcloud.cube import accumulation, axes, quality, ranges, reset_hours
 from smcloud.cube.absence import AbsentCells
 from smcloud.cube.attributes import UNCERTAINTY, described
 from smcloud.cube.calendar import Steps, Times, days_in
+from smcloud.cube.extent import REGION_ATTRIBUTES, region_attributes
 from smcloud.cube.measurement import ErrorBounds, SensorSets
 from smcloud.cube.monthly import MonthlyMean
 from smcloud.cube.provisional import provisional_months
@@ -52,7 +53,8 @@ def build(
     ``monthly.min_share`` of the month, a sum and whatever is an amount per month all of it; otherwise the month is
     NaN. Where ``months`` continue a longer cube, counters that compare a month with one before see as many as
     ``earlier`` before the first. ``grid`` holds the cell centres (lat, lon) where soil moisture is not among the
-    sources. Nothing is read until it is computed.
+    sources. Of a region of polygons ``region_share`` and ``polygon_share`` say how much of each cell lies in them, and
+    a cell of which none does has no value. Nothing is read until it is computed.
     """
     lat, lon = target_grid(config, sources["soil_moisture"]) if grid is None else grid
     variables: dict[str, xr.DataArray] = {}
@@ -78,11 +80,15 @@ def build(
             bits = da.dtype.kind == "i"
             variables[name] = regrid_bits(da, len(SENSORS), lat, lon) if bits else regrid(da, lat, lon, MIN_VALID_AREA)
     variables = {name: da if da.dtype.kind == "i" else da.astype(np.float32) for name, da in variables.items()}
+    region = next(iter(sources.values())).region
+    if region is not None:
+        variables = {name: region.masked(da) for name, da in variables.items()} | region.variables()
     xr.align(*variables.values(), join="exact", copy=False)  # what does not fit exactly must not be joined
     ds = xr.Dataset(variables)
     if "land_mask" in ds:
         ds["land_mask"] = (ds["land_mask"] >= 0.5).astype(np.float32).assign_attrs(ds["land_mask"].attrs)
-    return Cube(described(ds, months, provisional_flags(sources, months)), counters)
+    about = region_attributes(config.region, lat, lon, *(() if region is None else (region.share, region.polygons)))
+    return Cube(described(ds, months, provisional_flags(sources, months), about), counters)
 
 
 def _require_common_ground(role: str, source: Source, lat: np.ndarray, lon: np.ndarray) -> None:
@@ -119,11 +125,14 @@ def make_template(sources: Mapping[str, Source], months: Times, part: xr.Dataset
             variable = xr.Variable(variable.dims, zeros, variable.attrs)
         variables[name] = variable
     cells = part.drop_vars(["time", "time_bnds"]).coords
-    return described(xr.Dataset(variables, cells), months, provisional_flags(sources, months))
+    about = {name: part.attrs[name] for name in REGION_ATTRIBUTES if name in part.attrs}
+    return described(xr.Dataset(variables, cells), months, provisional_flags(sources, months), about)
 
 
 def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cell centres (lat, lon) of the cube: the configured global grid, or soil moisture's own."""
+    """Return the cell centres (lat, lon) of the cube: the region's, the configured grid's, or soil moisture's own."""
+    if soil_moisture.region is not None:
+        return soil_moisture.region.lat, soil_moisture.region.lon
     if isinstance(config.grid, Grid):
         return axes.global_grid(config.grid.resolution)
     return soil_moisture.values["lat"].values, soil_moisture.values["lon"].values

@@ -184,16 +184,24 @@ def _clock(hours: Sequence[int]) -> str:
     return " and ".join(f"{hour:02d}" for hour in hours) + " UTC"
 
 
-def judge_pattern(role: str, counted: Mapping[str, Any], where: str) -> None:
-    """Raise :class:`AccumulationError` where plain amounts fall at a few hours of the day only: running totals."""
+def hours_of_totals(counted: Mapping[str, Any]) -> list[int]:
+    """Return the hours of the day at which counted plain amounts begin anew, if they are running totals; else none."""
     resets, reset_falls, pairs, falls, rises = (sum(counted[name].values()) for name in COUNTERS)
     grows = falls <= MOST_FALLS * pairs and rises >= LEAST_RISES * resets and pairs >= resets / 2
     rests = pairs - falls - rises >= LEAST_FLAT * pairs or rises > 2 * resets
-    if resets >= LEAST_PAIRS and reset_falls >= LEAST_FALLS * resets and grows and rests:
-        weight: Counter[float] = Counter()
-        for month, mask in counted["reset_hours"].items():
-            weight[mask] += counted["reset_falls"][month]
-        hours = _hours(weight.most_common(1)[0][0])
+    if not (resets >= LEAST_PAIRS and reset_falls >= LEAST_FALLS * resets and grows and rests):
+        return []
+    weight: Counter[float] = Counter()
+    for month, mask in counted["reset_hours"].items():
+        weight[mask] += counted["reset_falls"][month]
+    return _hours(weight.most_common(1)[0][0])
+
+
+def judge_pattern(role: str, counted: Mapping[str, Any], where: str) -> None:
+    """Raise :class:`AccumulationError` where plain amounts fall at a few hours of the day only: running totals."""
+    hours = hours_of_totals(counted)
+    if hours:
+        resets, reset_falls, pairs, falls, _ = (sum(counted[name].values()) for name in COUNTERS)
         raise AccumulationError(
             f"{role} looks like a running total, not like the amount of each step",
             where=where,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.catalog import Catalog, VariableSpec, open_entry
 from smcloud.catalog.packing import UNPACKED, Packing, packing_in
 from smcloud.catalog.stores.absent import show_marks
-from smcloud.config import LATEST, RunConfig
+from smcloud.config import LATEST, Grid, RunConfig
 from smcloud.cube.accumulation import amounts, require_resets, rounding_of
+from smcloud.cube.axes import global_grid, normalise
+from smcloud.cube.axis_names import name_axes
 from smcloud.cube.calendar import (
     MONTH,
     YEAR,
@@ -29,6 +32,7 @@ from smcloud.cube.calendar import (
 )
 from smcloud.cube.decoded import decode
 from smcloud.cube.provisional import ValidLimits, valid_limits
+from smcloud.cube.region import RegionCells, as_slice, cells_of_region, cells_under
 from smcloud.cube.stamps import ascending, dated_steps
 from smcloud.cube.units import cube_units, is_per_month
 from smcloud.errors import CatalogError, NoDataError, PeriodError
@@ -44,7 +48,8 @@ class Source:
     ``rounding`` is what the packing of a value may be off by; the ``stamp`` of ``spec`` says what its stamps mark.
     ``in_order`` says whether the source itself has its steps in the order of time.
     ``absent`` marks cells that are missing because a chunk is not there. ``packing`` is how the values are stored.
-    ``totals`` are the running totals that ``values`` are the amounts of.
+    ``totals`` are the running totals that ``values`` are the amounts of. ``region`` holds the cells of the run's
+    region, under which everything here lies, and ``cells`` which positions along the source's own dimensions these are.
     """
 
     role: str
@@ -62,6 +67,8 @@ class Source:
     absent: xr.DataArray | None = None
     packing: Packing = UNPACKED
     totals: xr.DataArray | None = None
+    region: RegionCells | None = None
+    cells: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,18 +101,39 @@ def open_datasets(config: RunConfig, catalog: Catalog) -> dict[str, xr.Dataset]:
 def open_sources(
     config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Dataset] | None = None
 ) -> dict[str, Source]:
-    """Make the source of every role of the configuration; ``datasets`` are its entries where they are open already."""
+    """Make the source of every role of the configuration; ``datasets`` are its entries where they are open already.
+
+    A region cuts each source before anything of it is read.
+    """
     datasets = open_datasets(config, catalog) if datasets is None else datasets
+    region = _region(config, catalog, datasets)
     sources = {}
     for role, reference in config.inputs.items():
         entry, spec = catalog.spec(role, reference)
-        sources[role] = _source(role, entry, spec, datasets[entry], catalog, config)
+        ds, cells = show_marks(datasets[entry]), {}
+        if region is not None:
+            cells = cells_under(ds, spec.name, region, f"{role} ({entry}:{spec.name})")
+            ds = ds.isel({dim: as_slice(at) for dim, at in cells.items()})
+        sources[role] = replace(_source(role, entry, spec, ds, catalog, config), region=region, cells=cells)
     return sources
+
+
+def _region(config: RunConfig, catalog: Catalog, datasets: Mapping[str, xr.Dataset]) -> RegionCells | None:
+    """The cells of the configured region, on the configured grid or on soil moisture's own; None without a region."""
+    if config.region is None:
+        return None
+    if isinstance(config.grid, Grid):
+        return cells_of_region(config.region, *global_grid(config.grid.resolution))
+    entry, spec = catalog.spec("soil_moisture", config.inputs["soil_moisture"])
+    own = name_axes(datasets[entry], spec.name)
+    one = own.isel({dim: 0 for dim in own.dims if dim not in ("lat", "lon")}, drop=True)
+    even = normalise(one, f"{entry}:{spec.name}")
+    return cells_of_region(config.region, even["lat"].values, even["lon"].values)
 
 
 def _source(role: str, entry: str, spec: VariableSpec, ds: xr.Dataset, catalog: Catalog, config: RunConfig) -> Source:
     where = f"{entry}:{spec.name}"
-    ds, in_order = ascending(show_marks(ds))
+    ds, in_order = ascending(ds)
     decoded = decode(ds, spec, where, config.flags.drop_barren)
     values, absent, packing = decoded.values, decoded.absent, packing_in(ds[spec.name], spec, where)
     if spec.period == "static":

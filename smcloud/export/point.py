@@ -126,7 +126,7 @@ def _cell(own: xr.Dataset, lat: Any, lon: Any) -> dict[str, Any]:
         "width_km": (east - west) * KM_PER_DEGREE * math.cos(math.radians(float(own["lat"]))),
         "land": plain(own["land_mask"]) if "land_mask" in own else None,
         "land_cover": _label(own, "land_cover") if "land_cover" in own else None,
-    }
+    } | ({"region_share": plain(own["region_share"])} if "region_share" in own else {})
 
 
 def _choices(release: Release) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from smcloud import conventions
 from smcloud.config import RunConfig
 from smcloud.errors import NoDataError, TooFewYearsError, all_at_once
 
@@ -41,10 +42,9 @@ EMPTY = {
 }
 
 
-def whole_years(months: Times) -> int:
-    """Count the calendar years that lie whole in ``months`` (datetime64[M], one after the other)."""
-    first = int(-months[0].astype(int) % MONTHS)
-    return max(0, (len(months) - first) // MONTHS)
+def whole_years(months: Times, first_month: int = 1) -> int:
+    """Count the years from ``first_month`` that lie whole in ``months`` (datetime64[M], one after the other)."""
+    return conventions.whole_years(int(months[0].astype(int)), len(months), first_month)[2]
 
 
 def require_years(config: RunConfig, job: Job) -> None:
@@ -52,7 +52,7 @@ def require_years(config: RunConfig, job: Job) -> None:
 
     The error names every key that asks for more whole years than the period has.
     """
-    years = whole_years(job.opened.months)
+    years = whole_years(job.opened.months, config.annual.first_month)
     all_at_once(
         TooFewYearsError(
             f"the period has too few years for {what}",
@@ -88,6 +88,8 @@ def years_needed(config: RunConfig) -> list[tuple[str, int, str, str]]:
             needs.append((*climatology, "monthly anomalies of the drivers", "set drivers.monthly: false"))
             months = max(years.min_years, cases) + max(drivers.lags.values(), default=0)
             needs.append(("drivers.lags", -(-months // MONTHS), "the lags of the drivers", "lower drivers.lags"))
+    if drivers.names and any(config.attribution.lags):
+        needs.append((*climatology, "monthly anomalies of the drivers", "set attribution.lags: [0]"))
     return needs
 
 

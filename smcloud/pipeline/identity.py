@@ -9,11 +9,13 @@ import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from smcloud import store as stores
 from smcloud.catalog import load_catalog
 from smcloud.catalog.fingerprints import SourceFingerprint, source_parts
 from smcloud.catalog.schema import Catalog
+from smcloud.catalog.shapes import region_identity
 from smcloud.config import RunConfig
 from smcloud.config.code import code_digest
 from smcloud.errors import SmcloudError, all_at_once, noting
@@ -22,10 +24,11 @@ from smcloud.store import InputEntry, Release, Store
 # All code that a value passes through from a source into a cube, and from the cube into a product: modules, and
 # packages with all that lies below them. tests/pipeline/test_identity.py fails where an import leads to other code.
 CUBE_CODE = (
-    "smcloud.catalog.file_form", "smcloud.catalog.joining", "smcloud.catalog.meaning", "smcloud.catalog.missing_values",
-    "smcloud.catalog.opening", "smcloud.catalog.packing", "smcloud.catalog.places", "smcloud.catalog.plain_axes",
-    "smcloud.catalog.readers", "smcloud.catalog.stores", "smcloud.catalog.time_axis", "smcloud.catalog.time_bounds",
-    "smcloud.catalog.units", "smcloud.catalog.unwritten", "smcloud.catalog.validation", "smcloud.catalog.versions",
+    "smcloud.catalog.file_form", "smcloud.catalog.joining", "smcloud.catalog.meaning",
+    "smcloud.catalog.missing_values", "smcloud.catalog.opening", "smcloud.catalog.packing", "smcloud.catalog.places",
+    "smcloud.catalog.plain_axes", "smcloud.catalog.readers", "smcloud.catalog.shapes", "smcloud.catalog.stated_axes",
+    "smcloud.catalog.stores", "smcloud.catalog.time_axis", "smcloud.catalog.time_bounds", "smcloud.catalog.units",
+    "smcloud.catalog.unwritten", "smcloud.catalog.validation", "smcloud.catalog.versions",
     "smcloud.catalog.zarr_places", "smcloud.chunking", "smcloud.conventions", "smcloud.cube", "smcloud.jit",
     "smcloud.pipeline.ingest", "smcloud.store.arrays", "smcloud.store.copying", "smcloud.store.encoding",
     "smcloud.store.lazy_writes", "smcloud.store.prefix", "smcloud.store.write",
@@ -38,7 +41,8 @@ PRODUCT_CODE = (
 # Libraries that decode, convert or compute a value.
 CUBE_LIBRARIES = (
     "cf-xarray", "dask", "h5netcdf", "h5py", "icechunk", "intake", "intake-xarray", "llvmlite", "netCDF4", "numba",
-    "numcodecs", "numpy", "pandas", "pint", "pyhdf", "rasterio", "scipy", "xarray", "zarr", "zarr-cm",
+    "numcodecs", "numpy", "pandas", "pint", "pyhdf", "pyshp", "rasterio", "scipy", "shapely", "xarray", "zarr",
+    "zarr-cm",
 )  # fmt: skip
 PRODUCT_LIBRARIES = (
     "dask", "llvmlite", "numba", "numcodecs", "numpy", "pandas", "scipy", "xarray", "xskillscore", "zarr", "zarr-cm",
@@ -90,7 +94,13 @@ def fingerprint(config: RunConfig, states: SourceStates) -> str:
     held = {entry: parts_of.state for entry, parts_of in states.parts.items()}
     stated = {name: states.catalog.sources[name].metadata for name in states.parts}
     credits = {name: [str(it.version or ""), it.licence, it.citation] for name, it in stated.items()}
-    return stores.content_id(config.harmonisation(), config.analysis(), held, credits, cube_code(), product_code())
+    return stores.content_id(harmonisation(config), config.analysis(), held, credits, cube_code(), product_code())
+
+
+def harmonisation(config: RunConfig) -> dict[str, Any]:
+    """Return what the cube depends on beside its sources: keys of the configuration, and what its region holds."""
+    keys = config.harmonisation()
+    return keys if config.region is None else keys | {"region": region_identity(config.region)}
 
 
 def run_id(config: RunConfig, cube_id: str, inputs: Mapping[str, InputEntry]) -> str:

@@ -48,7 +48,7 @@ def lineage_of(
     Digests of months are those of :func:`month_inputs`. Where ``provisional`` is lazy the marks follow from the roles'
     parts, and none is listed.
     """
-    harmonisation = config.harmonisation() | {"period": config.period.start}
+    harmonisation = identity.harmonisation(config) | {"period": config.period.start}
     marked = months[provisional.values == 1] if provisional.chunks is None else months[:0]
     roles = {
         role: month_inputs(source, parts[source.entry], months, spans.get(source.entry, {}))

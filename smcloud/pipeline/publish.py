@@ -167,7 +167,7 @@ def _context(
         scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config, products["annual"])
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
-        title="Soil-moisture change: trend, drivers and DDWW",
+        title="Soil-moisture change: trend, drivers and DDWW" + (f", {named}" if (named := _region(products)) else ""),
         created=release.created,
         run_id=release.run_id,
         cube_id=release.cube.id,
@@ -180,6 +180,12 @@ def _context(
         land_mask=products["annual"].get("land_mask"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
     )
+
+
+def _region(products: Mapping[str, Any]) -> str:
+    from smcloud.report import region_name
+
+    return region_name(products)
 
 
 def notes_on(config: RunConfig) -> list[str]:

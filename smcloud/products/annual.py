@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from smcloud import conventions
 from smcloud.config import RunConfig
 from smcloud.errors import CalendarError, ChunkError, TooFewYearsError
 from smcloud.products.anomalies import MONTHS, driver_years, soil_moisture_years
@@ -20,6 +21,8 @@ from smcloud.stats import cell_area
 Block = npt.NDArray[Any]
 
 REFERENCE = "soil_moisture_reference"
+SHARE = "region_share"  # of a cube whose region has polygons
+REGION_ATTRIBUTES = ("region_name", "region_area_km2")  # of a cube that is not the globe's
 ANOMALIES = (
     "Departures of the months from their levels (months and years fitted together by least squares), over the months "
     "that the cell's soil moisture has in nearly every year, plus the mean level of these months. For another level "
@@ -37,7 +40,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
     months' anomalies over the cell's fixed set of months (``n_fixed_months``, uint8) plus the mean of that set, and
     drivers are over the same months (see :mod:`smcloud.products.anomalies`), so that every series keeps its unit and
     level; ``anomaly_status`` (uint8) says where there is no such set, or its months have no common level. ``n_months``
-    (uint8) counts all valid months of soil moisture. Only whole calendar years count; ``year`` holds them as integers.
+    (uint8) counts all valid months of soil moisture. Only whole years from ``annual.first_month`` on count; ``year``
+    holds the calendar years in which they end, as integers.
 
     Raises :class:`TooFewYearsError` (fewer whole years than ``years.min_years``), :class:`CalendarError` (months
     missing, repeated or unsorted), :class:`ChunkError` (several chunks along time).
@@ -69,7 +73,8 @@ def annual(cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
                 out["n_months"] = made.n_months if anomalies else _by_year(monthly, np.dtype(np.uint8), _year_counts)
                 if anomalies:
                     out["n_fixed_months"], out["anomaly_status"] = made.size.drop_attrs(), made.status.drop_attrs()
-    return add_cf_attributes(out, "annual", config)
+    described = add_cf_attributes(out, "annual", config)
+    return described.assign_attrs({name: cube.attrs[name] for name in REGION_ATTRIBUTES if name in cube.attrs})
 
 
 def land(ds: xr.Dataset) -> xr.DataArray:
@@ -82,10 +87,15 @@ def land(ds: xr.Dataset) -> xr.DataArray:
 def cell_areas(ds: xr.Dataset) -> xr.DataArray:
     """Compute each cell's area (lat, lon) in km2, by ``lat_bnds`` and ``lon_bnds`` if ``ds`` has them; lazy as ``ds``.
 
+    With ``region_share`` in ``ds`` it is the area that lies in the region: what is weighted by area follows it.
     Raises :class:`GridError` where edges are needed and cannot be found from the centres.
     """
     chunks = next((dict(da.chunksizes) for da in ds.values() if da.chunks and {"lat", "lon"} <= set(da.dims)), None)
-    return cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"), chunks)
+    area = cell_area(ds["lat"], ds["lon"], ds.get("lat_bnds"), ds.get("lon_bnds"), chunks)
+    if SHARE not in ds:
+        return area
+    share = ds[SHARE].drop_attrs()
+    return (area * (share if chunks is None else share.chunk(area.chunksizes))).assign_attrs(area.attrs)
 
 
 def ordered_sum(da: xr.DataArray, dim: str) -> xr.DataArray:
@@ -104,7 +114,10 @@ def ordered_mean(da: xr.DataArray, dim: str) -> xr.DataArray:
 
 
 def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[np.int64]]:
-    """Find the position of the first January and the whole years that follow it."""
+    """Find the position of the first ``annual.first_month``, and the names of the whole years that follow it.
+
+    A year is named by the calendar year in which it ends (:mod:`smcloud.conventions.times`).
+    """
     index = cube.indexes["time"]
     if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
         raise CalendarError(
@@ -124,8 +137,8 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
             expected="one stamp per month, ascending",
             next="build the cube anew: smcloud ingest CONFIG",
         )
-    first = int(-months[0] % MONTHS) if months.size else 0
-    count = max(0, (months.size - first) // MONTHS)
+    start = int(months[0]) if months.size else 0
+    first, first_year, count = conventions.whole_years(start, months.size, config.annual.first_month)
     if count < config.years.min_years:
         raise TooFewYearsError(
             "the period holds too few whole years",
@@ -134,7 +147,7 @@ def whole_years(cube: xr.Dataset, config: RunConfig) -> tuple[int, npt.NDArray[n
             expected=f"at least {config.years.min_years}",
             next="lengthen period or lower years.min_years",
         )
-    return first, months[first] // MONTHS + np.arange(count, dtype=np.int64)
+    return first, first_year + np.arange(count, dtype=np.int64)
 
 
 def whole_year_sums(cube: xr.Dataset, name: str, config: RunConfig) -> xr.DataArray:

@@ -42,7 +42,7 @@ class SoilMoistureYears(NamedTuple):
 
 
 def soil_moisture_years(da: xr.DataArray, rule: Annual) -> SoilMoistureYears:
-    """Compute annual soil moisture of monthly ``da`` (time: whole years from January, lat, lon; one time chunk); lazy.
+    """Compute annual soil moisture of monthly ``da`` (time: whole years of 12, lat, lon; one time chunk); lazy.
 
     A calendar month belongs to a cell's fixed set where it is valid in at least ``min_climatology_years`` years and in
     ``fixed_months_share`` of all. x(month, year) = a_month + b_year + e is fitted by least squares to all valid months
@@ -97,7 +97,7 @@ def driver_years(da: xr.DataArray, moisture: SoilMoistureYears, rule: Annual, su
 
 
 def deseasonalised(da: xr.DataArray, least: int) -> xr.DataArray:
-    """Subtract each calendar month's level from monthly ``da`` (time: whole years from January), float64; lazy.
+    """Subtract each calendar month's level from monthly ``da`` (time: whole years of 12), float64; lazy.
 
     The levels are those of months and years fitted together over all valid months of the calendar months that are
     valid in at least ``least`` years; the others are NaN, and so is a cell whose months are not connected.

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
+from smcloud.products.annual import SHARE, cell_areas
 from smcloud.products.flags import CLASS_FLAGS
-from smcloud.stats import cell_area
 from smcloud.stats.lattice import areas_by_class, draw_tiles, limits_of, tiles_of
 from smcloud.stats.sphere_fields import efolding_length, exponential_fields
 
@@ -44,7 +44,7 @@ def association(
     choice = config.bootstrap
     if not choice.replicates:
         return {}
-    area = cell_area(annual["lat"], annual["lon"], annual.get("lat_bnds"), annual.get("lon_bnds"))
+    area = cell_areas(annual.drop_vars([name for name in annual.data_vars if name != SHARE]))  # in memory
     figures = xr.apply_ufunc(
         _figures, ddww_class.transpose(*area.dims), area, area["lat"], area["lon"],
         input_core_dims=[area.dims, area.dims, ["lat"], ["lon"]], output_core_dims=[["figure"]],

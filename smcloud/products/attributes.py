@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.config import RunConfig
+from smcloud.conventions import coverage_attributes, span_in_words
 from smcloud.products.choices import choice_attributes
 from smcloud.products.summaries import TEXTS
 from smcloud.products.variables import VARIABLES
@@ -18,7 +19,7 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "lat": {"standard_name": "latitude", "long_name": "cell centre latitude", "units": "degrees_north", "axis": "Y"},
     "lon": {"standard_name": "longitude", "long_name": "cell centre longitude", "units": "degrees_east", "axis": "X"},
     "year": {"long_name": "calendar year", "units": "1"},
-    "lag": {"long_name": "years by which the drivers lead; below 0 soil moisture leads", "units": "year"},
+    "lag": {"long_name": "months by which the drivers lead; below 0 soil moisture leads", "units": "month"},
     "driver": {"long_name": "role that may drive soil moisture"},
     "class": {"long_name": "zone and direction of change"},
     "region": {"long_name": "region"},
@@ -26,6 +27,8 @@ COORDINATES: dict[str, dict[str, Any]] = {
     "kind": {"long_name": "what the group is made by"},
     "label": {"long_name": "name of the group"},
     "distance": {"long_name": "distance from the equator", "units": "degree"},
+    "season": {"long_name": "season"},
+    "end_years": {"long_name": "end of the record at which one or two years are left out"},
     "property": {"long_name": "property of the land"},
     "step": {"long_name": "change of the property that gradients are per, in step_units", "units": "1"},
     "step_units": {"long_name": "unit of step"},
@@ -54,7 +57,7 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
     attrs |= choice_attributes(config, product)
     if "year" in ds.coords:
         first, last = ds.indexes["year"][[0, -1]]
-        attrs |= {"time_coverage_start": f"{first}-01-01", "time_coverage_end": f"{last}-12-31"}
+        attrs |= coverage_attributes(int(first), int(last), config.annual.first_month)
     out = ds.copy()
     out.attrs = attrs
     for axis in ("lat", "lon"):
@@ -63,6 +66,8 @@ def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dat
     for name, more in COORDINATES.items():
         if name in out.coords:
             out[name].attrs = out[name].attrs | more
+    if "year" in out.coords:
+        out["year"].attrs = out["year"].attrs | {"long_name": span_in_words(config.annual.first_month)}
     for name in map(str, out.data_vars):
         own = out[name].attrs if product == "annual" else {}
         out[name].attrs = own | VARIABLES[product].get(name, {})

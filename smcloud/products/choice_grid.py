@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from smcloud.config import RunConfig, overlay
 from smcloud.config.sections import ZONE_ROLES
+from smcloud.conventions import beginning
 
 Keys = Mapping[str, Any]
 
@@ -118,22 +119,23 @@ def years_later(start: str) -> int:
     return 0 if start == "first" else int(start)
 
 
-def keys_of(row: Row, first_year: int) -> dict[str, Any]:
+def keys_of(row: Row, first_year: int, first_month: int = 1) -> dict[str, Any]:
     """Return the keys of the configuration that make ``row`` a run of its own, by section.
 
-    ``first_year`` is the first whole year of the run whose rows these are. Laid over its configuration
-    (:func:`~smcloud.config.overlay`) they are that very run; a key that is not named stays as it is.
+    ``first_year`` is the first whole year of the run whose rows these are, which begins with ``first_month``. Laid over
+    its configuration (:func:`~smcloud.config.overlay`) they are that very run; a key that is not named stays as it is.
     """
     parts = (BY_NAME[choice].option(name).keys for choice, name in zip(Row._fields, row, strict=True))
     keys: dict[str, Any] = reduce(overlay, parts, {})
     later = years_later(row.start)
-    return keys | ({"period": {"start": f"{first_year + later}-01"}} if later else {})
+    return keys | ({"period": {"start": str(beginning(first_year + later, first_month))[:7]}} if later else {})
 
 
 def config_of(row: Row, config: RunConfig, first_year: int) -> RunConfig:
     """Return ``config`` with the keys of ``row``, which are known to be valid."""
     made: dict[str, Any] = {
-        section: getattr(config, section).model_copy(update=part) for section, part in keys_of(row, first_year).items()
+        section: getattr(config, section).model_copy(update=part)
+        for section, part in keys_of(row, first_year, config.annual.first_month).items()
     }
     return config.model_copy(update=made)
 

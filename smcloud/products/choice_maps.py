@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.products.annual import land, ordered_mean
+from smcloud.products.annual import SHARE, land, ordered_mean
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import DEFAULT, config_of
 from smcloud.products.trend import STATISTICS, ends_covered
@@ -25,7 +25,7 @@ Block = npt.NDArray[Any]
 
 # The roles that rows are made of; where one of the last three is absent, rows are void.
 AMOUNTS = ("precipitation", "potential_evaporation")
-ROLES = ("soil_moisture", "land_mask", "aridity_index", *AMOUNTS)
+ROLES = ("soil_moisture", "land_mask", SHARE, "aridity_index", *AMOUNTS)
 ESTIMATORS = ("ols", "sen")
 CELL_TESTS = ("t", "effective", *TESTS)
 CELL_BY_CELL = ("aridity_3", "aridity_2", "water_balance")
@@ -41,7 +41,7 @@ def choice_maps(
     is not among them), ``climatology`` and ``land_mask`` (series, lat, lon; 1 or 0), the zones (series, zones, lat,
     lon) of schemes that need no other cell, and ``aridity_index``. NaN rules are those of the product trend.
     """
-    needed = [annual[[name for name in ROLES if name in annual]] for annual in annuals]
+    needed = [annual[[name for name in ROLES if name in annual and name != SHARE]] for annual in annuals]
     months = cube[[name for name in AMOUNTS if name in cube]]
     options: dict[str, Any] = {"configs": list(configs), "labels": list(labels)}
     if not needed[0].chunks:

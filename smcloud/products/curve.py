@@ -8,7 +8,7 @@ from itertools import batched
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.products.annual import annual
+from smcloud.products.annual import REGION_ATTRIBUTES, annual
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_maps import AMOUNTS, ROLES
 from smcloud.products.sensitivity import Series, all_series, may_hold_values, series_figures, series_of, years_of
@@ -37,7 +37,8 @@ def curve(cube: xr.Dataset, config: RunConfig, compute: Callable[[xr.Dataset], x
     for part in batches(all_series(config, years), at_once(cube.sizes["lat"] * cube.sizes["lon"])):
         figures = compute(series_figures(series_of(cube, config, part), null))
         found |= {each: figures.isel(series=at, drop=True) for at, each in enumerate(part)}
-    return specification(found, config, first, years, null)
+    region = {name: cube.attrs[name] for name in REGION_ATTRIBUTES if name in cube.attrs}
+    return specification(found, config, first, years, null).assign_attrs(region)
 
 
 def batches(series: Sequence[Series], most: int) -> Iterator[tuple[Series, ...]]:

@@ -18,8 +18,12 @@ from smcloud.products.ddww import ddww as ddww_of
 from smcloud.products.driver_columns import driver_trends
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.gradients import gradients
+from smcloud.products.polygons import with_polygons
+from smcloud.products.regions import Groups
 from smcloud.products.regions import regions as regions_of
 from smcloud.products.regions import strata as strata_of
+from smcloud.products.season_trends import season_columns, season_maps
+from smcloud.products.seasons import SEASONAL, seasonal_moisture
 from smcloud.products.tables import table
 from smcloud.products.trend import trend_fields, trend_maps
 
@@ -61,11 +65,11 @@ class Product:
 
 
 def _annual(config: RunConfig, cube: xr.Dataset) -> xr.Dataset:
-    return annual_of(cube, config)
+    return annual_of(cube, config).assign(seasonal_moisture(cube, config) if config.annual.seasons else {})
 
 
 def _trend(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset:
-    return trend_maps(annual, config, cube)
+    return trend_maps(annual, config, cube).assign(season_maps(annual, config) if SEASONAL in annual else {})
 
 
 def _drivers(config: RunConfig, cube: xr.Dataset, annual: xr.Dataset) -> xr.Dataset | None:
@@ -82,9 +86,20 @@ def _with_shares(
     return completed_ddww(ds, annual, config)
 
 
-def _regional(config: RunConfig, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None) -> xr.Dataset:
+def _regional(
+    config: RunConfig, cube: xr.Dataset, annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None
+) -> xr.Dataset:
     everywhere = xr.ones_like(annual["soil_moisture"].isel(year=0, drop=True), dtype=bool)
-    return table(annual, trend, drivers, regions_of(annual["lat"], annual["lon"], everywhere), config)
+    chosen = regions_of(annual["lat"], annual["lon"], everywhere, annual.attrs.get("region_name"))
+    out = _regional_rows(annual, trend, drivers, chosen, config)
+    return with_polygons(out, cube, (annual, trend, drivers), _regional_rows, config)
+
+
+def _regional_rows(
+    annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None, chosen: Groups, config: RunConfig
+) -> xr.Dataset:
+    out = table(annual, trend, drivers, chosen, config)
+    return out.assign(season_columns(annual, chosen, config) if SEASONAL in annual else {})
 
 
 def _strata(
@@ -108,7 +123,7 @@ PHASES: tuple[tuple[Product, ...], ...] = (
     ),
     (
         Product("ddww", ("cube", "annual", "trend"), _ddww, complete=_with_shares),
-        Product("regional", ("annual", "trend", "drivers"), _regional),
+        Product("regional", ("cube", "annual", "trend", "drivers"), _regional),
         Product("strata", ("annual", "trend", "drivers", "ddww"), _strata),
     ),
 )

@@ -10,13 +10,21 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import land
 from smcloud.products.blocks import per_block
+from smcloud.products.drivers import significant_drivers
 from smcloud.products.flags import NO_DATA
 from smcloud.stats import area_weighted_series, linear_trend
 from smcloud.stats.tile_draws import mean_of_tiles
 from smcloud.stats.tile_sums import tile_sums
 
 # Limits of what goes with soil moisture: a group that was chosen by its trend in soil moisture has none.
-MEANS = ("partial_correlation", "trend_contribution", "dominant_share")
+MEANS = (
+    "partial_correlation",
+    "trend_contribution",
+    "dominant_share",
+    "positive_share",
+    "significant_positive_share",
+    "significant_negative_share",
+)
 OF_THE_DRIVERS = tuple(f"{name}_{limit}" for name in MEANS for limit in ("lower", "upper"))
 # The status of a driver that is left out of a cell's regression, whose gaps do not count.
 LEFT_OUT = 5
@@ -30,7 +38,9 @@ def driver_columns(
     ``drivers`` is the product, ``weights`` the area of the land (lat, lon) in km2, ``groups`` (group, lat, lon).
     (group, driver): ``partial_correlation`` is the area-weighted mean of all cells that have one, significant or not,
     and ``trend_contribution`` (m3 m-3 yr-1) likewise; ``dominant_share`` is the area where the driver is the
-    ``dominant_driver`` over the area where drivers were tested. Each has ``_lower`` and ``_upper``, quantiles of
+    ``dominant_driver`` over the area where drivers were tested. Of the area with a partial correlation,
+    ``positive_share`` is that with one above 0, ``significant_positive_share`` and ``significant_negative_share`` that
+    with one that is significant by the rule of ``drivers.dominant``. Each has ``_lower`` and ``_upper``, quantiles of
     ``bootstrap.replicates`` draws of tiles of 20 degrees (:func:`~smcloud.stats.tile_draws.mean_of_tiles`), NaN with
     fewer than 10 tiles, and ``_n_cells``, the cells that it is a mean of, driver by driver.
     """
@@ -40,12 +50,23 @@ def driver_columns(
     )
     fields = {name: drivers[name] for name in MEANS[:2]}
     fields["dominant_share"] = (code == number).astype("float64").where(code != NO_DATA)
+    r = drivers["partial_correlation"]
+    significant = significant_drivers(drivers["p_value"], drivers["p_adjusted"], config)
+    for name, there in (
+        ("positive_share", r > 0),
+        ("significant_positive_share", (r > 0) & significant),
+        ("significant_negative_share", (r < 0) & significant),
+    ):
+        fields[name] = there.astype("float64").where(r.notnull())
+    every = [field.astype("float64").transpose("driver", "lat", "lon") for field in fields.values()]
+    stacked = xr.concat(every, "column", coords="minimal", compat="override")  # one pass over the cells
+    sums = tile_sums(stacked, weights, groups)
+    found = mean_of_tiles(sums, config.bootstrap.replicates, config.bootstrap.seed, config.alpha)
     columns = {}
-    for name, field in fields.items():
-        sums = tile_sums(field.transpose("driver", "lat", "lon"), weights, groups)
-        found = mean_of_tiles(sums, config.bootstrap.replicates, config.bootstrap.seed, config.alpha)
-        columns[name] = found["mean"]
-        columns |= {f"{name}_{part}": found[part] for part in ("lower", "upper", "n_cells")}
+    for position, name in enumerate(fields):
+        own = found.isel(column=position)
+        columns[name] = own["mean"]
+        columns |= {f"{name}_{part}": own[part] for part in ("lower", "upper", "n_cells")}
     return columns
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,14 @@ from smcloud.products.annual import land
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
 from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_LAND, TIE, driver_flags
-from smcloud.products.monthly_drivers import TIME_CONTROL, lag_attributes, monthly_columns, monthly_series
+from smcloud.products.monthly_drivers import (
+    TIME_CONTROL,
+    departures,
+    lag_attributes,
+    lagged_columns,
+    monthly_columns,
+    monthly_series,
+)
 from smcloud.products.trend import ends_covered
 from smcloud.stats import fdr, leading_driver, partial_correlation, standardised_regression, trend_contribution
 
@@ -30,15 +36,17 @@ def driver_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None =
     ``drivers.detrend`` makes time one more control. ``trend_contribution`` (m3 m-3 yr-1) and its errors come from the
     regression with time in either case; with ``trend_unexplained`` they add up to ``slope_complete_cases``, the slope
     of the same years. ``dominance_probability`` is NaN where a single driver is in use: it has no other to lead.
-    ``attribution.lmg`` adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too), and
-    ``attribution.lags`` r and p (lag, driver, lat, lon) with all drivers that many years earlier. NaN off land and
-    where ``years.ends`` is not met. Where ``drivers.monthly`` is set and the monthly ``cube`` that ``annual`` was made
-    of is given, the same of its deseasonalised months, with the lags in their attributes
-    (:func:`~smcloud.products.monthly_drivers.monthly_columns`). Raises :class:`ChunkError` for several
+    ``variance_inflation_factor`` tells how far the others (and time, if held) explain a driver; ``attribution.lmg``
+    adds ``lmg``, the drivers' shares of R2 in the regression of r (time, if held, has one too). NaN off land and where
+    ``years.ends`` is not met. Where the monthly ``cube`` that ``annual`` was made of is given, ``drivers.monthly`` adds
+    the same of its deseasonalised months, with the lags in their attributes
+    (:func:`~smcloud.products.monthly_drivers.monthly_columns`), and ``attribution.lags`` r, p and df (lag, driver, lat,
+    lon) with all drivers that many months earlier (:func:`~smcloud.products.monthly_drivers.lagged_columns`).
+    Raises :class:`ChunkError` for several
     chunks along year or time.
     """
     needed = annual[[name for name in ("soil_moisture", *config.drivers.names, "land_mask") if name in annual]]
-    if cube is None or not config.drivers.monthly:
+    if cube is None or not (config.drivers.monthly or any(config.attribution.lags)):
         return per_block(_driver_maps, needed, config=config)
     out = per_block(_driver_maps, needed, monthly_series(cube, config), config=config)
     for name in out.data_vars:
@@ -56,16 +64,16 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     drivers = annual[names].astype("float64")
     floors = {name: floor for name, floor in config.drivers.floors.items() if name in names}
     controls = drivers.assign({TIME_CONTROL: target["year"].astype("float64")}) if config.drivers.detrend else drivers
-    correlate = functools.partial(
-        partial_correlation,
+    partial = partial_correlation(
+        target,
+        controls,
         dim="year",
         dof=config.drivers.dof,
         min_valid=max(config.years.min_years, len(controls) + 2),
         alpha=config.alpha,
         method=config.drivers.method,
         floors=floors,
-    )
-    partial = correlate(target, controls).sel(driver=names)
+    ).sel(driver=names)
     pearson = [_pearson(target, drivers[name], config.years.min_years) for name in names]
     status = partial["status"].where(covered | ~observed.notnull().any("year"), ENDS_NOT_COVERED)
     columns = {name: partial[name] for name in ("r_lower", "r_upper", "p_value", "df", "n_effective", "n")} | {
@@ -78,23 +86,34 @@ def _driver_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config
     if config.attribution.lmg:
         shares = standardised_regression(target, controls, dim="year", floors=floors)["lmg"].sel(driver=names)
         columns["lmg"] = shares.where(partial["r"].notnull())
-    if any(config.attribution.lags):
-        columns |= _lagged(correlate, target, controls, config)
+    columns["variance_inflation_factor"] = _inflation(target, controls, floors, config).where(partial["r"].notnull())
     if months is not None:
-        columns |= monthly_columns(months, partial, config)
+        series = departures(months, partial, config)
+        if config.drivers.monthly:
+            columns |= monthly_columns(*series, config)
+        if any(config.attribution.lags):
+            columns |= lagged_columns(*series, config)
     out = xr.Dataset(columns).transpose("lag", "driver", "lat", "lon", missing_dims="ignore")
     return add_cf_attributes(out, "drivers", config)
 
 
-def _lagged(
-    correlate: Callable[..., xr.Dataset], target: xr.DataArray, controls: xr.Dataset, config: RunConfig
-) -> dict[str, xr.DataArray]:
-    """The partial correlations of soil moisture with what the drivers were ``attribution.lags`` years before."""
-    lags, names = config.attribution.lags, list(config.drivers.names)
-    each = [correlate(target.shift(year=-lag), controls).sel(driver=names) for lag in lags]
-    along = pd.Index(lags, dtype="int64", name="lag")
-    published = {"lagged_partial_correlation": "r", "lagged_p_value": "p_value"}
-    return {name: xr.concat([one[column] for one in each], dim=along) for name, column in published.items()}
+def _inflation(
+    target: xr.DataArray, controls: xr.Dataset, floors: Mapping[str, float], config: RunConfig
+) -> xr.DataArray:
+    """``variance_inflation_factor`` (driver, lat, lon): 1/(1 - R2) of a driver on the others, over the years of r."""
+    names = list(config.drivers.names)
+    factors = []
+    for name in names:
+        others = controls.drop_vars(name)
+        own = controls[name].where(target.notnull())
+        if others:
+            explained = standardised_regression(
+                own, others, dim="year", floors={key: floor for key, floor in floors.items() if key != name}
+            )["r2"]
+        else:
+            explained = xr.zeros_like(own.isel(year=0, drop=True))
+        factors.append(1 / (1 - explained))
+    return xr.concat(factors, dim=pd.Index(names, name="driver"))
 
 
 def _contributions(
@@ -146,7 +165,7 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
     r, p = maps["partial_correlation"], maps["p_value"]
     adjusted = fdr(p, alpha=config.alpha)["p_adjusted"]
     by_p = config.drivers.dominant == "p_value"
-    significant = (p < config.alpha if by_p else adjusted <= config.alpha) & r.notnull()
+    significant = significant_drivers(p, adjusted, config) & r.notnull()
     strength = abs(r).where(significant if by_p else r.notnull(), -1.0)
     first = strength.argmax("driver")
     position = xr.DataArray(np.arange(r.sizes["driver"]), dims="driver", coords={"driver": r["driver"]})
@@ -166,6 +185,11 @@ def driver_fields(maps: xr.Dataset, config: RunConfig) -> xr.Dataset:
         out["monthly_p_adjusted"].attrs |= lag_attributes(config)
     out["dominant_driver"].attrs |= driver_flags(config.drivers.names)
     return out
+
+
+def significant_drivers(p: xr.DataArray, adjusted: xr.DataArray, config: RunConfig) -> xr.DataArray:
+    """Return where a driver is significant by the rule of ``drivers.dominant``; false where p is NaN."""
+    return p < config.alpha if config.drivers.dominant == "p_value" else adjusted <= config.alpha
 
 
 def _pearson(target: xr.DataArray, driver: xr.DataArray, min_valid: int) -> tuple[xr.DataArray, xr.DataArray]:

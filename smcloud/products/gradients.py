@@ -10,13 +10,13 @@ import xarray as xr
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
-from smcloud.products.regions import Groups
+from smcloud.products.regions import GLOBE, POLYGON, REGION, Groups
 from smcloud.stats.tile_draws import line_of_tiles
 
 # A gradient is the change over so much of the property, so that its unit is that of what changes.
 DEGREES = 10.0
 DISTANCES = np.arange(0.0, 91.0, 10.0)
-WITH_LATITUDE = ("globe", "hemisphere")
+WITH_LATITUDE = (GLOBE, REGION, POLYGON, "hemisphere")
 
 
 class Step(NamedTuple):
@@ -32,7 +32,7 @@ PROPERTIES = {"clay": Step(10.0, "%"), "sand": Step(10.0, "%"), "elevation": Ste
 def latitude_columns(
     slope: xr.DataArray, weights: xr.DataArray, chosen: Groups, config: RunConfig
 ) -> dict[str, xr.DataArray]:
-    """Fit the trends of cells against their distance from the equator, in the globe and each hemisphere; lazy.
+    """Fit the trends of cells against their distance from the equator, in the whole and each hemisphere; lazy.
 
     ``slope`` (lat, lon) in m3 m-3 yr-1, ``weights`` the area of the land in km2. ``latitude_gradient`` (region) is the
     area-weighted least-squares gradient of ``slope`` against the absolute latitude of the cell's centre, per 10

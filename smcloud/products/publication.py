@@ -17,13 +17,17 @@ from smcloud.config import RunConfig
 from smcloud.conventions import (
     KEYWORDS,
     VOCABULARIES,
+    beginning,
     convention_attributes,
+    coverage_attributes,
     extent_attributes,
+    whole_years,
     with_content,
     with_grid_mapping,
     with_record,
     with_years,
 )
+from smcloud.products.annual import REGION_ATTRIBUTES, SHARE
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.driver_columns import MEANS
 from smcloud.products.summaries import TEXTS, summary_of
@@ -42,6 +46,8 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "slope_with_breaks": "p_value_with_breaks status",
         "reference_slope": "reference_p_value",
         "climatology": "n_years",
+        "end_years_slope_change": "end_years_case status",
+        "season_slope": "season_p_value",
     },
     "drivers": {
         "partial_correlation": "p_value p_adjusted status",
@@ -50,13 +56,14 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "trend_contribution": "trend_contribution_stderr status",
         "dominant_driver": "dominance_probability",
         "monthly_partial_correlation": "monthly_p_value monthly_p_adjusted",
-        "lagged_partial_correlation": "lagged_p_value",
+        "lagged_partial_correlation": "lagged_p_value lagged_df",
     },
     "ddww": {"ddww_class": "zone"},
     "regional": {
         "slope": "p_value status",
         "slope_fixed_cells": "slope_fixed_cells_p_value",
-        "part_of_globe": "part_of_globe_p_value",
+        "part_of_whole": "part_of_whole_p_value",
+        "season_slope": "season_p_value season_n_cells",
         "latitude_gradient": "latitude_gradient_n_cells",
         **{name: f"{name}_n_cells" for name in MEANS},
     },
@@ -79,22 +86,25 @@ class RunFacts:
     provisional: tuple[str, ...] = ()
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    @property
-    def years(self) -> tuple[int, int]:
-        """The first and the last whole year."""
-        (first, month), (last, end) = (map(int, text.split("-")[:2]) for text in self.period)
-        return first + (month > 1), last - (end < 12)
+    def years(self, first_month: int = 1) -> tuple[int, int]:
+        """Return the first and the last whole year, called as :mod:`smcloud.conventions.times` says."""
+        first, last = (12 * year + month - 1 for year, month in (map(int, text.split("-")[:2]) for text in self.period))
+        _, year, count = whole_years(first, last - first + 1, first_month)
+        return year, year + count - 1
 
-    @property
-    def provisional_months(self) -> list[str]:
-        """The provisional months of whole years."""
-        first, last = self.years
-        return [month for month in self.provisional if first <= int(month[:4]) <= last]
+    def provisional_months(self, first_month: int = 1) -> list[str]:
+        """List the provisional months of whole years."""
+        first, last = self.years(first_month)
+        begin, end = (str(beginning(year, first_month))[:7] for year in (first, last + 1))
+        return [month for month in self.provisional if begin <= month < end]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """Gives products of one run what is published of them; ``cells`` holds the edges of its cells, in memory."""
+    """Gives products of one run what is published of them; ``cells`` holds the edges of its cells, in memory.
+
+    Of a region ``cells`` has the name and the area, and of polygons the share of each cell.
+    """
 
     config: RunConfig
     facts: RunFacts
@@ -102,7 +112,9 @@ class Publication:
 
     def __call__(self, name: str, ds: xr.Dataset) -> xr.Dataset:
         """Return the product ``name`` (or a part of it) as it is written; lazy where it is."""
-        out = with_axes(to_storage_dtype(ds), self.cells, self.facts.years)
+        out = with_axes(to_storage_dtype(ds), self.cells, self._years, self.config.annual.first_month)
+        if SHARE in self.cells and {"lat", "lon"} <= {*out.dims}:
+            out = out.assign({SHARE: self.cells[SHARE]})
         out = with_content(with_ancillary(out, name))
         own = {key: value for key, value in ds.attrs.items() if not _is_nan(value)}
         out.attrs = {"comment": MISSING} | own | self.attributes(name)
@@ -110,11 +122,16 @@ class Publication:
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Return the global attributes (ACDD-1.3) of the product ``name``, and those of the Zarr conventions."""
-        facts, (first, last) = self.facts, self.facts.years
+        facts, (first, last), first_month = self.facts, self._years, self.config.annual.first_month
+        coverage = coverage_attributes(first, last, first_month)
         title, _ = TEXTS[name]
+        of, within = "", ""
+        if self.region:
+            of = f", {self.region['region_name']}"
+            within = f" Of one region: {self.region['region_name']} ({self.region['region_area_km2']:,.0f} km2)."
         attributes = {
-            "title": f"{title}, {first}-{last}",
-            "summary": summary_of(name, self.config, facts.provisional_months),
+            "title": f"{title}{of}, {first}-{last}",
+            "summary": f"{summary_of(name, self.config, facts.provisional_months(first_month))}{within}",
             "keywords": KEYWORDS,
             **VOCABULARIES,
             "source": self._source(),
@@ -122,17 +139,25 @@ class Publication:
             "processing_level": "Level 4: derived by analysis of gridded records",
             "references": self._joined("citation"),
             "license": f"Licences of the inputs: {licences}" if (licences := self._joined("licence")) else "",
-            "date_created": f"{last}-12-31",
-            "time_coverage_start": f"{first}-01-01",
-            "time_coverage_end": f"{last}-12-31",
+            "date_created": coverage["time_coverage_end"],
+            **coverage,
             "time_coverage_duration": f"P{last - first + 1}Y",
             "time_coverage_resolution": "P1Y",
             "cdm_data_type": "Grid",
         }
         lat, lon = (self.cells[bounds] for bounds in BOUNDS)
-        attributes |= extent_attributes(lat, lon)
+        attributes |= extent_attributes(lat, lon) | self.region
         told = {key: value for key, value in attributes.items() if value != ""}
         return told | convention_attributes(lat, lon)
+
+    @property
+    def region(self) -> dict[str, Any]:
+        """Name and area of the region that the cells are of; nothing for the globe."""
+        return {name: self.cells.attrs[name] for name in REGION_ATTRIBUTES if name in self.cells.attrs}
+
+    @property
+    def _years(self) -> tuple[int, int]:
+        return self.facts.years(self.config.annual.first_month)
 
     def _source(self) -> str:
         parts = [
@@ -145,14 +170,14 @@ class Publication:
         return "; ".join(dict.fromkeys(text for entry in self.facts.inputs.values() if (text := entry.get(key))))
 
 
-def with_axes(ds: xr.Dataset, cells: xr.Dataset, years: tuple[int, int]) -> xr.Dataset:
+def with_axes(ds: xr.Dataset, cells: xr.Dataset, years: tuple[int, int], first_month: int = 1) -> xr.Dataset:
     """Give ``ds`` the edges of its cells, dates beside its years or for its record, and a grid mapping; lazy."""
     out = with_grid_mapping(ds)
     for axis, bounds in zip(("lat", "lon"), BOUNDS, strict=True):
         if axis in out.dims:
             out = out.assign_coords({bounds: cells[bounds].drop_attrs().drop_vars(axis, errors="ignore")})
             out[axis].attrs = out[axis].attrs | {"bounds": bounds}
-    return with_years(out) if "year" in out.dims else with_record(out, *years)
+    return with_years(out, first_month) if "year" in out.dims else with_record(out, *years, first_month)
 
 
 def with_ancillary(ds: xr.Dataset, product: str) -> xr.Dataset:

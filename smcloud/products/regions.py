@@ -27,6 +27,9 @@ DECILES = 10
 ARIDITY = {"hyper-arid": 0.05, "arid": 0.2, "semi-arid": 0.5, "dry sub-humid": 0.65, "humid": math.inf}
 
 
+GLOBE, REGION, POLYGON = "globe", "region", "polygon"
+
+
 class Groups(NamedTuple):
     """Boolean ``mask`` (region or stratum, lat, lon), true where a cell belongs, and a label and a kind for each."""
 
@@ -46,25 +49,32 @@ def regions(
     lat: xr.DataArray,
     lon: xr.DataArray,
     everywhere: xr.DataArray | None = None,
+    region: str | None = None,
     among: Sequence[str] | None = None,
 ) -> Groups:
     """Group cells into globe, hemispheres, tropics and 10-degree bands, by the latitude of the cell's centre.
 
     ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
-    the tropics lie within 23.4378 degrees. Every region is there, also one without a cell. The mask is lazy with the
-    chunks of ``everywhere``, true (lat, lon), where that is given. ``among`` names the regions, by default all.
+    the tropics lie within 23.4378 degrees. Every group is there, also one without a cell. Where the cells are those of
+    a ``region`` (its name) the groups are this and the bands that have a cell. The first group is the whole. The mask
+    is lazy with the chunks of ``everywhere``, true (lat, lon), where that is given. ``among`` names
+    the groups that are wanted, by default all.
     """
-    groups = [
-        _Group("globe", "Globe", "globe", lat <= 90),
-        _Group("north", "Northern hemisphere", "hemisphere", lat >= 0),
-        _Group("south", "Southern hemisphere", "hemisphere", lat < 0),
-        _Group("tropics", "Tropics", "tropics", abs(lat) < TROPIC),
-    ]
+    groups = [_Group(REGION, f"The region: {region}", REGION, lat <= 90)]
+    if region is None:
+        groups = [
+            _Group(GLOBE, "Globe", GLOBE, lat <= 90),
+            _Group("north", "Northern hemisphere", "hemisphere", lat >= 0),
+            _Group("south", "Southern hemisphere", "hemisphere", lat < 0),
+            _Group("tropics", "Tropics", "tropics", abs(lat) < TROPIC),
+        ]
     for south in range(-90, 90, BAND):
         north = south + BAND
         upper = lat <= north if north == 90 else lat < north
         name = f"{_degrees(south)}-{_degrees(north)}"
-        groups.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", (lat >= south) & upper))
+        inside = (lat >= south) & upper
+        if region is None or bool(inside.any()):
+            groups.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", inside))
     if everywhere is None:
         everywhere = xr.ones_like(lat, dtype=bool) & xr.ones_like(lon, dtype=bool)
     by_latitude = _gather([group for group in groups if among is None or group.name in among], "region")

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
+from smcloud.products.annual import SHARE, cell_areas, land, whole_years
 from smcloud.products.annual import annual as annual_of
-from smcloud.products.annual import cell_areas, land, whole_years
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import (
@@ -25,14 +25,14 @@ from smcloud.products.choice_grid import (
     years_later,
 )
 from smcloud.products.choice_maps import AMOUNTS, ROLES, choice_maps, stacked, zones_of
-from smcloud.products.regions import regions
+from smcloud.products.regions import GLOBE, REGION, regions
 from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code, change_of
 from smcloud.products.tables import region_lines
 from smcloud.products.trend import POOLED, tested_series
 from smcloud.stats import area_weighted_series, fdr, pooled_trend
 from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
-REGIONS = ("globe", "north", "south")
+WHOLES = {GLOBE: (GLOBE, "north", "south"), REGION: (REGION,)}
 TRANSITIONS = [option.name for option in BY_NAME["transition"].options]
 # Slope and test go together; a change is called by one of these pairs and a rule for many tests.
 METHODS = tuple(
@@ -122,7 +122,8 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     cube = parts[0].cube
     labels = ["/".join(each) for each in made]
     maps = choice_maps([each.annual for each in parts], cube, [each.config for each in parts], labels)
-    groups = regions(cube["lat"], cube["lon"], among=REGIONS)
+    region = parts[0].annual.attrs.get("region_name")
+    groups = regions(cube["lat"], cube["lon"], region=region, among=parts_of(region))
     out = []
     for at, (annual, _, config) in enumerate(parts):
         own = maps.isel(series=at, drop=True)
@@ -130,19 +131,28 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
         pooled = pooled_trend(series, cell_areas(annual), "year", radius, config.alpha, least)["p_value"]
         bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
         fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
+        fields = fields.assign({SHARE: annual[SHARE]}) if SHARE in annual else fields
         lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")
-        out.append(of_whole_fields(fields, config, null).assign(lines.data_vars).drop_attrs())
+        out.append(of_whole_fields(fields, config, null, region).assign(lines.data_vars).drop_attrs())
     return xr.concat(out, "series", coords="minimal", compat="override", join="exact")
 
 
-def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+def parts_of(region: str | None) -> tuple[str, ...]:
+    """Return the groups of cells that numbers are of: the globe and its hemispheres, or the ``region`` alone."""
+    return WHOLES[GLOBE if region is None else REGION]
+
+
+def of_whole_fields(
+    fields: xr.Dataset, config: RunConfig, null: SharedNull | None, region: str | None = None
+) -> xr.Dataset:
     """Reduce the ``fields`` of one series, those of ``choice_maps`` and ``pooled_p_value``, to numbers; one task."""
     if not fields["slope"].chunks:
-        return _of_whole_fields(fields, config, null)
-    schemes = [*_schemes(fields), *REGIONS]
+        return _of_whole_fields(fields, config, null, region)
+    parts = parts_of(region)
+    schemes = [*_schemes(fields), *parts]
     sizes = {
         "area_km2": {"zones": schemes, "change": list(CHANGES), "group": list(GROUPS)},
-        "mean_of_slopes": {"estimator": list(fields["estimator"].values), "region": list(REGIONS)},
+        "mean_of_slopes": {"estimator": list(fields["estimator"].values), "region": list(parts)},
     }
     if null is not None:
         sizes["chance"] = {
@@ -157,20 +167,22 @@ def of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | No
     }
     whole = fields.chunk({dim: -1 for dim in fields.dims})
     drawn = [] if null is None else [null.as_dataset().chunk()]  # once in a graph, whatever the number of series
-    return xr.map_blocks(_whole_block, whole, drawn, {"config": config}, xr.Dataset(pattern))
+    return xr.map_blocks(_whole_block, whole, drawn, {"config": config, "region": region}, xr.Dataset(pattern))
 
 
-def _whole_block(fields: xr.Dataset, drawn: xr.Dataset | None = None, *, config: RunConfig) -> xr.Dataset:
-    return _of_whole_fields(fields, config, None if drawn is None else SharedNull.of_dataset(drawn))
+def _whole_block(
+    fields: xr.Dataset, drawn: xr.Dataset | None = None, *, config: RunConfig, region: str | None
+) -> xr.Dataset:
+    return _of_whole_fields(fields, config, None if drawn is None else SharedNull.of_dataset(drawn), region)
 
 
-def _of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None) -> xr.Dataset:
+def _of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None, region: str | None) -> xr.Dataset:
     area = cell_areas(fields)
     change = changes(fields, config)
     codes = {name: fields["zone"].sel(zones=name, drop=True) for name in _known(fields)}
     codes |= zones_of(fields, fields, config, None, OF_WHOLE_FIELDS)
     zone = stacked({name: codes[name] for name in _schemes(fields)}, "zones")
-    masks, on_land = regions(fields["lat"], fields["lon"], among=REGIONS).mask, land(fields)
+    masks, on_land = regions(fields["lat"], fields["lon"], region=region, among=parts_of(region)).mask, land(fields)
     of_land = (masks & on_land).astype("uint8").rename(region="zones").drop_attrs()
     every = xr.concat([zone, of_land], "zones", coords="minimal", compat="override")
     slopes = area_weighted_series(fields["slope"], area.where(on_land, 0.0), masks)["mean"]

@@ -23,7 +23,7 @@ from smcloud.products.choice_grid import (
     years_later,
 )
 from smcloud.products.ddww import ddww_figures, shares_of_change
-from smcloud.products.sensitivity import REGIONS, TRANSITIONS, Series
+from smcloud.products.sensitivity import TRANSITIONS, Series
 from smcloud.products.shared_null import FIGURES, SharedNull
 from smcloud.products.variance import variance_by_choice
 
@@ -49,7 +49,8 @@ def specification(
     found = _numbers(stacked, config)
     at_series = {each: position for position, each in enumerate(figures)}
     at_change = {str(name): position for position, name in enumerate(stacked["change"].values)}
-    columns: dict[str, Any] = {name: np.full((len(listed), len(REGIONS)), np.nan) for name in REGIONAL}
+    regions = stacked["region"].to_numpy()
+    columns: dict[str, Any] = {name: np.full((len(listed), len(regions)), np.nan) for name in REGIONAL}
     columns |= {name: np.full(len(listed), np.nan) for name in (*SHARES, *NULLS)}
     for at, (row, reason) in enumerate(zip(listed, reasons, strict=True)):
         if not reason:
@@ -62,10 +63,13 @@ def specification(
     names: dict[str, Any] = {
         choice.name: ("combination", np.array([getattr(row, choice.name) for row in listed])) for choice in CHOICES
     }
-    out = out.assign_coords(combination=np.arange(len(listed)), region=list(REGIONS), **names)
+    out = out.assign_coords(combination=np.arange(len(listed)), region=regions, **names)
     out = out.assign_coords(
         start_year=("combination", [first_year + years_later(row.start) for row in listed]),
-        configuration=("combination", np.array([json.dumps(keys_of(row, first_year)) for row in listed])),
+        configuration=(
+            "combination",
+            np.array([json.dumps(keys_of(row, first_year, config.annual.first_month)) for row in listed]),
+        ),
     )
     variance = variance_by_choice(out)
     out = out.merge(variance)
@@ -91,7 +95,7 @@ NULL_COMMENT = (
 
 def _numbers(ds: xr.Dataset, config: RunConfig) -> dict[tuple[str, str], dict[str, np.ndarray[Any, Any]]]:
     """The numbers (series, change) of every (zones, transition), those by region (series, change, region)."""
-    schemes = [str(name) for name in ds["zones"].values if name not in REGIONS]
+    schemes = [str(name) for name in ds["zones"].values if name not in ds["region"].values]
     regional, out = _regional(ds), {}
     for transition in TRANSITIONS:
         own = config_of(DEFAULT._replace(transition=transition), config, 0)
@@ -121,7 +125,7 @@ def _counted(areas: xr.DataArray, transition: str) -> xr.DataArray:
 
 def _regional(ds: xr.Dataset) -> dict[str, np.ndarray[Any, Any]]:
     """The columns of :data:`REGIONAL` (series, change, region)."""
-    areas = ds["area_km2"].sel(zones=list(REGIONS)).rename(zones="region")
+    areas = ds["area_km2"].sel(zones=ds["region"].values).rename(zones="region")
     covered = areas.sel(group="valid", drop=True)
     drying, wetting = (areas.sel(group=f"direction {d}", drop=True) / covered.where(covered > 0) for d in "DW")
     estimators = [str(name).partition("/")[0] for name in ds["change"].values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smcloud.config import RunConfig
+from smcloud.conventions import span_in_words
 
 TEXTS = {
     "annual": (
@@ -28,8 +29,8 @@ TEXTS = {
     ),
     "regional": (
         "Regional trends of soil moisture",
-        "Trend of the area-weighted mean and its interval by globe, hemisphere, tropics and 10-degree band, the part "
-        "of each in the trend of the globe, and how trends change with the distance from the equator.",
+        "Trend of the area-weighted mean and its interval of the whole, its parts and 10-degree bands, what each part "
+        "adds to the trend of the whole, and how trends change with the distance from the equator.",
     ),
     "strata": (
         "Soil moisture change by stratum",
@@ -38,8 +39,8 @@ TEXTS = {
     ),
     "sensitivity": (
         "Sensitivity of the result to each choice",
-        "Global and hemispheric trend, significant share, DDWW share and its excess over chance for every combination "
-        "of slope, test, rule for many tests, zones, annual values and first year.",
+        "Trend of the whole and of hemispheres, significant share, DDWW share and its excess over chance for every "
+        "combination of slope, test, rule for many tests, zones, annual values and first year.",
     ),
 }
 ESTIMATORS = {"ols": "ordinary least squares", "sen": "Theil-Sen"}
@@ -81,6 +82,10 @@ def summary_of(product: str, config: RunConfig, provisional: Sequence[str] = ())
 
 
 def _annual(config: RunConfig) -> str:
+    return f"{_months(config)} A year is the {span_in_words(config.annual.first_month)}."
+
+
+def _months(config: RunConfig) -> str:
     if config.annual.method == "anomalies":
         return "Years are means of monthly anomalies over the months that a cell has in nearly every year."
     return f"Years are means of valid months, at least {config.annual.min_months} of soil moisture and 12 of a driver."

@@ -10,6 +10,7 @@ SLOPE = "m3 m-3 yr-1"
 TILES = (
     "Quantiles over draws of tiles of 20 degrees; none with fewer than 10 tiles, or where the group was chosen by it."
 )
+SAMPLE = "independent years that the autocorrelation leaves (effective sample size)"
 PER_STEP = "Per step of the property: see step and step_units."
 PER_DEGREES = "Against the absolute latitude of the cells, per 10 degrees; below 0 the higher latitude dries more."
 
@@ -55,9 +56,11 @@ TABLE: dict[str, dict[str, Any]] = {
     "slope_lower": _about("lower limit of slope, effective sample size", SLOPE),
     "slope_upper": _about("upper limit of slope, effective sample size", SLOPE),
     "p_value": _about("two-sided p value of slope, effective sample size"),
+    "n_effective": _about(f"{SAMPLE} of slope"),
     "mean_of_slopes": _about("area-weighted mean of the slopes of the cells", SLOPE, cell_methods="area: mean"),
     "area_km2": _about("land area", "km2", cell_methods="area: sum"),
     "covered_area_km2": _about("land area with a valid trend", "km2", cell_methods="area: sum"),
+    "land_share": _share("land area as a share of the area of the group"),
     "covered_share": _share("covered_area_km2 as a share of area_km2"),
     "n_cells": _about("cells with a valid trend", standard_name="number_of_observations"),
     "drying_share": _share("share of the covered area with a significant drying", cell_methods="area: mean"),
@@ -69,29 +72,61 @@ TABLE: dict[str, dict[str, Any]] = {
     **_with_limits(
         "dominant_share", "share of the area with a test of the drivers where the driver is the dominant one"
     ),
+    **_with_limits("positive_share", "share of the area with a partial correlation where it is above 0"),
+    **_with_limits(
+        "significant_positive_share",
+        "share of the area with a partial correlation where it is significant and above 0",
+    ),
+    **_with_limits(
+        "significant_negative_share",
+        "share of the area with a partial correlation where it is significant and below 0",
+    ),
     "status": {"long_name": "why a group has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 
+SEASON_TRENDS: dict[str, dict[str, Any]] = {
+    "season_slope": _about("trend of the mean soil moisture of the season", SLOPE),
+    "season_slope_lower": _about("lower limit of season_slope", SLOPE),
+    "season_slope_upper": _about("upper limit of season_slope", SLOPE),
+    "season_p_value": _about("two-sided p value of season_slope, not adjusted for the number of cells or seasons"),
+}
+
 REGIONAL: dict[str, dict[str, Any]] = TABLE | {
+    **SEASON_TRENDS,
+    "season_n_cells": _about("cells of the fixed set of the season", standard_name="number_of_observations"),
+    "fixed_cells_course": _about(
+        "what a fixed set of cells has in common from year to year, weighted by area, with mean 0",
+        "m3 m-3",
+        comment="Beside a level of each cell: cells that enter or leave the record move nothing.",
+    ),
     "slope_fixed_cells": _about(
         "trend of what a fixed set of cells has in common, weighted by area, beside a level of each cell", SLOPE
     ),
     "slope_fixed_cells_lower": _about("lower limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_upper": _about("upper limit of slope_fixed_cells, effective sample size", SLOPE),
     "slope_fixed_cells_p_value": _about("two-sided p value of slope_fixed_cells, effective sample size"),
+    "slope_fixed_cells_n_effective": _about(f"{SAMPLE} of slope_fixed_cells"),
     "n_fixed_cells": _about("cells of the fixed set", standard_name="number_of_observations"),
     "fixed_cells_share": _about(
         "share of the land area that the fixed set of cells covers", standard_name="area_fraction"
     ),
-    "part_of_globe": _about(
-        "trend of the part of the region in what the fixed cells of the globe have in common",
+    "slope_without_end_years": _about(
+        "slope_fixed_cells without the first or last years of the record",
         SLOPE,
-        comment="Area times departure from the level of each cell, over the area of all fixed cells of the globe with "
-        "a value in the year: the parts of hemispheres, or of bands, add up to slope_fixed_cells of the globe.",
+        comment="The same course and cells, with the years that end_years names left out of the line.",
     ),
-    "part_of_globe_lower": _about("lower limit of part_of_globe, effective sample size", SLOPE),
-    "part_of_globe_upper": _about("upper limit of part_of_globe, effective sample size", SLOPE),
-    "part_of_globe_p_value": _about("two-sided p value of part_of_globe, effective sample size"),
+    "slope_without_end_years_lower": _about("lower limit of slope_without_end_years, effective sample size", SLOPE),
+    "slope_without_end_years_upper": _about("upper limit of slope_without_end_years, effective sample size", SLOPE),
+    "part_of_whole": _about(
+        "trend of the part of the group in what all fixed cells have in common",
+        SLOPE,
+        comment="Area times departure from the level of each cell, over the area of all fixed cells with a value in "
+        "the year: the parts of hemispheres, or of bands, add up to slope_fixed_cells of the whole, the first group.",
+    ),
+    "part_of_whole_lower": _about("lower limit of part_of_whole, effective sample size", SLOPE),
+    "part_of_whole_upper": _about("upper limit of part_of_whole, effective sample size", SLOPE),
+    "part_of_whole_p_value": _about("two-sided p value of part_of_whole, effective sample size"),
+    "part_of_whole_n_effective": _about(f"{SAMPLE} of part_of_whole"),
     **_gradient(
         "latitude_gradient", "gradient of the trends of fixed cells with latitude, per 10 degrees", SLOPE, PER_DEGREES
     ),

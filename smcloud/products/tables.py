@@ -8,9 +8,10 @@ from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.driver_columns import OF_THE_DRIVERS, driver_columns, trend_columns
+from smcloud.products.end_years import end_year_columns
 from smcloud.products.flags import CHOSEN_BY_RESULT
 from smcloud.products.gradients import latitude_columns
-from smcloud.products.regions import Groups
+from smcloud.products.regions import GLOBE, POLYGON, REGION, Groups
 from smcloud.products.table_variables import trend_of
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
@@ -18,8 +19,7 @@ from smcloud.stats.area_course import area_weighted_course, course_and_parts
 
 # The fixed set of cells: valid in at least this share of the years (exact in integers), and at both ends.
 FIXED_YEARS = (4, 5)
-WHOLE = "globe"
-REGIONAL_KINDS = (WHOLE, "hemisphere", "tropics", "band")
+REGIONAL_KINDS = (GLOBE, REGION, POLYGON, "hemisphere", "tropics", "band")
 # What a group that was chosen by its own trend says of that trend is no evidence: such groups have none of these.
 CHOSEN_KIND = "ddww"
 OF_THE_RESULT = ("p_value", "slope_lower", "slope_upper", "drying_share", "wetting_share")
@@ -39,14 +39,16 @@ def table(
     :func:`~smcloud.products.driver_columns.driver_trends` gives; ``chosen`` is what
     :func:`~smcloud.products.regions.regions` or :func:`~smcloud.products.regions.strata` give. ``soil_moisture``
     (group, year) is the raw area-weighted mean of the cells that have a value in the year; ``slope`` its least-squares
-    trend with the interval and p of the effective sample size. Columns of the drivers are those of
+    trend with the interval and p of the effective sample size ``n_effective``. Columns of the drivers are those of
     :func:`~smcloud.products.driver_columns.driver_columns`. Regions also get ``slope_fixed_cells``: the same of the
     common course of a set of cells that does not change (valid in 80 % of the years, and in 3 of the first and last 5
     or as ``years.ends`` says), with ``n_fixed_cells`` and ``fixed_cells_share``, as ``n_cells`` and ``covered_share``
-    say what the others rest on; ``part_of_globe``, the trend of the region's part in that course of the globe
+    say what the others rest on; ``part_of_whole``, the trend of the group's part in that course of the first group
     (:func:`~smcloud.stats.area_course.course_and_parts`), so that the parts of hemispheres, or of bands, add up to its
-    ``slope_fixed_cells``; and the gradient of the cells' trends with the distance from the equator
-    (:func:`~smcloud.products.gradients.latitude_columns`).
+    ``slope_fixed_cells``; that course itself, ``fixed_cells_course`` (region, year), and its trend without end years
+    (:func:`~smcloud.products.end_years.end_year_columns`); and the gradient of the cells' trends with the distance from
+    the equator (:func:`~smcloud.products.gradients.latitude_columns`).
+    Where the cells are those of a region, ``land_share`` is the land's part in the area of each group.
     A mean over no cell and a share of no land are NaN, an area 0; ``status`` says why there is no slope. The classes of
     ddww were chosen by their trends, so they have no p value, interval and shares of these (status 9), and no interval
     of what goes with soil moisture either. Raises
@@ -82,6 +84,8 @@ def table(
     if set(kinds) <= set(REGIONAL_KINDS):
         moisture = annual["soil_moisture"].where(on_land)
         columns |= _over_fixed_cells(moisture, trend["slope"], weights, chosen, all_land, config)
+    if kinds[0] in (REGION, POLYGON):
+        columns["land_share"] = all_land / area_weighted_series(xr.ones_like(area), area, groups)["covered_area"]
     out = xr.Dataset(columns).drop_attrs()
     chosen_by_result = xr.DataArray([kind == CHOSEN_KIND for kind in kinds], dims=dim)
     without = [*OF_THE_RESULT, *(name for name in OF_THE_DRIVERS if name in out)]
@@ -97,7 +101,10 @@ def table(
 def _line(series: xr.DataArray, name: str, config: RunConfig) -> dict[str, xr.DataArray]:
     line = linear_trend(series, dim="year", alpha=config.alpha, min_valid=config.years.min_years, interval="effective")
     parts = {"slope": name, "slope_lower": f"{name}_lower", "slope_upper": f"{name}_upper"}
-    parts |= {"p_value": "p_value", "status": "status"} if name == "slope" else {"p_value": f"{name}_p_value"}
+    if name == "slope":
+        parts |= {"p_value": "p_value", "n_effective": "n_effective", "status": "status"}
+    else:
+        parts |= {"p_value": f"{name}_p_value", "n_effective": f"{name}_n_effective"}
     return {new: line[old] for old, new in parts.items()}
 
 
@@ -110,9 +117,9 @@ def _over_fixed_cells(
     config: RunConfig,
 ) -> dict[str, xr.DataArray]:
     """Columns of the common course of the fixed set of cells, of the set itself, and of its cells' own trends."""
-    groups, _, kinds = chosen
+    groups = chosen.mask
     fixed = fixed_cells(moisture, config)
-    whole = str(groups[groups.dims[0]].to_numpy()[kinds.index(WHOLE)])
+    whole = str(groups[groups.dims[0]].to_numpy()[0])
     found = course_and_parts(moisture.where(fixed), weights, groups, whole)
     members = area_weighted_series(xr.ones_like(weights).where(fixed), weights, groups)
     return (
@@ -121,7 +128,9 @@ def _over_fixed_cells(
             "n_fixed_cells": members["n_cells"],
             "fixed_cells_share": members["covered_area"] / all_land.where(all_land > 0),
         }
-        | _line(found["part"], "part_of_globe", config)
+        | {"fixed_cells_course": found["course"].transpose(groups.dims[0], "year")}
+        | end_year_columns(found["course"], config)
+        | _line(found["part"], "part_of_whole", config)
         | latitude_columns(slope.where(fixed), weights, chosen, config)
     )
 

@@ -14,6 +14,7 @@ from smcloud.products.annual import cell_areas, land, ordered_mean
 from smcloud.products.anomalies import anomaly_columns
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.blocks import per_block
+from smcloud.products.end_years import end_year_maps
 from smcloud.products.flags import ENDS_NOT_COVERED, NO_DATA, NOT_CONNECTED, NOT_LAND
 from smcloud.products.measurement import measured_months, measurement_columns, p_value_with_breaks
 from smcloud.products.reference import REFERENCE, agreement, same_sign_share
@@ -31,7 +32,9 @@ def trend_maps(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset | None = 
 
     Slopes are m3 m-3 yr-1. A cell off land, with fewer than ``years.min_years`` years or (where asked) with too few
     years at either end is NaN, and ``status`` says why; a constant cell has slope 0 and p 1. ``n_years``,
-    ``climatology`` and ``valid_months_slope`` are of all valid years of a land cell. A test that allows for
+    ``climatology`` and ``valid_months_slope`` are of all valid years of a land cell. ``end_years_slope_change`` says
+    how far the least-squares slope rests on the ends of the record
+    (:func:`~smcloud.products.end_years.end_year_maps`). A test that allows for
     autocorrelation has the others of its kind beside it (:data:`COMPARATORS`). A test that a series is too short for,
     once corrected for its autocorrelation, leaves p NaN beside a slope. What ``effective_pooled`` gives is added by
     :func:`trend_fields`, as it needs all cells. With the monthly ``cube`` that ``annual`` was made of, what its sensors
@@ -68,7 +71,7 @@ def _trend_maps(annual: xr.Dataset, months: xr.Dataset | None = None, *, config:
         "n_years": n_years.astype("uint16"),
         "valid_months_slope": sampling["slope"],
         "status": status.where(land(annual), NOT_LAND).astype("uint8"),
-    }
+    } | end_year_maps(series, ols["slope"], config)
     if config.trend.test not in ("ols", "mann_kendall"):
         columns |= {
             column: (statistics[test] if test in statistics else STATISTICS[test](series, config))["p_value"]

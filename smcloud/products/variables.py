@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from smcloud.conventions import STANDARD_NAMES
+from smcloud.products.end_years import CODES
 from smcloud.products.flags import CLASS_MEANING, CLASSES, NOT_CONNECTED, SIGNIFICANT, STATUS, ZONES, flags
-from smcloud.products.table_variables import REGIONAL, SENSITIVITY, SLOPE, STRATA
+from smcloud.products.table_variables import REGIONAL, SEASON_TRENDS, SENSITIVITY, SLOPE, STRATA
 
 
 def _about(long_name: str, units: str = "1", **more: str) -> dict[str, Any]:
@@ -18,6 +19,15 @@ STATISTICS = "time: mean (annual values)"
 ANNUAL: dict[str, dict[str, Any]] = {role: {"standard_name": name} for role, name in STANDARD_NAMES.items()} | {
     "n_months": _about(
         "valid months of soil moisture in the year", standard_name="number_of_observations", cell_methods="time: sum"
+    ),
+    "seasonal_soil_moisture": _about(
+        "mean soil moisture of the season",
+        "m3 m-3",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        cell_methods="time: mean",
+        comment="DJF belongs to the year of its January; growing is the months with a mean soil temperature above 5 "
+        "degrees C, cell by cell. Of annual anomalies: departures from the levels of the months, at the level of the "
+        "year.",
     ),
     "n_fixed_months": _about("calendar months that annual values of the cell are made of"),
     "anomaly_status": {"long_name": "why a cell has no annual anomalies", "standard_name": "status_flag"}
@@ -101,6 +111,13 @@ TREND: dict[str, dict[str, Any]] = {
         SLOPE,
         comment="An error that all years share moves no slope: where the sensors never change it is small.",
     ),
+    **SEASON_TRENDS,
+    "end_years_slope_change": _about(
+        "ols_slope without the first or last years of the record less ols_slope, of the case with the largest change",
+        SLOPE,
+        comment="One or two years left out at the first, the last, or both ends; end_years_case says which.",
+    ),
+    "end_years_case": {"long_name": "years that are left out in end_years_slope_change"} | flags(CODES),
     "status": {"long_name": "why a cell has no value", "standard_name": "status_flag"} | flags(STATUS),
 }
 
@@ -120,8 +137,17 @@ DRIVERS: dict[str, dict[str, Any]] = {
     "trend_unexplained": _about("part of slope_complete_cases that goes with no driver", SLOPE),
     "slope_complete_cases": _about("ordinary least squares slope over the years with all drivers in use", SLOPE),
     "lmg": _about("share of R2 that enters with the driver, mean over all orders of entry (LMG)"),
-    "lagged_partial_correlation": _about("partial correlation with the drivers lag years before"),
-    "lagged_p_value": _about("two-sided p value of lagged_partial_correlation"),
+    "variance_inflation_factor": _about(
+        "variance inflation factor of the driver beside the others",
+        comment="1/(1 - R2) of the driver on all others (time among them where it is held), over the years of "
+        "partial_correlation; above 5 to 10 the effects of the drivers cannot be told apart well.",
+    ),
+    "lagged_partial_correlation": _about(
+        "partial correlation of deseasonalised monthly soil moisture with the drivers lag months before",
+        comment="A lag below 0 correlates with the months after: a feedback, or a cause that both share.",
+    ),
+    "lagged_p_value": _about("two-sided p value of lagged_partial_correlation, effective sample size"),
+    "lagged_df": _about("degrees of freedom of lagged_partial_correlation, effective sample size"),
     "correlation": _about("Pearson correlation of annual soil moisture with the driver"),
     "correlation_p_value": _about("two-sided p value of correlation"),
     "n": _about("years with soil moisture and all drivers", standard_name="number_of_observations"),

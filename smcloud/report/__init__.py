@@ -5,6 +5,7 @@ from smcloud.report.page import render
 from smcloud.report.palette import flag_colours
 from smcloud.report.point import point_table, point_words
 from smcloud.report.rounding import markdown
+from smcloud.report.scope import region_name
 from smcloud.report.scorecard import scorecard_table
 from smcloud.report.tables import summary_tables
 
@@ -14,6 +15,7 @@ __all__ = [
     "markdown",
     "point_table",
     "point_words",
+    "region_name",
     "render",
     "scorecard_table",
     "summary_tables",

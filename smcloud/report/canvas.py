@@ -12,7 +12,7 @@ import xarray as xr
 from smcloud.cube.axes import edges
 from smcloud.report import palette
 from smcloud.report.context import ReportContext
-from smcloud.report.projection import choose_projection, outline, picture, sorted_grid
+from smcloud.report.projection import Projection, choose_projection, outline, picture, sorted_grid
 from smcloud.report.rounding import MINUS
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+LINE = 150  # letters of a note that fit into the width
+STEPS = (30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)  # degrees between parallels
 WIDTH = 10.67  # inches: 1600 pixels
 NO_DATA_TEXT = "land without a value"
 NOTE = "Striped: land where no value could be computed (too few valid years, or no data). White: water."
-NO_MASK_NOTE = "White: no value could be computed, or water; the run has no land mask."
+NO_MASK_NOTE = "White: no value could be computed."
 
 Colours = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -97,21 +99,19 @@ def draw_cells(
     axes.set(xlim=(left, right), ylim=(bottom, top))
     wide = (right - left) / (top - bottom)
     axes.set_aspect("equal" if 0.5 < wide < 4 else "auto")
-    for parallel in np.arange(-60, 61, 30):
-        if view.lat[0] < parallel < view.lat[-1]:
-            x, y = view.forward([parallel, parallel], list(view.lon))
-            axes.plot(x, y, color="#dddddd", linewidth=0.6, zorder=1)
-            label = f"{abs(parallel)}°{'S' if parallel < 0 else 'N'}" if parallel else "0°"
-            axes.annotate(label, (x[0], y[0]), (-7, 0), textcoords="offset points", fontsize=8, color="#777777",
-                          ha="right", va="center")  # fmt: skip
+    _graticule(axes, view)
     axes.apply_aspect()
     image = picture(colours, missing & land, lat, lon, view, width=round(axes.get_window_extent().width))
     axes.imshow(image, extent=(left, right, bottom, top), interpolation="nearest", zorder=2, aspect=axes.get_aspect())
     text = note if context.land_mask is not None else NO_MASK_NOTE
-    figure.text(0.03, 0.014, f"{text} {view.name}.", fontsize=9, va="bottom", color="#444444")
-    segments = outline(land, lat, lon, view)
-    fine = 0.35 if land.size > 20000 else 0.7
-    axes.add_collection(LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3))
+    if context.has_polygons:
+        text = text.replace("White: water.", "White: water, or outside the region.")
+    gap = "\n" if len(text) + len(view.name) > LINE else " "
+    figure.text(0.03, 0.014, f"{text}{gap}{view.name}.", fontsize=9, va="bottom", color="#444444")
+    if context.land_mask is not None:  # without one the outline would be drawn round every gap
+        segments = outline(land, lat, lon, view)
+        fine = 0.35 if land.size > 20000 else 0.7
+        axes.add_collection(LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3))
     rim = np.concatenate([view.lat, view.lat[::-1], view.lat[:1]])
     side = np.repeat(np.array([view.lon[0], view.lon[1], view.lon[0]]), [view.lat.size, view.lat.size, 1])
     axes.plot(*view.forward(rim, side), color="#999999", linewidth=0.8, zorder=4, clip_on=False)
@@ -120,6 +120,29 @@ def draw_cells(
         axes.text(
             0.5, 0.5, "No cell has a value", transform=axes.transAxes, ha="center", fontsize=14, bbox=box, zorder=5
         )
+
+
+def _graticule(axes: Axes, view: Projection) -> None:
+    """Parallels every 30 degrees; of a part of the earth parallels and meridians as they fit, with their degrees."""
+    south, north, (west, east) = float(view.lat[0]), float(view.lat[-1]), view.lon
+    around = east - west >= 350
+    step = 30.0 if around else next((it for it in STEPS if max(north - south, east - west) / it >= 4), STEPS[-1])
+    for parallel in step * np.arange(np.ceil(south / step), np.floor(north / step) + 1):
+        if south < parallel < north:
+            x, y = view.forward([parallel, parallel], [west, east])
+            axes.plot(x, y, color="#dddddd", linewidth=0.6, zorder=1)
+            axes.annotate(_degrees(parallel, "SN"), (x[0], y[0]), (-7, 0), textcoords="offset points", fontsize=8,
+                          color="#777777", ha="right", va="center")  # fmt: skip
+    for meridian in () if around else step * np.arange(np.ceil(west / step), np.floor(east / step) + 1):
+        x, y = view.forward([south, north], [meridian, meridian])
+        axes.plot(x, y, color="#dddddd", linewidth=0.6, zorder=1)
+        turned = (meridian + 180) % 360 - 180
+        axes.annotate(_degrees(turned, "WE"), (x[0], y[0]), (0, -4), textcoords="offset points", fontsize=8,
+                      color="#777777", ha="center", va="top")  # fmt: skip
+
+
+def _degrees(value: float, signs: str) -> str:
+    return f"{abs(value):g}°{'' if value in (0, -180) else signs[int(value > 0)]}"
 
 
 def legend(figure: Figure, entries: Sequence[tuple[str | None, str]], corner: tuple[float, float], rows: int) -> None:

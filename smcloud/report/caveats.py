@@ -8,7 +8,7 @@ import xarray as xr
 from smcloud.report.context import ReportContext
 from smcloud.report.maps import DETECTABLE
 from smcloud.report.rounding import percent, trend_text
-from smcloud.report.tables import areas, plain
+from smcloud.report.values import areas, plain
 
 
 def detectable(trend: xr.Dataset | None, context: ReportContext) -> str:

@@ -43,6 +43,11 @@ class ReportContext:
         return self.scorecard is not None or "sample world" in versions
 
     @property
+    def has_polygons(self) -> bool:
+        """Whether the run is of polygons, so that some cells of its grid lie outside of its region."""
+        return bool((self.config.get("region") or {}).get("shape"))
+
+    @property
     def alpha(self) -> float:
         """The level of the tests."""
         return float(self.config.get("alpha", 0.05))

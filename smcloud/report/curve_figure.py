@@ -79,7 +79,9 @@ def _draw_curve(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64]) -> Non
     if np.isfinite(low).any():
         label = f"{_level(ds)} range by chance ({fields} fields)"
         axes.fill_between(at, low, high, color="#bdbdbd", alpha=0.55, linewidth=0, label=label, zorder=1)
-    axes.plot(at, study, "_", color=STUDY, markersize=5, mew=1.8, label="were the share the study’s 41.06 %", zorder=3)
+    if not ds.attrs.get("region_name"):  # the study's share is the globe's
+        label = "were the share the study’s 41.06 %"
+        axes.plot(at, study, "_", color=STUDY, markersize=5, mew=1.8, label=label, zorder=3)
     axes.plot(place, excess, color=INK, linewidth=2.2, label="excess of this record", zorder=4, solid_capstyle="butt")
     own = int(ds.attrs.get("own_combination", -1))
     kept = np.flatnonzero(np.isfinite(ds["ddww_excess"].values))[order]

@@ -23,8 +23,11 @@ STUDY_SHARE = 0.4106  # of Peng et al. 2023, of the area with a significant chan
 
 
 def curve_sentences(ds: xr.Dataset) -> list[str]:
-    """Say in three sentences what a loaded product ``sensitivity`` shows; what is not known is said to be not known."""
-    return [_which_matters(ds), _how_far(ds), _the_study(ds)]
+    """Say in three sentences what a loaded product ``sensitivity`` shows; what is not known is said to be not known.
+
+    The third is of the study's share, which is the globe's: of a region there are two.
+    """
+    return [_which_matters(ds), _how_far(ds)] + ([] if ds.attrs.get("region_name") else [_the_study(ds)])
 
 
 def by_share(ds: xr.Dataset) -> list[tuple[str, float, float]]:

@@ -18,7 +18,8 @@ LONGEST = 20_000
 # The product that a table is made from; ``strata_<kind>`` are from strata.
 _SOURCES = {
     "regions": "regional", "bands": "regional", "coverage": "trend", "comparators": "trend", "drivers": "drivers",
-    "ddww": "ddww", "gradients": "strata", "sensitivity": "sensitivity",
+    "ddww": "ddww", "gradients": "strata", "attribution": "drivers", "end_years": "regional", "seasons": "regional",
+    "sensitivity": "sensitivity",
 }  # fmt: skip
 _SAID = ("product_version", "citation", "license", "acknowledgement")
 

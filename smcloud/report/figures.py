@@ -42,7 +42,7 @@ class _Plan:
 _PLANS = (
     _Plan(
         "trend.png", "Where soil moisture changes", ("trend",), maps.trend_map,
-        "World map of the slope of annual soil moisture; brown cells dry, teal cells become wetter, light grey cells "
+        "Map of the slope of annual soil moisture; brown cells dry, teal cells become wetter, light grey cells "
         "have no significant trend, striped land has no value.",
         "Only cells with a significant trend are coloured; the scale ends near the 95th percentile of their slopes, "
         "and the arrows hold what lies beyond. Light grey land was tested and shows no significant trend, which does "
@@ -50,22 +50,29 @@ _PLANS = (
     ),
     _Plan(
         "detectable.png", "What could have been found", ("trend",), maps.detectable_map,
-        "World map of the slope that a cell would show in 80 % of all records; pale where small trends show, dark "
+        "Map of the slope that a cell would show in 80 % of all records; pale where small trends show, dark "
         "where only large ones do, striped where there is no test.",
         "How to read “not significant”: where the map above is light grey, a trend of the size shown here would have "
         "been found in four of five records like this one (before any correction for many cells), a smaller one in "
         "fewer. So light grey does not exclude a trend smaller than this, and a dark cell says very little.",
     ),
     _Plan(
+        "ends.png", "How far the trend rests on the ends of the record", ("trend",), maps.end_year_map,
+        "Map of the largest change of the slope where one or two years at an end of the record are left out; "
+        "brown where the slope is lower without them, teal where it is higher, striped where there is no slope.",
+        "A trend of few decades may rest on one dry or wet year at an end. Where the change is as large as the trend "
+        "itself, the trend is little more than that; the table of the ends gives the same by region.",
+    ),
+    _Plan(
         "drivers.png", "What it moves with", ("drivers",), maps.driver_map,
-        "World map of the driver with the strongest significant partial correlation with soil moisture; hue is the "
+        "Map of the driver with the strongest significant partial correlation with soil moisture; hue is the "
         "driver, dark is a positive and light a negative correlation.",
         "A partial correlation of annual values shows what varies together when the other drivers are held fixed; it "
         "does not by itself attribute a trend.",
     ),
     _Plan(
         "ddww.png", "Dry gets drier, wet gets wetter?", ("ddww",), maps.ddww_map,
-        "World map of six classes: dry zones in browns and oranges, wet zones in blues, transition zones in plum; dark "
+        "Map of six classes: dry zones in browns and oranges, wet zones in blues, transition zones in plum; dark "
         "is drier, light is wetter.",
         "The zone follows the aridity index, the change the sign of the significant trend.",
     ),
@@ -76,15 +83,16 @@ _PLANS = (
         "A band with little land or little data says little: the right panel shows how much of its land has data.",
     ),
     _Plan(
-        "series.png", "The global mean, year by year", ("regional",), profiles.mean_series,
-        "Line of the global mean soil moisture by year with its trend line and the interval of the slope.",
-        "Cells enter and leave with data gaps, so the mean also moves with its composition; the regional table holds "
-        "the trend over a fixed set of cells beside it.",
+        "series.png", "The mean, year by year", ("regional",), profiles.mean_series,
+        "Line of the area-weighted mean soil moisture by year with its trend line and the interval of the slope.",
+        "Cells enter and leave with data gaps, so the mean also moves with its composition: a step that the fixed set "
+        "of cells does not have is of that kind. The regional table holds both trends. A dashed line stands where the "
+        "set of sensors changes on at least 5 % of the area: a step there may be theirs and no change of the soil.",
     ),
     _Plan(
         "latitude.png", "Trend and distance from the equator", ("regional",), figures_by_latitude.latitude_figure,
         "Left, the trend of each 10-degree band by distance from the equator with a line for each hemisphere; right, "
-        "bars of the part of each hemisphere in the global trend.",
+        "bars of the part of each hemisphere in the trend of both.",
         "Whether a line is told apart from a level one is said above, by the interval of its gradient. The bars of the "
         "two hemispheres add up to that of both.",
     ),
@@ -98,7 +106,7 @@ _PLANS = (
     _Plan(
         "shares.png", "DDWW and chance", ("ddww",), figures_by_group.share_figure,
         "The share of dry gets drier and wet gets wetter in the changed land and in all land, with its interval, "
-        "beside its opposite, the share by chance and that of the study.",
+        "beside its opposite and the share by chance.",
         "A share within the grey range is not told apart from directions that know nothing of the zones.",
     ),
     _Plan(
@@ -144,10 +152,12 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
         return f"the release holds no {missing[0]} product"
     if plan.name == "detectable.png" and maps.DETECTABLE not in products["trend"]:
         return "the trend product does not hold it"
+    if plan.name == "ends.png" and maps.ENDS not in products["trend"]:
+        return "the trend product does not hold it"
     if plan.name == "zonal.png" and not profiles.bands(products):
         return "the regional product holds no bands"
-    if plan.name == "latitude.png" and "part_of_globe" not in products["regional"]:
-        return "the regional product holds no parts of the global trend"
+    if plan.name == "latitude.png" and not figures_by_latitude.has_hemispheres(products["regional"]):
+        return "the regional product holds no parts of hemispheres"
     if plan.needs[0] == "strata":
         return _without_strata(plan.name, products["strata"])
     if plan.name == "series.png" and "soil_moisture" not in products["regional"]:

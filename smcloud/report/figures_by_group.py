@@ -14,8 +14,10 @@ from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.profiles import column
 from smcloud.report.rounding import SLOPE_UNITS, Table, words
+from smcloud.report.scope import region_name
 from smcloud.report.sentences import ddww_shares
-from smcloud.report.tables import class_records, plain, summary_tables
+from smcloud.report.tables import class_records, summary_tables
+from smcloud.report.values import plain
 from smcloud.secrecy import told
 
 if TYPE_CHECKING:
@@ -68,8 +70,9 @@ def share_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     if expected is not None:
         axes.plot([100 * expected] * 2, [place[0] - 0.35, place[0] + 0.35], color="#555555", linewidth=2,
                   label="expected from the parts of zones and directions")  # fmt: skip
-    axes.plot([STUDY_SHARE] * 2, [place[0] - 0.35, place[0] + 0.35], color="#a33b00", linewidth=2, linestyle=":",
-              label="the study’s 41.06 %, its zones unknown")  # fmt: skip
+    if not region_name(products):  # the study's share is the globe's
+        axes.plot([STUDY_SHARE] * 2, [place[0] - 0.35, place[0] + 0.35], color="#a33b00", linewidth=2, linestyle=":",
+                  label="the study’s 41.06 %, its zones unknown")  # fmt: skip
     for y, (_, value, name, colour) in zip(place, rows, strict=True):
         if name:
             axes.hlines(y, number(f"{name}_lower"), number(f"{name}_upper"), color=colour, linewidth=2)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 HEMISPHERES = {"north": ("Northern hemisphere", "#0062a8"), "south": ("Southern hemisphere", "#b34a00")}
 
 
+def has_hemispheres(regional: xr.Dataset) -> bool:
+    """Return whether ``regional`` holds the parts of both hemispheres."""
+    return "part_of_whole" in regional and {*HEMISPHERES} <= {*map(str, regional["region"].values)}
+
+
 def latitude_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
     """Draw the trend of fixed cells by distance from the equator with its line, and the parts of the global trend."""
     regional = products["regional"]
@@ -65,7 +70,7 @@ def _parts(axes: Axes, regions: Table) -> None:
     """Bars of what each hemisphere adds to the global trend, and their sum."""
     keys = {"south": "South", "north": "North", "globe": "Both"}
     found = [find(regions, key) or {} for key in keys]
-    part, lower, upper = (1e3 * column(found, f"part_of_globe{end}") for end in ("", "_lower", "_upper"))
+    part, lower, upper = (1e3 * column(found, f"part_of_whole{end}") for end in ("", "_lower", "_upper"))
     colours = [HEMISPHERES["south"][1], HEMISPHERES["north"][1], "#555555"]
     place = np.arange(3.0)
     axes.bar(place, np.nan_to_num(part), color=colours, width=0.62)

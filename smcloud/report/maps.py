@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TIE_CODE, NO_DATA_CODE = 254, 255
-DETECTABLE = "minimum_detectable_slope"
+DETECTABLE, ENDS = "minimum_detectable_slope", "end_years_slope_change"
 UNTESTED_NOTE = "Striped: land without a test (too few valid years, no data, or constant values). White: water."
 ZONE_NOTE = "Striped: land without a trend (too few valid years, or no data) or without a zone. White: water."
 
@@ -83,9 +83,6 @@ def ddww_cells(ddww: xr.Dataset) -> tuple[Colours, Bools]:
 
 def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
     """Draw the map of the slope where it is significant."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
     trend = on_map_grid(products["trend"], ["slope", "significant"])
     limit = trend_limit(trend)
     estimator = {"ols": "least-squares", "sen": "Theil–Sen"}.get(
@@ -96,17 +93,7 @@ def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fig
         f"Surface soil moisture, {estimator} slope of annual values in {SLOPE_UNITS}, {context.grid}",
     )
     draw_cells(figure, axes, trend, trend_cells(trend, limit), context)
-    bar = figure.add_axes((0.05, 0.105, 0.52, 0.028))
-    steps = list(palette.TREND_STEPS)
-    scale = ListedColormap(steps[1:-1]).with_extremes(under=steps[0], over=steps[-1])
-    bounds = list(np.linspace(-limit, limit, 9))
-    mappable = ScalarMappable(BoundaryNorm(bounds, 8), scale)
-    colorbar = figure.colorbar(mappable, cax=bar, orientation="horizontal", extend="both", extendfrac=0.12)
-    colorbar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
-    colorbar.ax.tick_params(labelsize=10, length=3)
-    figure.text(0.05, 0.145, "drying", fontsize=10.5, ha="left", color=steps[0])
-    figure.text(0.57, 0.145, "wetting", fontsize=10.5, ha="right", color=steps[-1])
-    figure.text(0.31, 0.145, SLOPE_UNITS, fontsize=10.5, ha="center")
+    _two_sided_bar(figure, limit, ("drying", "wetting"))
     legend(figure, [(palette.NOT_SIGNIFICANT, "no significant trend"), (None, NO_DATA_TEXT)], (0.66, 0.165), rows=2)
     return figure
 
@@ -121,6 +108,49 @@ def detectable_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
     last = len(palette.DETECTABLE_STEPS) - 1
     step = np.clip(np.floor(np.where(missing, 0, slope) / limit * last), 0, last).astype(int)
     return colour_table(palette.DETECTABLE_STEPS)[step], missing
+
+
+def end_year_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
+    """Return the colours (lat, lon, RGBA) of the map of slopes without end years, and which cells have none.
+
+    The steps of the trend map, of the change of the slope within ``limit`` (1e-3 m3 m-3 yr-1) and beyond.
+    """
+    change = trend[ENDS].values.astype(float) * 1e3
+    missing = ~np.isfinite(change)
+    step = np.clip(np.floor(np.where(missing, 0, change) / limit * 4) + 5, 0, 9).astype(int)
+    return colour_table(palette.TREND_STEPS)[step], missing
+
+
+def end_year_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
+    """Draw the map of the largest change of the slope where one or two years at an end are left out."""
+    trend = on_map_grid(products["trend"], [ENDS])
+    limit = scale_end(np.abs(trend[ENDS].values.astype(float)) * 1e3)
+    figure, axes = frame(
+        f"What leaving out the ends of the record does to the slope, {context.period(products)}",
+        f"Largest change without one or two years at the first, the last or both ends, {SLOPE_UNITS}, {context.grid}",
+    )
+    draw_cells(figure, axes, trend, end_year_cells(trend, limit), context)
+    _two_sided_bar(figure, limit, ("lower without them", "higher without them"))
+    legend(figure, [(None, NO_DATA_TEXT)], (0.66, 0.14), rows=1)
+    return figure
+
+
+def _two_sided_bar(figure: Figure, limit: float, ends: tuple[str, str]) -> None:
+    """The scale of brown and teal steps up to ``limit`` either way, with words at its ends."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    bar = figure.add_axes((0.05, 0.105, 0.52, 0.028))
+    steps = list(palette.TREND_STEPS)
+    scale = ListedColormap(steps[1:-1]).with_extremes(under=steps[0], over=steps[-1])
+    bounds = list(np.linspace(-limit, limit, 9))
+    mappable = ScalarMappable(BoundaryNorm(bounds, 8), scale)
+    colorbar = figure.colorbar(mappable, cax=bar, orientation="horizontal", extend="both", extendfrac=0.12)
+    colorbar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
+    colorbar.ax.tick_params(labelsize=10, length=3)
+    figure.text(0.05, 0.145, ends[0], fontsize=10.5, ha="left", color=steps[0])
+    figure.text(0.57, 0.145, ends[1], fontsize=10.5, ha="right", color=steps[-1])
+    figure.text(0.31, 0.145, SLOPE_UNITS, fontsize=10.5, ha="center")
 
 
 def detectable_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:

@@ -17,9 +17,10 @@ from smcloud.report.context import ReportContext
 from smcloud.report.curve_section import NAME, PARQUET, curve_section
 from smcloud.report.downloads import downloads, file_name, scores
 from smcloud.report.figures import OF_THE_STUDY, draw_all
-from smcloud.report.maps import DETECTABLE
+from smcloud.report.maps import DETECTABLE, ENDS
 from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.rounding import Table, figures, layout
+from smcloud.report.scope import of_region, region_name, region_words, whole
 from smcloud.report.scorecard import scorecard_table
 from smcloud.report.sentences import summary
 from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
@@ -27,11 +28,29 @@ from smcloud.secrecy import told_lines
 
 _LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
 _NOT_SHOWN = ("levels", "changed")  # of the configuration: who chose what stands under choices
-_BOUNDS = ("lat_bnds", "lon_bnds")
+_BOUNDS = ("lat_bnds", "lon_bnds", "region_share")  # what areas are made of
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
-    "trend": ("slope", "significant", "climatology", "status", DETECTABLE, *COMPARATOR_COLUMNS, *_BOUNDS),
-    "drivers": ("dominant_driver", "dominant_correlation", *_BOUNDS),
+    "trend": (
+        "slope",
+        "significant",
+        "climatology",
+        "status",
+        DETECTABLE,
+        "break_year",
+        "n_breaks",
+        ENDS,
+        *COMPARATOR_COLUMNS,
+        *_BOUNDS,
+    ),
+    "drivers": (
+        "dominant_driver",
+        "dominant_correlation",
+        "variance_inflation_factor",
+        "lmg",
+        "lagged_partial_correlation",
+        *_BOUNDS,
+    ),
 }
 _KINDS = {
     "land_cover": "land cover",
@@ -96,6 +115,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         differences=differences(products, context),
         choices=choices,
         follows=follows_the_study(context.config),
+        region=region_name(products),
         config=_flat(config),
         scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
         presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
@@ -150,6 +170,7 @@ def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[t
     catalog = ", ".join(dict.fromkeys(str(record.get("entry", "?")) for record in context.inputs.values()))
     return [
         ("Preset", described(context.config)),
+        *([("Region", region_words(products))] if region_words(products) else []),
         ("Period", context.period(products)),
         ("Grid", context.grid),
         ("Significance", context.trend_test),
@@ -160,13 +181,16 @@ def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[t
 
 def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     headings = {
-        "regions": "Globe and hemispheres",
+        "regions": "The region" if of_region(whole(tables.get("regions", []))) else "Globe and hemispheres",
         "bands": "10-degree bands",
         "coverage": "Where there is a trend, and why not",
         "comparators": "Other estimators and tests",
         "drivers": "Strongest driver",
         "ddww": "DDWW",
         "gradients": "Gradients with properties of the land",
+        "attribution": "How far the drivers can be told apart, and when they act (means over cells)",
+        "end_years": "Without the ends of the record: trend of the fixed cells",
+        "seasons": "Seasons: trend of the fixed cells of each",
     }
     named = []
     for name, table in tables.items():

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from smcloud.products.flags import CLASS_MEANING
-from smcloud.report.rounding import DASH, MINUS, SLOPE_UNITS, figures, interval, number, shown, trend_text, words
+from smcloud.report.rounding import (
+    DASH,
+    MINUS,
+    SLOPE_UNITS,
+    figures,
+    interval,
+    number,
+    percent,
+    shown,
+    trend_text,
+    words,
+)
 
 # Why a cell has no trend; {n} years with a value, {years} of the record, {min_years} and {ends} of the configuration.
 WHY = {
@@ -73,8 +84,15 @@ def _place(record: Mapping[str, Any]) -> str:
         f"The cell around {_degrees(cell['lat'], 'N', 'S')} {_degrees(cell['lon'], 'E', 'W')}: "
         f"{_degrees(south, 'N', 'S')} to {_degrees(north, 'N', 'S')}, {_degrees(west, 'E', 'W')} to "
         f"{_degrees(east, 'E', 'W')}, {number(cell['height_km'], 0)} km high and {number(cell['width_km'], 0)} km "
-        f"wide, {number(cell['area_km2'], 0)} km²{cover}."
+        f"wide, {number(cell['area_km2'], 0)} km²{cover}.{_within(cell.get('region_share'))}"
     )
+
+
+def _within(share: float | None) -> str:
+    """How much of a cell counts in a run on a region of polygons."""
+    if share is None or share == 1:
+        return ""
+    return f" {percent(share)} of it lies in the region." if share else " It lies outside of the region."
 
 
 def _degrees(value: float, plus: str, minus: str) -> str:

@@ -1,9 +1,9 @@
-"""Two figures beside the maps: the zonal profile and the global mean series."""
+"""Two figures beside the maps: the zonal profile and the series of the mean."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,10 @@ import xarray as xr
 from smcloud.report import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
-from smcloud.report.rounding import SLOPE_UNITS, Record, Table
-from smcloud.report.tables import find, summary_tables
+from smcloud.report.rounding import SLOPE_UNITS, Record, Table, percent
+from smcloud.report.scope import of_region, whole
+from smcloud.report.tables import summary_tables
+from smcloud.report.values import areas
 from smcloud.secrecy import told
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LATITUDE = re.compile(r"((?<![\d°NSns])-?\d+(?:\.\d+)?)\s*°?\s*([NS])?")
+OF_NOTE = 0.05
 _LINES = ("slope", "slope_lower", "slope_upper")
 DRY, WET = palette.TREND_STEPS[2], palette.TREND_STEPS[7]
 
@@ -92,23 +95,58 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     return figure
 
 
+def sensor_changes(trend: xr.Dataset) -> list[tuple[float, float]]:
+    """List where the sensors change on at least :data:`OF_NOTE` of the area whose sensors are known.
+
+    Each as position on the axis of years, whose values stand for the middle of their year, and share of that area;
+    changes of one year are one. Empty where the product knows no sensors.
+    """
+    if "break_year" not in trend or "n_breaks" not in trend:
+        return []
+    known = np.isfinite(trend["n_breaks"].transpose("lat", "lon").values)
+    weight = np.where(known, areas(trend), 0.0)
+    year = trend["break_year"].transpose("break", "lat", "lon").values.astype(float)
+    found = []
+    for each in np.unique(np.floor(year[np.isfinite(year)])):
+        here = np.floor(year) == each
+        own = np.where(here, weight, 0.0)
+        if own.sum() >= OF_NOTE * weight.sum() > 0:
+            place = float(np.where(here, year * own, 0.0).sum() / own.sum()) - 0.5
+            found.append((place, float(own.sum() / weight.sum())))
+    return found
+
+
+def _mark_sensor_changes(axes: Axes, changes: Sequence[tuple[float, float]]) -> None:
+    for at, share in changes:
+        axes.axvline(at, color="#a33b00", linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"sensors change on\n{percent(share)} of the area", (at, 0.98), (4, 0), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=9, color="#a33b00", va="top",
+        )  # fmt: skip
+
+
 def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Draw the globe's series of the regional product with the line of its slope and the wedge of its interval."""
+    """Draw the series of the whole with the line of its slope and the wedge of its interval."""
     from matplotlib.ticker import MaxNLocator
 
     regional = products["regional"]
     years = regional["year"].values.astype(float)
-    means = regional["soil_moisture"].sel(region="globe").values.astype(float)
+    rows = summary_tables({"regional": regional}).get("regions", [])
+    globe = whole(rows)
+    means = regional["soil_moisture"].sel(region=globe["key"] if globe else "globe").values.astype(float)
+    title = "Mean soil moisture of the region" if of_region(globe) else "Global mean soil moisture"
     figure = sheet(
-        f"Global mean soil moisture {context.period(products)}",
+        f"{title} {context.period(products)}",
         "Area-weighted mean of annual soil moisture, m³ m⁻³",
         4.6,
     )
     axes = figure.add_axes((0.08, 0.1, 0.89, 0.66))
     known = np.isfinite(means)
     axes.plot(years[known], means[known], "o-", color="#333333", markersize=5, linewidth=1, label="annual mean")
-    rows = summary_tables({"regional": regional}).get("regions", [])
-    globe = find(rows, "globe")
+    if "fixed_cells_course" in regional and known.any():
+        course = regional["fixed_cells_course"].sel(region=globe["key"] if globe else "globe").values.astype(float)
+        label = "what a fixed set of cells has in common, at the same mean"
+        axes.plot(years, course + means[known].mean(), "-", color="#d55e00", linewidth=1.4, label=label)
     if globe is not None and globe["slope"] is not None and known.any():
         centre, level = years[known].mean(), means[known].mean()
         slopes = {part: float("nan") if globe.get(part) is None else globe[part] for part in _LINES}
@@ -122,9 +160,10 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
             interval = f"{context.level} interval of the slope"
             axes.fill_between(years, *limits, color="#0062a8", alpha=0.15, linewidth=0, label=interval)
         axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="least-squares trend")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, fontsize=10, frameon=False, borderpad=0)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=10, frameon=False, borderpad=0)
     else:
-        axes.text(0.5, 0.5, "No global trend could be computed", transform=axes.transAxes, ha="center", fontsize=13)
+        what = "trend of the region" if of_region(globe) else "global trend"
+        axes.text(0.5, 0.5, f"No {what} could be computed", transform=axes.transAxes, ha="center", fontsize=13)
     if known.any():
         # The wedge of a wide interval would flatten the series: it may extend beyond the picture.
         heights = np.concatenate([line.get_ydata() for line in axes.lines])
@@ -132,6 +171,8 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
         axes.set_ylim(heights.min() - room, heights.max() + room)
     else:
         axes.set_yticks([])
+    if known.any() and "trend" in products:
+        _mark_sensor_changes(axes, sensor_changes(products["trend"]))
     axes.set_xlim(years.min() - 0.8, years.max() + 0.8)
     axes.set_ylabel("m³ m⁻³", fontsize=10.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

@@ -1,4 +1,4 @@
-"""From a field on a latitude-longitude grid to a picture: Equal Earth for globes, plain axes for regions."""
+"""From a field on a latitude-longitude grid to a picture: Equal Earth round the earth, plain axes for regions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.cube.axes import eastwards
 from smcloud.report import palette
 
 Floats = npt.NDArray[np.float64]
@@ -15,8 +16,8 @@ STRIPE = 9  # pixels from one no-data stripe to the next
 
 
 def sorted_grid(da: xr.DataArray) -> xr.DataArray:
-    """Sort the field: latitudes ascending, longitudes ascending from -180."""
-    lon = (da["lon"].values.astype(float) + 180) % 360 - 180
+    """Sort the field: latitudes ascending, longitudes ascending from -180, a window over 180 in one piece."""
+    lon = eastwards(da["lon"].values.astype(float))
     return da.assign_coords(lon=lon).sortby(["lat", "lon"]).transpose("lat", "lon", ...)
 
 

@@ -21,6 +21,7 @@ from smcloud.report.results import (
 )
 from smcloud.report.results_by_stratum import class_result, strata_result
 from smcloud.report.rounding import SLOPE_UNITS, Table, percent, words
+from smcloud.report.scope import of_region, region_name, whole
 from smcloud.report.sentences import ddww_shares, join
 
 STUDY = "Peng et al. (2023)"
@@ -33,6 +34,7 @@ def comparison(
     """Make rows ``id, subject, published, number, this_run, differs`` for the study's results R1 to R6.
 
     ``published`` is what the study says, ``number`` the figure that it gives; the sentences of ``this_run`` are lines.
+    What the study says is of the globe: of a region the rows hold ``id``, ``subject`` and ``this_run`` alone.
     """
     rows = [
         ("R1", "Global trend", "A map of the trends with p < 0.05, and a global trend that is negative.",
@@ -64,12 +66,18 @@ def comparison(
          "The legends of land cover and soil texture may differ. Properties of the land go together with climate, so a "
          "gradient with clay is not the effect of clay alone."),
     ]  # fmt: skip
+    if of_region(whole(tables.get("regions", []))):
+        subjects = {"R1": "Trend", "R2": "Trend and latitude"}
+        return [{"id": row[0], "subject": subjects.get(row[0], row[1]), "this_run": "\n".join(row[4])} for row in rows]
     keys = ("id", "subject", "published", "number", "this_run", "differs")
     return [dict(zip(keys, (*row[:4], "\n".join(row[4]), row[5]), strict=True)) for row in rows]
 
 
 def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[dict[str, str]]:
-    """List published DDWW shares and their opposites with the denominator of each, the run's own first."""
+    """List published DDWW shares and their opposites with the denominator of each, the run's own first.
+
+    Of a region the run's own alone.
+    """
     rows = []
     if "ddww" in products:
         got = ddww_shares(products["ddww"], tables.get("ddww", []))
@@ -78,6 +86,8 @@ def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]
             _share("This run", percent(got[f"of_{base}"]), percent(got[f"opposite_of_{base}"]), denominator)
             for base, denominator in bases
         ]
+    if of_region(whole(tables.get("regions", []))):
+        return rows
     rows += [
         _share(STUDY, "41.06 %", "not given", CHANGED),
         _share("Greve et al. (2014)", "10.8 %", "9.5 %", "land"),
@@ -99,6 +109,10 @@ def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]
 
 def differences(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[str]:
     """List the differences between this run as a whole and the study."""
+    if region_name(products):
+        return [
+            "The study is of all land, this run of one region: none of its results stands beside those of this run."
+        ]
     if context.invented:
         return ["The inputs are an invented world, so the published numbers cannot be met."]
     lines = []

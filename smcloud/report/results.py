@@ -11,6 +11,7 @@ import xarray as xr
 from smcloud.report.context import ReportContext
 from smcloud.report.profiles import bands, latitudes
 from smcloud.report.rounding import NOT_BOUNDED, Record, Table, interval, number, percent, trend_text, words
+from smcloud.report.scope import of_region, whole
 from smcloud.report.sentences import ddww, global_trend, join, slope
 from smcloud.report.tables import find
 
@@ -29,8 +30,12 @@ def sign_told(lower: float | None, upper: float | None) -> str:
 
 
 def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
-    """R1: the global trend, what its interval tells, and where the study's number lies."""
-    globe = find(tables.get("regions", []), "globe")
+    """R1: the trend, what its interval tells, of the globe's where the study's number lies, and what the ends add."""
+    return _global(tables, context) + _without_ends(tables.get("end_years", []))
+
+
+def _global(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
+    globe = whole(tables.get("regions", []))
     lines = [global_trend(globe, context)]
     key = "slope_fixed_cells" if globe is not None and globe.get("slope_fixed_cells") is not None else "slope"
     if globe is None or globe.get(f"{key}_lower") is None or globe.get(f"{key}_upper") is None:
@@ -39,27 +44,40 @@ def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[s
     if interval("slope", lower, upper) == NOT_BOUNDED:
         return lines
     if sign_told(lower, upper) == NOT_APART:
-        lines.append("The interval holds 0: the global trend is not told apart from none.")
-    if not context.invented:
+        what = "trend" if of_region(globe) else "global trend"
+        lines.append(f"The interval holds 0: the {what} is not told apart from none.")
+    if not context.invented and not of_region(globe):
         lies = "inside" if lower <= STUDY_TREND <= upper else "outside"
         lines.append(f"The study’s number lies {lies} this interval; it has none of its own.")
     return lines
 
 
+def _without_ends(table: Table) -> list[str]:
+    """How far the trend of the fixed cells of the whole rests on the ends of the record."""
+    own = [row for row in table if row["key"].startswith(("globe/", "region/")) and row["slope"] is not None]
+    if len(own) < 2:
+        return []
+    told = [
+        f"{trend_text(row['slope'])} (left out: {row['left_out']})"
+        for row in (min(own, key=lambda row: row["slope"]), max(own, key=lambda row: row["slope"]))
+    ]
+    return [f"Without one or two years at an end, or at both, that of the fixed cells lies between {join(told)}."]
+
+
 def latitude_result(
     products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
 ) -> list[str]:
-    """R2: what each hemisphere adds to the global trend, and how trends change with the distance from the equator."""
-    rows = {key: find(tables.get("regions", []), key) for key in ("globe", "south", "north")}
+    """R2: what each hemisphere adds to the trend, and how trends change with the distance from the equator."""
+    rows = {key: find(tables.get("regions", []), key) for key in ("globe", "region", "south", "north")}
     found = {key: row for key, row in rows.items() if row is not None}
     lines = []
-    halves = [found[key] for key in ("south", "north") if key in found and found[key].get("part_of_globe") is not None]
+    halves = [found[key] for key in ("south", "north") if key in found and found[key].get("part_of_whole") is not None]
     if len(halves) == 2:
         parts = [
-            f"{row['label']} {slope(row, context, 'part_of_globe')}{_verdict(row, 'part_of_globe')}" for row in halves
+            f"{row['label']} {slope(row, context, 'part_of_whole')}{_verdict(row, 'part_of_whole')}" for row in halves
         ]
         lines.append(f"Parts of the global trend of the fixed cells, which they add up to: {'; '.join(parts)}.")
-        (low, high), (other, top) = ((row["part_of_globe_lower"], row["part_of_globe_upper"]) for row in halves)
+        (low, high), (other, top) = ((row["part_of_whole_lower"], row["part_of_whole_upper"]) for row in halves)
         if None not in (low, high, other, top):
             apart = "the south’s lies below" if high < other else "the south’s lies above" if low > top else ""
             told = (
@@ -70,9 +88,10 @@ def latitude_result(
             lines.append(told)
     for row in found.values():
         if row.get("latitude_gradient") is not None:
+            place = "The region" if of_region(row) else row["label"]
             change, cells = slope(row, context, "latitude_gradient"), number(row["latitude_gradient_n_cells"], 0)
             lines.append(
-                f"{row['label']}: 10 degrees further from the equator the trend is different by {change}, "
+                f"{place}: with every 10 degrees from the equator the trend changes by {change}, "
                 f"{_with_latitude(row)} ({cells} cells)."
             )
     shares = _hemispheres(products, tables)
@@ -105,6 +124,7 @@ def driver_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table
         f"Strongest by decile of mean soil moisture, 1 the driest, where the interval of its share lies above those of "
         f"all others: {', '.join(told) or 'no driver in any decile'}{none}."
     )
+    lines += _positive(deciles, names)
     for name in names:
         signs = {
             sign: [_tenth(row) for row in deciles if sign_of(row, f"partial_correlation: {name}") == sign]
@@ -115,6 +135,22 @@ def driver_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table
             f"Mean partial r with {words(name)}, by its interval: {', '.join(parts) or f'{NOT_APART} in any decile'}."
         )
     return lines
+
+
+def _positive(deciles: Table, names: Sequence[str]) -> list[str]:
+    """On how much of the driest and the wettest tenth each driver acts significantly, and which way."""
+    parts = []
+    for name in names:
+        ends = [
+            [row.get(f"significant_{sign}_share: {name}") for sign in ("positive", "negative")]
+            for row in (deciles[0], deciles[-1])
+        ]
+        if all(share is not None for end in ends for share in end):
+            (dry_up, dry_down), (wet_up, wet_down) = [[percent(share) for share in end] for end in ends]
+            parts.append(f"{words(name)} above 0 on {dry_up} and {wet_up}, below 0 on {dry_down} and {wet_down}")
+    if not parts:
+        return []
+    return [f"Significant partial r, by area of the driest and of the wettest tenth: {'; '.join(parts)}."]
 
 
 def share_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[str]:

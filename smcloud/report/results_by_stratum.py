@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from smcloud.report.results import NOT_APART, NOT_HERE, sign_of, sign_told
-from smcloud.report.rounding import Record, Table, interval, number, percent, shown, trend_text, words
+from smcloud.report.rounding import Record, Table, few_years, interval, number, percent, shown, trend_text, words
 
 FEW = 10
 TOLD = {"no interval": "without an interval", "above 0": "interval above 0", "below 0": "interval below 0"}
@@ -65,7 +65,9 @@ def strata_result(tables: Mapping[str, Table]) -> list[str]:
 
 def _limits(row: Record) -> str:
     lower, upper = row.get("slope_lower"), row.get("slope_upper")
-    return "" if lower is None or upper is None else f" ({interval('slope', lower, upper)})"
+    limits = "" if lower is None or upper is None else interval("slope", lower, upper)
+    told = f"{limits}{few_years(row)}".removeprefix(", ")
+    return f" ({told})" if told else ""
 
 
 def _few(row: Record) -> str:
@@ -108,13 +110,13 @@ def _gradients(table: Table) -> list[str]:
         key = "correlation_per_step" if heat else "slope_per_step"
         if row.get(key) is None or not (heat or (row["label"], row["driver"]) == ("elevation", "trend")):
             continue
-        what = f"the partial r with {words(row['driver'])}" if heat else "the trend"
+        what = f"partial r with {words(row['driver'])}" if heat else "the trend"
         change = shown("correlation", row[key]) if heat else trend_text(row[key], units=True)
         limits = interval(key, row[f"{key}_lower"], row[f"{key}_upper"])
         scale = "" if heat else " × 10⁻³"
         told = sign_of(row, key)
         lines.append(
-            f"With {row['step']} more of {row['label']}, {what} is different by {change} ({limits}{scale}; "
+            f"With {row['step']} more of {row['label']}, {what} changes by {change} ({limits}{scale}; "
             f"{number(row['n_cells'], 0)} cells){f', {told}' if told in (NOT_APART, 'no interval') else ''}."
         )
     return lines

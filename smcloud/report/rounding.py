@@ -15,7 +15,8 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = "10⁻³"
 SLOPE_UNITS = f"{POWER} m³ m⁻³ yr⁻¹"
 NOT_BOUNDED = "not bounded"
-WIDEST = 0.2  # m3 m-3 yr-1: limits of a trend of -0.1 and 0.1 a year say nothing
+WIDEST = 0.04  # m3 m-3 yr-1: +-0.02 a year is +-0.4 m3 m-3 in two decades, all that soil can hold
+FEW_YEARS = 5  # independent ones: an interval of so few is wide whatever the trend is
 
 _HEADERS = {
     "label": "",
@@ -34,11 +35,19 @@ _HEADERS = {
     "slope_fixed_cells": "Trend, fixed cells (10⁻³/yr)",
     "p_value": "p",
     "slope_fixed_cells_p_value": "p",
+    "n_effective": "Independent years",
+    "slope_fixed_cells_n_effective": "Independent years",
+    "part_of_whole_n_effective": "Independent years",
+    "left_out": "Years left out",
+    "season": "Season",
+    "variance_inflation_factor": "Variance inflation factor",
+    "lmg": "Share of R² (LMG)",
     "drying_share": "Drying (%)",
     "wetting_share": "Wetting (%)",
     "area_km2": "Area (10³ km²)",
     "covered_area_km2": "With data (10³ km²)",
     "n_cells": "Cells",
+    "land_share": "Land (%)",
     "covered_share": "With data (%)",
     "n_fixed_cells": "Fixed cells",
     "fixed_cells_share": "Land of fixed cells (%)",
@@ -52,8 +61,8 @@ _HEADERS = {
     "share": "Share (%)",
     "positive_share": "Positive (%)",
     "negative_share": "Negative (%)",
-    "part_of_globe": "Part of the global trend (10⁻³/yr)",
-    "part_of_globe_p_value": "p",
+    "part_of_whole": "Part of the whole’s trend (10⁻³/yr)",
+    "part_of_whole_p_value": "p",
     "latitude_gradient": "Trend per 10° from the equator (10⁻³/yr)",
     "latitude_gradient_n_cells": "Cells of it",
     "step": "Per",
@@ -67,6 +76,9 @@ _HEADERS = {
 _OF_A_DRIVER = {
     "partial_correlation": "r",
     "dominant_share": "Strongest (%)",
+    "positive_share": "r above 0 (%)",
+    "significant_positive_share": "r significant, above 0 (%)",
+    "significant_negative_share": "r significant, below 0 (%)",
     "trend_contribution": "Part of trend (10⁻³/yr)",
     "rising_share": "Rising (%)",
     "falling_share": "Falling (%)",
@@ -122,7 +134,11 @@ def shown(key: str, value: Any) -> str:
         return "< 0.001" if value < 0.001 else figures(value, 3)
     if key.endswith("n_cells"):
         return number(value, 0)
-    if any(part in key for part in ("slope", "contribution", "part_of_globe", "latitude_gradient")):
+    if key.endswith(("n_effective", "inflation_factor")):
+        return number(value, 1)
+    if key == "lmg":
+        return number(value, 2)
+    if any(part in key for part in ("slope", "contribution", "part_of_whole", "latitude_gradient")):
         return figures(1e3 * value)
     if "share" in key:
         return hundredths(value)
@@ -181,11 +197,21 @@ def _header(key: str) -> str:
         if driver.endswith("_n_cells"):
             return f"Cells, {words(driver.removesuffix('_n_cells'))}"
         return f"{_OF_A_DRIVER.get(name, name)}, {words(driver)}"
+    if ", lag " in key:
+        months = int(key.rpartition(" ")[2])
+        place = f"{abs(months)} month{'s' * (abs(months) > 1)} {'later' if months < 0 else 'before'}"
+        return f"r, driver {place if months else 'of the same month'}"
     if key.startswith("trend_of_"):
         return f"Trend of {words(key.removeprefix('trend_of_'))} (its unit/yr)"
     if key.startswith("power_"):
         return f"Power at {key.split('_')[1]} standard errors, by the preset’s rule (%)"
     return _HEADERS.get(key, key.replace("_", " "))
+
+
+def few_years(row: Record, key: str = "slope") -> str:
+    """Say at a number whose interval rests on few independent years how many these are; else an empty text."""
+    years = row.get("n_effective" if key == "slope" else f"{key}_n_effective")
+    return f", {number(years, 1)} independent years only" if years is not None and years < FEW_YEARS else ""
 
 
 def interval(key: str, lower: Any, upper: Any) -> str:

@@ -13,6 +13,7 @@ from smcloud.report.rounding import (
     NOT_BOUNDED,
     Record,
     Table,
+    few_years,
     figures,
     hundredths,
     interval,
@@ -22,15 +23,18 @@ from smcloud.report.rounding import (
     trend_text,
     words,
 )
-from smcloud.report.tables import CHANGING, CONSTANT, find, plain
+from smcloud.report.scope import area_text, of_region, region_sentence, whole
+from smcloud.report.tables import CHANGING, CONSTANT
+from smcloud.report.values import plain
 
 
 def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> list[str]:
-    """Write what the run found, in order: global trend, changed area, drivers, DDWW; says which parts are absent."""
-    globe = find(tables.get("regions", []), "globe")
+    """Write what the run found, in order: region, trend, changed area, drivers, DDWW; says which are absent."""
+    globe = whole(tables.get("regions", []))
     lines = ["This release holds no regional product."]
     if "regional" in products:
         lines = [global_trend(globe, context), changed_area(globe, context, tables.get("coverage", []))]
+        lines = [region_sentence(products, tables, context), *lines]
     trend = products.get("trend")
     lines += [detectable(trend, context), mixed_pools(trend, context), reference(trend)]
     lines.append(drivers(tables["drivers"], context) if "drivers" in tables else "This run tested no drivers.")
@@ -42,9 +46,10 @@ def summary(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], con
 
 
 def global_trend(globe: Record | None, context: ReportContext) -> str:
-    """Write the global trend of a fixed set of cells with interval and p, then the other ways and why they differ."""
+    """Write the trend of a fixed set of cells with interval and p, then the other ways and why they differ."""
     if globe is None or globe["slope"] is None:
-        return "No global trend could be computed: there are not enough valid years."
+        what = "trend of the region" if of_region(globe) else "global trend"
+        return f"No {what} could be computed: there are not enough valid years."
     raw = slope(globe, context)
     if globe.get("slope_fixed_cells") is None:
         text = f"The area-weighted mean of all cells with a value changes by {raw}{_p(globe, 'p_value')}"
@@ -194,8 +199,8 @@ def slope(row: Record, context: ReportContext, key: str = "slope") -> str:
     if lower is None or upper is None:
         return text
     if interval(key, lower, upper) == NOT_BOUNDED:
-        return f"{text} ({context.level} interval {NOT_BOUNDED})"
-    return f"{text} ({context.level} interval {trend_text(lower)} to {trend_text(upper)})"
+        return f"{text} ({context.level} interval {NOT_BOUNDED}{few_years(row, key)})"
+    return f"{text} ({context.level} interval {trend_text(lower)} to {trend_text(upper)}{few_years(row, key)})"
 
 
 def p_text(value: float) -> str:
@@ -205,10 +210,10 @@ def p_text(value: float) -> str:
 
 
 def area(value: float | None) -> str:
-    """Format an area in million km2."""
+    """Format an area."""
     if value is None:
         return "unknown area"
-    return f"{figures(value / 1e6)} million km²"
+    return area_text(value)
 
 
 def join(parts: list[str]) -> str:

@@ -7,34 +7,39 @@ are the business of :mod:`smcloud.report.rounding`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.cube.axes import cell_edges
-from smcloud.products.annual import cell_areas
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report.palette import CLASSES
+from smcloud.report.records_by_choice import attribution_records, end_year_records, season_records
 from smcloud.report.rounding import Record, Table
+from smcloud.report.values import areas, plain, weighted_mean
 
 _ORDER = (
-    "slope", "slope_lower", "slope_upper", "p_value", "mean_of_slopes", "slope_fixed_cells",
-    "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "part_of_globe",
-    "part_of_globe_lower", "part_of_globe_upper", "part_of_globe_p_value", "latitude_gradient",
+    "slope", "slope_lower", "slope_upper", "p_value", "n_effective", "mean_of_slopes", "slope_fixed_cells",
+    "slope_fixed_cells_lower", "slope_fixed_cells_upper", "slope_fixed_cells_p_value", "slope_fixed_cells_n_effective",
+    "part_of_whole", "part_of_whole_lower", "part_of_whole_upper", "part_of_whole_p_value",
+    "part_of_whole_n_effective", "latitude_gradient",
     "latitude_gradient_lower", "latitude_gradient_upper", "latitude_gradient_n_cells", "drying_share", "wetting_share",
-    "area_km2", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
-    "partial_correlation", "dominant_share", "trend_contribution", "rising_share", "falling_share",
+    "area_km2", "land_share", "covered_area_km2", "covered_share", "n_cells", "n_fixed_cells", "fixed_cells_share",
+    "partial_correlation", "dominant_share", "positive_share", "significant_positive_share",
+    "significant_negative_share", "trend_contribution", "rising_share", "falling_share",
     "driver_trend_n_cells",
 )  # fmt: skip
 _ENDS = ("", "_lower", "_upper", "_n_cells")
 # Columns of the drivers that only these tables have: where a trend comes from, and which driver leads.
 _ONLY_IN = {
     "strata_ddww": ("trend_contribution", "rising_share", "falling_share", "driver_trend_n_cells", "trend_of_"),
-    "strata_climatology": ("dominant_share",),
+    "strata_climatology": (
+        "dominant_share",
+        "positive_share: ",
+        "significant_positive_share",
+        "significant_negative_share",
+    ),
 }
 
 _COMPARATORS = (
@@ -55,9 +60,9 @@ COMPARATOR_COLUMNS = tuple(name for _, *names in _COMPARATORS for name in names 
 def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
     """Make all tables of a run, by name.
 
-    These are ``regions``, ``bands``, ``coverage``, ``comparators``, ``drivers``, ``ddww``, ``strata_<kind>`` and
-    ``gradients``. A table whose product is absent is left out. Records hold str, float, int or None: they can be
-    written as JSON as they are.
+    These are ``regions``, ``bands``, ``coverage``, ``comparators``, ``drivers``, ``ddww``, ``strata_<kind>``,
+    ``gradients``, ``attribution``, ``end_years`` and ``seasons``. A table whose product is absent, or does not hold it,
+    is left out. Records hold str, float, int or None: they can be written as JSON as they are.
     """
     tables: dict[str, Table] = {}
     if "regional" in products:
@@ -76,6 +81,11 @@ def summary_tables(products: Mapping[str, xr.Dataset]) -> dict[str, Table]:
         tables |= {f"strata_{kind}": rows for kind, rows in _by_kind(products["strata"], "stratum").items()}
     if "strata" in products and "property" in products["strata"].dims:
         tables["gradients"] = gradient_records(products["strata"])
+    if "drivers" in products:
+        tables["attribution"] = attribution_records(products["drivers"])
+    if "regional" in products:
+        tables["end_years"] = end_year_records(products["regional"])
+        tables["seasons"] = season_records(products["regional"])
     for name, rows in tables.items():
         others = tuple(key for table, keys in _ONLY_IN.items() if table != name for key in keys)
         tables[name] = [{key: value for key, value in row.items() if not key.startswith(others)} for row in rows]
@@ -161,16 +171,10 @@ def comparator_records(trend: xr.Dataset) -> Table:
         values = trend[slope].transpose("lat", "lon").values if slope in trend else None
         p = trend[p_value].transpose("lat", "lon").values if p_value in trend else None
         if (values is not None or p is not None) and weight.any():
-            mean = None if values is None else _weighted_mean(values, weight)
+            mean = None if values is None else weighted_mean(values, weight)
             rejected = None if p is None else float(weight[p < alpha].sum() / weight.sum())
             rows.append({"method": method, "mean_of_slopes": mean, "rejected_share": rejected})
     return rows
-
-
-def _weighted_mean(values: npt.NDArray[np.floating], weight: npt.NDArray[np.float64]) -> float | None:
-    """Mean of the finite values, None where they have no weight."""
-    here = np.isfinite(values) & (weight > 0)
-    return float((values[here] * weight[here]).sum() / weight[here].sum()) if here.any() else None
 
 
 def gradient_records(strata: xr.Dataset) -> Table:
@@ -193,14 +197,6 @@ def gradient_records(strata: xr.Dataset) -> Table:
 def find(table: Sequence[Record], key: str) -> Record | None:
     """Find the record of a region or stratum by its key, None where the table lacks it."""
     return next((row for row in table if row["key"] == key), None)
-
-
-def plain(value: Any) -> float | int | None:
-    """Convert a numpy scalar to int or float, None where it is not finite."""
-    if isinstance(value, np.integer | np.bool_ | int):
-        return int(value)
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
@@ -233,13 +229,3 @@ def _with_end(name: str, names: Sequence[str]) -> tuple[str, str]:
     """Divide the name of a limit, or of a number of cells, from that of its mean, which is among ``names``."""
     end = next((end for end in _ENDS[1:] if name.endswith(end) and name.removesuffix(end) in names), "")
     return name.removesuffix(end), end
-
-
-def areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Compute the area (lat, lon) of every cell in km2; without bounds, edges are half way between the centres."""
-    if "lat_bnds" not in ds or "lon_bnds" not in ds:
-        edges = dict(zip(("lat", "lon"), cell_edges(ds["lat"].values, ds["lon"].values), strict=True))
-        ds = ds.assign_coords(
-            {f"{dim}_bnds": ((dim, "bnds"), np.stack([at[:-1], at[1:]], axis=1)) for dim, at in edges.items()}
-        )
-    return np.asarray(cell_areas(ds).values)

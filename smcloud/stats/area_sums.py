@@ -186,4 +186,4 @@ def _block_sums(values: Block, weights: Block, groups: Block) -> FloatArray:
 def add_blocks(partial: FloatArray) -> FloatArray:
     """Sum over the blocks (the last two axes), exactly rounded."""
     rows = partial.reshape(-1, math.prod(partial.shape[-2:]))
-    return np.array([math.fsum(row) for row in rows.tolist()]).reshape(partial.shape[:-2])
+    return np.array([math.fsum(row.tolist()) for row in rows]).reshape(partial.shape[:-2])

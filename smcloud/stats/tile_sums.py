@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.errors import GridError
-from smcloud.stats.area_sums import BLOCK, SUMS, add_blocks, require_same_cells
+from smcloud.stats.area_sums import BLOCK, SUMS, require_same_cells
 from smcloud.stats.lattice import TILE
 from smcloud.stats.time_axis import FloatArray
 
@@ -53,6 +53,7 @@ def tile_sums(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray) -> 
             )
     leading = [dim for dim in da.dims if dim not in weights.dims]
     shape = tuple(da.sizes[dim] for dim in leading)
+    whole = (len(SUMS), groups.sizes[region], math.prod(shape), TILES)
     fields = [da.transpose(*leading, lat, lon), weights, groups.transpose(region, lat, lon).astype(bool, copy=False)]
     south, west = (np.asarray(weights[axis].to_numpy(), np.float64) for axis in (lat, lon))
     row = np.clip(np.floor((south + 90) / TILE), 0, ROWS - 1).astype(np.int64) * COLUMNS
@@ -67,19 +68,20 @@ def tile_sums(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray) -> 
         blockwise: Any = dask.array.blockwise
         from_array: Any = dask.array.from_array
         partial = blockwise(
-            _block_sums, "sgtkij", values.reshape(math.prod(shape), *area.shape), "tij", area, "ij", members, "gij",
+            _block_sums, "ij", values.reshape(math.prod(shape), *area.shape), "tij", area, "ij", members, "gij",
             from_array(row, BLOCK), "i", from_array(column, BLOCK), "j",
-            new_axes={"s": len(SUMS), "k": TILES}, adjust_chunks={"i": 1, "j": 1}, concatenate=True,
-            meta=np.empty((0,) * 6),
+            adjust_chunks={"i": 1, "j": 1}, concatenate=True, meta=np.empty((0, 0), object),
         )  # fmt: skip
-        totals = partial.rechunk({-2: -1, -1: -1}).map_blocks(add_blocks, drop_axis=(4, 5), dtype=np.float64)
+        totals = partial.rechunk(-1).map_blocks(
+            _added, shape=whole, dtype=np.float64, drop_axis=(0, 1), new_axis=[0, 1, 2, 3], chunks=[(n,) for n in whole]
+        )
     else:
         values, area, members = (field.data for field in fields)
         values = values.reshape(math.prod(shape), *area.shape)
         starts = [(i, j) for i in range(0, area.shape[0], BLOCK) for j in range(0, area.shape[1], BLOCK)]
         parts = [(slice(i, i + BLOCK), slice(j, j + BLOCK)) for i, j in starts]
         sums = [_block_sums(values[:, *p], area[p], members[:, *p], row[p[0]], column[p[1]]) for p in parts]
-        totals = add_blocks(np.concatenate(sums, axis=-1))
+        totals = _added(np.concatenate(sums), shape=whole)
     coords = {
         name: coordinate
         for source in (da, groups)
@@ -92,8 +94,11 @@ def tile_sums(da: xr.DataArray, weights: xr.DataArray, groups: xr.DataArray) -> 
     return dataset.assign(n_cells=dataset["n_cells"].astype(np.int64))
 
 
-def _block_sums(values: Block, weights: Block, groups: Block, row: Block, column: Block) -> FloatArray:
-    """(3, group, step, tile, 1, 1) of one block, cells in their order."""
+def _block_sums(values: Block, weights: Block, groups: Block, row: Block, column: Block) -> Block:
+    """The sums (3, group, step, tile) of one block, cells in their order: the places of those that are not 0, and they.
+
+    Both as the one item of an array of objects, as a block lies in few of the tiles.
+    """
     out = np.zeros((len(SUMS), groups.shape[0], values.shape[0], TILES))
     area, tile = np.asarray(weights, np.float64).ravel(), (row[:, None] + column[None, :]).ravel()
     steps, known = values.reshape(len(values), -1), area > 0
@@ -104,4 +109,17 @@ def _block_sums(values: Block, weights: Block, groups: Block, row: Block, column
             at, w = tile[own], area[own]
             for place, terms in enumerate((w * field[own].astype(np.float64), w, np.ones(w.size))):
                 out[place, group, step] = np.bincount(at, terms, TILES)
-    return out[..., np.newaxis, np.newaxis]
+    sparse = np.empty((1, 1), object)
+    sparse[0, 0] = (places := np.flatnonzero(out)), out.ravel()[places]
+    return sparse
+
+
+def _added(blocks: Block, shape: tuple[int, ...]) -> FloatArray:
+    """Sum over blocks of :func:`_block_sums`, exactly rounded, as (3, group, step, tile)."""
+    place, value = (np.concatenate(parts) for parts in zip(*blocks.ravel(), strict=True))
+    order = np.argsort(place, kind="stable")
+    there, first = np.unique(place[order], return_index=True)
+    out = np.zeros(shape)
+    terms = np.split(value[order], first[1:])
+    out.ravel()[there] = [math.fsum(own.tolist()) for own in terms[: there.size]]
+    return out

@@ -21,7 +21,8 @@ from smcloud.store.records import INVENTORY, Release
 from smcloud.store.release import latest_release, newest_release
 from smcloud.store.shown import write_shown
 
-STAC, ICECHUNK = "stac", "icechunk"
+STAC, ICECHUNK, EXPLORER = "stac", "icechunk", "explorer"
+_BELOW = (f"{STAC}/", f"{ICECHUNK}/", f"{EXPLORER}/")
 HOLDS = f"{STAC}/{INVENTORY}"
 BESIDE = "{{ CATALOG_DIR }}"  # which intake fills with the place of catalog.yaml
 TRIES = 20
@@ -40,7 +41,7 @@ class Doors:
     def __post_init__(self) -> None:
         wrong = [path for path in (*self.files, *self.beside) if not _is_door(path)]
         if wrong or not {INDEX, CATALOG} <= self.files.keys():
-            raise ValueError(f"{wrong or list(self.files)}: doors are {', '.join(FILES)}, {STAC}/ and {ICECHUNK}/")
+            raise ValueError(f"{wrong or list(self.files)}: doors are {', '.join(FILES)}, {', '.join(_BELOW)}")
 
 
 Render = Callable[[Store, Release, str], Doors]
@@ -48,7 +49,7 @@ Render = Callable[[Store, Release, str], Doors]
 
 
 def _is_door(path: str) -> bool:
-    return path in FILES or (path.startswith((f"{STAC}/", f"{ICECHUNK}/")) and path != HOLDS)
+    return path in FILES or (path.startswith(_BELOW) and path != HOLDS)
 
 
 def write_doors(store: Store, render: Render) -> str:
@@ -65,7 +66,7 @@ def write_doors(store: Store, render: Render) -> str:
             write_shown(store, doors.beside)
             write_shown(store, shown)
             for path in _listed(store) - doors.files.keys():
-                if path.startswith(f"{STAC}/"):  # of a product that the newest release does not have
+                if path.startswith((f"{STAC}/", f"{EXPLORER}/")):  # of what the newest release does not have
                     remove(store, path)
             write_shown(store, {HOLDS: last[HOLDS]})
             write_shown(store, {INDEX: last[INDEX]})

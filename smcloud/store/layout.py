@@ -2,7 +2,7 @@
 
 A store is a directory of a local disk or a prefix of a bucket that holds nothing but
 ``cube/``, ``products/``, ``reports/`` and ``releases/``, and the doors to the newest release: ``index.html``,
-``catalog.yaml``, ``CITATION.cff``, ``stac/`` and ``icechunk/``.
+``catalog.yaml``, ``CITATION.cff``, ``stac/``, ``icechunk/`` and ``explorer/``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import fsspec
 from smcloud.errors import ConfigurationError, NotAStoreError
 from smcloud.io_errors import STORE, reaching, time_limit
 
-FOLDERS = ("cube", "products", "reports", "releases", "stac", "icechunk")
+FOLDERS = ("cube", "products", "reports", "releases", "stac", "icechunk", "explorer")
 CATALOG, INDEX, CITATION = "catalog.yaml", "index.html", "CITATION.cff"
 FILES = (CATALOG, INDEX, CITATION)
 TEMPORARY = ".smcloud-"

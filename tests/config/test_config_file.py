@@ -84,3 +84,21 @@ def test_a_configuration_in_a_bucket():
     with pytest.raises(ConfigurationError, match="cannot be read") as caught:
         load_config("memory://bucket/other.yaml")
     assert caught.value.where == "memory://bucket/other.yaml"
+
+
+def test_lines_that_are_still_to_be_filled_are_all_named_with_their_choices(tmp_path: Path) -> None:
+    text = FILE % "CHOOSE" + "monthly:\n  min_days: CHOOSE  # CHOOSE: 1 to 3\npublisher: {name: CHOOSE}\n"
+    path = write(tmp_path / "run.yaml", text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(path)
+    problems = [caught.value, *caught.value.others]
+    assert [err.where.removeprefix(f"{path}: ") for err in problems] == [
+        "line 3: period.start", "line 9: monthly.min_days", "line 10: publisher.name",
+    ]  # fmt: skip
+    assert [err.expected for err in problems] == ["a value", "1 to 3", "a value"]
+    assert {err.found for err in problems} == {"CHOOSE"}
+
+
+def test_a_comment_or_a_longer_text_may_hold_the_word(tmp_path: Path) -> None:
+    text = (FILE % "2000-01").replace("store: out", "store: CHOOSEN  # CHOOSE: a place")
+    assert load_config(write(tmp_path / "run.yaml", text)).store == "CHOOSEN"

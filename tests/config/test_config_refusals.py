@@ -57,7 +57,7 @@ BAD = [
     ({"drivers": {"lags": 1}}, "drivers.lags", "1"),
     ({"attribution": {"lags": [0, 1, 1]}}, "attribution.lags", "[0, 1, 1]"),
     ({"attribution": {"lags": []}}, "attribution.lags", "[]"),
-    ({"attribution": {"lags": [-6]}}, "attribution.lags.0", "-6"),
+    ({"attribution": {"lags": [-13]}}, "attribution.lags.0", "-13"),
     ({"drivers": {"lags": {"lai": 1}}}, "drivers.lags", "{'lai': 1}"),
     ({"drivers": {"monthly": True, "lags": {"lai": True}}}, "drivers.lags.lai", "True"),
     ({"drivers": {"lag": {"lai": 1}}}, "drivers.lag", "lag"),
@@ -214,4 +214,4 @@ def test_the_two_hashed_parts_hold_what_shapes_them_and_nothing_else() -> None:
     assert grid.harmonisation() != config.harmonisation()
     assert grid.analysis() == config.analysis()
     parts = set(config.harmonisation()) | set(config.analysis())
-    assert set(RunConfig.model_fields) - parts == {"catalog", "publisher", "store", "cluster", "budget"}
+    assert set(RunConfig.model_fields) - parts == {"catalog", "publisher", "store", "cluster", "budget", "region"}

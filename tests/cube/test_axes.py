@@ -100,3 +100,60 @@ def test_edges_and_the_half_cells_of_nodes_on_the_poles():
     lat, lon = axes.global_grid(5.0)
     assert (lat[0], lat[-1], lon[0], lon[-1]) == (-87.5, 87.5, -177.5, 177.5)
     assert (len(lat), len(lon)) == (36, 72)
+
+
+@pytest.mark.parametrize(
+    ("stored", "west"),
+    [
+        (np.arange(170.0, 191), 170),
+        (np.arange(170.0, 181), 170),
+        (np.arange(-179.0, -170), -179),
+        (np.arange(171.0, 190), 171),
+        (np.concatenate([np.arange(-180.0, -169), np.arange(170.0, 180)]), 170),
+        (np.arange(350.5, 370), -9.5),
+        (np.arange(20.0, 350), 20),
+        ((170.35 + 0.7 * np.arange(36)).astype(np.float32), 170.35),
+        (np.array([165.0, 195]), 165),
+        (np.arange(100.0, 190)[::-1], 100),
+    ],
+)
+def test_a_window_runs_on_beyond_180_degrees_with_its_values(stored, west):
+    da = axes.normalise(field([0.0, 1.0], stored), "x")
+    step = round(float(np.median(np.abs(np.diff(np.sort(stored % 360))))), 3)
+    np.testing.assert_allclose(da["lon"], west + step * np.arange(len(stored)), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(da[0], (da["lon"] + 180) % 360 - 180, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.25, -180.0, -179.75, 20.0])
+def test_a_whole_circle_runs_from_180_west(start):
+    da = axes.normalise(field([0.0, 1.0], start + 0.5 * np.arange(720)), "x")
+    assert -180 <= da["lon"][0] < -179.5
+    np.testing.assert_allclose(np.diff(da["lon"]), 0.5, rtol=0, atol=1e-9)
+
+
+def named(lat, lon, lat_attrs, lon_attrs):
+    ds = xr.Dataset({"v": ((lat, lon), np.zeros((2, 3)))}, {lat: [10.0, 20], lon: [100.0, 110, 120]})
+    ds[lat].attrs, ds[lon].attrs = lat_attrs, lon_attrs
+    return name_axes(ds, "v").dims
+
+
+@pytest.mark.parametrize("names", [("LAT", "LON"), ("Latitude", "Longitude"), ("nav_lat", "nav_lon"), ("lats", "lons")])
+def test_axes_are_known_by_their_names_in_any_case(names):
+    assert named(*names, {}, {}) == ("lat", "lon")
+
+
+def test_axes_are_known_by_what_they_say_of_themselves():
+    assert named("r", "c", {"standard_name": "latitude"}, {"units": "degrees_east"}) == ("lat", "lon")
+    assert named("r", "c", {"axis": "Y"}, {"axis": "X", "units": "degrees"}) == ("lat", "lon")
+    for projected in ({"units": "km"}, {"units": "m"}, {"standard_name": "projection_y_coordinate"}):
+        assert named("r", "c", {"axis": "Y"} | projected, {"axis": "X"}) == ("r", "lon")
+    assert named("r", "c", {}, {}) == ("r", "c")
+
+
+def test_points_along_one_dimension_have_no_axes():
+    attrs = [{"standard_name": "latitude"}, {"standard_name": "longitude"}]
+    places = {name: ("cell", np.arange(3.0), it) for name, it in zip(("lat", "lon"), attrs, strict=True)}
+    ds = xr.Dataset({"v": (("cell", "time"), np.zeros((3, 2)))}, places)
+    assert name_axes(ds, "v").dims == ("cell", "time")
+    with pytest.raises(GridError, match="no lat axis"):
+        axes.normalise(name_axes(ds, "v"), "v")

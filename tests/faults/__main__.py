@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from smcloud.config.code import code_digest
-from tests.faults import corruptions, crashes, races, server, states
+from tests.faults import corruptions, crashes, power, races, server, states
 from tests.faults.stores import KINDS, stores
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -48,6 +48,7 @@ def machine(stores: int = 200, events: int = 75, shard: int | None = None) -> di
 
 ROWS: dict[str, Callable[[], dict[str, int]]] = {
     **{f"crash, {kind}": on(kind, lambda new, kind=kind: crashes.sweep(kind, new)) for kind in KINDS},
+    "power cut, disk": on("disk", power.cut),
     "full disk": on("disk", crashes.fill),
     "server faults, gcs": lambda: server.fail(120),
     **{
@@ -136,6 +137,9 @@ FOOT = """
 - **crash**: one run is killed at every operation that changes the store: before it, after it, on a disk also with half
   a file written. After each, readers open the newest release with every chunk checked, and the same run goes to its
   end: two releases, and `verify --all` finds nothing.
+- **power cut**: no machine was cut. What a disk then holds is recorded at every operation of a run: of the contents
+  what was synced, every other file empty; of the names those that were synced, or all of them. Each state that is
+  another one is put on a disk, readers open it, and the same run goes to its end.
 - **full disk**: from every such operation on the disk takes nothing more. The run ends with one error that says so.
 - **server faults**: the server answers late, cut, with 429, 503 or 401, not at all, or does what it was asked and its
   answer is lost; for a few requests of a run, or from one on. A run that does not end well ends with one error.

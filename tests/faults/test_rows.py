@@ -16,6 +16,7 @@ from tests.faults import __main__ as rows
 from tests.faults import server
 from tests.faults.corruptions import DAMAGES, corrupt
 from tests.faults.crashes import Killed, Killer, fill, killing, sweep
+from tests.faults.power import cut
 from tests.faults.races import fail_beside, ingest_beside, publish_at_once, read_under_publishing
 from tests.faults.states import machine
 from tests.faults.stores import stores
@@ -44,6 +45,18 @@ def test_an_empty_record_is_read_as_empty_and_a_missing_one_as_none(kind: str) -
 def test_a_full_disk() -> None:
     with stores("disk") as new:
         assert fill(new, 7)["points"] > 3
+
+
+def test_a_power_cut() -> None:
+    with stores("disk") as new:
+        assert cut(new, 5)["states"] > 5
+
+
+@pytest.mark.parametrize("left_out", ["smcloud.store.disk._sync", "smcloud.store.objects.sync_tree"])
+def test_a_cut_shows_what_was_not_synced(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, lambda *paths: None)
+    with stores("disk") as new, pytest.raises((AssertionError, SmcloudError)):
+        cut(new)
 
 
 def test_faults_of_a_server() -> None:

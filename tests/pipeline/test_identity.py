@@ -110,7 +110,7 @@ EXEMPT_LIBRARIES = {
     "pydantic": "what it reads is hashed by its values",
     "yaml": "what it reads is hashed by its values",
 }
-PACKAGES = {"cf_xarray": "cf-xarray", "intake_xarray": "intake-xarray", "zarr_cm": "zarr-cm"}
+PACKAGES = {"cf_xarray": "cf-xarray", "shapefile": "pyshp", "intake_xarray": "intake-xarray", "zarr_cm": "zarr-cm"}
 
 
 def imported(module):

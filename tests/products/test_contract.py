@@ -22,7 +22,10 @@ def with_limits(*names: str) -> str:
     return " ".join(f"{name} {name}_lower {name}_upper {name}_n_cells" for name in names)
 
 
-WITH_LIMITS = with_limits("partial_correlation", "trend_contribution", "dominant_share")
+WITH_LIMITS = with_limits(
+    "partial_correlation", "trend_contribution", "dominant_share", "positive_share", "significant_positive_share",
+    "significant_negative_share",
+)  # fmt: skip
 CONTRACT = {
     "annual": "soil_moisture precipitation soil_temperature lai radiation n_months aridity_index elevation land_cover "
     "clay sand land_mask",
@@ -30,19 +33,23 @@ CONTRACT = {
     "mk_s mk_z mk_tau mk_p_value vctfpw_slope lag1_autocorrelation climatology n_years valid_months_slope status "
     "r1_pooled n_pooled r1_dispersion minimum_detectable_slope mixed_pools_share anomaly_slope "
     "slope_with_breaks p_value_with_breaks n_breaks break_year stderr_growth slope_stderr_measurement "
-    "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch",
+    "slope_stderr_measurement_lower slope_stderr_measurement_upper slope_stderr_measurement_epoch "
+    "end_years_slope_change end_years_case",
     "drivers": "partial_correlation r_lower r_upper p_value p_adjusted df n_effective trend_contribution correlation "
     "trend_contribution_stderr trend_contribution_stderr_total trend_contribution_df contribution_without_time "
-    "trend_unexplained slope_complete_cases dominance_probability "
+    "trend_unexplained slope_complete_cases dominance_probability variance_inflation_factor "
     "correlation_p_value n dominant_driver dominant_correlation status",
     "ddww": "zone ddww_class area_km2 share_of_all_land share_of_land share_of_change expected_share",
-    "regional": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
+    "regional": "slope slope_lower slope_upper p_value n_effective mean_of_slopes area_km2 covered_area_km2 "
+    "covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} slope_fixed_cells slope_fixed_cells_lower "
     "slope_fixed_cells_upper slope_fixed_cells_p_value n_fixed_cells fixed_cells_share soil_moisture status "
-    "part_of_globe part_of_globe_lower part_of_globe_upper part_of_globe_p_value latitude_gradient "
+    "slope_fixed_cells_n_effective part_of_whole_n_effective fixed_cells_course "
+    "part_of_whole part_of_whole_lower part_of_whole_upper part_of_whole_p_value latitude_gradient "
     "latitude_gradient_lower latitude_gradient_upper latitude_gradient_n_cells latitude_line latitude_line_lower "
-    "latitude_line_upper",
-    "strata": "slope slope_lower slope_upper p_value mean_of_slopes area_km2 covered_area_km2 covered_share n_cells "
+    "latitude_line_upper slope_without_end_years slope_without_end_years_lower slope_without_end_years_upper",
+    "strata": "slope slope_lower slope_upper p_value n_effective mean_of_slopes area_km2 covered_area_km2 "
+    "covered_share n_cells "
     f"drying_share wetting_share {WITH_LIMITS} soil_moisture status rising_share falling_share driver_trend_n_cells "
     "trend_of_precipitation trend_of_soil_temperature trend_of_lai "
     + with_limits("trend_gradient", "correlation_gradient"),
@@ -57,7 +64,7 @@ def everything(cube: xr.Dataset, config: RunConfig, chunks: dict[str, int] | Non
     annual = annual_product(cube, config)
     out = products(annual if chunks is None else annual.chunk(chunks), config, cube)
     parts = {name: out.get(name) for name in ("annual", "trend", "drivers")}
-    tables = {"regional": _regional(config, **parts), "strata": _strata(config, **parts, ddww=out.get("ddww"))}
+    tables = {"regional": _regional(config, cube, **parts), "strata": _strata(config, **parts, ddww=out.get("ddww"))}
     return out | {name: ds for name, ds in tables.items() if ds is not None}
 
 
@@ -133,7 +140,7 @@ def test_rigorous_adds_its_columns_and_no_chunk_changes_a_bit() -> None:
         "annual": "n_fixed_months anomaly_status",
         "trend": "effective_p_value pw3_p_value pw_p_value hamed_rao_p_value",
         "drivers": "monthly_partial_correlation monthly_p_value monthly_p_adjusted monthly_n_effective monthly_n "
-        "lmg lagged_partial_correlation lagged_p_value",
+        "lmg lagged_partial_correlation lagged_p_value lagged_df",
     }
     arrays = {product: {name: da.data for name, da in ds.data_vars.items()} for product, ds in lazy.items()}
     (computed,) = dask.compute(arrays)

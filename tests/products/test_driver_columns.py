@@ -37,7 +37,10 @@ def world_of(coefficients: Coefficients, seed: int = 11) -> xr.Dataset:
 def made(annual: xr.Dataset, config: RunConfig) -> dict[str, xr.Dataset]:
     parts = products(annual, config)
     tables = {name: parts[name] for name in ("annual", "trend", "drivers")}
-    return parts | {"regional": _regional(config, **tables), "strata": _strata(config, **tables, ddww=parts["ddww"])}
+    return parts | {
+        "regional": _regional(config, annual, **tables),
+        "strata": _strata(config, **tables, ddww=parts["ddww"]),
+    }
 
 
 @pytest.fixture(scope="module", params=PRESETS)
@@ -46,7 +49,7 @@ def run(request: pytest.FixtureRequest) -> tuple[RunConfig, dict[str, xr.Dataset
     return config, made(world_of(WORLDS["default"]), config)
 
 
-def cells(out: dict[str, xr.Dataset]) -> pd.DataFrame:
+def cells(config: RunConfig, out: dict[str, xr.Dataset]) -> pd.DataFrame:
     """A row for each land cell."""
     annual, trend, drivers = out["annual"], out["trend"], out["drivers"]
     maps = {name: trend[name] for name in ("slope", "climatology", "significant")} | {"land": annual["land_mask"] > 0}
@@ -55,10 +58,17 @@ def cells(out: dict[str, xr.Dataset]) -> pd.DataFrame:
     maps["w"] = cell_area(annual["lat"], annual["lon"])
     for name in DRIVERS:
         maps[f"r {name}"] = drivers["partial_correlation"].sel(driver=name, drop=True)
+        rule = "p_value" if config.drivers.dominant == "p_value" else "p_adjusted"
+        maps[f"p {name}"] = drivers[rule].sel(driver=name, drop=True)
         maps[f"part {name}"] = drivers["trend_contribution"].sel(driver=name, drop=True)
     table = xr.Dataset(maps).to_dataframe().reset_index()
     table["tile"] = (((table.lat + 90) // 20) * 18 + (table.lon + 180) // 20).astype(int)
     return table[table.land].reset_index(drop=True)
+
+
+def called(frame: pd.DataFrame, name: str, sign: int) -> pd.Series:
+    """Where the partial correlation of a cell has this sign and is significant."""
+    return ((sign * frame[f"r {name}"] > 0) & (frame[f"p {name}"] <= 0.05)).where(frame[f"r {name}"].notna())
 
 
 def bootstrap_mean(frame: pd.DataFrame, values: pd.Series) -> tuple[float, float, float]:
@@ -73,8 +83,8 @@ def bootstrap_mean(frame: pd.DataFrame, values: pd.Series) -> tuple[float, float
 
 
 def test_columns_of_the_deciles_are_those_of_pandas(run: tuple[RunConfig, dict[str, xr.Dataset]]) -> None:
-    out = run[1]
-    frame = cells(out).dropna(subset="climatology").sort_values("climatology", kind="stable")
+    config, out = run
+    frame = cells(config, out).dropna(subset="climatology").sort_values("climatology", kind="stable")
     strata = out["strata"].sel(stratum=[f"climatology/{k}" for k in range(1, 11)])
     edges = [
         float(frame.climatology[(frame.w.cumsum() >= k * frame.w.sum() / 10 - 1e-6)].iloc[0]) for k in range(1, 10)
@@ -90,9 +100,12 @@ def test_columns_of_the_deciles_are_those_of_pandas(run: tuple[RunConfig, dict[s
             for column, part, values in (
                 ("partial_correlation", own, own[f"r {name}"]), ("trend_contribution", own, own[f"part {name}"]),
                 ("dominant_share", tested, (tested.lead == number).astype(float)),
+                ("positive_share", own, (own[f"r {name}"] > 0).where(own[f"r {name}"].notna())),
+                ("significant_positive_share", own, called(own, name, 1)),
+                ("significant_negative_share", own, called(own, name, -1)),
             ):  # fmt: skip
                 known = values.notna()
-                want = bootstrap_mean(part[known], values[known])
+                want = bootstrap_mean(part[known], values[known].astype(float))
                 got = [float(row[f"{column}{end}"].sel(driver=name)) for end in ("", "_lower", "_upper")]
                 np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-12, err_msg=f"{k} {name} {column}")
                 assert int(row[f"{column}_n_cells"].sel(driver=name)) == known.sum()
@@ -104,7 +117,7 @@ def test_trends_of_drivers_by_class_are_those_of_scipy(run: tuple[RunConfig, dic
     """Over the years of the regression; and slope times its coefficient is the part of the trend."""
     config, out = run
     annual, drivers = out["annual"], out["drivers"]
-    frame = cells(out)
+    frame = cells(config, out)
     years = annual["year"].values.astype(float)
     seen = 0
     for code, name in ((1, "DD"), (4, "WW"), (3, "WD")):
@@ -157,7 +170,7 @@ def effective_p(years: np.ndarray, x: np.ndarray) -> float:
 
 def test_gradients_are_those_of_weighted_least_squares(run: tuple[RunConfig, dict[str, xr.Dataset]]) -> None:
     _, out = run
-    frame, strata = cells(out), out["strata"]
+    frame, strata = cells(*run), out["strata"]
     for name, step in (("clay", 10), ("sand", 10), ("elevation", 1000)):
         row = strata.sel(property=name)
         assert float(row["step"]) == step
@@ -177,11 +190,11 @@ def test_parts_of_hemispheres_and_bands_add_up_to_the_global_trend(
 ) -> None:
     regional = run[1]["regional"]
     whole = float(regional["slope_fixed_cells"].sel(region="globe"))
-    part = regional["part_of_globe"]
+    part = regional["part_of_whole"]
     assert float(part.sel(region="globe")) == pytest.approx(whole, rel=1e-12)
     assert float(part.sel(region="north") + part.sel(region="south")) == pytest.approx(whole, rel=1e-10)
     assert float(part.where(regional["kind"] == "band").sum()) == pytest.approx(whole, rel=1e-10)
-    assert part.sel(region="90S-80S").isnull() and (regional["part_of_globe_lower"] <= part).sum() > 10
+    assert part.sel(region="90S-80S").isnull() and (regional["part_of_whole_lower"] <= part).sum() > 10
     gradient = regional["latitude_gradient"]
     assert gradient.notnull().sum() == 3 and gradient.sel(region="tropics").isnull()
     assert int(regional["latitude_gradient_n_cells"].sel(region="tropics")) == 0
@@ -201,7 +214,7 @@ def test_a_planted_gradient_lies_in_its_interval(preset: str) -> None:
     assert float(south["latitude_gradient_lower"]) < slope < float(south["latitude_gradient_upper"])
     line = south[["latitude_line_lower", "latitude_line_upper"]].sel(distance=30).to_array().values
     assert line[0] < level + 3 * slope < line[1]
-    assert float(south["part_of_globe_upper"]) < 0 and float(south["part_of_globe"]) < float(north["part_of_globe"])
+    assert float(south["part_of_whole_upper"]) < 0 and float(south["part_of_whole"]) < float(north["part_of_whole"])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -218,6 +231,10 @@ def test_a_crossover_of_drivers_at_decile_3_is_found(preset: str) -> None:
     for column in ("partial_correlation", "dominant_share"):
         rain, leaf = (deciles[column].sel(driver=name).values for name in ("precipitation", "lai"))
         assert (rain[3:] > leaf[3:]).all() and (leaf[1:3] > rain[1:3]).all(), column
+    positive = deciles["significant_positive_share"]
+    rain, leaf = (positive.sel(driver=name).values for name in ("precipitation", "lai"))
+    assert (leaf[1:3] > rain[1:3]).all() and (rain[3:] > leaf[3:]).all()
+    assert (deciles["significant_negative_share"].sel(driver=["precipitation", "lai"]) < 0.15).all()
     lower, upper = deciles["dominant_share_lower"], deciles["dominant_share_upper"]
     ahead = (lower.sel(driver="precipitation") > upper.sel(driver="lai")).values
     behind = (upper.sel(driver="precipitation") < lower.sel(driver="lai")).values

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 import statsmodels.api as sm
 import xarray as xr
+from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from smcloud.config import RunConfig
 from smcloud.errors import ChunkError
@@ -206,22 +207,20 @@ def test_shares_of_r2_are_there_where_asked_for(
 
 
 @pytest.mark.parametrize("detrend", [False, True])
-def test_lags_move_all_drivers_by_years(detrend: bool, annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:
-    got = driver_maps(annual, make_config(drivers={"detrend": detrend}, attribution={"lags": [-1, 0, 2]}))
-    r, p = got["lagged_partial_correlation"], got["lagged_p_value"]
-    assert r.dims == ("lag", "driver", "lat", "lon") and r["lag"].values.tolist() == [-1, 0, 2]
-    assert r.attrs["long_name"] and r["lag"].attrs["units"] and "lag" not in world["drivers"].dims
-    for lagged, plain in (("lagged_partial_correlation", "partial_correlation"), ("lagged_p_value", "p_value")):
-        np.testing.assert_array_equal(got[lagged].sel(lag=0), got[plain])
-    for lag in (-1, 2):
-        moved = annual.assign({name: annual[name].shift(year=lag) for name in DRIVERS})
-        for cell in ((2, 1), (3, 1)):
-            frame = cases(moved, *cell, DRIVERS)
-            for name in DRIVERS:
-                expected = partial(frame, name, *["year"] * detrend)
-                here = {"lag": lag, "driver": name}
-                assert float(r.sel(here)[cell]) == pytest.approx(expected["r"], rel=1e-8, abs=1e-12)
-                assert float(p.sel(here)[cell]) == pytest.approx(expected["p_val"], rel=1e-6)
+@pytest.mark.parametrize("names", [DRIVERS, ("lai",)])
+def test_inflation_of_the_variance_is_that_of_statsmodels(
+    names: tuple[str, ...], detrend: bool, annual: xr.Dataset
+) -> None:
+    got = driver_maps(annual, make_config(drivers={"detrend": detrend, "names": names}))
+    factor = got["variance_inflation_factor"]
+    assert factor.attrs["long_name"] and (factor.isnull() == got["partial_correlation"].isnull()).all()
+    for cell in ((2, 1), DESERT, WEAK_LEAVES):
+        frame = cases(annual, *cell, names)
+        used = [name for name in frame.columns if name in names] + ["year"] * detrend
+        design = sm.add_constant(frame[used] - frame[used].mean())
+        for name in names:
+            expected = variance_inflation_factor(design.to_numpy(), 1 + used.index(name)) if name in used else np.nan
+            np.testing.assert_allclose(factor.sel(driver=name)[cell], expected, rtol=1e-8)
 
 
 def test_effective_sample_size_is_passed_on(annual: xr.Dataset, world: dict[str, xr.Dataset]) -> None:

@@ -89,6 +89,49 @@ def test_the_lag_finds_what_acts_later(cube: xr.Dataset, annual: xr.Dataset) -> 
     assert float(r["1"].median()) > 0.3 and abs(float(r["0"].median())) < 0.1
 
 
+def lagged(cube: xr.Dataset, annual: xr.Dataset, *lags: int, **more: object) -> xr.Dataset:
+    drivers = {"monthly": False} | more
+    config = make_config(preset="rigorous", drivers=drivers, attribution={"lags": lags})
+    return driver_maps(annual, config, cube)
+
+
+def test_the_lag_and_the_feedback_that_were_planted_are_found(cube: xr.Dataset, annual: xr.Dataset) -> None:
+    """Rain acts a month later, leaves two; temperature follows soil moisture by a month, and drives nothing."""
+    answer = cube.assign(soil_temperature=cube["soil_temperature"] + 60 * cube["soil_moisture"].shift(time=1).fillna(0))
+    answer["soil_temperature"].attrs = cube["soil_temperature"].attrs
+    got = lagged(answer, annual, -1, 0, 1, 2, 3)
+    assert not any(str(name).startswith("monthly_") for name in got.data_vars)
+    r = got["lagged_partial_correlation"]
+    assert r.dims == ("lag", "driver", "lat", "lon") and r["lag"].attrs["units"] == "month"
+    middle = abs(r).median(["lat", "lon"])
+    for name, lag in (("precipitation", 1), ("lai", 2), ("soil_temperature", -1)):
+        own = middle.sel(driver=name)
+        assert float(own.sel(lag=lag)) > max(0.15, 2 * float(own.drop_sel(lag=lag).max())), name
+        assert float((got["lagged_p_value"].sel(driver=name, lag=lag) < 0.01).sum()) > 20
+
+
+@pytest.mark.parametrize("detrend", [True, False])
+def test_lags_against_pingouin(cube: xr.Dataset, annual: xr.Dataset, detrend: bool) -> None:
+    """r by pingouin; p and df by definition 10 of its residuals, which is tested below."""
+    got = lagged(cube, annual, -1, 0, 2, detrend=detrend)
+    same = driver_maps(annual, config_with(detrend=detrend), cube)
+    np.testing.assert_array_equal(got["lagged_partial_correlation"].sel(lag=0), same["monthly_partial_correlation"])
+    np.testing.assert_array_equal(got["lagged_p_value"].sel(lag=0), same["monthly_p_value"])
+    for lag in (-1, 2):
+        for cell in CELLS[:2]:
+            frame = cases(cube, *cell, dict.fromkeys(DRIVERS, lag)).dropna()
+            others = [c for c in frame.columns if c not in ("soil_moisture", *([] if detrend else ["when"]))]
+            for name in DRIVERS:
+                want = pingouin.partial_corr(frame, name, "soil_moisture", [c for c in others if c != name]).iloc[0]
+                r, p, df = (
+                    float(got[f"lagged_{column}"].sel(driver=name, lag=lag)[cell])
+                    for column in ("partial_correlation", "p_value", "df")
+                )
+                assert r == pytest.approx(want["r"], rel=1e-8, abs=1e-12)
+                assert 1 <= df <= len(frame) - 1 - len(others)
+                assert p == pytest.approx(2 * scipy.stats.t.sf(abs(r) * np.sqrt(df / (1 - r**2)), df), rel=1e-8)
+
+
 def test_effective_sample_size(cube: xr.Dataset, annual: xr.Dataset) -> None:
     """n (1 - a b)/(1 + a b) of the residuals' lag-1 autocorrelations, gaps in their place; df = that - 2 - k."""
     got = driver_maps(annual, config_with(lags=LAGS), cube).sel(driver="lai")

@@ -52,8 +52,10 @@ def trend() -> xr.Dataset:
 
 def test_years_are_whole_and_only_their_provisional_months_are_told():
     facts = publication().facts
-    assert facts.years == (2000, 2003) and facts.provisional_months == ["2003-12"]
-    assert RunFacts(("2000-01", "2003-12")).years == (2000, 2003)
+    assert facts.years() == (2000, 2003) and facts.provisional_months() == ["2003-12"]
+    assert facts.years(7) == (2001, 2003) and facts.provisional_months(7) == []
+    assert facts.years(4) == (2001, 2004) and facts.provisional_months(4) == ["2003-12", "2004-02"]
+    assert RunFacts(("2000-01", "2003-12")).years() == (2000, 2003)
 
 
 def test_a_map_is_float32_its_p_value_float64_and_all_axes_are_there(trend):

@@ -38,8 +38,8 @@ def mean(values: np.ndarray, cells: list[tuple[int, int]]) -> float:
     return math.fsum(w * v for w, v in found) / math.fsum(w for w, _ in found) if found else np.nan
 
 
-def line(years: np.ndarray, values: np.ndarray) -> tuple[float, float, float, float]:
-    """Slope, limits and p with the effective sample size, written out."""
+def line(years: np.ndarray, values: np.ndarray) -> tuple[float, float, float, float, float]:
+    """Slope, limits, p and n with the effective sample size, written out."""
     valid = ~np.isnan(values)
     t, x = years[valid].astype(float), values[valid]
     n = len(t)
@@ -50,7 +50,13 @@ def line(years: np.ndarray, values: np.ndarray) -> tuple[float, float, float, fl
     n_eff = n * (1 - phi) / (1 + phi)
     stderr = math.sqrt(sum(v * v for v in rest.values()) / (n_eff - 2) / sum((t - t.mean()) ** 2))
     half = scipy.stats.t.ppf(0.975, n_eff - 2) * stderr
-    return fit.slope, fit.slope - half, fit.slope + half, 2 * scipy.stats.t.sf(abs(fit.slope) / stderr, n_eff - 2)
+    return (
+        fit.slope,
+        fit.slope - half,
+        fit.slope + half,
+        2 * scipy.stats.t.sf(abs(fit.slope) / stderr, n_eff - 2),
+        n_eff,
+    )
 
 
 def members(name: str) -> list[tuple[int, int]]:
@@ -68,7 +74,8 @@ def test_regions_against_a_plain_loop(world: dict[str, xr.Dataset], regional: xr
     series = np.array([mean(moisture[k], cells) for k in range(22)])
     np.testing.assert_allclose(row["soil_moisture"], series, rtol=1e-13)
     got = [float(row[k]) for k in ("slope", "slope_lower", "slope_upper", "p_value")]
-    np.testing.assert_allclose(got, line(years, series), rtol=1e-7)
+    np.testing.assert_allclose(got, line(years, series)[:4], rtol=1e-7)
+    assert float(row["n_effective"]) == pytest.approx(line(years, series)[4], rel=1e-7)
     covered = [c for c in cells if not np.isnan(slope[c])]
     assert float(row["mean_of_slopes"]) == pytest.approx(mean(slope, cells), rel=1e-12)
     assert float(row["area_km2"]) == pytest.approx(sum(area(i) for i, _ in cells), rel=1e-12)
@@ -102,7 +109,7 @@ def test_fixed_cells_against_a_plain_loop(world: dict[str, xr.Dataset], regional
     series = np.linalg.lstsq(root[:, None] * levels_and_years, values)[0][len(cells) :]
     names = [f"slope_fixed_cells{tail}" for tail in ("", "_lower", "_upper", "_p_value")]
     got = [float(regional[k].sel(region=name)) for k in names]
-    np.testing.assert_allclose(got, line(world["annual"]["year"].values, series), rtol=1e-7)
+    np.testing.assert_allclose(got, line(world["annual"]["year"].values, series)[:4], rtol=1e-7)
     row = regional.sel(region=name)
     assert int(row["n_fixed_cells"]) == len(cells)
     share = sum(area(i) for i, _ in cells) / sum(area(i) for i, _ in members(name))
@@ -189,7 +196,7 @@ def test_a_stratum_against_a_plain_loop(world: dict[str, xr.Dataset], by_stratum
     row, moisture = by_stratum.sel(stratum="land_cover/savanna"), world["annual"]["soil_moisture"].values
     series = np.array([mean(moisture[k], cells) for k in range(22)])
     got = [float(row[k]) for k in ("slope", "slope_lower", "slope_upper", "p_value")]
-    np.testing.assert_allclose(got, line(world["annual"]["year"].values, series), rtol=1e-7)
+    np.testing.assert_allclose(got, line(world["annual"]["year"].values, series)[:4], rtol=1e-7)
     assert str(row["kind"].values) == "land_cover" and str(row["label"].values) == "savanna"
     assert "slope_fixed_cells" not in by_stratum
     assert np.isnan(world["trend"]["slope"][SHORT]) and by_stratum.attrs["title"] != ""
@@ -220,4 +227,4 @@ def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
     assert by_stratum is not None
     for groups in (by_region, by_stratum):
         made = table(annual, trend, None, groups, config)
-        assert len(cloudpickle.dumps(dict(made.__dask_graph__()))) < 720 * 1440 / 4  # a quarter of a map of booleans
+        assert len(cloudpickle.dumps(dict(made.__dask_graph__()))) < 720 * 1440 / 2  # half a map of booleans

@@ -23,12 +23,8 @@ def publish_everything(folder: Path) -> str:
     prepare_demo(folder / "inputs", folder / "store", SEED, 5.0)
     config = parse_config(
         configuration(folder / "store")
-        | {
-            "preset": "rigorous",
-            "publisher": PUBLISHER,
-            "attribution": {"lmg": True, "lags": [0, 1]},
-            "sensitivity": {"publish": True},
-        }
+        | {"preset": "rigorous", "publisher": PUBLISHER, "attribution": {"lmg": True, "lags": [0, 1]}}
+        | {"annual": {"seasons": ["DJF", "JJA", "growing"]}, "sensitivity": {"publish": True}}
     )
     job = pipeline.check(config)
     pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))

@@ -140,9 +140,9 @@ def build(drivers: Sequence[str], seed: int = 0) -> Products:
             for number, name in enumerate(drivers):
                 row[f"trend_of_{name}"] = (number - 1) * 0.1 * mean * 1e3
             if fixed:
-                row |= {f"part_of_globe{end}": row[f"slope{end}"] * 0.3 for end in ("", "_lower", "_upper")}
+                row |= {f"part_of_whole{end}": row[f"slope{end}"] * 0.3 for end in ("", "_lower", "_upper")}
                 row |= {f"latitude_gradient{end}": row[f"slope{end}"] * 0.2 for end in ("", "_lower", "_upper")}
-                row |= {"part_of_globe_p_value": row["p_value"], "latitude_gradient_n_cells": row["n_cells"]}
+                row |= {"part_of_whole_p_value": row["p_value"], "latitude_gradient_n_cells": row["n_cells"]}
                 row |= {f"slope_fixed_cells{end}": row[f"slope{end}"] * 0.9 for end in ("", "_lower", "_upper")}
                 row["slope_fixed_cells_p_value"] = row["p_value"] * 0.5
             for name, value in row.items():

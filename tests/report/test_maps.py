@@ -180,7 +180,8 @@ def test_two_cells_without_a_land_mask(new_context):
         {"slope": (("lat", "lon"), [[1e-3, -5e-4]]), "significant": (("lat", "lon"), [[1, 0]])}, coords=grid
     )
     figure = maps.trend_map({"trend": trend}, new_context(land_mask=None, resolution=None))
-    assert any("no land mask" in text.get_text() for text in figure.texts)
+    assert any("White: no value could be computed." in text.get_text() for text in figure.texts)
+    assert not figure.axes[0].collections  # no outline round single cells
     assert "native grid" in figure.texts[1].get_text()
 
 

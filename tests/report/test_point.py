@@ -146,3 +146,11 @@ def test_the_series_is_a_table_with_dashes():
         "2001         0.3164        12",
     ]
     assert point_table({"series": []}) == []
+
+
+@pytest.mark.parametrize(("share", "told"), [(None, ""), (1.0, ""), (0.25, "25.0 % of it lies in the region."),
+                                             (0.0, "It lies outside of the region.")])  # fmt: skip
+def test_the_part_of_a_cell_in_the_region_is_told(share, told):
+    from smcloud.report.point import _within
+
+    assert _within(share).strip() == told

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from smcloud.report import profiles
 
@@ -77,3 +78,27 @@ def test_a_wide_interval_does_not_flatten_the_series(products, context):
     drawn = np.concatenate([line.get_ydata() for line in axes.lines])
     low, high = axes.get_ylim()
     assert low < drawn.min() and high > drawn.max() and high - low < 2.1 * np.ptp(drawn)
+
+
+def test_sensor_changes_stand_on_the_axis_of_years_with_their_area(products):
+    trend = products["trend"].copy()
+    known = trend["slope"].notnull()
+    north = known & (trend["lat"] > 0)
+    first = xr.where(north, 2010.5, np.nan)
+    trend["n_breaks"] = north.astype(float).where(known)
+    trend["break_year"] = xr.concat([first, xr.full_like(first, np.nan)], "break")
+    ((at, share),) = profiles.sensor_changes(trend)
+    weight = np.cos(np.deg2rad(trend["lat"])) * known
+    want = float(weight.where(north, 0).sum() / weight.sum())
+    assert (at, share) == (pytest.approx(2010), pytest.approx(want, rel=1e-9))
+    few = trend.assign(break_year=trend["break_year"].where(trend["lat"] > 70))
+    assert profiles.sensor_changes(few) == [] and profiles.sensor_changes(products["trend"]) == []
+
+
+def test_the_series_names_the_sensors(products, context):
+    trend = products["trend"].copy()
+    trend["n_breaks"] = 0 * trend["slope"] + 1
+    trend["break_year"] = (0 * trend["slope"] + 2012.25).expand_dims("break")
+    figure = profiles.mean_series(products | {"trend": trend}, context)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert any("sensors change on\n100 % of the area" in text for text in texts)

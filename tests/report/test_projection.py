@@ -91,3 +91,10 @@ def test_edges_of_even_and_lone_centres():
     assert edges(np.array([1.0, 3.0, 5.0]), None).tolist() == [0, 2, 4, 6]
     assert edges(np.array([10.0]), 0.5).tolist() == [9.75, 10.25]
     assert edges(np.array([10.0]), None).tolist() == [9.5, 10.5]
+
+
+def test_a_window_over_180_degrees_is_drawn_in_one_piece():
+    lon = np.array([-177.5, -172.5, 172.5, 177.5])
+    made = sorted_grid(xr.DataArray(np.arange(4.0)[None], {"lat": [0.0], "lon": lon}, ("lat", "lon")))
+    assert made["lon"].values.tolist() == [172.5, 177.5, 182.5, 187.5]
+    assert made.values[0].tolist() == [2, 3, 0, 1]

@@ -59,17 +59,18 @@ def test_r2_gives_parts_and_gradients_and_no_more_than_their_intervals(products,
     ):
         at = {"region": list(regional["region"].values).index(key)}
         for end, sign in (("", 0), ("_lower", -1), ("_upper", 1)):
-            regional[f"part_of_globe{end}"][at] = part + sign * half
+            regional[f"part_of_whole{end}"][at] = part + sign * half
             regional[f"latitude_gradient{end}"][at] = change + sign * 2e-5
     made = {"regional": regional}
     text = " ".join(latitude_result(made, summary_tables(made), context))
     assert "Southern hemisphere −0.200 × 10⁻³" in text and "0.0100 × 10⁻³" in text
     assert "By their intervals the south’s lies below the north’s." in text
     north, south = (
-        text.split(f"{name} hemisphere: 10 degrees")[1].split(" cells).")[0] for name in ("Northern", "Southern")
+        text.split(f"{name} hemisphere: with every 10 degrees")[1].split(" cells).")[0]
+        for name in ("Northern", "Southern")
     )
     assert "not told apart from 0" in north and "drier with latitude" in south
-    regional["part_of_globe_upper"][list(regional["region"].values).index("south")] = 2e-4
+    regional["part_of_whole_upper"][list(regional["region"].values).index("south")] = 2e-4
     text = " ".join(latitude_result(made, summary_tables(made), context))
     assert "none dominates for sure" in text and "below the north" not in text
 
@@ -110,9 +111,7 @@ def test_r6_names_the_strata_of_the_study_and_no_other(rows):
         assert name in trends
     assert "500-1000 m" not in rows["R6"]["this_run"]
     assert "r with temperature: barren" in rows["R6"]["this_run"]
-    assert (
-        "With 10 % more of clay, the partial r with soil temperature is different by −0.02 (" in rows["R6"]["this_run"]
-    )
+    assert "With 10 % more of clay, partial r with soil temperature changes by −0.02 (" in rows["R6"]["this_run"]
 
 
 def test_r6_sorts_strata_by_what_their_intervals_tell(products):

@@ -58,3 +58,18 @@ def test_markdown(products):
     assert len(lines) == 2 + 4
     assert markdown([]) == "(empty)"
     assert r"a\|b" in markdown([{"label": "a|b", "slope": 1.0}])
+
+
+def test_few_independent_years_are_said_at_the_number():
+    row = {"n_effective": 2.31, "slope_fixed_cells_n_effective": 12.0}
+    assert rounding.few_years(row) == ", 2.3 independent years only"
+    assert (
+        rounding.few_years(row, "slope_fixed_cells")
+        == ""
+        == rounding.few_years({}, "part_of_whole")
+        == rounding.few_years({"n_effective": None})
+    )
+    assert (
+        rounding.shown("slope_fixed_cells_n_effective", 12.04) == "12.0"
+        and rounding.interval("slope", -0.0947, 0.0963) == rounding.NOT_BOUNDED
+    )

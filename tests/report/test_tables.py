@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from smcloud.products.annual import cell_areas
-from smcloud.report import summary_tables, tables
+from smcloud.report import render, summary_tables, tables
+from smcloud.report.rounding import layout
 
 
 def test_every_number_of_the_regional_product_is_in_its_record(products):
@@ -100,3 +101,59 @@ def test_comparators_are_shares_and_means_by_area(products):
     assert [row["rejected_share"] for row in rows] == [*map(pytest.approx, expected), 0.0, None]
     assert 0 < expected[0] < expected[1] < 1
     assert "comparators" in summary_tables({"trend": trend.assign(more)})
+
+
+def with_choices(products):
+    """The products with lags, factors, seasons and ends of the record."""
+    drivers, regional = products["drivers"].copy(), products["regional"].copy()
+    r = drivers["partial_correlation"]
+    drivers["variance_inflation_factor"] = 1 + r**2
+    drivers["lmg"] = r**2
+    drivers["lagged_partial_correlation"] = xr.concat([0.5 * r, r], "lag").assign_coords(lag=[-1, 0])
+    cases = {"end_years": ["first", "first two", "last", "last two", "both", "both two"]}
+    for end in ("", "_lower", "_upper"):
+        slope = regional[f"slope_fixed_cells{end}"]
+        regional[f"slope_without_end_years{end}"] = slope * xr.DataArray(np.arange(6.0), cases, ("end_years",))
+        regional[f"season_slope{end}"] = slope * xr.DataArray([1.0, 2.0], {"season": ["DJF", "JJA"]}, ("season",))
+    regional["season_p_value"] = 0 * regional["season_slope"] + 0.01
+    regional["season_n_cells"] = (0 * regional["season_slope"]).fillna(0).astype(int) + 40
+    return products | {"drivers": drivers, "regional": regional}
+
+
+def test_tables_of_lags_ends_and_seasons_hold_the_numbers_of_the_products(products):
+    made = with_choices(products)
+    got = summary_tables(made)
+    assert not {"attribution", "end_years", "seasons"} & set(summary_tables(products))
+    drivers, weight = made["drivers"], np.cos(np.deg2rad(made["drivers"]["lat"]))
+    for row in got["attribution"]:
+        r = drivers["partial_correlation"].sel(driver=row["driver"])
+        mean = float(r.weighted(weight).mean())
+        assert row["lagged_partial_correlation, lag 0"] == pytest.approx(mean, rel=1e-9)
+        assert row["lagged_partial_correlation, lag -1"] == pytest.approx(mean / 2, rel=1e-9)
+        assert row["lmg"] == pytest.approx(row["variance_inflation_factor"] - 1, rel=1e-9)
+    rows = {row["key"]: row for row in got["end_years"]}
+    whole = float(made["regional"]["slope_fixed_cells"].sel(region="globe"))
+    assert rows["globe/all"]["slope"] == whole and rows["globe/last two"]["slope"] == pytest.approx(3 * whole)
+    assert (
+        rows["south/both two"]["left_out"] == "first and last two" and rows["globe/first"]["left_out"] == "first year"
+    )
+    assert not any("S-" in key for key in rows)
+    seasons = {row["key"]: row for row in got["seasons"]}
+    assert seasons["globe/JJA"]["slope"] == pytest.approx(2 * whole) and seasons["globe/JJA"]["n_cells"] == 40
+    headers = [layout(got[name])[0] for name in ("attribution", "end_years", "seasons")]
+    assert headers[0] == [
+        "Driver", "Variance inflation factor", "Share of R² (LMG)", "r, driver 1 month later",
+        "r, driver of the same month",
+    ]  # fmt: skip
+    assert headers[1] == ["", "Years left out", "Trend (10⁻³/yr)", "interval"]
+    assert headers[2] == ["", "Season", "Trend (10⁻³/yr)", "interval", "p", "Cells"]
+
+
+def test_ends_seasons_and_lags_are_on_the_page(products, context):
+    made = with_choices(products)
+    made["trend"] = made["trend"].assign(end_years_slope_change=-made["trend"]["slope"])
+    files = render(made, context)
+    page = files["index.html"].decode()
+    for name in ("attribution", "end_years", "seasons"):
+        assert f'id="table-{name}"' in page and f"table-{name}.csv" in files
+    assert "ends.png" in files and "Without one or two years at an end" in page

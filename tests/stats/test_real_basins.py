@@ -6,6 +6,7 @@ import pingouin
 import pytest
 import scipy.stats
 import xarray as xr
+from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 import smcloud
 from smcloud import pipeline
@@ -19,6 +20,7 @@ COLUMNS = {
     "temperature": "temperature_2m_mean",
     "potential_evaporation": "potential_evaporation_sum",
 }
+PROPERTIES = {"clay": ("cly_pc_sav", "%", 10), "sand": ("snd_pc_sav", "%", 10), "elevation": ("ele_mt_sav", "m", 1000)}
 BASINS = {"camelsch_4001": 7.5, "camelslx_054": 6.0}
 DRIVERS = ("precipitation", "temperature")
 YEARS = slice("2001", "2020")
@@ -34,7 +36,20 @@ def daily(test_data):
 
 
 @pytest.fixture(scope="module")
-def store(daily, tmp_path_factory):
+def soils(test_data):
+    """Clay, sand and elevation of the basins (HydroATLAS)."""
+    tables = [
+        pd.read_csv(
+            test_data / "caravan" / f"attributes_hydroatlas_{name.partition('_')[0]}.csv.gz", index_col="gauge_id"
+        )
+        for name in BASINS
+    ]
+    every = pd.concat(tables)
+    return {role: every.loc[list(BASINS), column] for role, (column, _, _) in PROPERTIES.items()}
+
+
+@pytest.fixture(scope="module")
+def store(daily, soils, tmp_path_factory):
     folder = tmp_path_factory.mktemp("basins")
     time = daily["soil_moisture"].index.to_numpy()
     lon = np.array(sorted(BASINS.values()))
@@ -47,6 +62,8 @@ def store(daily, tmp_path_factory):
         },
         coords={"time": time, "lat": [47.5], "lon": lon},
     )
+    for role, (_, unit, _) in PROPERTIES.items():
+        ds[role] = (("lat", "lon"), soils[role].loc[names].to_numpy(float)[None], {"units": unit})
     ds.to_zarr(folder / "basins.zarr", zarr_format=3, consolidated=False)
     variable = "{name: %s, units: %s, period: day, stamp: start, aggregate: %s, valid_range: [%s]}"
     rows = [
@@ -57,6 +74,10 @@ def store(daily, tmp_path_factory):
             ("temperature", "mean", "-60, 60"),
             ("potential_evaporation", "sum", "-10, 100"),
         )
+    ]
+    rows += [
+        f"        {role}: {{name: {role}, units: '{unit}', period: static, aggregate: mean, valid_range: [-500, 9000]}}"
+        for role, (_, unit, _) in PROPERTIES.items()
     ]
     catalog = folder / "basins.yaml"
     catalog.write_text(
@@ -69,7 +90,9 @@ def store(daily, tmp_path_factory):
             "preset": "peng2023",
             "period": {"start": "2001-01", "end": "2020-12"},
             "catalog": str(catalog),
-            "inputs": dict.fromkeys(COLUMNS, "basins"),
+            "inputs": dict.fromkeys((*COLUMNS, *PROPERTIES), "basins"),
+            "annual": {"seasons": ["DJF", "JJA"]},
+            "attribution": {"lags": [-1, 0, 2]},
             "grid": "native",
             "drivers": {"names": list(DRIVERS)},
             "store": str(folder / "store"),
@@ -142,6 +165,67 @@ def test_drivers_are_those_of_pingouin(store, basin):
             np.testing.assert_allclose(drivers[name].sel(driver=driver), b * slopes[driver], rtol=1e-5)
 
 
+def test_gradients_are_those_of_the_line_through_both_basins(store, soils):
+    strata, trend, drivers = (smcloud.open_product(store, name) for name in ("strata", "trend", "drivers"))
+    at = list(BASINS.values())
+    for role, (_, _, step) in PROPERTIES.items():
+        row = strata.sel(property=role)
+        for column, values in (
+            ("trend_gradient", trend["slope"]),
+            *((f"correlation_gradient/{name}", drivers["partial_correlation"].sel(driver=name)) for name in DRIVERS),
+        ):
+            line = scipy.stats.linregress(soils[role].to_numpy() / step, values.sel(lon=at).squeeze("lat").to_numpy())
+            column, _, name = column.partition("/")
+            one = row.sel(driver=name) if name else row
+            np.testing.assert_allclose(one[column], line.slope, rtol=1e-4)
+            assert int(one[f"{column}_n_cells"]) == 2 and np.isnan(one[f"{column}_lower"])
+
+
+@pytest.mark.parametrize("basin", BASINS)
+def test_seasons_and_ends_are_those_of_pandas_and_scipy(store, daily, basin):
+    lon, years = BASINS[basin], np.arange(2001, 2021)
+    trend = smcloud.open_product(store, "trend").sel(lon=lon).squeeze("lat")
+    months = daily["soil_moisture"][basin].loc[YEARS].resample("MS").mean()
+    for season, own, named in (("DJF", (12, 1, 2), True), ("JJA", (6, 7, 8), False)):
+        part = months[np.isin(months.index.month, own)]
+        each = part.groupby(part.index.year + (part.index.month == 12) * named).agg(["mean", "size"])
+        known = each["mean"].where(each["size"] == 3).reindex(years).dropna()
+        line = scipy.stats.linregress(known.index, known)
+        got = trend.sel(season=season)
+        np.testing.assert_allclose([got["season_slope"], got["season_p_value"]], [line.slope, line.pvalue], rtol=1e-5)
+    y = series(store, "soil_moisture", lon).astype(float)
+    ends = [(1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (2, 2)]
+    slopes = [scipy.stats.linregress(years[a : 20 - b], y[a : 20 - b]).slope for a, b in ends]
+    changes = np.array(slopes) - scipy.stats.linregress(years, y).slope
+    case = int(np.argmax(np.abs(changes)))
+    assert int(trend["end_years_case"]) == case + 1
+    np.testing.assert_allclose(trend["end_years_slope_change"], changes[case], rtol=1e-5)
+
+
+@pytest.mark.parametrize("basin", BASINS)
+def test_lags_are_those_of_pingouin_and_factors_those_of_statsmodels(store, daily, basin):
+    """Rain of two months before, or of the month after, beside soil moisture, both without their seasons."""
+    drivers = smcloud.open_product(store, "drivers").sel(lon=BASINS[basin]).squeeze("lat")
+    months = pd.DataFrame(
+        {
+            role: daily[role][basin].loc[YEARS].resample("MS").agg("sum" if role == "precipitation" else "mean")
+            for role in ("soil_moisture", *DRIVERS)
+        }
+    )
+    frame = months - months.groupby(months.index.month).transform("mean")  # no month is missing
+    for lag in (-1, 0, 2):
+        moved = frame.assign(**{name: frame[name].shift(lag) for name in DRIVERS}).dropna()
+        for name, other in (DRIVERS, DRIVERS[::-1]):
+            want = pingouin.partial_corr(moved, x=name, y="soil_moisture", covar=[other]).iloc[0]
+            got = drivers.sel(lag=lag, driver=name)
+            np.testing.assert_allclose(got["lagged_partial_correlation"], want["r"], rtol=1e-4, atol=1e-6)
+            assert 20 < float(got["lagged_df"]) <= len(moved) - 3
+    years = np.column_stack([np.ones(20), *(series(store, name, BASINS[basin]).astype(float) for name in DRIVERS)])
+    for k, name in enumerate(DRIVERS, start=1):
+        want = variance_inflation_factor(years, k)
+        np.testing.assert_allclose(drivers["variance_inflation_factor"].sel(driver=name), want, rtol=1e-5)
+
+
 def test_the_units_of_the_cube(store):
     cube = smcloud.open_cube(store)
     assert cube["precipitation"].attrs["units"] == "mm month-1"
@@ -150,15 +234,14 @@ def test_the_units_of_the_cube(store):
 
 
 def test_the_tables_are_those_of_scipy(store):
-    """Parts of the global trend, and what a decile with one basin says of its drivers."""
+    """Parts of the trend of both basins, and what a decile with one of them says of its drivers."""
     years = np.arange(2001, 2021)
     both = [series(store, "soil_moisture", lon).astype(float) for lon in BASINS.values()]
     slope = scipy.stats.linregress(years, np.mean([x - x.mean() for x in both], axis=0)).slope  # of equal areas
     regional = smcloud.open_product(store, "regional")
-    for key, share in (("globe", 1.0), ("north", 1.0), ("40N-50N", 1.0)):
-        np.testing.assert_allclose(regional["part_of_globe"].sel(region=key), share * slope, rtol=1e-9)
-    assert np.isnan(regional["part_of_globe"].sel(region="south"))
-    assert np.isnan(regional["latitude_gradient"].sel(region="globe"))  # both lie on one parallel
+    assert regional["region"].values.tolist() == ["region", "40N-50N"]
+    np.testing.assert_allclose(regional["part_of_whole"], [slope, slope], rtol=1e-9)
+    assert np.isnan(regional["latitude_gradient"].sel(region="region"))  # both lie on one parallel
     strata, drivers = smcloud.open_product(store, "strata"), smcloud.open_product(store, "drivers")
     means = {lon: x.mean() for lon, x in zip(BASINS.values(), both, strict=True)}
     held = strata["n_cells"].sel(stratum=(strata["kind"] == "climatology").values)

@@ -144,3 +144,17 @@ def test_cells_without_coordinates_are_refused(rng: np.random.Generator) -> None
     values, weights, groups = (da.drop_vars(["lat", "lon"]) for da in fields(rng))
     with pytest.raises(GridError, match="no tile"):
         tile_sums(values, weights, groups)
+
+
+def test_a_block_of_a_fine_grid_holds_only_the_tiles_that_it_lies_in(rng: np.random.Generator) -> None:
+    """180 cells of 0.05 degrees are 9 degrees: of 162 tiles at most four, and nothing is kept of the others."""
+    values, groups = rng.normal(size=(3, 180, 180)), rng.random((5, 180, 180)) < 0.5
+    row, column = (np.repeat([0, 1], 90) * module.COLUMNS, np.repeat([4, 5], 90))
+    (places, sums), *more = module._block_sums(values, np.ones((180, 180)), groups, row, column).ravel()
+    assert not more and places.size == sums.size == 3 * 5 * 3 * 4
+    one = module._block_sums(values, np.ones((180, 180)), groups, row, column)
+    added = module._added(np.concatenate([one, one]), (3, 5, 3, 162))
+    assert added.sum() == pytest.approx(2 * sums.sum()) and np.count_nonzero(added) == sums.size
+    assert not module._added(
+        np.concatenate([module._block_sums(values, -np.ones((180, 180)), groups, row, column)]), (3, 5, 3, 162)
+    ).any()

@@ -15,7 +15,7 @@ import xarray as xr
 import zarr
 
 from smcloud.errors import IntegrityError, ReleaseConflictError
-from smcloud.store import Prefix, Store
+from smcloud.store import Prefix, Store, integrity
 from smcloud.store.integrity import Finding, describe, examine, inspect, metadata_of_all
 from smcloud.store.inventory import inventory_bytes, read_inventory
 from smcloud.store.records import INVENTORY
@@ -50,6 +50,33 @@ def test_the_inventory_lists_every_object_with_its_hash(staged: Store, product: 
 def test_equal_content_gives_equal_inventories(staged: Store, product: xr.Dataset) -> None:
     dask.compute(Prefix(staged, "products/trend/again.zarr").stage(product.chunk(lat=3)))
     assert Prefix(staged, PATH).seal() == Prefix(staged, "products/trend/again.zarr").seal()
+
+
+def test_a_prefix_that_another_seals_meanwhile_has_its_record(
+    staged: Store, product: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the check of the chunks and the seal a run that took the folder over may end; or both write at once."""
+    dask.compute(Prefix(staged, "products/trend/again.zarr").stage(product))
+    expected = Prefix(staged, "products/trend/again.zarr").seal()
+    checked = integrity._checked
+    seals: list[Any] = []
+
+    def sealed_meanwhile(*args: Any) -> list[Finding]:
+        if not seals:
+            seals.append("begun")
+            seals.append(Prefix(staged, PATH).seal())
+        return checked(*args)
+
+    monkeypatch.setattr(integrity, "_checked", sealed_meanwhile)
+    assert Prefix(staged, PATH).seal() == expected == seals[1]
+
+
+def test_equal_inventories_of_two_at_once_are_no_conflict(staged: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both made the same; the second is told that the inventory exists."""
+    create = Prefix.create
+    monkeypatch.setattr(Prefix, "create", lambda place, name, body: create(place, name, body) and False)
+    record = Prefix(staged, PATH).seal()
+    assert Prefix(staged, PATH).is_sealed and Prefix(staged, PATH).seal() == record
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from smcloud.store import (
     verify,
     verify_all,
 )
+from smcloud.store.integrity import Finding
 from smcloud.store.records import Pointer
 from tests.plain_doors import write_catalog
 
 PRODUCT = "products/trend/run1.zarr"
+verify_module = import_module("smcloud.store.verify")  # the package has a function of this name
 
 
 @pytest.fixture
@@ -170,3 +173,21 @@ def test_the_catalog_holds_the_digest_of_the_newest_record(two: Store, released:
     digest = hashlib.sha256(path(two, release_path(2)).read_bytes()).hexdigest()
     assert digest in path(two, "catalog.yaml").read_text()
     assert verify(two, 1)["release"] == 1
+
+
+def test_a_release_that_is_published_meanwhile_is_no_damage(
+    two: Store, released: Callable[..., Release], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its catalog takes the place of the one that the listed releases explain, so all are compared once more."""
+    compare, seen = verify_module.page_findings, list[list[int]]()
+
+    def beside(store: Store, releases: list[Release], latest: int) -> list[Finding]:
+        if not seen:
+            report = released(store, "run3").report
+            put_page(store, report.rpartition("/")[0], {"index.html": b"<html></html>"})
+            write_catalog(store)
+        seen.append([release.number for release in releases])
+        return compare(store, releases, latest)
+
+    monkeypatch.setattr(verify_module, "page_findings", beside)
+    assert verify_all(two)["releases"] == 3 and seen == [[1, 2], [1, 2, 3]]

@@ -9,6 +9,7 @@ from smcloud.catalog.arguments import Args
 from smcloud.catalog.elsewhere import require_folder_alone
 from smcloud.catalog.plain_axes import require_plain_axes
 from smcloud.catalog.schema import Entry
+from smcloud.catalog.stated_axes import with_stated_axes
 from smcloud.catalog.validation import check_axes
 from smcloud.errors import CatalogError
 
@@ -43,7 +44,8 @@ def read_icechunk(entry: Entry, where: str) -> xr.Dataset:
     with zarr.config.set({"array.read_missing_chunks": not entry.metadata.complete}):
         ds = xr.open_dataset(store, chunks=dict(args.chunks), **kwargs)
     require_plain_axes(ds, where)
-    return with_marks(ds, zarr_chunks(store, group, ds, all_names(entry)), entry, where)
+    marked = with_marks(ds, zarr_chunks(store, group, ds, all_names(entry)), entry, where)
+    return with_stated_axes(marked, entry.metadata.axes, where)
 
 
 def repository(args: Args, where: str) -> Any:

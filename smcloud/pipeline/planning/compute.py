@@ -15,7 +15,7 @@ from smcloud import plan as plans
 from smcloud.cluster.internals import tasks_of
 from smcloud.config import RunConfig
 from smcloud.cube import Times
-from smcloud.pipeline.inputs import for_computing
+from smcloud.pipeline.inputs import SHARES, for_computing
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
@@ -95,9 +95,11 @@ def _dry_run(
     """Make the products of the first blocks (rows, columns) of cells from templates, and count them."""
     part = {"time": grid["time"], "year": grid["year"]}
     part |= {dim: min(grid[dim], count * chunking.CHUNK) for dim, count in zip(("lat", "lon"), blocks, strict=True)}
+    shares = [name for name in SHARES if name in first_year]
     corner = {name: first_year[name].isel({dim: slice(part[dim]) for dim in first_year[name].dims if dim in part})
-              for name in ("lat", "lon", "lat_bnds", "lon_bnds")}  # fmt: skip
-    cube = template(first_year, "cube", part, chunking.TILES)
+              for name in ("lat", "lon", "lat_bnds", "lon_bnds", *shares)}  # fmt: skip
+    cube = template(first_year.drop_vars(shares), "cube", part, chunking.TILES)
+    cube = cube.assign({name: corner.pop(name) for name in shares})
     cube = for_computing(cube.assign_coords(corner | {"time": months.astype("datetime64[ns]")}))
     dry = DryWriter(config, cube, part, grid)
     make_products(cube, config, dry)
@@ -129,14 +131,19 @@ class DryWriter:
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Count what one phase reads, computes and writes."""
-        staged = {name: to_storage_dtype(ds) for name, ds in products.items()}
+        weights = {name: self.opened["cube"][name] for name in SHARES[:1] if name in self.opened["cube"]}
+        staged = {
+            name: to_storage_dtype(ds).assign(weights if {"lat", "lon"} <= {*ds.dims} else {})
+            for name, ds in products.items()
+        }
         writes = [dry_run_writes(ds) for ds in staged.values()]
         self.graphs.append(layers_of(writes))
         self.tasks += tasks_of_writes(writes)
         used = self._read(writes)
         # A task of the annual values reads one variable of a block; a task of the maps reads all that it needs of it.
         if "annual" in products:
-            self.block = max(_block_bytes(self.opened["cube"], [name]) for name in self.opened["cube"])
+            lazy = [name for name, da in self.opened["cube"].items() if da.chunks]  # weights of a region are loaded
+            self.block = max(_block_bytes(self.opened["cube"], [name]) for name in lazy)
         elif "trend" in products:
             self.block = max(self.block, sum(_block_bytes(self.opened[name], used[name]) for name in used))
         for ds in staged.values():
@@ -148,7 +155,7 @@ class DryWriter:
         more: dict[str, xr.Dataset] = {}
         for name, finish in finishes.items():
             maps, whole = self.staged[name], f"whole {name}"
-            self.opened[whole] = template(maps, whole, self.part, chunking.WHOLE).assign_coords(maps.coords)
+            self.opened[whole] = self._template(maps, whole, chunking.WHOLE)
             more[name] = to_storage_dtype(finish(self.opened[whole], self.config))
         scalars, fields = split_scalars(more)
         writes = [dry_run_writes(ds) for ds in fields.values()]
@@ -164,7 +171,7 @@ class DryWriter:
     def open(self, name: str) -> xr.Dataset:
         """Return a template of the product as it is opened from a store."""
         staged = self.staged[name]
-        self.opened[name] = template(staged, name, self.part, chunking.TILES).assign_coords(staged.coords)
+        self.opened[name] = self._template(staged, name, chunking.TILES)
         return self.opened[name]
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
@@ -173,6 +180,11 @@ class DryWriter:
         self.tasks += tasks_of(ds)
         self._read(ds)
         return _zeros(ds)
+
+    def _template(self, ds: xr.Dataset, name: str, chunks: Mapping[str, int]) -> xr.Dataset:
+        """What is opened of the written ``ds``: lazy zeros, but the weights of a region, which are loaded."""
+        kept = {share: ds[share] for share in SHARES if share in ds}
+        return template(ds.drop_vars(kept), name, self.part, chunks).assign_coords(ds.coords).assign(kept)
 
     def _read(self, collections: Any) -> dict[str, set[Hashable]]:
         """Put down the arrays that ``collections`` read of all that is open; their names by product."""

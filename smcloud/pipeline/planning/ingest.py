@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -51,11 +52,19 @@ def _read(source: Source, opened: CubeInputs, tiles: Sequence[tuple[int, int]]) 
     for name in dict.fromkeys(filter(None, (spec.name, spec.flag, spec.uncertainty, spec.sensor))):
         raw = opened.datasets[source.entry][name]
         chunk = dict(zip(raw.dims, _chunk_of(raw), strict=True))
-        count = int(np.prod([-(-raw.sizes[dim] // chunk[dim]) for dim in raw.dims if dim != "time"]))
+        touched = (_touched(source, str(dim), raw.sizes[dim], chunk[dim]) for dim in raw.dims if dim != "time")
+        count = math.prod(touched)
         if source.steps is not None:
             windows = (source.steps.within(opened.months[start:stop]) for start, stop in tiles)
             count *= sum(plans.touched((window.start, window.stop), chunk["time"]) for window in windows)
         yield count, int(np.prod(list(chunk.values()))) * np.dtype(raw.encoding.get("dtype", raw.dtype)).itemsize
+
+
+def _touched(source: Source, dim: str, size: int, chunk: int) -> int:
+    """How many chunks along ``dim`` are read: those of the region's cells where there is one."""
+    if dim not in source.cells:
+        return -(-size // chunk)
+    return len(np.unique(source.cells[dim] // chunk))
 
 
 def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[int, int]], everything: bool) -> int:

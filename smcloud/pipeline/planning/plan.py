@@ -52,7 +52,9 @@ def stages_of(
     """Plan the stages for the whole cube, or its ``runs`` where given, and for all products where asked for."""
     months = opened.months
     first_year = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
-    grid = {"time": len(months), "year": whole_years(months)} | {dim: first_year.sizes[dim] for dim in ("lat", "lon")}
+    grid = {"time": len(months), "year": whole_years(months, config.annual.first_month)} | {
+        dim: first_year.sizes[dim] for dim in ("lat", "lon")
+    }
     ingest = Stage("ingest")
     if runs is None or runs:
         ingest = ingest_stage(config, opened, runs, first_year, grid)

@@ -144,7 +144,8 @@ class Tasks(Callback):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
-    path = small_world()
+    asked = {"annual": {"first_month": 7, "seasons": ["DJF", "growing"]}, "attribution": {"lags": [0, 1]}}
+    path = small_world(**asked)
     config = load_config(path)
     job = pipeline.check(config)
     ingest, compute, *_ = pipeline.plan(config, job).stages
