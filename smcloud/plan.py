@@ -22,6 +22,9 @@ CELL_YEAR_PAIR_NS = 210
 # and its pool for each row within the radius. A task holds the annual values that it takes in, these bytes beside each,
 # and for each land cell within the radius in latitude what pools are made of, twice.
 POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
+# The specification curve. Of one core: one series of a land cell. While some series are worked on together, a worker
+# holds the annual values of each twice, and so many bytes beside them for each of their cells.
+CURVE_CELL_NS, CURVE_CELL_BYTES = 20_000, 400
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # To start with, whatever the number of cores, where compiled kernels are kept: the image brings them.
 INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
@@ -101,7 +104,8 @@ class ComputeWork(NamedTuple):
     """What the products are made from and into; ``lat`` are the rows of the grid.
 
     ``block`` are bytes of the largest task of a block of cells, ``fields`` of the whole maps that one worker may hold,
-    ``loaded`` whether the client takes in a map of all ``cells``.
+    ``loaded`` whether the client takes in a map of all ``cells``. ``series`` are those of a specification curve, of
+    which ``at_once`` are worked on together; none without one.
     """
 
     read: Sequence[Array]
@@ -117,6 +121,8 @@ class ComputeWork(NamedTuple):
     pools: Pools
     preset: str
     seal_tasks: int
+    series: int = 0
+    at_once: int = 0
 
 
 @dataclass(frozen=True)
@@ -207,8 +213,9 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
     cell_ns = work.years * work.years * CELL_YEAR_PAIR_NS
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
     land = work.cells * LAND_PERCENT // 100
-    ms += land * cell_ns // 1_000_000
+    ms += land * (cell_ns + work.series * CURVE_CELL_NS) // 1_000_000
     bands, reached, fitted, taken = work.pools
+    curve = work.cells * work.at_once * (16 * work.years + CURVE_CELL_BYTES)
     pool_ms = land * (fitted * POOL_CELL_NS // work.lat + reached * POOL_ROW_NS) // 1_000_000
     pools = work.cells * taken // work.lat * (8 * work.years + POOL_CELL_BYTES)
     pools += land * reached // work.lat * POOL_TERM_BYTES
@@ -222,7 +229,7 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
         bytes_written=made,
         get_requests=sum(array.chunks for array in work.read) + chunks + work.seal_tasks + COMPUTE_GETS,
         put_requests=chunks + COMPUTE_PUTS,
-        worker_memory=PROCESS_BYTES + max(blocks, min(machine.cores, bands) * pools + work.fields),
+        worker_memory=PROCESS_BYTES + max(blocks, min(machine.cores, bands) * pools + work.fields, curve),
         client_memory=PROCESS_BYTES + (work.cells * CLIENT_CELL_BYTES if work.loaded else 0),
         core_ms=ms,
     )

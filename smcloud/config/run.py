@@ -42,6 +42,7 @@ class RunConfig(Model):
     attribution: sections.Attribution = sections.Attribution()
     zones: sections.Zones
     bootstrap: sections.Bootstrap
+    sensitivity: sections.Sensitivity = sections.Sensitivity()
     alpha: Annotated[float, Field(gt=0, lt=1)]
     levels: Mapping[str, Level] = Field(default_factory=dict, init=False)
     changed: tuple[str, ...] = Field(default=(), init=False)
@@ -137,7 +138,7 @@ class RunConfig(Model):
     def analysis(self) -> dict[str, Any]:
         """Return the keys that the products depend on: they are hashed into the run id."""
         data = self.model_dump(mode="json")
-        keys = (*SECTIONS[2:], "preset", "levels", "changed")
+        keys = (*SECTIONS[2:], "preset", "levels", "changed", "sensitivity")
         return {key: data[key] for key in keys}
 
 

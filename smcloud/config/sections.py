@@ -288,3 +288,9 @@ class Bootstrap(Model):
 
     replicates: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0)] = 1
+
+
+class Sensitivity(Model):
+    """Whether a release holds the product ``sensitivity``, which costs more than all others together."""
+
+    publish: bool = False
