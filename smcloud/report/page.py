@@ -237,18 +237,14 @@ def _choices(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            rows += _flat(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", _value(value)))
+        nested = isinstance(value, Mapping) and value
+        rows += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", _value(value))]
     return rows
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items() if inner is not None) or "–"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value) or "–"
-    if value is None:
-        return "–"
+    if value is None or isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value or ()) or "–"
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
