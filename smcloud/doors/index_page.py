@@ -28,10 +28,12 @@ def index_page(
     digest: str,
     container: str | None,
     report: str | None,
+    explorer: str | None = None,
 ) -> bytes:
     """Render the page; what is not there is not told.
 
-    ``container`` is the prefix of the Icechunk references, ``report`` the path of the report, each None without one.
+    ``container`` is the prefix of the Icechunk references, ``report`` and ``explorer`` the paths of these pages,
+    each None without one.
     The page holds no script and loads nothing. What is not known is left out, or said to be unknown.
     """
     from jinja2 import Environment, StrictUndefined
@@ -45,6 +47,7 @@ def index_page(
         title=TITLE,
         release=release,
         report=report,
+        explorer=explorer,
         digest=digest,
         attributes=release_attributes(release, TITLE),
         acknowledgement=acknowledgement(release),

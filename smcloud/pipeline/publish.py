@@ -115,8 +115,9 @@ def require_forward(config: RunConfig, job: Job) -> None:
 def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``."""
     from smcloud.doors import render
+    from smcloud.explorer.files import explorer_files
 
-    return render(store, release, digest)
+    return render(store, release, digest, explorer=explorer_files)
 
 
 def has_report(release: Release, store_url: str) -> bool:
@@ -179,7 +180,16 @@ def _context(
         presets=presets,
         land_mask=products["annual"].get("land_mask"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
+        explorer=_explorer(store, release),
     )
+
+
+def _explorer(store: Store, release: Release) -> str | None:
+    """The address of the explorer for the page of ``release``, where the store has one."""
+    from smcloud.explorer.files import PAGE
+
+    up = "../" * release.report.count("/")
+    return f"{up}{PAGE}" if store.fs.exists(store.join(PAGE)) else None
 
 
 def _region(products: Mapping[str, Any]) -> str:

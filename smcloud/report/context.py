@@ -20,7 +20,7 @@ class ReportContext:
     sentences about what was left out; ``scorecard`` and ``presets`` (false alarms and finds of every preset)
     are given for the sample world only;
     ``land_mask`` is (lat, lon), above 0 on land, or None where the run has none; ``resolution`` is in
-    degrees, None for a native grid.
+    degrees, None for a native grid; ``explorer`` is the address of the maps in the browser, None without them.
     """
 
     title: str
@@ -35,6 +35,7 @@ class ReportContext:
     presets: Table = field(default_factory=list)
     land_mask: xr.DataArray | None = None
     resolution: float | None = None
+    explorer: str | None = None
 
     @property
     def invented(self) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.cloud.objects import Fault, ObjectStore, Refusal, require
+from tests.cloud.objects import Blob, Fault, ObjectStore, Refusal, require
 
 Handler = Any
 
@@ -88,6 +88,7 @@ class Api:
         add("POST", "/faults", self.set_faults)
         add("GET", "/requests", self.show_requests)
         add("GET", "/counted", self.show_counted)
+        app.router.add_get(r"/{bucket:[^/]+}/{name:.+}", self.get_public)
         return app
 
     @web.middleware
@@ -154,6 +155,13 @@ class Api:
         blob = self.store.blob(request.match_info["bucket"], request.match_info["name"], request.query)
         if request.query.get("alt") != "media":
             return web.json_response(blob.resource(_base(request)))
+        return self._media(request, blob)
+
+    async def get_public(self, request: web.Request) -> web.Response:
+        """An object at the address of anybody's browser."""
+        return self._media(request, self.store.blob(request.match_info["bucket"], request.match_info["name"], {}))
+
+    def _media(self, request: web.Request, blob: Blob) -> web.Response:
         status, content, headers = ranged(blob.content, request.headers.get("Range"))
         about = blob.resource("")
         headers |= {

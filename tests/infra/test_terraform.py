@@ -85,7 +85,9 @@ PRODUCT = "store/products/trend/fedcba9876543210.zarr/zarr.json"
 PAGE = "store/reports/fedcba9876543210/index.html"
 RELEASE = "store/releases/00000001.json"
 CATALOG = "store/catalog.yaml"
-DOORS = {CATALOG, "store/index.html", "store/CITATION.cff", "store/stac/catalog.json", "store/icechunk/repo"}
+DOORS = {CATALOG, "store/index.html", "store/CITATION.cff", "store/stac/catalog.json", "store/icechunk/repo"} | {
+    "store/explorer/store.json"
+}
 PROBE = "store/.smcloud-probe-00"
 CONFIG = "config/monthly.yaml"
 

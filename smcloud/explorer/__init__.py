@@ -1,0 +1,1 @@
+"""The explorer: a page that draws a release in the browser, straight from its sealed chunks."""
