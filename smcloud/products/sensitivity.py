@@ -19,6 +19,7 @@ from smcloud.products.choice_grid import (
     DEFAULT,
     LEAST_SQUARES_TESTS,
     OUTSIDE,
+    TWO_ZONES,
     config_of,
     rows,
     void,
@@ -206,8 +207,9 @@ def _by_chance(
     for own, transition in zip(out, TRANSITIONS, strict=True):
         outside = transition == OUTSIDE
         changed = areas.sel(group="counted outside" if outside else "counted").to_numpy()
-        for position, scheme in enumerate(by_zone):
-            own[position] = chance(scheme, changed[position], null, outside, alpha)
+        for position, name in enumerate(zone["zones"].values):
+            if not (outside and name in TWO_ZONES):  # such rows are void
+                own[position] = chance(by_zone[position], changed[position], null, outside, alpha)
     coords = {"transition": TRANSITIONS, "zones": areas["zones"], "change": areas["change"], "figure": list(FIGURES)}
     return xr.DataArray(out, coords, tuple(coords))
 
