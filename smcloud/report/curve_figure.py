@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.products import palette
 from smcloud.products.choice_grid import CHOICES
 from smcloud.products.variance import REST
-from smcloud.report import palette
 from smcloud.report.canvas import DPI, WIDTH
 from smcloud.report.curve_sentences import STUDY_SHARE, live
 from smcloud.report.figures import to_png
