@@ -21,10 +21,7 @@ ACROSS = {
     "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8, "smcloud.catalog": -1.1,
     "smcloud.cluster": 0.9,
 }  # fmt: skip
-TITLES = (
-    "faces", "stages", "explorer", "page, doors, files", "store, products, cube", "statistics", "sources, cluster",
-    BASE,
-)  # fmt: skip
+TITLES = ("faces", "stages", "pages, doors, files", "store, products, cube", "statistics", "sources, cluster", BASE)
 
 
 def layers() -> list[list[str]]:
@@ -74,7 +71,7 @@ def draw(found: list[tuple[str, str]], path: Path) -> None:
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
     middle = places()
-    fig, ax = plt.subplots(figsize=(11.5, 9.4))
+    fig, ax = plt.subplots(figsize=(11.5, 8.2))
     for row, title in enumerate(TITLES):
         y = -1.35 * row
         ax.add_patch(Rectangle((-6.9, y - 0.42), 13.1, 0.84, facecolor="#eef3f3", edgecolor="none", zorder=0))

@@ -12,18 +12,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 MIB = 2**20
-# A process that has imported and compiled everything.
-PROCESS_BYTES = 400 * MIB
+PROCESS_BYTES = 400 * MIB  # of one that has imported and compiled everything
 # Of one core: decoding and harmonising a MiB of a source, encoding and decoding a MiB of a store, a task's own cost.
 READ_MS_PER_MIB, WRITE_MS_PER_MIB, LOAD_MS_PER_MIB, TASK_US = 6, 3, 1, 1500
-# Of one core: products of one land cell, per pair of years.
-CELL_YEAR_PAIR_NS = 210
+CELL_YEAR_PAIR_NS = 210  # of one core: products of one land cell, per pair of years
 # Of one core: the autocorrelation that neighbours share. The fit of one land cell, by each task that it is in reach of,
 # and its pool for each row within the radius. A task holds the annual values that it takes in, these bytes beside each,
 # and for each land cell within the radius in latitude what pools are made of, twice.
 POOL_CELL_NS, POOL_ROW_NS, POOL_CELL_BYTES, POOL_TERM_BYTES = 5000, 60, 150, 736
+# The specification curve. Of one core: one series of a land cell. While some series are worked on together, a worker
+# holds the annual values of each twice, and so many bytes beside them for each of their cells.
+CURVE_CELL_NS, CURVE_CELL_BYTES = 20_000, 400
 LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
-# To start with, whatever the number of cores, where compiled kernels are kept: the image brings them.
+# To start with, on any number of cores, where compiled kernels are kept.
 INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1505, 256
@@ -101,7 +102,8 @@ class ComputeWork(NamedTuple):
     """What the products are made from and into; ``lat`` are the rows of the grid.
 
     ``block`` are bytes of the largest task of a block of cells, ``fields`` of the whole maps that one worker may hold,
-    ``loaded`` whether the client takes in a map of all ``cells``.
+    ``loaded`` whether the client takes in a map of all ``cells``. ``series`` are those of a specification curve, of
+    which ``at_once`` are worked on together; none without one.
     """
 
     read: Sequence[Array]
@@ -117,6 +119,8 @@ class ComputeWork(NamedTuple):
     pools: Pools
     preset: str
     seal_tasks: int
+    series: int = 0
+    at_once: int = 0
 
 
 @dataclass(frozen=True)
@@ -204,11 +208,11 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
     """Cube to sealed products."""
     chunks, made = sum(array.chunks for array in work.written), sum(array.bytes for array in work.written)
     loaded = sum(array.bytes for array in work.read) + made
-    cell_ns = work.years * work.years * CELL_YEAR_PAIR_NS
     ms = loaded * LOAD_MS_PER_MIB // MIB + made * WRITE_MS_PER_MIB // MIB
     land = work.cells * LAND_PERCENT // 100
-    ms += land * cell_ns // 1_000_000
+    ms += land * (work.years**2 * CELL_YEAR_PAIR_NS + work.series * CURVE_CELL_NS) // 1_000_000
     bands, reached, fitted, taken = work.pools
+    curve = work.cells * work.at_once * (16 * work.years + CURVE_CELL_BYTES)
     pool_ms = land * (fitted * POOL_CELL_NS // work.lat + reached * POOL_ROW_NS) // 1_000_000
     pools = work.cells * taken // work.lat * (8 * work.years + POOL_CELL_BYTES)
     pools += land * reached // work.lat * POOL_TERM_BYTES
@@ -222,7 +226,7 @@ def compute_stage(work: ComputeWork, machine: Machine) -> Stage:
         bytes_written=made,
         get_requests=sum(array.chunks for array in work.read) + chunks + work.seal_tasks + COMPUTE_GETS,
         put_requests=chunks + COMPUTE_PUTS,
-        worker_memory=PROCESS_BYTES + max(blocks, min(machine.cores, bands) * pools + work.fields),
+        worker_memory=PROCESS_BYTES + max(blocks, min(machine.cores, bands) * pools + work.fields, curve),
         client_memory=PROCESS_BYTES + (work.cells * CLIENT_CELL_BYTES if work.loaded else 0),
         core_ms=ms,
     )
@@ -241,8 +245,6 @@ FIXED = (Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=REPO
 
 def size(count: float) -> str:
     """``1.5 GiB`` for a count of bytes."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            break
-        count /= 1024
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    power = sum(count >= 1024**at for at in range(1, len(units)))
+    return f"{count / 1024**power:.{min(power, 1)}f} {units[power]}"

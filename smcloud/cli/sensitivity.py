@@ -34,7 +34,7 @@ def sensitivity(
     require_own(out)
     product = compute(settings, pipeline.check(settings))
     files = write_sensitivity(product, out.absolute())
-    sentences = [product.attrs[f"sentence_{at}"] for at in (1, 2, 3)]
+    sentences = [text for at in (1, 2, 3) if (text := product.attrs.get(f"sentence_{at}"))]
     void = product["void"].values
     rows, seconds = int((void == "").sum()), round(time.perf_counter() - began, 1)
     if json_:

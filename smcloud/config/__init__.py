@@ -4,20 +4,17 @@ A configuration has two parts that are hashed apart: what shapes the cube (:meth
 and what shapes the products (:meth:`RunConfig.analysis`). Where it runs (cluster, store, paths) is in neither.
 """
 
+from smcloud.config.domain import LATEST, Grid, Period, Region
 from smcloud.config.load import dropped_drivers, load_config, overlay, parse_config
 from smcloud.config.machines import Budget, Cluster
 from smcloud.config.run import PRESETS, RunConfig, load_preset
 from smcloud.config.sections import (
-    LATEST,
     Annual,
     Bootstrap,
     Drivers,
     Ends,
     Flags,
-    Grid,
     Monthly,
-    Period,
-    Region,
     Trend,
     Years,
     Zones,

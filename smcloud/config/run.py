@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from smcloud.config import machines, sections
+from smcloud.config import domain, machines, sections
 from smcloud.config.choices import SECTIONS, Level
 from smcloud.config.roles import require_role
 from smcloud.config.strict_yaml import Model, invalid_value, read_yaml
@@ -28,11 +28,11 @@ class RunConfig(Model):
     """
 
     preset: Literal["peng2023", "rigorous"]
-    period: sections.Period
+    period: domain.Period
     catalog: str
     inputs: Mapping[str, str]
-    grid: sections.Grid | Literal["native"] = "native"
-    region: sections.Region | None = None
+    grid: domain.Grid | Literal["native"] = "native"
+    region: domain.Region | None = None
     flags: sections.Flags = sections.Flags()
     monthly: sections.Monthly
     annual: sections.Annual
@@ -42,6 +42,7 @@ class RunConfig(Model):
     attribution: sections.Attribution = sections.Attribution()
     zones: sections.Zones
     bootstrap: sections.Bootstrap
+    sensitivity: sections.Sensitivity = sections.Sensitivity()
     alpha: Annotated[float, Field(gt=0, lt=1)]
     levels: Mapping[str, Level] = Field(default_factory=dict, init=False)
     changed: tuple[str, ...] = Field(default=(), init=False)
@@ -71,7 +72,7 @@ class RunConfig(Model):
     @field_validator("grid", mode="before")
     @classmethod
     def _grid_form(cls, value: object) -> object:
-        if value == "native" or isinstance(value, Mapping | sections.Grid):
+        if value == "native" or isinstance(value, Mapping | domain.Grid):
             return value
         raise invalid_value("native, or {resolution: degrees}", value)
 
@@ -137,7 +138,7 @@ class RunConfig(Model):
     def analysis(self) -> dict[str, Any]:
         """Return the keys that the products depend on: they are hashed into the run id."""
         data = self.model_dump(mode="json")
-        keys = (*SECTIONS[2:], "preset", "levels", "changed")
+        keys = (*SECTIONS[2:], "preset", "levels", "changed", "sensitivity")
         return {key: data[key] for key in keys}
 
 

@@ -21,6 +21,11 @@ INVENTED = "sample world"  # the version that its catalog entries carry
 _DESCRIPTIONS = {CUBE: "The monthly fields that the products were computed from."}
 
 
+def is_invented(release: Release) -> bool:
+    """Whether a release is of the sample world, by the version of an input."""
+    return INVENTED in {entry.version for entry in release.inputs.values()}
+
+
 def index_page(
     release: Release,
     groups: Mapping[str, Group],
@@ -54,7 +59,7 @@ def index_page(
         publisher={key: publisher.get(key) or "" for key in ("name", "institution", "email")},
         publisher_url=_web(str(publisher.get("url") or "")),
         facts=_facts(release, groups),
-        invented=INVENTED in {entry.version for entry in release.inputs.values()},
+        invented=is_invented(release),
         products=[_product(group, release, address, container) for group in _ordered(groups)],
         inputs=_inputs(release),
         address=address,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from smcloud.doors.groups import Group
-from smcloud.doors.index_page import INVENTED
 from smcloud.explorer.bundle import BUILT, COAST
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.secrecy import told_lines
 from smcloud.store import ProductEntry, Release
 
@@ -25,11 +23,51 @@ READ = (*DRAWN, "regional")
 log = logging.getLogger("smcloud")
 
 
-def explorer_files(release: Release, groups: Mapping[str, Group], built: Path = BUILT) -> dict[str, bytes]:
+class Variable(Protocol):
+    """An array of a product: its name, its attributes, and whether it can be drawn."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the product."""
+        ...
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """Its attributes."""
+        ...
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it has cells."""
+        ...
+
+
+class Group(Protocol):
+    """Cube or product, as the doors read it: its title, its arrays, and the values of its coordinates."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        ...
+
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """Its arrays that are content."""
+        ...
+
+    @property
+    def coordinates(self) -> Mapping[str, Any]:
+        """Values by name."""
+        ...
+
+
+def explorer_files(
+    release: Release, groups: Mapping[str, Group], built: Path = BUILT, invented: bool = False
+) -> dict[str, bytes]:
     """Return the page's files by path in the store; none, and a line in the log, where it was not built.
 
-    ``groups`` are cube and products as :func:`smcloud.doors.groups.read_groups` gives them. The same release gives the
-    same bytes.
+    ``groups`` are cube and products as :func:`smcloud.doors.groups.read_groups` gives them; of an ``invented`` world
+    the page says so. The same release gives the same bytes.
     """
     if not {"trend", "annual"} <= release.products.keys():
         return {}
@@ -37,7 +75,7 @@ def explorer_files(release: Release, groups: Mapping[str, Group], built: Path = 
         _say_once()
         return {}
     files = {f"{FOLDER}/{name}": (built / name).read_bytes() for name in NEEDED}
-    shown = json.dumps(described(release, groups), ensure_ascii=False, indent=1, allow_nan=False)
+    shown = json.dumps(described(release, groups, invented), ensure_ascii=False, indent=1, allow_nan=False)
     return files | {f"{FOLDER}/{DATA}": shown.encode()}
 
 
@@ -46,7 +84,7 @@ def _say_once() -> None:
     log.warning("the store gets no explorer: its page was not built (python -m smcloud.explorer.bundle)")
 
 
-def described(release: Release, groups: Mapping[str, Group]) -> dict[str, Any]:
+def described(release: Release, groups: Mapping[str, Group], invented: bool) -> dict[str, Any]:
     """Describe ``release`` for the page: paths and digests of its products, rules of its tests, colours of its maps."""
     config = release.config
     trend, years, drivers = (dict(config.get(key) or {}) for key in ("trend", "years", "drivers"))
@@ -55,7 +93,7 @@ def described(release: Release, groups: Mapping[str, Group]) -> dict[str, Any]:
         "release": release.number,
         "created": release.created,
         "period": list(release.cube.period),
-        "invented": INVENTED in {entry.version for entry in release.inputs.values()},
+        "invented": invented,
         "report": release.report,
         "products": {name: _product(groups[name], entry) for name, entry in release.products.items() if name in READ},
         "rules": {

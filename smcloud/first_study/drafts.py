@@ -21,6 +21,7 @@ MISSING = "missing"  # no key of an entry: what is said of codes and packing
 UNKNOWN = ("axes", "select")  # keys of metadata that cannot be presumed
 PRESUMED = "hour"  # until the stamps were looked at
 WIDEST = (-1e38, 1e38)
+LONGEST_CREDIT = 1500  # letters of a licence or a citation
 COMPANIONS = {
     "flag": ("flag",), "sensor": ("sensor",), "uncertainty": ("sm_uncertainty", "soil_moisture_uncertainty"),
 }  # fmt: skip
@@ -148,9 +149,13 @@ def _is_image(group: Group, header: xr.Dataset) -> bool:
 
 def _stated(header: xr.Dataset, keys: tuple[str, ...], what: str) -> Line:
     for key in keys:
-        text = " ".join(str(header.attrs.get(key, "")).split())
-        if text:
-            return Line(told(text, 1500), f"the file's attribute {key}")
+        raw = str(header.attrs.get(key, "")).encode("utf-8", "surrogateescape")  # bytes that a reader did not decode
+        text = " ".join(raw.decode("utf-8", "replace").split())
+        line = told(text, LONGEST_CREDIT)
+        if len(text) > LONGEST_CREDIT:  # whole references only
+            return Line(line.rpartition("; ")[0] or line, f"the beginning of the file's attribute {key}")
+        if line:
+            return Line(line, f"the file's attribute {key}")
     return Line("not said", "", f"{what}, which the files do not say")
 
 

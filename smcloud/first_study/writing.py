@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -122,11 +121,11 @@ def choices(text: str) -> int:
 
 
 def require_free(out: Path) -> None:
-    """Raise :class:`ConfigurationError` where a file would be written over, or its folder does not exist."""
-    if not out.is_dir():
+    """Raise :class:`ConfigurationError` where a file would be written over, or stands in the folder's place."""
+    if out.exists() and not out.is_dir():
         raise ConfigurationError(
-            "the folder for catalog and study does not exist", where=str(out), found="no folder",
-            expected="a folder", next=f"mkdir -p {shlex.quote(str(out))}",
+            "the folder for catalog and study is a file", where=str(out), found="a file",
+            expected="a folder, or nothing yet", next="smcloud init ... --out FOLDER",
         )  # fmt: skip
     there = [name for name in (CATALOG, STUDY) if os.path.lexists(out / name)]
     if there:
@@ -138,22 +137,26 @@ def require_free(out: Path) -> None:
 
 
 def write_both(out: Path, catalog: str, study: str) -> tuple[Path, Path]:
-    """Write both texts into ``out``: each appears whole, or neither; a file that is there stays as it is."""
+    """Write both texts into the folder ``out``, made where it is missing: each appears whole, or neither.
+
+    A file that is there stays as it is.
+    """
     require_free(out)
     targets = {out / CATALOG: catalog, out / STUDY: study}
     made: list[Path] = []
-    beside = tempfile.TemporaryDirectory(prefix=".smcloud-init-", dir=out)
-    with reaching(STORE, str(out), "choose a folder that can be written: --out FOLDER"), beside as folder:
-        try:
-            for target, text in targets.items():
-                whole = Path(folder) / target.name
-                whole.write_text(text, "utf-8")
-                os.link(whole, target)  # fails where the target exists, unlike a rename
-                made.append(target)
-        except BaseException as err:
-            for path in made:
-                path.unlink()
-            if isinstance(err, FileExistsError):
-                require_free(out)
-            raise
+    with reaching(STORE, str(out), "choose a folder that can be written: --out FOLDER"):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".smcloud-init-", dir=out) as folder:
+            try:
+                for target, text in targets.items():
+                    whole = Path(folder) / target.name
+                    whole.write_text(text, "utf-8")
+                    os.link(whole, target)  # fails where the target exists, unlike a rename
+                    made.append(target)
+            except BaseException as err:
+                for path in made:
+                    path.unlink()
+                if isinstance(err, FileExistsError):
+                    require_free(out)
+                raise
     return out / CATALOG, out / STUDY

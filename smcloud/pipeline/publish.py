@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +116,10 @@ def require_forward(config: RunConfig, job: Job) -> None:
 def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``."""
     from smcloud.doors import render
+    from smcloud.doors.index_page import is_invented
     from smcloud.explorer.files import explorer_files
 
-    return render(store, release, digest, explorer=explorer_files)
+    return render(store, release, digest, explorer=partial(explorer_files, invented=is_invented(release)))
 
 
 def has_report(release: Release, store_url: str) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smcloud import chunking
 from smcloud.cluster import open_cluster
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 ZARR, PARQUET, CSV, FIGURE, SENTENCES = (
     "sensitivity.zarr", "sensitivity.parquet", "sensitivity.csv", "sensitivity.png", "sentences.txt",
 )  # fmt: skip
-# Series of one graph, which share what they read, and the cells that they may have together: some 250 bytes each.
-AT_ONCE, MOST_CELLS = 4, 4_200_000
 
 
 def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
@@ -34,21 +31,8 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
 
     Raises :class:`NothingPublishedError` where there is no cube, :class:`TooFewYearsError` for too short a period.
     """
-    import dask
-
-    from smcloud.products.annual import annual
-    from smcloud.products.attributes import to_storage_dtype
-    from smcloud.products.sensitivity import (
-        ROLES,
-        Series,
-        all_series,
-        may_hold_values,
-        series_figures,
-        series_of,
-        years_of,
-    )
-    from smcloud.products.shared_null import own_signs, shared_null
-    from smcloud.products.specification import specification
+    from smcloud.products import Publication
+    from smcloud.products.curve import curve
     from smcloud.report.curve_sentences import curve_sentences
 
     require_years(config, job)
@@ -57,29 +41,8 @@ def sensitivity(config: RunConfig, job: Job) -> xr.Dataset:
     with reaching(NETWORK, store.url), open_cluster(config.cluster):
         prefix = sealed_prefix(store, cube_path(job.cube_id)) or Prefix(store, cube_path(job.cube_id))
         cube = for_computing(prefix.open(chunking.TILES))
-        region = cells_of(cube).attrs
-        cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
-        first, years = years_of(cube, config)
-        own = own_signs(to_storage_dtype(annual(cube, config)), config, cube)
-        signs, cells = dask.compute(own, may_hold_values(cube))
-        null = shared_null(signs, cells, config)
-        found: dict[Series, xr.Dataset] = {}
-        for part in batched(all_series(config, years), at_once(cube)):
-            made = series_of(cube, config, part)
-            found |= dask.compute({each: series_figures(*made[each], null) for each in part})[0]
-    out = specification(found, config, first, years, null).assign_attrs(region)
+        out = curve(cube, config, lambda ds: ds.compute())
     out = out.assign_attrs({f"sentence_{at}": text for at, text in enumerate(curve_sentences(out), start=1)})
-    return _published(out, config, job, cube)
-
-
-def at_once(cube: xr.Dataset) -> int:
-    """Return how many series are worked on together: they are held in memory as fields."""
-    return max(1, min(AT_ONCE, MOST_CELLS // (cube.sizes["lat"] * cube.sizes["lon"])))
-
-
-def _published(out: xr.Dataset, config: RunConfig, job: Job, cube: xr.Dataset) -> xr.Dataset:
-    from smcloud.products import Publication
-
     return Publication(config, facts_of(job), cells_of(cube))("sensitivity", out)
 
 
@@ -90,6 +53,7 @@ def write_sensitivity(ds: xr.Dataset, out: Path) -> dict[str, str]:
     holds anything else.
     """
     from smcloud.report.curve_figure import curve_png
+    from smcloud.report.curve_section import curve_frame
     from smcloud.report.curve_sentences import curve_sentences
 
     require_own(out)
@@ -100,7 +64,7 @@ def write_sensitivity(ds: xr.Dataset, out: Path) -> dict[str, str]:
         prefix = Prefix(Store.open(str(made)), ZARR)
         prefix.stage(ds)
         prefix.seal(map(str, ds.variables))
-        frame = _frame(ds)
+        frame = curve_frame(ds)
         frame.to_parquet(made / PARQUET, index=False)
         frame.to_csv(made / CSV, index=False)
         (made / FIGURE).write_bytes(curve_png(ds))
@@ -109,21 +73,6 @@ def write_sensitivity(ds: xr.Dataset, out: Path) -> dict[str, str]:
             out.rename(Path(place) / "before")
         made.rename(out)
     return {name.rpartition(".")[2]: str(out / name) for name in (ZARR, PARQUET, CSV, FIGURE, SENTENCES)}
-
-
-def _frame(ds: xr.Dataset) -> Any:
-    """The table (combination): choices first, what is by region with the region in the name."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {str(name): da.values for name, da in ds.coords.items() if da.dims == ("combination",)}
-    for name, da in ds.data_vars.items():
-        if da.dims == ("combination",):
-            columns[str(name)] = da.values
-        elif set(da.dims) == {"combination", "region"}:
-            columns |= {f"{name}_{region}": da.sel(region=region).values for region in da["region"].values}
-    return pd.DataFrame(
-        {name: values.astype(str) if values.dtype.kind in "UTO" else values for name, values in columns.items()}
-    )
 
 
 def require_own(out: Path) -> None:

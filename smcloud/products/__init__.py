@@ -1,4 +1,4 @@
-"""From the monthly cube to the published products: annual, trend, drivers, ddww, regional and strata.
+"""From the monthly cube to the published products: annual, trend, drivers, ddww, regional, strata, sensitivity.
 
 Every function takes and returns lazy Datasets with CF attributes and neither reads nor writes. What the products are
 made of stands in :mod:`smcloud.products.definition`.

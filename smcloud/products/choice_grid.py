@@ -106,6 +106,7 @@ CHOICES = (
 BY_NAME = {choice.name: choice for choice in CHOICES}
 TWO_ZONES = ("aridity_2", "water_balance")
 LEAST_SQUARES_TESTS = ("t", "effective", "effective_pooled")
+DEFAULT = Row(*(choice.options[0].name for choice in CHOICES))
 
 
 def rows() -> Iterator[Row]:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import annual as annual_of
+from smcloud.products.curve import curve
 from smcloud.products.ddww import completed_ddww
 from smcloud.products.ddww import ddww as ddww_of
 from smcloud.products.driver_columns import driver_trends
@@ -126,11 +127,14 @@ PHASES: tuple[tuple[Product, ...], ...] = (
         Product("strata", ("annual", "trend", "drivers", "ddww"), _strata),
     ),
 )
-PRODUCTS = tuple(product.name for phase in PHASES for product in phase)
+PRODUCTS = (*(product.name for phase in PHASES for product in phase), "sensitivity")
 
 
 def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
-    """Make all products of ``cube`` phase by phase and hand them to ``writer``; only that computes anything."""
+    """Make all products of ``cube`` phase by phase and hand them to ``writer``; only that computes anything.
+
+    The curve comes last, where it is asked for, and is of the cube alone: its rows have annual values of their own.
+    """
     made: dict[str, xr.Dataset] = {"cube": cube}
     for phase in PHASES:
         ready: dict[str, xr.Dataset] = {}
@@ -157,3 +161,5 @@ def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
             writer.append(finishes)
         if phase is not PHASES[-1]:
             made |= {name: writer.open(name) for name in ready}
+    if config.sensitivity.publish:
+        writer.write({"sensitivity": curve(cube, config, writer.compute)})

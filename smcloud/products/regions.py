@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import xarray as xr
@@ -46,14 +46,19 @@ class _Group(NamedTuple):
 
 
 def regions(
-    lat: xr.DataArray, lon: xr.DataArray, everywhere: xr.DataArray | None = None, region: str | None = None
+    lat: xr.DataArray,
+    lon: xr.DataArray,
+    everywhere: xr.DataArray | None = None,
+    region: str | None = None,
+    among: Sequence[str] | None = None,
 ) -> Groups:
     """Group cells into globe, hemispheres, tropics and 10-degree bands, by the latitude of the cell's centre.
 
     ``lat`` and ``lon`` are the one-dimensional centres in degrees. North begins at 0, a band at its southern limit;
     the tropics lie within 23.4378 degrees. Every group is there, also one without a cell. Where the cells are those of
     a ``region`` (its name) the groups are this and the bands that have a cell. The first group is the whole. The mask
-    is lazy with the chunks of ``everywhere``, true (lat, lon), where that is given.
+    is lazy with the chunks of ``everywhere``, true (lat, lon), where that is given. ``among`` names
+    the groups that are wanted, by default all.
     """
     groups = [_Group(REGION, f"The region: {region}", REGION, lat <= 90)]
     if region is None:
@@ -72,7 +77,7 @@ def regions(
             groups.append(_Group(name, f"{_degrees(south)} to {_degrees(north)}", "band", inside))
     if everywhere is None:
         everywhere = xr.ones_like(lat, dtype=bool) & xr.ones_like(lon, dtype=bool)
-    by_latitude = _gather(groups, "region")
+    by_latitude = _gather([group for group in groups if among is None or group.name in among], "region")
     return by_latitude._replace(mask=(by_latitude.mask & everywhere).transpose("region", "lat", "lon").rename("groups"))
 
 

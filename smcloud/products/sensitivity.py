@@ -6,29 +6,35 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.products.annual import SHARE, cell_areas, land, ordered_mean, whole_years
+from smcloud.products.annual import SHARE, cell_areas, land, whole_years
 from smcloud.products.annual import annual as annual_of
 from smcloud.products.anomalies import MONTHS
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.blocks import per_block
-from smcloud.products.choice_grid import BY_NAME, CHOICES, LEAST_SQUARES_TESTS, Row, config_of, rows, void, years_later
-from smcloud.products.regions import GLOBE, REGION, Groups, regions
-from smcloud.products.shared_autocorrelation import pooled_columns
-from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_of
-from smcloud.products.tables import table
-from smcloud.products.trend import POOLED, STATISTICS, called, preset_trend, significance, tested_series
-from smcloud.products.zones import zones
-from smcloud.stats import area_weighted_series
+from smcloud.products.choice_grid import (
+    BY_NAME,
+    DEFAULT,
+    LEAST_SQUARES_TESTS,
+    OUTSIDE,
+    TWO_ZONES,
+    config_of,
+    rows,
+    void,
+    years_later,
+)
+from smcloud.products.choice_maps import AMOUNTS, ROLES, choice_maps, stacked, zones_of
+from smcloud.products.regions import GLOBE, REGION, regions
+from smcloud.products.shared_null import FIGURES, SharedNull, chance, change_code, change_of
+from smcloud.products.tables import region_lines
+from smcloud.products.trend import POOLED, tested_series
+from smcloud.stats import area_weighted_series, fdr, pooled_trend
 from smcloud.stats.class_areas import GROUPS, class_areas, class_lattice
 
-# The roles that rows are made of; where one of the last three is absent, rows are void.
-ROLES = ("soil_moisture", "land_mask", SHARE, "aridity_index", "precipitation", "potential_evaporation")
 WHOLES = {GLOBE: (GLOBE, "north", "south"), REGION: (REGION,)}
 TRANSITIONS = [option.name for option in BY_NAME["transition"].options]
-DEFAULT = Row(*(choice.options[0].name for choice in CHOICES))
 # Slope and test go together; a change is called by one of these pairs and a rule for many tests.
 METHODS = tuple(
     (estimator.name, test.name)
@@ -42,8 +48,7 @@ METHODS = tuple(
 CHANGES = tuple(
     f"{estimator}/{test}/{rule.name}" for estimator, test in METHODS for rule in BY_NAME["significance"].options
 )
-LINES = ("slope", "slope_fixed_cells")
-CELL_BY_CELL, OF_WHOLE_FIELDS = ("aridity_3", "aridity_2", "water_balance"), ("aridity_terciles", "moisture_terciles")
+OF_WHOLE_FIELDS = ("aridity_terciles", "moisture_terciles")
 
 
 class Series(NamedTuple):
@@ -83,89 +88,67 @@ class Made(NamedTuple):
 def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> dict[Series, Made]:
     """Make the ``wanted`` series of the monthly ``cube``, of :data:`ROLES` only; lazy.
 
-    Means of months of a later first year are those of an earlier one without its first years, so they are made once.
+    Precipitation and potential evaporation are whole years' amounts in every series, made once for a first year: zones
+    need no others, and those over the months of soil moisture take longer than soil moisture itself.
     """
     first_year, _ = years_of(cube, config)
     first, _ = whole_years(cube, config)
     cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
+    of_zones = [name for name in AMOUNTS if name in cube]
+    amounts: dict[str, xr.Dataset] = {}
     out: dict[Series, Made] = {}
     for each in wanted:
         own = config_of(DEFAULT._replace(annual=each.annual, start=each.start), config, first_year)
         later = years_later(each.start)
         kept = cube.isel(time=slice(first + MONTHS * later if later else 0, None))
-        longest = out.get(each._replace(start="first"))
-        if longest is None or own.annual.method == "anomalies":
-            made = to_storage_dtype(annual_of(kept, own))
-        else:
-            made = longest.annual.isel(year=slice(later, None))
-        out[each] = Made(made, kept, own)
+        if each.start not in amounts:
+            plain = config_of(DEFAULT._replace(start=each.start), config, first_year)
+            amounts[each.start] = annual_of(kept[of_zones], plain)
+        made = annual_of(kept.drop_vars(of_zones), own).assign(amounts[each.start].data_vars)
+        out[each] = Made(to_storage_dtype(made), kept, own)
     return out
 
 
-def series_figures(
-    annual: xr.Dataset, cube: xr.Dataset, config: RunConfig, null: SharedNull | None = None
-) -> xr.Dataset:
-    """Compute all that the rows of one series need, as a small Dataset; lazy.
+def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) -> xr.Dataset:
+    """Compute all that the rows of some series need, as a small Dataset by ``series``; lazy.
 
-    ``annual``, ``cube`` and ``config`` as :func:`series_of` gives them. ``area_km2`` (zones, change, group): areas by
-    class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for the
-    land of each region in place of a zone; ``mean_of_slopes`` (estimator, region), ``slope`` and ``slope_fixed_cells``
-    (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the share by ``chance`` (transition, zones,
-    change, figure). Every step is the one of the products trend, ddww and regional, on values as they are stored. What
-    needs all cells is one task of whole fields.
+    ``made`` are series of one first year, as :func:`series_of` gives them. ``area_km2`` (zones, change, group): areas
+    by class and direction (:data:`~smcloud.stats.class_areas.GROUPS`) for the schemes that have their roles, and for
+    the land of each region in place of a zone; ``mean_of_slopes`` (estimator, region), ``slope`` and
+    ``slope_fixed_cells`` (region) in m3 m-3 yr-1 as in the regional product; and, of a ``null``, the excess by
+    ``chance`` (transition, zones, change, figure). Every step is the one of the products trend, ddww and regional, on
+    values as they are stored. What needs all cells is one task of whole fields.
     """
-    maps = choice_maps(annual, cube, config)
-    pooled = pooled_columns(tested_series(annual, config)[2], cell_areas(annual), config)["p_value"]
-    bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
-    fields = maps.assign(pooled_p_value=pooled).assign_coords(bounds)
-    fields = fields.assign({SHARE: annual[SHARE]}) if SHARE in annual else fields
-    region = annual.attrs.get("region_name")
-    slope = maps["slope"].isel(estimator=0, drop=True)
-    trend = xr.Dataset({"slope": slope, "significant": xr.zeros_like(slope)})
-    lines = table(annual, trend, None, _regions(annual["lat"], annual["lon"], region), config)
-    return of_whole_fields(fields, config, null, region).assign({name: lines[name] for name in LINES}).drop_attrs()
+    parts = list(made.values())
+    cube = parts[0].cube
+    labels = ["/".join(each) for each in made]
+    maps = choice_maps([each.annual for each in parts], cube, [each.config for each in parts], labels)
+    region = parts[0].annual.attrs.get("region_name")
+    groups = regions(cube["lat"], cube["lon"], region=region, among=parts_of(region))
+    out = []
+    for at, (annual, _, config) in enumerate(parts):
+        own = maps.isel(series=at, drop=True)
+        series, (radius, least) = tested_series(annual, config)[2], (config.trend.radius_km, config.years.min_years)
+        pooled = pooled_trend(series, cell_areas(annual), "year", radius, config.alpha, least)["p_value"]
+        bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
+        fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
+        fields = fields.assign({SHARE: annual[SHARE]}) if SHARE in annual else fields
+        lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")
+        out.append(of_whole_fields(fields, config, null, region).assign(lines.data_vars).drop_attrs())
+    return xr.concat(out, "series", coords="minimal", compat="override", join="exact")
 
 
-def choice_maps(annual: xr.Dataset, cube: xr.Dataset, config: RunConfig) -> xr.Dataset:
-    """Compute cell by cell what rows are made of, rounded as products are when they are stored; lazy.
-
-    ``slope`` (estimator, lat, lon), ``p_value`` (test, lat, lon; the pooled test is not among them), ``climatology``,
-    the zones (zones, lat, lon) of schemes that need no other cell, and ``aridity_index`` and ``land_mask`` (1 or 0).
-    """
-    annual = annual[[name for name in ROLES if name in annual and name != SHARE]]
-    months = cube[[name for name in ROLES[4:] if name in cube]]
-    return per_block(_choice_maps, annual, months, config=config)
-
-
-def _choice_maps(annual: xr.Dataset, months: xr.Dataset, *, config: RunConfig) -> xr.Dataset:
-    observed, _, series = tested_series(annual, config)
-    found = {name: statistic(series, config) for name, statistic in STATISTICS.items()}
-    slopes: dict[str, xr.DataArray] = {}
-    p_values: dict[str, xr.DataArray] = {}
-    for estimator, test in METHODS:
-        columns = preset_trend(series, _with(config, estimator=estimator, test=test), found)
-        slopes.setdefault(estimator, columns["slope"])
-        if test != POOLED:
-            p_values.setdefault(test, columns["p_value"])
-    climatology = ordered_mean(observed, "year")
-    known = _zones(annual, xr.Dataset({"climatology": climatology}), config, months, CELL_BY_CELL)
-    out = {
-        "slope": _stacked(slopes, "estimator"),
-        "p_value": _stacked(p_values, "test"),
-        "climatology": climatology,
-        "land_mask": land(annual).astype("uint8"),
-    }
-    out |= {"zone": _stacked(known, "zones")} if known else {}
-    out |= {"aridity_index": annual["aridity_index"]} if "aridity_index" in annual else {}
-    return to_storage_dtype(xr.Dataset(out).drop_attrs())
+def parts_of(region: str | None) -> tuple[str, ...]:
+    """Return the groups of cells that numbers are of: the globe and its hemispheres, or the ``region`` alone."""
+    return WHOLES[GLOBE if region is None else REGION]
 
 
 def of_whole_fields(
     fields: xr.Dataset, config: RunConfig, null: SharedNull | None, region: str | None = None
 ) -> xr.Dataset:
-    """Reduce the ``fields`` of :func:`choice_maps`, and ``pooled_p_value``, to numbers; one task for lazy ones."""
+    """Reduce the ``fields`` of one series, those of ``choice_maps`` and ``pooled_p_value``, to numbers; one task."""
     if not fields["slope"].chunks:
-        return _of_whole_fields(fields, config=config, null=null, region=region)
+        return _of_whole_fields(fields, config, null, region)
     parts = parts_of(region)
     schemes = [*_schemes(fields), *parts]
     sizes = {
@@ -184,24 +167,23 @@ def of_whole_fields(
         for name, axes in sizes.items()
     }
     whole = fields.chunk({dim: -1 for dim in fields.dims})
-    given = {"config": config, "null": null, "region": region}
-    return xr.map_blocks(_of_whole_fields, whole, kwargs=given, template=xr.Dataset(pattern))
+    drawn = [] if null is None else [null.as_dataset().chunk()]  # once in a graph, whatever the number of series
+    return xr.map_blocks(_whole_block, whole, drawn, {"config": config, "region": region}, xr.Dataset(pattern))
 
 
-def parts_of(region: str | None) -> tuple[str, ...]:
-    """Return the groups of cells that numbers are of: the globe and its hemispheres, or the ``region`` alone."""
-    return WHOLES[GLOBE if region is None else REGION]
-
-
-def _of_whole_fields(
-    fields: xr.Dataset, *, config: RunConfig, null: SharedNull | None, region: str | None
+def _whole_block(
+    fields: xr.Dataset, drawn: xr.Dataset | None = None, *, config: RunConfig, region: str | None
 ) -> xr.Dataset:
+    return _of_whole_fields(fields, config, None if drawn is None else SharedNull.of_dataset(drawn), region)
+
+
+def _of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | None, region: str | None) -> xr.Dataset:
     area = cell_areas(fields)
     change = changes(fields, config)
     codes = {name: fields["zone"].sel(zones=name, drop=True) for name in _known(fields)}
-    codes |= _zones(fields, fields, config, None, OF_WHOLE_FIELDS)
-    zone = _stacked({name: codes[name] for name in _schemes(fields)}, "zones")
-    masks, on_land = _regions(fields["lat"], fields["lon"], region).mask, land(fields)
+    codes |= zones_of(fields, fields, config, None, OF_WHOLE_FIELDS)
+    zone = stacked({name: codes[name] for name in _schemes(fields)}, "zones")
+    masks, on_land = regions(fields["lat"], fields["lon"], region=region, among=parts_of(region)).mask, land(fields)
     of_land = (masks & on_land).astype("uint8").rename(region="zones").drop_attrs()
     every = xr.concat([zone, of_land], "zones", coords="minimal", compat="override")
     slopes = area_weighted_series(fields["slope"], area.where(on_land, 0.0), masks)["mean"]
@@ -210,32 +192,43 @@ def _of_whole_fields(
         "mean_of_slopes": slopes.transpose("estimator", "region"),
     }
     if null is not None:
-        found = chance(class_lattice(change, zone, area), null, TRANSITIONS, config.alpha)
-        columns["chance"] = found.reindex(zones=every["zones"]).transpose("transition", "zones", "change", "figure")
+        columns["chance"] = _by_chance(fields, zone, area, columns["area_km2"], null, config.alpha)
     return xr.Dataset(columns).drop_attrs()
+
+
+def _by_chance(
+    fields: xr.Dataset, zone: xr.DataArray, area: xr.DataArray, areas: xr.DataArray, null: SharedNull, alpha: float
+) -> xr.DataArray:
+    """The excess in worlds without trends (transition, zones, change, figure); NaN for regions in place of zones."""
+    tested = fields["slope"].isel(estimator=[0]).rename(estimator="change")
+    lattice = class_lattice(change_of(-abs(tested) - 1.0, xr.ones_like(tested, dtype=bool)), zone, area)
+    by_zone = lattice.isel(change=0).sel({"class": ["DD", "TD", "WD"]}).transpose("zones", "class", "place").to_numpy()
+    out = np.full((len(TRANSITIONS), *areas.shape[:2], len(FIGURES)), np.nan)
+    for own, transition in zip(out, TRANSITIONS, strict=True):
+        outside = transition == OUTSIDE
+        changed = areas.sel(group="counted outside" if outside else "counted").to_numpy()
+        for position, name in enumerate(zone["zones"].values):
+            if not (outside and name in TWO_ZONES):  # such rows are void
+                own[position] = chance(by_zone[position], changed[position], null, outside, alpha)
+    coords = {"transition": TRANSITIONS, "zones": areas["zones"], "change": areas["change"], "figure": list(FIGURES)}
+    return xr.DataArray(out, coords, tuple(coords))
 
 
 def changes(fields: xr.Dataset, config: RunConfig) -> xr.DataArray:
     """Code the change (change, lat, lon; uint8) by every way of :data:`CHANGES`, from fields in memory."""
-    adjusted: dict[str, xr.DataArray] = {}
-    codes = {}
-    for name in CHANGES:
+    tests = {str(name): fields["p_value"].sel(test=name, drop=True) for name in fields["test"].values}
+    tests[POOLED] = fields["pooled_p_value"]
+    passed: dict[tuple[str, str], npt.NDArray[np.bool_]] = {}
+    for name, p in tests.items():
+        passed[name, "p_value"] = (p < config.alpha).to_numpy()
+        passed[name, "p_adjusted"] = fdr(p, config.alpha, dims=("lat", "lon"))["significant"].to_numpy()
+    slopes = {str(name): fields["slope"].sel(estimator=name).to_numpy() for name in fields["estimator"].values}
+    out = np.empty((len(CHANGES), *fields["pooled_p_value"].shape), np.uint8)
+    for code, name in zip(out, CHANGES, strict=True):
         estimator, test, rule = name.split("/")
-        slope = fields["slope"].sel(estimator=estimator, drop=True)
-        p = fields["pooled_p_value"] if test == POOLED else fields["p_value"].sel(test=test, drop=True)
-        if test not in adjusted:
-            adjusted[test] = significance(p, slope, config)["p_adjusted"]
-        own = _with(config, estimator=estimator, test=test, significance=rule)
-        codes[name] = change_of(slope, called(p, adjusted[test], slope, own))
-    return _stacked(codes, "change")
-
-
-def _zones(
-    annual: xr.Dataset, trend: xr.Dataset, config: RunConfig, cube: xr.Dataset | None, names: tuple[str, ...]
-) -> dict[str, xr.DataArray]:
-    """The codes of the zones by those of the schemes ``names`` that have their roles."""
-    found = {name: zones(annual, trend, _with(config, zones=name), cube) for name in names}
-    return {name: each.code for name, each in found.items() if each is not None}
+        code[...] = change_code(slopes[estimator], passed[test, rule])
+    coords = {"change": list(CHANGES), "lat": fields["lat"], "lon": fields["lon"]}
+    return xr.DataArray(out, coords, ("change", "lat", "lon"))
 
 
 def _schemes(fields: xr.Dataset) -> list[str]:
@@ -247,17 +240,3 @@ def _schemes(fields: xr.Dataset) -> list[str]:
 
 def _known(fields: xr.Dataset) -> list[str]:
     return [str(name) for name in fields["zones"].values] if "zone" in fields else []
-
-
-def _regions(lat: xr.DataArray, lon: xr.DataArray, region: str | None) -> Groups:
-    every = regions(lat, lon, region=region)
-    at = [position for position, name in enumerate(every.mask["region"].values) if name in parts_of(region)]
-    return Groups(every.mask.isel(region=at), [every.labels[k] for k in at], [every.kinds[k] for k in at])
-
-
-def _with(config: RunConfig, **names: str) -> RunConfig:
-    return config_of(DEFAULT._replace(**names), config, 0)
-
-
-def _stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
-    return xr.concat(list(parts.values()), dim, coords="minimal", compat="override").assign_coords({dim: list(parts)})

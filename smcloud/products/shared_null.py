@@ -1,7 +1,8 @@
-"""The range of DDWW shares by chance for many maps at once, by random fields that they all share.
+"""The range of DDWW shares in worlds without trends, for many maps at once, by random fields that they all share.
 
-Definition 17 draws fields for one map, with the e-folding length of its own signs. A curve has thousands of maps of one
-world: here all of them see the same fields, of one length, and each keeps its own changed land, zones and drying area.
+Definition 17 keeps the changed land of one map and draws where it dries. Where nothing but noise is called a change,
+that is too narrow: significant cells lie in patches of one sign, which a field of directions breaks up. Here the
+field says what changes as well: the strongest values, on as much land as changes in the map, so its patches are whole.
 """
 
 from __future__ import annotations
@@ -13,44 +14,62 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import RunConfig
-from smcloud.products.annual import cell_areas, ordered_mean
+from smcloud.products.annual import cell_areas
 from smcloud.products.association import LEAST_CELLS
-from smcloud.products.choice_grid import OUTSIDE
-from smcloud.products.shared_autocorrelation import pooled_columns
-from smcloud.products.trend import POOLED, preset_trend, significance, tested_series
-from smcloud.products.zones import zones
-from smcloud.stats.class_areas import CLASSES, DRIER, UNCHANGED, UNTESTED, WETTER, class_lattice
-from smcloud.stats.lattice import COLUMNS, ROWS, limits_of, places_of
+from smcloud.products.trend import tested_series
+from smcloud.stats import linear_trend
+from smcloud.stats.class_areas import DRIER, UNCHANGED, UNTESTED, WETTER, class_lattice
+from smcloud.stats.lattice import COLUMNS, ROWS, places_of
 from smcloud.stats.sphere_fields import efolding_length, exponential_fields
 
 FloatArray = npt.NDArray[np.float64]
 
 # More would tell the limits of a ribbon no better than the eye can.
 MOST_FIELDS = 199
+# Of the years, so many apart: the departures of each tell the length, and all would tell it little better.
+YEARS_APART = 3
 FIGURES = ("null_mean", "null_lower", "null_upper")
+OF_SLOPES, OF_YEARS = "the signs of all slopes", "the signs of the years' departures from their trends"
 
 
 class SharedNull(NamedTuple):
-    """Random fields: the places of the lattice that they are on, and for each field these in ascending order.
+    """Random fields: the places of the lattice that they are on, and for each field these by falling absolute value.
 
-    ``orders`` (field, place) counts in ``places``. ``of`` says what the e-folding length, km, was estimated from; NaN
-    and no field where that could not be.
+    ``orders`` (field, place) counts in ``places``; ``dries`` (field, place; bool), in the same order, is true where the
+    value is below 0. ``of`` says what the e-folding length, km, was estimated from; NaN and no field where that could
+    not be.
     """
 
     places: npt.NDArray[np.int64]
     orders: npt.NDArray[np.int32]
+    dries: npt.NDArray[np.bool_]
     length_km: float
     of: str
+
+    def as_dataset(self) -> xr.Dataset:
+        """Return the fields as a Dataset, from which :meth:`of_dataset` makes them again."""
+        fields = {name: (("draw", "cell"), getattr(self, name)) for name in ("orders", "dries")}
+        about = {"length_km": self.length_km, "of": self.of}
+        return xr.Dataset({"places": ("cell", self.places), **fields}, attrs=about)
+
+    @classmethod
+    def of_dataset(cls, ds: xr.Dataset) -> SharedNull:
+        """Make the fields of a loaded Dataset."""
+        places, orders, dries = (ds[name].to_numpy() for name in ("places", "orders", "dries"))
+        return cls(places, orders, dries, ds.attrs["length_km"], ds.attrs["of"])
 
 
 def change_of(slope: xr.DataArray, significant: xr.DataArray) -> xr.DataArray:
     """Code the change of each cell (uint8): 0 no trend, 1 not significant, 2 drier, 3 wetter; lazy."""
-    out: xr.DataArray = xr.apply_ufunc(_code, slope, significant, dask="parallelized", output_dtypes=[np.uint8])
+    out: xr.DataArray = xr.apply_ufunc(
+        change_code, slope, significant == 1, dask="parallelized", output_dtypes=[np.uint8]
+    )
     return out.drop_attrs()
 
 
-def _code(slope: npt.NDArray[Any], significant: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    changed = (significant == 1) & (slope != 0)
+def change_code(slope: npt.NDArray[Any], significant: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Code the change as :func:`change_of`, of arrays."""
+    changed = significant & (slope != 0)
     code = (slope == slope) * np.uint8(UNCHANGED)
     code[changed] = DRIER
     code[changed & (slope > 0)] = WETTER
@@ -58,96 +77,88 @@ def _code(slope: npt.NDArray[Any], significant: npt.NDArray[Any]) -> npt.NDArray
     return code
 
 
-def own_signs(annual: xr.Dataset, config: RunConfig, cube: xr.Dataset) -> xr.DataArray:
-    """Sum the area of the two directions on the lattice (signs, direction, place), km2; lazy.
+def own_signs(annual: xr.Dataset, config: RunConfig) -> xr.DataArray:
+    """Sum the area of the two signs on the lattice (signs, direction, place), km2; lazy.
 
-    ``signs`` are those of the significant change that the run's own share is of, and of all its slopes.
+    ``signs`` are those of all least-squares slopes, then those of what is left of every third year beside its line.
     """
-    observed, _, series = tested_series(annual, config)
-    area = cell_areas(annual)
-    found = preset_trend(series, config)
-    p = pooled_columns(series, area, config)["p_value"] if config.trend.test == POOLED else found["p_value"]
-    own = change_of(found["slope"], significance(p, found["slope"], config)["significant"])
-    every = change_of(found["slope"], xr.ones_like(own))
-    zoned = zones(annual, xr.Dataset({"climatology": ordered_mean(observed, "year")}), config, cube)
-    anywhere = xr.ones_like(own)
-    code = anywhere if zoned is None else zoned.code
-    if not config.zones.transition_in_share:
-        code = code.where(code != 2, 0).astype("uint8")
-    parts = [
-        class_lattice(c.expand_dims("change"), z.expand_dims("zones"), area)
-        for c, z in ((own, code), (every, anywhere))
-    ]
-    lattice = xr.concat([part.isel(change=0, zones=0) for part in parts], "signs")
-    return xr.concat([together(lattice, "DD", "TD", "WD"), together(lattice, "DW", "TW", "WW")], "direction")
-
-
-def together(lattice: xr.DataArray, *classes: str) -> xr.DataArray:
-    """Add up the ``classes`` of a lattice."""
-    return sum(
-        (lattice.sel({"class": name}, drop=True) for name in classes[1:]), lattice.sel({"class": classes[0]}, drop=True)
-    )
+    series = tested_series(annual, config)[2]
+    line = linear_trend(series, dim="year", min_valid=config.years.min_years)
+    rest = (series - line["intercept"] - line["slope"] * series["year"]).isel(year=slice(1, None, YEARS_APART))
+    signs = xr.concat([line["slope"], rest.rename(year="change").drop_vars("change")], "change")
+    code = change_of(signs, xr.ones_like(signs, dtype=bool))
+    anywhere = xr.ones_like(code.isel(change=[0])).rename(change="zones")
+    lattice = class_lattice(code, anywhere, cell_areas(annual)).isel(zones=0, drop=True).rename(change="signs")
+    return lattice.sel({"class": ["DD", "DW"]}).rename({"class": "direction"}).transpose("signs", "direction", "place")
 
 
 def shared_null(signs: xr.DataArray, cells: xr.DataArray, config: RunConfig) -> SharedNull:
     """Draw the fields, by the loaded ``signs`` of :func:`own_signs`, on the places that hold any of ``cells``.
 
-    ``cells`` (lat, lon), loaded, is true where a cell may have a value.
-
-    Their e-folding length is that of the run's own significant change; where there is too little of it, of all slopes.
-    ``bootstrap.replicates`` fields, at most :data:`MOST_FIELDS`; the same arguments give the same fields.
+    ``cells`` (lat, lon), loaded, is true where a cell may have a value. The e-folding length is the mean one of the
+    years' departures, or that of all slopes where it is longer than any of these: a map of slopes holds a few dozen
+    patches, which tell it badly, but trends may go together further than years do. ``bootstrap.replicates`` fields, at
+    most :data:`MOST_FIELDS`; the same arguments give the same ones.
     """
     centres = (cells[axis].to_numpy().astype(np.float64) for axis in ("lat", "lon"))
     places = np.unique(places_of(*centres)[cells.transpose("lat", "lon").to_numpy()])
     fields = min(config.bootstrap.replicates, MOST_FIELDS)
-    length, of = float("nan"), "nothing: there are not two directions of change"
-    for position, name in enumerate(("the significant change of the run's own choices", "all slopes of the run")):
-        drier, wetter = signs.isel(signs=position).transpose("direction", "place").to_numpy().reshape(2, ROWS, COLUMNS)
-        if np.isnan(length) and ((drier + wetter) > 0).sum() >= LEAST_CELLS:
-            length, of = efolding_length(drier, wetter), name
+    length, of = _length(signs.to_numpy().reshape(-1, 2, ROWS, COLUMNS))
     if np.isnan(length) or not fields:
-        return SharedNull(places, np.empty((0, places.size), np.int32), length, of)
+        none = np.empty((0, places.size))
+        return SharedNull(places, none.astype(np.int32), none.astype(bool), length, of)
     used, row = np.unique(places // COLUMNS, return_inverse=True)
     batches = exponential_fields(used, length, fields, config.bootstrap.seed)
-    orders = [np.argsort(batch[:, row, places % COLUMNS], axis=-1, kind="stable") for batch in batches]
-    return SharedNull(places, np.concatenate(orders).astype(np.int32), length, of)
+    values = np.concatenate([batch[:, row, places % COLUMNS] for batch in batches])
+    orders = np.argsort(-np.abs(values), axis=-1, kind="stable")
+    return SharedNull(places, orders.astype(np.int32), np.take_along_axis(values < 0, orders, -1), length, of)
 
 
-def chance(lattice: xr.DataArray, null: SharedNull, transitions: list[str], alpha: float) -> xr.DataArray:
-    """Compute mean and limits of the DDWW share by chance: (transition, zones, change, figure), lazy.
+def _length(signs: FloatArray) -> tuple[float, str]:
+    """The e-folding length in km, and what it is of."""
+    found = [
+        efolding_length(drier, wetter) if ((drier + wetter) > 0).sum() >= LEAST_CELLS else np.nan
+        for drier, wetter in signs
+    ]
+    years = [length for length in found[1:] if not np.isnan(length)]
+    if not np.isnan(found[0]) and all(found[0] > length for length in years):
+        return float(found[0]), OF_SLOPES
+    return (float(np.mean(years)), OF_YEARS) if years else (float("nan"), "nothing: there are not two signs")
 
-    ``lattice`` (zones, change, class, place) in km2, of :func:`~smcloud.stats.class_areas.class_lattice`. The changed
-    land of each map, its zones and its drying area stay; the fields say where it dries, as in
-    :func:`~smcloud.products.association.association`. NaN for fewer than 10 places with changed land, and where all of
-    it changes in one direction.
+
+def chance(zones: FloatArray, changed: FloatArray, null: SharedNull, outside: bool, alpha: float) -> FloatArray:
+    """Compute mean and limits of the excess in worlds without trends: (change, figure).
+
+    ``zones`` (zone, place) is the area of the tested land in the dry, transition and wet zone on the whole lattice, and
+    ``changed`` (change) the land that changes and counts, km2; the transition zone does not where ``outside``. In each
+    field as much land changes, the strongest values first, in the direction of their signs; a place at the end is
+    divided. The excess is the share of dry gets drier and wet gets wetter less P(zone) P(direction) of that land, as
+    in a row; limits have ranks k of the n fields with k/(n + 1) = ``alpha``/2 and 1 - ``alpha``/2. NaN where less
+    changes than 10 places hold, and without fields.
     """
-    out = [
-        xr.apply_ufunc(
-            _chance, lattice, input_core_dims=[["change", "class", "place"]], output_core_dims=[["change", "figure"]],
-            kwargs={"null": null, "outside": name == OUTSIDE, "alpha": alpha}, dask="parallelized",
-            output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"figure": len(FIGURES)}},
-        )
-        for name in transitions
-    ]  # fmt: skip
-    return xr.concat(out, "transition").assign_coords(transition=transitions, figure=list(FIGURES))
+    areas = zones[:, null.places] * np.array([[1.0], [0.0 if outside else 1.0], [1.0]])
+    whole = areas.sum(axis=0)
+    out = np.full((changed.size, len(FIGURES)), np.nan)
+    used = np.flatnonzero(changed >= LEAST_CELLS * whole.sum() / max(1, np.count_nonzero(whole)))
+    if not used.size or not len(null.orders):
+        return out
+    excess = np.array([
+        _excess(areas[:, order], dries, changed[used]) for order, dries in zip(null.orders, null.dries, strict=True)
+    ])  # fmt: skip
+    out[used, 0] = excess.mean(axis=0)
+    out[used, 1:] = np.quantile(excess, [alpha / 2, 1 - alpha / 2], axis=0, method="weibull").T
+    return out
 
 
-def _chance(lattice: FloatArray, *, null: SharedNull, outside: bool, alpha: float) -> FloatArray:
-    """(..., change, figure) of (..., change, class, place)."""
-    from smcloud.stats.engine.sphere_kernels import held_of_maps
-
-    maps = lattice.reshape(-1, *lattice.shape[-2:])[..., null.places]
-    of = {name: maps[:, position] for position, name in enumerate(CLASSES)}
-    drier, wetter = of["DD"] + of["WD"], of["DW"] + of["WW"]
-    if not outside:
-        drier, wetter = drier + of["TD"], wetter + of["TW"]
-    whole, drying = drier + wetter, drier.sum(axis=-1)
-    out = np.full((len(maps), len(FIGURES)), np.nan)
-    both = (drying > 0) & (wetter.sum(axis=-1) > 0)
-    usable = np.flatnonzero(((whole > 0).sum(axis=-1) >= LEAST_CELLS) & both) if len(null.orders) else np.empty(0, int)
-    dry, wet = ((of["DD"] + of["DW"])[usable], (of["WD"] + of["WW"])[usable])
-    held = np.empty((usable.size, len(null.orders)))
-    held_of_maps(null.orders, whole[usable], dry, wet, drying[usable], whole[usable].sum(axis=-1), held)
-    for each, shares in zip(usable, held, strict=True):
-        out[each] = shares.mean(), *limits_of(shares, alpha)
-    return out.reshape(*lattice.shape[:-2], len(FIGURES))
+def _excess(areas: FloatArray, dries: npt.NDArray[np.bool_], changed: FloatArray) -> FloatArray:
+    """The excess where the first places of ``areas`` (zone, place) change, up to each of the areas ``changed``."""
+    begin = np.zeros(1)
+    reached = np.concatenate([begin, areas.sum(axis=0).cumsum()])
+    parts = np.where(dries, areas, 0.0), np.where(dries, 0.0, areas)
+    (dd, td, wd), (dw, tw, ww) = (
+        [np.interp(changed, reached, np.concatenate([begin, zone.cumsum()])) for zone in part] for part in parts
+    )
+    total = dd + td + wd + dw + tw + ww
+    expected = ((dd + dw) * (dd + td + wd) + (wd + ww) * (dw + tw + ww)) / total**2
+    result: FloatArray = (dd + ww) / total - expected
+    return result

@@ -13,6 +13,7 @@ from smcloud.config import RunConfig
 from smcloud.products.attributes import add_cf_attributes
 from smcloud.products.choice_grid import (
     CHOICES,
+    DEFAULT,
     OUTSIDE,
     config_of,
     keys_of,
@@ -22,7 +23,7 @@ from smcloud.products.choice_grid import (
     years_later,
 )
 from smcloud.products.ddww import ddww_figures, shares_of_change
-from smcloud.products.sensitivity import DEFAULT, TRANSITIONS, Series
+from smcloud.products.sensitivity import TRANSITIONS, Series
 from smcloud.products.shared_null import FIGURES, SharedNull
 from smcloud.products.variance import variance_by_choice
 
@@ -84,10 +85,11 @@ def specification(
 
 
 NULL_COMMENT = (
-    "ddww_null_lower and ddww_null_upper hold 1 - alpha of the shares by chance: the changed land of the row, its "
-    "zones and drying area stay, and {fields} Gaussian fields with exponential correlation say where it dries. All "
-    "rows share these fields and their e-folding length, {length} km, estimated from {of}; a run of its "
-    "own estimates its own and draws its own fields."
+    "ddww_null_lower and ddww_null_upper hold 1 - alpha of the shares in worlds without trends: ddww_expected_share "
+    "and the excess of {fields} Gaussian fields with exponential correlation, whose strongest values are the change, "
+    "on as much of the row's tested land as changes in it. All rows share these fields and their e-folding length, "
+    "{length} km, estimated from {of}. The product ddww keeps the changed land in place of that, so its range is "
+    "another."
 )
 
 
@@ -103,7 +105,8 @@ def _numbers(ds: xr.Dataset, config: RunConfig) -> dict[tuple[str, str], dict[st
         table["ddww_excess"] = table["ddww_share_of_change"] - table["ddww_expected_share"]
         if "chance" in ds:
             chance = ds["chance"].sel(zones=schemes, transition=transition)
-            table = table.assign({f"ddww_{name}": chance.sel(figure=name, drop=True) for name in FIGURES})
+            expected = table["ddww_expected_share"]
+            table = table.assign({f"ddww_{name}": expected + chance.sel(figure=name, drop=True) for name in FIGURES})
         for scheme in schemes:
             each = table.sel(zones=scheme).transpose("series", "change")
             numbers = {name: each[name].to_numpy() for name in (*SHARES, *NULLS) if name in each}

@@ -158,9 +158,9 @@ SENSITIVITY: dict[str, dict[str, Any]] = {
     "ddww_share_without_transition": _share(
         "share of dry gets drier and wet gets wetter in the changed dry and wet zones"
     ),
-    "ddww_null_mean": _share("mean of ddww_share_of_change where the directions ignore the zones"),
-    "ddww_null_lower": _share("lower limit of ddww_share_of_change where the directions ignore the zones"),
-    "ddww_null_upper": _share("upper limit of ddww_share_of_change where the directions ignore the zones"),
+    "ddww_null_mean": _share("mean of ddww_share_of_change in worlds without trends"),
+    "ddww_null_lower": _share("lower limit of ddww_share_of_change in worlds without trends"),
+    "ddww_null_upper": _share("upper limit of ddww_share_of_change in worlds without trends"),
     "void": {"long_name": "why there is no such run; empty where there is"},
     "balanced": {"long_name": "variance_share rests on the combination"} | flags({0: "no", 1: "yes"}),
     "variance_share": _about("share of the variance of ddww_excess that goes with the choice"),

@@ -15,7 +15,7 @@ from smcloud.products.regions import GLOBE, POLYGON, REGION, Groups
 from smcloud.products.table_variables import trend_of
 from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
-from smcloud.stats.area_course import course_and_parts
+from smcloud.stats.area_course import area_weighted_course, course_and_parts
 
 # The fixed set of cells: valid in at least this share of the years (exact in integers), and at both ends.
 FIXED_YEARS = (4, 5)
@@ -133,6 +133,17 @@ def _over_fixed_cells(
         | _line(found["part"], "part_of_whole", config)
         | latitude_columns(slope.where(fixed), weights, chosen, config)
     )
+
+
+def region_lines(annual: xr.Dataset, chosen: Groups, config: RunConfig) -> xr.Dataset:
+    """Compute the columns ``slope`` and ``slope_fixed_cells`` of :func:`table`, and these alone, by region; lazy."""
+    on_land = land(annual)
+    weights = cell_areas(annual).where(on_land, 0.0)
+    moisture = annual["soil_moisture"].where(on_land)
+    series = area_weighted_series(annual["soil_moisture"], weights, chosen.mask)["mean"]
+    course = area_weighted_course(moisture.where(fixed_cells(moisture, config)), weights, chosen.mask)
+    names = {"slope": series, "slope_fixed_cells": course}
+    return xr.Dataset({name: _line(each, name, config)[name] for name, each in names.items()})
 
 
 def fixed_cells(series: xr.DataArray, config: RunConfig) -> xr.DataArray:

@@ -1,8 +1,8 @@
 """The report of a release: tables, figures and one HTML page. It neither reads nor writes a store."""
 
+from smcloud.products.palette import flag_colours
 from smcloud.report.context import ReportContext
 from smcloud.report.page import render
-from smcloud.report.palette import flag_colours
 from smcloud.report.point import point_table, point_words
 from smcloud.report.rounding import markdown
 from smcloud.report.scope import region_name

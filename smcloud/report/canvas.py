@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.cube.axes import edges
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.report.context import ReportContext
 from smcloud.report.projection import Projection, choose_projection, outline, picture, sorted_grid
 from smcloud.report.rounding import MINUS

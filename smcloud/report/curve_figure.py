@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from smcloud.products import palette
 from smcloud.products.choice_grid import CHOICES
 from smcloud.products.variance import REST
-from smcloud.report import palette
 from smcloud.report.canvas import DPI, WIDTH
 from smcloud.report.curve_sentences import STUDY_SHARE, live
 from smcloud.report.figures import to_png
@@ -77,12 +77,11 @@ def _draw_curve(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64]) -> Non
     at, (low, high, study) = _by_bin(place, lower, upper, 100 * STUDY_SHARE - expected)
     fields = int(ds.attrs.get("null_fields", 0))
     if np.isfinite(low).any():
-        label = f"{_level(ds)} range by chance ({fields} random fields)"
+        label = f"{_level(ds)} range by chance ({fields} fields)"
         axes.fill_between(at, low, high, color="#bdbdbd", alpha=0.55, linewidth=0, label=label, zorder=1)
     if not ds.attrs.get("region_name"):  # the study's share is the globe's
-        axes.plot(
-            at, study, "_", color=STUDY, markersize=5, mew=1.8, label="if the share were the study’s 41.06 %", zorder=3
-        )
+        label = "were the share the study’s 41.06 %"
+        axes.plot(at, study, "_", color=STUDY, markersize=5, mew=1.8, label=label, zorder=3)
     axes.plot(place, excess, color=INK, linewidth=2.2, label="excess of this record", zorder=4, solid_capstyle="butt")
     own = int(ds.attrs.get("own_combination", -1))
     kept = np.flatnonzero(np.isfinite(ds["ddww_excess"].values))[order]
@@ -90,16 +89,26 @@ def _draw_curve(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64]) -> Non
         x = int(np.flatnonzero(kept == own)[0])
         axes.plot(place[x], excess[x], "o", color=MARK, markersize=8, mec="white", label="this run", zorder=5)
     axes.axhline(0, color="#333333", linewidth=0.8, zorder=2)
-    axes.set_xlim(0, order.size)
+    axes.set(xlim=(0, order.size), ylim=_limits(excess, low, high, study))
     axes.set_ylabel("DDWW share less\nits own chance (points)", fontsize=10.5)
     axes.set_xticks([])
     axes.tick_params(labelsize=10)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, fontsize=9, frameon=False, borderpad=0.2,
-                handletextpad=0.5, columnspacing=1.2)  # fmt: skip
+                handletextpad=0.4, columnspacing=1.0, handlelength=1.6)  # fmt: skip
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)
+
+
+def _limits(excess: FloatArray, low: FloatArray, high: FloatArray, study: FloatArray) -> tuple[float, float]:
+    """Limits of the upper panel: all of the curve and its range, and all but the outermost of the study's marks."""
+    known = study[np.isfinite(study)]
+    ends = np.quantile(known, [0.02, 0.98]) if known.size else known
+    values = np.concatenate([excess, low, high, ends, [0.0]])
+    bottom, top = np.nanmin(values), np.nanmax(values)
+    room = 0.06 * max(top - bottom, 1.0)
+    return float(bottom - room), float(top + room)
 
 
 def _level(ds: xr.Dataset) -> str:
@@ -134,7 +143,7 @@ def _draw_matrix(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64], place
     axes.set(xlim=(0, order.size), ylim=(last + 0.6, -1.5))
     position = np.arange(order.size, dtype=np.float64) + 0.5
     for number, choice in enumerate(CHOICES):
-        chosen = live(ds, choice.name)[order].astype(str)
+        chosen = live(ds, choice.name)[order].astype(object)
         colour = np.array(palette.rgb(MARK if number % 2 else INK)) / 255
         for option, height in zip(choice.options, places[choice.name], strict=True):
             has = chosen == option.name

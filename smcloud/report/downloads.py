@@ -19,6 +19,7 @@ LONGEST = 20_000
 _SOURCES = {
     "regions": "regional", "bands": "regional", "coverage": "trend", "comparators": "trend", "drivers": "drivers",
     "ddww": "ddww", "gradients": "strata", "attribution": "drivers", "end_years": "regional", "seasons": "regional",
+    "sensitivity": "sensitivity",
 }  # fmt: skip
 _SAID = ("product_version", "citation", "license", "acknowledgement")
 
@@ -72,6 +73,8 @@ def _about(key: str, source: str, table: Table, product: xr.Dataset) -> Mapping[
     name, of_driver, driver = key.partition(": ")
     end = next((end for end in ("_lower", "_upper", "_n_cells") if of_driver and driver.endswith(end)), "")
     known = VARIABLES.get(source, {}).get(f"{name}{end}")
+    if known is None and source == "sensitivity":
+        known = product[key.rpartition("_")[0] if key not in product else key].attrs
     if known is None and f"{name}{end}" in product:
         known = product[f"{name}{end}"].attrs or None
     if known is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from smcloud.products import palette
 from smcloud.products.flags import CLASS_MEANING
-from smcloud.report import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.profiles import column

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.profiles import bands, column, latitudes

@@ -14,6 +14,7 @@ import xarray as xr
 from smcloud.config.choices import described, flattened, follows_the_study, levels_of
 from smcloud.products.tables import OF_THE_RESULT
 from smcloud.report.context import ReportContext
+from smcloud.report.curve_section import NAME, PARQUET, curve_section
 from smcloud.report.downloads import downloads, file_name, scores
 from smcloud.report.figures import OF_THE_STUDY, draw_all
 from smcloud.report.maps import DETECTABLE, ENDS
@@ -65,8 +66,8 @@ _KINDS = {
 def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[str, bytes]:
     """Render the report of a run: file name -> bytes, ``index.html`` and the PNG and CSV files that it links to.
 
-    ``products`` holds the datasets annual, trend, drivers, ddww, regional and strata, as far as the run
-    has them; the page names what is absent. Nothing is read or written, and the same input gives
+    ``products`` holds the datasets annual, trend, drivers, ddww, regional, strata and sensitivity, as far as the
+    run has them; the page names what is absent. Nothing is read or written, and the same input gives
     the same bytes.
     """
     from jinja2 import Environment, StrictUndefined
@@ -75,6 +76,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
     context = _with_resolution(context, products)
     tables = summary_tables(products)
     pictures, absent = draw_all(products, context)
+    curve = curve_section(products[NAME]) if NAME in products else None
     template = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
@@ -87,6 +89,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         | {
             "presets": context.presets,
             "scorecard": scores(context.scorecard or {}),
+            NAME: [] if curve is None else curve.table,
             "published": [{key: text.replace("\n", " ") for key, text in row.items()} for row in published[0]],
             "literature": published[1],
             "choices": [dict(zip(("key", "value", "level"), row, strict=True)) for row in choices],
@@ -96,7 +99,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         },
         products,
         context,
-    )
+    ) | ({} if curve is None else {PARQUET: curve.parquet, curve.picture.name: curve.picture.png})
     environment.globals |= {"file_name": file_name, "files": files}
     html = environment.from_string(template).render(
         context=context,
@@ -105,6 +108,7 @@ def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[s
         pictures=[picture for picture in pictures if picture.name not in OF_THE_STUDY.values()],
         of_the_study={id: picture for picture in pictures for id, name in OF_THE_STUDY.items() if name == picture.name},
         absent=absent,
+        curve=curve,
         tables=_named_tables(tables),
         comparison=published[0],
         ddww_figures=published[1],
@@ -233,18 +237,14 @@ def _choices(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            rows += _flat(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", _value(value)))
+        nested = isinstance(value, Mapping) and value
+        rows += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", _value(value))]
     return rows
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items() if inner is not None) or "–"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value) or "–"
-    if value is None:
-        return "–"
+    if value is None or isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value or ()) or "–"
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

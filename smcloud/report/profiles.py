@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.rounding import SLOPE_UNITS, Record, Table, percent
@@ -160,7 +160,7 @@ def mean_series(products: Mapping[str, xr.Dataset], context: ReportContext) -> F
             interval = f"{context.level} interval of the slope"
             axes.fill_between(years, *limits, color="#0062a8", alpha=0.15, linewidth=0, label=interval)
         axes.plot(years, line["slope"], color="#0062a8", linewidth=2, label="least-squares trend")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=10, frameon=False, borderpad=0)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, fontsize=8.5, frameon=False, borderpad=0)
     else:
         what = "trend of the region" if of_region(globe) else "global trend"
         axes.text(0.5, 0.5, f"No {what} could be computed", transform=axes.transAxes, ha="center", fontsize=13)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.cube.axes import eastwards
-from smcloud.report import palette
+from smcloud.products import palette
 
 Floats = npt.NDArray[np.float64]
 STRIPE = 9  # pixels from one no-data stripe to the next

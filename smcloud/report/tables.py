@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.products.flags import CLASS_MEANING
-from smcloud.report.palette import CLASSES
+from smcloud.products.palette import CLASSES
 from smcloud.report.records_by_choice import attribution_records, end_year_records, season_records
 from smcloud.report.rounding import Record, Table
 from smcloud.report.values import areas, plain, weighted_mean

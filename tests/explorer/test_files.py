@@ -13,7 +13,7 @@ from smcloud.doors.groups import read_groups
 from smcloud.explorer import bundle, files
 from smcloud.explorer.files import explorer_files
 from smcloud.pipeline.publish import render_doors
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.store import Store, newest_release, verify_all, write_doors
 from smcloud.store.doors import door_problems
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.report.canvas import scale_end
 from smcloud.report.maps import ddww_cells, driver_cells, trend_cells, trend_limit
 from smcloud.store import Store, newest_release

@@ -79,3 +79,17 @@ def test_a_path_that_the_environment_names_stays_a_path(tmp_path, monkeypatch):
     made.args["urlpath"] = Line("/data/mine/*.nc")
     text = catalog_text([made], [], tmp_path)
     assert "urlpath: /data/mine/*.nc" in text and "of $SMCLOUD_MY_FILES" in text
+
+
+def test_the_folder_is_made_and_both_files_appear_or_neither(tmp_path):
+    place = tmp_path / "new" / "study"
+    assert write_both(place, "a", "b") == (place / "catalog.yaml", place / "study.yaml")
+    assert sorted(path.name for path in place.iterdir()) == ["catalog.yaml", "study.yaml"]
+    with pytest.raises(ConfigurationError, match="writes over nothing"):
+        write_both(place, "c", "d")
+    (place / "catalog.yaml").unlink()
+    with pytest.raises(ConfigurationError, match="writes over nothing"):
+        write_both(place, "c", "d")
+    assert [path.read_text() for path in place.iterdir()] == ["b"]
+    with pytest.raises(ConfigurationError, match="is a file"):
+        write_both(place / "study.yaml", "a", "b")

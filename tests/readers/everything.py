@@ -15,7 +15,7 @@ PUBLISHER = {
     "url": "https://data.example.org/soil",
     "licence": "CC-BY-4.0",
 }
-NAMES = ("annual", "trend", "drivers", "ddww", "regional", "strata", "cube")
+NAMES = ("annual", "trend", "drivers", "ddww", "regional", "strata", "sensitivity", "cube")
 
 
 def publish_everything(folder: Path) -> str:
@@ -24,7 +24,7 @@ def publish_everything(folder: Path) -> str:
     config = parse_config(
         configuration(folder / "store")
         | {"preset": "rigorous", "publisher": PUBLISHER, "attribution": {"lmg": True, "lags": [0, 1]}}
-        | {"annual": {"seasons": ["DJF", "JJA", "growing"]}}
+        | {"annual": {"seasons": ["DJF", "JJA", "growing"]}, "sensitivity": {"publish": True}}
     )
     job = pipeline.check(config)
     pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))

@@ -1,11 +1,16 @@
 """The figure and the sentences of a specification curve, on made-up rows."""
 
+import io
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from smcloud.products.choice_grid import CHOICES, rows
 from smcloud.products.variance import variance_by_choice
+from smcloud.report import render
 from smcloud.report.curve_figure import curve_figure, curve_png
 from smcloud.report.curve_sentences import by_share, curve_sentences
 
@@ -63,3 +68,39 @@ def test_the_figure_is_drawn_whatever_is_missing_and_with_the_same_bytes(excess)
         assert any("nothing changes significantly" in text for text in texts)
         sentences = curve_sentences(ds)
         assert "cannot be told" in sentences[0] and "None of the" in sentences[1] and "cannot be told" in sentences[2]
+
+
+def test_of_a_region_nothing_is_said_of_the_studys_share() -> None:
+    ds = made(by_zones).assign_attrs(region_name="CNA, WNA")
+    assert len(curve_sentences(ds)) == 2 and "41.06" not in " ".join(curve_sentences(ds))
+    labels = [
+        text.get_text() for axes in curve_figure(ds).axes if axes.get_legend() for text in axes.get_legend().texts
+    ]
+    assert labels and not any("study" in text for text in labels)
+
+
+@pytest.mark.slow
+def test_the_page_has_a_section_with_figure_sentences_and_both_tables(context) -> None:
+    ds = made(by_zones, lambda row: "two zones" if row.zones == "water_balance" else "")
+    regions = ["globe", "north", "south"]
+    slope = np.random.default_rng(1).normal(size=(ds.sizes["combination"], 3))
+    ds = ds.assign(mean_of_slopes=(("combination", "region"), slope, {"units": "m3 m-3 yr-1", "long_name": "mean"}))
+    texts = {name: da.astype("T") for name, da in ds.variables.items() if da.dtype.kind == "U"}  # as a store gives them
+    curve = ds.assign_coords(texts | {"region": regions}).reset_coords("void")
+    files = render({"sensitivity": curve}, context)
+    html = files["index.html"].decode()
+    section = html[html.index('<h2 id="sensitivity">') :]
+    section = section[: section.index("<h2", 5)]
+    told = [re.sub(r"\s+", " ", text) for text in re.findall(r"<p>(.*?)</p>", section)]
+    assert [text.replace("&#39;", "'") for text in told] == curve_sentences(curve)
+    names = ("sensitivity.png", "table-sensitivity.csv", "table-sensitivity.parquet")
+    assert all(f'"{name}"' in section and name in files for name in names)
+    assert files["sensitivity.png"] == curve_png(curve)
+    frame = pd.read_parquet(io.BytesIO(files["table-sensitivity.parquet"]))
+    text = pd.read_csv(io.BytesIO(files["table-sensitivity.csv"]), comment="#")
+    assert len(frame) == len(text) == ds.sizes["combination"] and list(frame) == list(text)
+    for at, region in enumerate(regions):
+        np.testing.assert_array_equal(frame[f"mean_of_slopes_{region}"], slope[:, at])
+        np.testing.assert_array_equal(text[f"mean_of_slopes_{region}"], slope[:, at])
+    assert b"# column mean_of_slopes_south [m3 m-3 yr-1]: mean" in files["table-sensitivity.csv"]
+    assert (text["void"].fillna("") == frame["void"]).all() and (frame["void"] != "").any()

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 from PIL import Image
 
-from smcloud.report import maps, palette
+from smcloud.products import palette
+from smcloud.report import maps
 from smcloud.report.figures import to_png
 from smcloud.report.projection import choose_projection
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from smcloud.cube.axes import edges
-from smcloud.report import palette
+from smcloud.products import palette
 from smcloud.report.projection import choose_projection, outline, picture, sorted_grid
 
 LAT, LON = np.arange(-90, 91, 5.0), np.arange(-180, 181, 5.0)

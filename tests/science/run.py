@@ -23,6 +23,7 @@ from tests.science import (
     discoveries,
     dominance,
     idle_driver,
+    ribbon_coverage,
     single_series,
     size,
     zone_chance,
@@ -33,7 +34,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "science-checks.md"
 SUBJECTS: dict[str, Any] = {
     module.__name__.rpartition(".")[2]: module
     for module in (
-        size, discoveries, ddww_coverage, zone_chance, idle_driver, dominance, single_series, detectable, anomalies,
+        size, discoveries, ddww_coverage, zone_chance, ribbon_coverage, idle_driver, dominance, single_series,
+        detectable, anomalies,
     )
 }  # fmt: skip
 PROCESSES = 2

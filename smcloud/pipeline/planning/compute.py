@@ -20,6 +20,8 @@ from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_o
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
 from smcloud.products import Finish, make_products, split_scalars, to_storage_dtype
+from smcloud.products.curve import at_once
+from smcloud.products.sensitivity import all_series
 from smcloud.stats.area import EARTH_RADIUS_KM
 from smcloud.stats.engine.within_radius import bands_of, reach
 from smcloud.store import dry_run_writes
@@ -54,6 +56,7 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         len(chunking.block_tiles(rows, columns, -(-count // blocks), limit)) if count > limit else 1
         for count in (counts.annual, counts.maps)
     )
+    series = all_series(config, grid["year"]) if config.sensitivity.publish else []
     work = plans.ComputeWork(
         read=dry.read,
         written=dry.written,
@@ -68,6 +71,8 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         pools=pools_of(config.trend.radius_km, first_year["lat"].values),
         preset=config.preset,
         seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
+        series=len(series),
+        at_once=min(len(series), at_once(grid["lat"] * grid["lon"])),
     )
     return plans.compute_stage(work, machine_of(config.cluster))
 

@@ -17,8 +17,9 @@ from smcloud import chunking, cli, pipeline
 from smcloud import plan as plans
 from smcloud import store as stores
 from smcloud.chunking import block_tiles, time_tiles
-from smcloud.config import Budget, load_config
-from smcloud.errors import BudgetError, ClimatologyError, TooFewYearsError
+from smcloud.config import Budget, load_config, parse_config
+from smcloud.config.strict_yaml import read_yaml
+from smcloud.errors import BudgetError, ClimatologyError, ConfigurationError, TooFewYearsError
 from smcloud.pipeline.planning.budget import require_within
 from smcloud.pipeline.planning.compute import pools_of
 from smcloud.pipeline.planning.examples import SIZES, plan_size
@@ -144,7 +145,8 @@ class Tasks(Callback):
 @pytest.mark.timeout(600)
 def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     asked = {"annual": {"first_month": 7, "seasons": ["DJF", "growing"]}, "attribution": {"lags": [0, 1]}}
-    config = load_config(small_world(**asked))
+    path = small_world(**asked)
+    config = load_config(path)
     job = pipeline.check(config)
     ingest, compute, *_ = pipeline.plan(config, job).stages
     with Tasks() as ran:
@@ -154,6 +156,14 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     with Tasks() as ran:
         pipeline.compute(config, job)
     assert compute.tasks == pytest.approx(ran.count, rel=0.3)
+    curve = parse_config(
+        read_yaml(path.read_bytes(), str(path), ConfigurationError) | {"sensitivity": {"publish": True}}
+    )
+    other = pipeline.check(curve)
+    more = pipeline.plan(curve, other).stages[1]
+    with Tasks() as ran:
+        pipeline.compute(curve, other)
+    assert more.tasks == pytest.approx(ran.count, rel=0.3) and more.tasks > 3 * compute.tasks
     monkeypatch.setattr("smcloud.pipeline.planning.plan.released", lambda job: {"number": 1})
     done = pipeline.plan(config, job)
     assert (done.total("tasks"), done.minutes) == (0, 0) and "already published" in done.note

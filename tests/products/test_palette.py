@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from smcloud.report import palette
+from smcloud.products import palette
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 VISION = {
