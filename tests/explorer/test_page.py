@@ -144,21 +144,22 @@ SHOWN = """({
 })"""
 
 
-@pytest.mark.parametrize("harm", ["a byte", "cut", "lost", "exchanged"])
+@pytest.mark.parametrize("harm", ["a byte", "cut", "lost", "exchanged", "of the mask"])
 def test_a_damaged_chunk_is_refused_where_all_see_it(browse, made, tmp_path, harm):
     store = Path(shutil.copytree(made, tmp_path / "store"))
-    chunk, other = (store / TREND / "slope" / "c" / "0" / name for name in "12")
+    array = f"products/annual/{RUN}.zarr/land_mask" if harm == "of the mask" else f"{TREND}/slope"
+    chunk, other = (store / array / "c" / "0" / name for name in "12")
     raw = chunk.read_bytes()
     if harm == "lost":
         chunk.unlink()
     else:
-        changed = {"a byte": raw[:900] + bytes([raw[900] ^ 1]) + raw[901:], "cut": raw[:-5]}
+        changed = {"a byte": raw[:90] + bytes([raw[90] ^ 1]) + raw[91:], "cut": raw[:-5]}
         chunk.write_bytes(changed.get(harm) or other.read_bytes())
     with serving(str(store)) as url:
         (result,) = browse(url, {"evaluate": SHOWN})["results"]
     shown = result["value"]
     why = "is missing" if harm == "lost" else "is not what was sealed"
-    assert f"{TREND}/slope/c/0/1" in shown["trouble"] and why in shown["trouble"]
+    assert f"{array}/c/0/1" in shown["trouble"] and why in shown["trouble"]
     assert shown["refused"] == 180 * 180 and shown["drawn"] > 1000
 
 

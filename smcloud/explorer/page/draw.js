@@ -31,7 +31,7 @@ export function paint(layer, store, options, fields, land) {
     if (shown === undefined) known.set(colour, (shown = packed(colour)));
     cells[cell] = shown === BLANK && dry ? HATCHED : shown;
   }
-  for (const one of fields)
+  for (const one of land ? [...fields, land] : fields)
     for (const { rows, columns } of refusedBlocks(one))
       for (let row = rows[0]; row < rows[1]; row += 1)
         cells.fill(REFUSED, row * field.width + columns[0], row * field.width + columns[1]);

@@ -2,20 +2,20 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { feature } from "topojson-client";
-import { asCsv, asPython, levelOf, readPoint, sentences, trendLines } from "./cell.js";
-import { clearCharts, drawDriver, drawSeries } from "./charts.js";
+import { fillControls, listen, retell } from "./controls.js";
 import { paint } from "./draw.js";
 import { readGrid } from "./grid.js";
 import { asHash, readHash } from "./hash.js";
-import { labelOf, layersOf, limitOf, unitsOf } from "./layers.js";
+import { labelOf, layersOf, limitOf } from "./layers.js";
 import { drawLegend } from "./legend.js";
 import { MapView } from "./map.js";
-import { coordinates, number, place } from "./numbers.js";
-import { arrayPath, canCheck, openStore, readMap, Refused } from "./source.js";
+import { coordinates } from "./numbers.js";
+import { openCell } from "./panel.js";
+import { readout } from "./readout.js";
 import { drawRegions, latitudesOf, readRegions } from "./regions.js";
-import { applyTheme, themeNow } from "./theme.js";
-import { homeOf, zoomed } from "./view.js";
-import { meaning, speak, w } from "./words.js";
+import { arrayPath, openStore, readMap, Refused } from "./source.js";
+import { homeOf } from "./view.js";
+import { w } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -28,7 +28,7 @@ class Page {
 
   async start() {
     this.state = readHash(location.hash);
-    this.retell();
+    retell(this);
     this.store = await openStore();
     const { annual, drivers } = this.store.products;
     this.mask = annual.open().then(() => (annual.has("land_mask") ? this.field(annual, "land_mask", 0) : null));
@@ -40,7 +40,7 @@ class Page {
     this.maps = ["first", "second"].map((id) => new MapView($(id).querySelector(".picture"), this));
     this.home = homeOf(this.grid);
     this.state = readHash(location.hash, this.home);
-    this.listen();
+    listen(this);
     await this.apply();
     if (!this.store.invented) await this.readCoast();
   }
@@ -92,8 +92,8 @@ class Page {
     const { state } = this;
     if (!this.layer(state.layer)) state.layer = this.layers[0].id;
     if (!this.layer(state.compare)) state.compare = "";
-    this.retell();
-    this.fillControls();
+    retell(this);
+    fillControls(this);
     const ids = [state.layer, state.compare];
     $("maps").classList.toggle("two", Boolean(state.compare));
     $("maps").classList.toggle("globe", state.view === "globe");
@@ -102,10 +102,10 @@ class Page {
     $("readout").textContent = w("reading");
     this.turn += 1;
     await Promise.all(ids.map((id, at) => (id ? this.showLayer(this.maps[at], id, ["first", "second"][at]) : null)));
-    this.readout(null);
+    readout(this, null);
     await this.showRegions();
     const cell = state.cell ? this.grid.cell(state.cell.lat, state.cell.lon) : -1;
-    await this.open(cell < 0 ? null : cell);
+    await openCell(this, cell < 0 ? null : cell);
   }
 
   async fieldsOf(layer) {
@@ -156,75 +156,6 @@ class Page {
     if (focus) $("regions").querySelector("[aria-pressed=true]")?.focus({ preventScroll: true });
   }
 
-  fillControls() {
-    const groups = new Map();
-    for (const layer of this.layers) groups.set(layer.product, [...(groups.get(layer.product) ?? []), layer]);
-    for (const id of ["layer", "compare"]) {
-      const select = $(id);
-      select.replaceChildren(...(id === "compare" ? [new Option(w("nothing"), "")] : []));
-      for (const [product, layers] of groups) {
-        const group = Object.assign(document.createElement("optgroup"), { label: w(`group_${product}`) });
-        group.append(...layers.map((layer) => new Option(labelOf(layer), layer.id)));
-        select.append(group);
-      }
-      select.value = this.state[id];
-    }
-    $("view").value = this.state.view;
-    $("significant").checked = this.state.significant;
-    $("significant").closest("label").hidden = ![this.state.layer, this.state.compare].includes("slope");
-  }
-
-  /** Put all texts of the page in the chosen language. */
-  retell() {
-    speak(this.state.lang);
-    this.theme = applyTheme(this.state.theme, this.store?.palette);
-    document.title = w("title");
-    for (const node of document.querySelectorAll("[data-w]")) node.textContent = w(node.dataset.w);
-    for (const node of document.querySelectorAll("[data-label]")) {
-      node.setAttribute("aria-label", w(node.dataset.label));
-      node.title = w(node.dataset.label);
-    }
-    $("checked").textContent = w(canCheck ? "checked" : "unchecked");
-    this.tell();
-    if (!this.store) return;
-    $("release").textContent = w("release", { number: this.store.release, period: this.store.period.join(" – ") });
-    $("invented").hidden = !this.store.invented;
-    $("invented").textContent = w("invented");
-    $("report").href = `../${this.store.report}`;
-  }
-
-  listen() {
-    const change = (key, read) => $(key).addEventListener("change", (event) => {
-      this.state[key] = read(event.target);
-      this.safely(this.apply());
-    });
-    for (const key of ["layer", "compare"]) change(key, (target) => target.value);
-    change("significant", (target) => target.checked);
-    $("view").addEventListener("change", (event) => {
-      Object.assign(this.state, { view: event.target.value, ...this.home });
-      $("maps").classList.toggle("globe", this.state.view === "globe");
-      this.look(this.view);
-    });
-    $("language").addEventListener("click", () => this.set({ lang: this.state.lang === "zh" ? "en" : "zh" }));
-    $("theme").addEventListener("click", () => this.set({ theme: themeNow() === "dark" ? "light" : "dark" }));
-    $("controls").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.find($("find").value);
-    });
-    $("regions").addEventListener("toggle", () => $("regions").open && !this.regions && this.safely(this.showRegions()));
-    $("close").addEventListener("click", () => this.choose(-1));
-    $("copy").addEventListener("click", () => this.copy());
-    for (const button of document.querySelectorAll("[data-zoom]")) {
-      const factor = Number(button.dataset.zoom);
-      button.addEventListener("click", () => this.look(factor ? zoomed(this.view, factor) : { ...this.view, ...this.home }));
-    }
-    window.addEventListener("hashchange", () => {
-      this.state = readHash(location.hash, this.home);
-      this.safely(this.apply());
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.set({}));
-  }
-
   set(changes) {
     Object.assign(this.state, changes);
     this.safely(this.apply());
@@ -246,7 +177,7 @@ class Page {
   }
 
   hover(cell) {
-    this.readout(cell);
+    readout(this, cell);
   }
 
   /** Move the cursor north and east by cells. */
@@ -264,32 +195,7 @@ class Page {
     const { width, height } = map.lines.canvas;
     if (!pixel || pixel[0] < 0 || pixel[1] < 0 || pixel[0] > width || pixel[1] > height) this.look({ ...this.view, lon, lat });
     for (const one of this.visibleMaps()) one.drawLines();
-    $("spoken").textContent = this.readout(this.cursor);
-  }
-
-  /** Say what the maps show at a cell. */
-  readout(cell) {
-    let text = w("hint");
-    if (cell === -1) text = w("outside");
-    else if (cell !== null) {
-      const told = this.visibleMaps().filter((map) => map.layer).map((map) => this.valueText(map, cell));
-      text = `${place(this.grid.centre(cell)).join(", ")} · ${told.join(" · ")}`;
-    }
-    $("readout").textContent = text;
-    return text;
-  }
-
-  valueText(map, cell) {
-    const { layer, fields, shown } = map;
-    if (shown[cell] === 2) return `${labelOf(layer)}: ${w("refused_cell")}`;
-    const value = fields[0].data[cell];
-    let text = `${number(value * layer.factor)} ${unitsOf(layer)}`.trim();
-    if (layer.flags.size) text = meaning(layer.flags.get(value)?.meaning ?? value);
-    if (shown[cell] === 0) text = this.land && !(this.land.data[cell] > 0) ? w("water") : w("no_value");
-    else if (shown[cell] === 1) text = layer.flags.size ? text : w("no_land");
-    else if (layer.id === "slope") text += `, ${meaning(this.layer("significant").flags.get(fields[1].data[cell])?.meaning)}`;
-    else if (layer.kind === "dominant" && Number.isFinite(fields[1].data[cell])) text += `, r = ${number(fields[1].data[cell], 2)}`;
-    return `${labelOf(layer)}: ${text}`;
+    $("spoken").textContent = readout(this, this.cursor);
   }
 
   find(text) {
@@ -312,65 +218,7 @@ class Page {
     const { lat, lon } = none ? {} : this.grid.centre(cell);
     this.state.cell = none ? null : { lat, lon };
     history.replaceState(null, "", asHash(this.state, this.home));
-    this.safely(this.open(none ? null : cell, true));
-  }
-
-  async open(cell, focus = false) {
-    this.chosen = cell;
-    if (cell !== null) this.cursor = cell;
-    for (const map of this.visibleMaps()) map.drawLines();
-    $("cell").hidden = cell === null;
-    clearCharts();
-    if (cell === null) return;
-    const [lat, lon] = place(this.grid.centre(cell));
-    $("place").textContent = w("cell", { lat, lon });
-    if (focus) $("place").focus({ preventScroll: false });
-    try {
-      this.point = await readPoint(this.store, this.grid, cell);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refuse(error);
-      for (const id of ["series", "sentences", "drivers"]) $(id).replaceChildren();
-      for (const id of ["csv", "python"]) $(id).textContent = "";
-      $("sentences").append(Object.assign(document.createElement("li"), { textContent: w("refused_cell") }));
-      return;
-    }
-    if (this.chosen === cell) this.drawCell();
-  }
-
-  drawCell() {
-    const { store, point, theme } = this;
-    clearCharts();
-    $("series").replaceChildren();
-    $("drivers").replaceChildren();
-    const known = point.series.soil_moisture.some(Number.isFinite);
-    if (known) drawSeries($("series"), point, theme);
-    else $("series").textContent = w("no_series");
-    $("wedge").hidden = !trendLines(point)?.lower;
-    $("wedge").textContent = w("interval", { level: levelOf(store) });
-    $("sentences").replaceChildren(...sentences(store, point).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-    const names = store.drivers.filter((name) => point.series[name]?.some(Number.isFinite));
-    $("drivers-title").hidden = !names.length;
-    for (const name of names) {
-      const box = document.createElement("div");
-      const units = store.products.annual.attrs(name).units ?? "";
-      box.append(Object.assign(document.createElement("h4"), { textContent: `${meaning(name)}${units && units !== "1" ? ` (${units})` : ""}` }));
-      $("drivers").append(box);
-      drawDriver(box, point, name, units, theme, store.palette.drivers[name][themeNow() === "dark" ? 1 : 0]);
-    }
-    $("csv").textContent = asCsv(store, point);
-    $("python").textContent = asPython(store, point);
-    $("copied").textContent = "";
-  }
-
-  async copy() {
-    try {
-      await navigator.clipboard.writeText(asCsv(this.store, this.point));
-      $("copied").textContent = w("copied");
-    } catch {
-      $("copied").textContent = w("copy_failed");
-      document.querySelector("#cell details").open = true;
-    }
+    this.safely(openCell(this, none ? null : cell, true));
   }
 
   /** For tests: the value that a layer holds at a point, what the map makes of it, and its pixel. */
