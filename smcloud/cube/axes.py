@@ -133,11 +133,16 @@ def snap(values: np.ndarray, where: str, precision: float = 0.0) -> np.ndarray:
         raise GridError(
             "an axis is not evenly spaced",
             where=where,
-            found=f"{values[worst]} at position {worst}",
-            expected=f"{even[worst]} (step {step})",
+            found=f"{_told(values[worst])} at position {worst}, counted from {_told(values[0])}",
+            expected=f"{_told(even[worst])} (step {step})",
             next="regrid the source first, or correct its coordinates",
         )
     return even
+
+
+def _told(degrees: float) -> float:
+    """A longitude that runs on beyond 180, as it is usually written."""
+    return degrees - 360.0 if degrees > 180 else degrees
 
 
 def global_grid(resolution: float) -> tuple[np.ndarray, np.ndarray]:

@@ -116,7 +116,8 @@ def test_nothing_is_written_over_and_a_second_run_says_so(tmp_path, capsys):
     (tmp_path / "catalog.yaml").unlink()
     assert call(capsys, "init", tmp_path, "--out", tmp_path)[0] == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nc", "study.yaml"]
-    assert call(capsys, "init", tmp_path, "--out", tmp_path / "none")[0] == 2
+    assert call(capsys, "init", tmp_path, "--out", tmp_path / "new" / "study")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "new" / "study").iterdir()) == ["catalog.yaml", "study.yaml"]
 
 
 def test_what_differs_between_files_is_told(tmp_path, capsys):

@@ -133,7 +133,7 @@ BAD = {
     # axes
     "latitude is uneven": (coordinate("lat", [-67.5, -22.5, 30.0, 67.5]), None, {}, None, "grid", ["lat", "30.0"]),
     "longitude is uneven": (
-        coordinate("lon", [-150.0, -90, -30, 30, 90, 170]), None, {}, None, "grid", ["lon", "90"],
+        coordinate("lon", [-150.0, -90, -30, 30, 90, 170]), None, {}, None, "grid", ["lon", "-150.0", "170.0"],
     ),
     "a latitude comes twice": (coordinate("lat", [-67.5, -22.5, -22.5, 67.5]), None, {}, None, "grid", ["-22.5"]),
     "latitude leaves the globe": (coordinate("lat", [-65.0, 0, 65, 130]), None, {}, None, "grid", ["130", "-90..90"]),

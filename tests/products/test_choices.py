@@ -14,7 +14,7 @@ def test_preset_and_what_was_changed_stand_in_every_product() -> None:
         attrs = add_cf_attributes(xr.Dataset(), product, config).attrs
         assert (attrs["preset"], attrs["choices"]) == ("peng2023", "peng2023, changed: trend.test, zones.limits")
         likely, unknown = attrs["comment"].removesuffix(".").split(" is likely: ")[1].split("; unknown: ")
-        assert likely.split(", ") == ["annual.method", "trend.estimator"]
+        assert likely.split(", ") == ["annual.method", "annual.first_month", "trend.estimator"]
         assert "zones.scheme" in unknown.split(", ") and "zones.limits" not in unknown and "trend.test" not in unknown
         assert "assumed" not in str(attrs).lower()
     assert choice_attributes(make_config(), "trend")["choices"] == "peng2023"
