@@ -42,7 +42,7 @@ def metadata(ds: xr.Dataset) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "sensitivity"])
+@pytest.mark.parametrize("name", NAMES)
 def test_metadata_are_those_that_were_reviewed(released, name, snapshot):
     ds = smcloud.open_cube(released) if name == "cube" else smcloud.open_product(released, name)
     assert metadata(ds) == snapshot(name=name, extension_class=JSONSnapshotExtension)
