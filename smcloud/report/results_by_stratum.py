@@ -21,7 +21,9 @@ def class_result(tables: Mapping[str, Table]) -> list[str]:
     lines = []
     for name in _R5_CLASSES:
         row = next((row for row in table if _names_class(row, name)), None)
-        if row is not None:
+        if row is not None and not row["n_cells"]:
+            lines.append(f"{name}: no cell.")
+        elif row is not None:
             moves = [
                 f"{words(driver)} rises on {percent(row[f'rising_share: {driver}'])} and falls on {percent(falls)}"
                 for driver, falls in _of_drivers(row, "falling_share").items()
@@ -112,11 +114,12 @@ def _gradients(table: Table) -> list[str]:
             continue
         what = f"partial r with {words(row['driver'])}" if heat else "the trend"
         change = shown("correlation", row[key]) if heat else trend_text(row[key], units=True)
-        limits = interval(key, row[f"{key}_lower"], row[f"{key}_upper"])
-        scale = "" if heat else " × 10⁻³"
-        told = sign_of(row, key)
+        told, cells = sign_of(row, key), f"{number(row['n_cells'], 0)} cells"
+        limits = f"{interval(key, row[f'{key}_lower'], row[f'{key}_upper'])}{'' if heat else ' × 10⁻³'}; "
+        if told == "no interval":
+            limits, cells = "", f"{cells}, no interval"
         lines.append(
-            f"With {row['step']} more of {row['label']}, {what} changes by {change} ({limits}{scale}; "
-            f"{number(row['n_cells'], 0)} cells){f', {told}' if told in (NOT_APART, 'no interval') else ''}."
+            f"With {row['step']} more of {row['label']}, {what} changes by {change} ({limits}{cells})"
+            f"{f', {told}' if told == NOT_APART else ''}."
         )
     return lines

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smcloud.report import summary_tables
+from smcloud.report import results_by_stratum, summary_tables
 from smcloud.report.published import comparison, ddww_figures, differences
 from smcloud.report.results import driver_result, global_result, latitude_result
 from smcloud.report.results_by_stratum import strata_result
@@ -159,3 +159,19 @@ def test_what_differs_is_said(products, context, new_context, make_products):
     assert "rigorous" in lines and "drivers are LAI" in lines and "guesses" not in lines
     assert "Chosen for this run: rigorous, changed: drivers.names." in lines
     assert "invented" in differences(products, new_context(scorecard={}))[0]
+
+
+def test_a_gradient_without_an_interval_and_a_class_without_a_cell_say_so() -> None:
+    row = {"label": "clay", "driver": "soil_temperature", "step": "10 %", "n_cells": 33, "correlation_per_step": 0.28}
+    missing = {"correlation_per_step_lower": None, "correlation_per_step_upper": None}
+    assert results_by_stratum._gradients([row | missing]) == [
+        "With 10 % more of clay, partial r with soil temperature changes by 0.28 (33 cells, no interval)."
+    ]
+    limits = {"correlation_per_step_lower": -0.1, "correlation_per_step_upper": 0.6}
+    assert results_by_stratum._gradients([row | limits]) == [
+        "With 10 % more of clay, partial r with soil temperature changes by 0.28 (−0.10 to 0.60; 33 cells), "
+        "not told apart from 0."
+    ]
+    empty = {"label": "DW: dry gets wetter", "key": "", "n_cells": 0, "mean_of_slopes": None}
+    lines = results_by_stratum.class_result({"strata_ddww": [empty]})
+    assert lines[1:] == ["DW: no cell."]
