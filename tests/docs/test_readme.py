@@ -104,7 +104,7 @@ def test_limits_of_the_plan_page_are_keys_of_a_configuration():
 def test_the_catalog_of_the_page_is_valid(tmp_path):
     from smcloud.catalog import load_catalog
 
-    (text,) = blocks((ROOT / "docs/your-data.md").read_text(), "yaml")
+    (text,) = blocks((ROOT / "docs/how-to/own-data.md").read_text(), "yaml")
     (tmp_path / "mine.yaml").write_text(text)
     assert list(load_catalog(tmp_path / "mine.yaml").sources) == ["my_rain", "cru_temperature"]
 

@@ -1,4 +1,4 @@
-"""A new user's first try: a CRU file and daily rain of stations, with the entries of docs/your-data.md as written."""
+"""A new user's first try: a CRU file and daily rain of stations, with the entries of own-data.md as written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smcloud import cli, pipeline
 from smcloud.config import load_config
 from tests.strangers.world import AXES, LAT, LON, random_field
 
-PAGE = Path(__file__).parents[2] / "docs" / "your-data.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-data.md"
 MONTHS = pd.date_range("2001-01", periods=12, freq="MS")
 DAYS = pd.date_range("2001-01-01", "2001-12-31")
 FILL = np.float32(9.96921e36)
