@@ -112,7 +112,7 @@ def read_under_publishing(new: NewStore, reads: int) -> dict[str, int]:
         if whole_field:
             return READS * int((ds["slope"].to_numpy() != right).any())
         places = [((number + k) % 4, k % 6) for k in range(READS)]
-        return sum(float(ds["slope"][place]) != right[place] for place in places)
+        return sum(float(ds["slope"][place]) != float(right[place]) for place in places)
 
     publisher = threading.Thread(target=publish_on)
     publisher.start()

@@ -93,6 +93,7 @@ def test_readers() -> None:
     with stores("disk") as new:
         counted = read_under_publishing(new, 1000)
     assert (counted["reads"], counted["bad"]) == (1000, 0) and counted["releases"] > 4
+    assert json.loads(json.dumps(counted)) == counted  # a number of numpy could not be written down
 
 
 @pytest.mark.parametrize("kind", ["disk", "gcs"])
