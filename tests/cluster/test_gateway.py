@@ -54,7 +54,7 @@ def test_settle_does_not_wait_for_ever():
         time.sleep(0.5)
         began = time.monotonic()
         wait_until_idle(seconds=0.3)
-        assert 0.3 <= time.monotonic() - began < 5
+        assert 0.3 <= time.monotonic() - began < 60
         release.set()
         assert running.result()
 

@@ -49,7 +49,7 @@ def test_what_is_killed_leaves_nothing_that_looks_like_an_export(store, tmp_path
         export_release(store, "csv", out, ["ddww"])
         before = [(path.name, path.read_bytes()) for path in sorted(out.iterdir())]
     arguments = [sys.executable, "-c", KILLED, store, str(out), *(["force"] if force else [])]
-    done = subprocess.run(arguments, cwd=Path(__file__).parents[2], check=False, timeout=120)
+    done = subprocess.run(arguments, cwd=Path(__file__).parents[2], check=False, timeout=600)
     assert done.returncode == -signal.SIGKILL
     assert names(tmp_path) == (["out"] if force else [])
     assert len(list(tmp_path.glob(f"{TEMPORARY}*"))) == 1

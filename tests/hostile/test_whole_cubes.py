@@ -72,4 +72,4 @@ def test_no_cube_of_a_hostile_file_is_sealed(folder: Path, name: str) -> None:
     assert not [word for word in (TEXT, str(SECRET)) if word in said]
     held = [path for path in (folder.parent / "store").rglob("*") if path.is_file()]
     assert not [path for path in held if path.name == "inventory.json" or TEXT.encode() in path.read_bytes()]
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 200  # and not hours, whatever else the machine does

@@ -38,7 +38,7 @@ def start(folder, **environment):
 
 def outcome(process):
     """Kernels that came from disk, digest of the results, what was logged."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     hits, digest = out.split()
     return int(hits), digest, err

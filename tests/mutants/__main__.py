@@ -81,15 +81,15 @@ def _by_line(module: str, contexts: dict[int, list[str]], seconds: dict[str, flo
 class Clock:
     """A plugin of pytest that begins no test when the time is over, and writes down the one that failed."""
 
-    def __init__(self, failed: Path) -> None:
-        self.failed = failed
+    def __init__(self, failed: Path, seconds: float = SECONDS) -> None:
+        self.failed, self.seconds = failed, seconds
         self.began = 0.0  # imports and collection come before the first test
 
     def pytest_runtest_protocol(self) -> bool | None:
         """Say that the test was run where it is not."""
         now = sum(os.times()[:4])
         self.began = self.began or now
-        return True if now - self.began > SECONDS else None
+        return True if now - self.began > self.seconds else None
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Tell which test noticed the change."""
@@ -113,7 +113,7 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.text, module.__file__, "exec"), module.__dict__)
 
 
-def forked(module: str, mutant: Mutant, tests: list[str], folder: Path) -> int:
+def forked(module: str, mutant: Mutant, tests: list[str], folder: Path, seconds: float) -> int:
     """Start the tests on the changed module: the process's id, the name of a file of ``folder`` with what failed."""
     process = os.fork()
     if process:
@@ -126,7 +126,7 @@ def forked(module: str, mutant: Mutant, tests: list[str], folder: Path) -> int:
 
     sys.meta_path.insert(0, Changed(f"smcloud.store.{module}", mutant.text))
     plain = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
-    os._exit(int(pytest.main([*plain, *tests], plugins=[Clock(folder / str(os.getpid()))])))
+    os._exit(int(pytest.main([*plain, *tests], plugins=[Clock(folder / str(os.getpid()), seconds)])))
 
 
 @dataclass
@@ -134,6 +134,7 @@ class Trial:
     """The changes that are tried now, and how often each test noticed one of a module: those tests come first."""
 
     folder: Path
+    seconds: float = SECONDS  # of a change's tests
     running: dict[int, tuple[str, Mutant, float]] = field(default_factory=dict)
     noticed: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -146,7 +147,7 @@ class Trial:
             while len(self.running) >= PROCESSES:
                 yield from self._ended()
             chosen = sorted(tests, key=lambda test, module=module: -self.noticed[module][test])[:MOST]
-            process = forked(module, mutant, chosen, self.folder)
+            process = forked(module, mutant, chosen, self.folder, self.seconds)
             self.running[process] = (module, mutant, time.monotonic())
         while self.running:
             yield from self._ended()
@@ -155,9 +156,8 @@ class Trial:
         time.sleep(0.02)
         for process, (module, mutant, began) in list(self.running.items()):
             ended, status = os.waitpid(process, os.WNOHANG)
-            late = (
-                time.monotonic() - began > 6 * SECONDS
-            )  # imports, two at a time, and hypothesis takes long to explain
+            # Imports, two at a time, and hypothesis takes long to explain.
+            late = time.monotonic() - began > 6 * self.seconds
             if not ended and late:
                 os.killpg(process, signal.SIGKILL)
                 os.waitpid(process, 0)

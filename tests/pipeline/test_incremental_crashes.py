@@ -65,7 +65,7 @@ def killed_when(config, sign):
     command = [sys.executable, "-m", "smcloud.cli", "ingest", str(config)]
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 50
+        end = time.monotonic() + 300
         while process.poll() is None and not sign() and time.monotonic() < end:
             time.sleep(0.001)
         return process.poll() is None and sign()

@@ -86,7 +86,7 @@ def test_processes_race_on_a_disk_without_hard_links(store: Store) -> None:
         subprocess.Popen([sys.executable, "-c", RACE, store.url, str(i)], stdout=subprocess.PIPE, text=True)
         for i in range(3)
     ]
-    won = [int(racer.communicate(timeout=60)[0]) for racer in racers]
+    won = [int(racer.communicate(timeout=300)[0]) for racer in racers]
     assert sum(won) == 60, won
     assert sorted(path.name for path in Path(store.join("releases")).iterdir()) == [f"{i:08d}.json" for i in range(60)]
 

@@ -312,7 +312,7 @@ dask.compute(Prefix(Store.open(sys.argv[1]), sys.argv[2]).stage(ds), scheduler="
 def test_a_killed_writer_is_never_visible(store: Store, released: Released, product: xr.Dataset) -> None:
     released(store)
     path = "products/trend/run2.zarr"
-    killed = subprocess.run([sys.executable, "-c", KILLED, store.url, path], timeout=200)
+    killed = subprocess.run([sys.executable, "-c", KILLED, store.url, path], timeout=600)
     assert killed.returncode == -signal.SIGKILL
     left = [file for file in Path(store.join(path, "slope", "c")).rglob("*") if file.is_file()]
     assert 0 < len(left) < 3

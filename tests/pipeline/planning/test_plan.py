@@ -244,7 +244,7 @@ def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(smal
     job = pipeline.check(config)
     assert pipeline.plan(config, job).stages[0].graphs == 18
     child = subprocess.Popen([sys.executable, "-m", "smcloud.cli", "ingest", str(path)])
-    end = time.monotonic() + 200
+    end = time.monotonic() + 600
     while len(markers(job)) < 3 and child.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
