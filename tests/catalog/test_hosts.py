@@ -80,7 +80,6 @@ def test_a_host_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         changed(args__urlpath="reference://", args__storage_options=REFERENCE | {"fo": f"http://127.0.0.1:{port}/r"}),
     )
     answers = list(check_entries(catalog).values())
-
     assert all("the host 127.0.0.1 does not answer" in answers[i] for i in (0, 1, 3)), answers
     assert "the host no-such-host.invalid is not known" in answers[2]
 
