@@ -141,11 +141,18 @@ class Tasks(Callback):
         self.count += 1
 
 
+def with_short_years(ds):
+    """A year from July of 5 months in one cell, one of 7 in another: no two ways to annual means are the same."""
+    ds["soil_moisture"][11:18, 0, 0] = np.nan
+    ds["soil_moisture"][24:29, 1, 1] = np.nan
+    return ds
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     asked = {"annual": {"first_month": 7, "seasons": ["DJF", "growing"]}, "attribution": {"lags": [0, 1]}}
-    path = small_world(**asked)
+    path = small_world(change=with_short_years, **asked)
     config = load_config(path)
     job = pipeline.check(config)
     ingest, compute, *_ = pipeline.plan(config, job).stages
@@ -155,15 +162,15 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     assert pipeline.plan(config, job).stages[0] == Stage("ingest")  # it is there
     with Tasks() as ran:
         pipeline.compute(config, job)
-    assert compute.tasks == pytest.approx(ran.count, rel=0.3)
+    assert compute.tasks == pytest.approx(ran.count, rel=0.05)
     curve = parse_config(
         read_yaml(path.read_bytes(), str(path), ConfigurationError) | {"sensitivity": {"publish": True}}
     )
     other = pipeline.check(curve)
     more = pipeline.plan(curve, other).stages[1]
-    with Tasks() as ran:
+    with Tasks() as ran_more:
         pipeline.compute(curve, other)
-    assert more.tasks == pytest.approx(ran.count, rel=0.3) and more.tasks > 2 * compute.tasks
+    assert more.tasks == pytest.approx(ran_more.count, rel=0.05) and more.tasks > 2.2 * compute.tasks
     monkeypatch.setattr("smcloud.pipeline.planning.plan.released", lambda job: {"number": 1})
     done = pipeline.plan(config, job)
     assert (done.total("tasks"), done.minutes) == (0, 0) and "already published" in done.note
