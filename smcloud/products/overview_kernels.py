@@ -93,12 +93,18 @@ def _levels(sums: Sequence[Block], factors: Sequence[int]) -> Iterator[list[Bloc
 
 
 def _summed(values: Block, factor: int) -> Block:
-    """Sum squares of ``factor`` cells over the last two axes; what is left at the ends is summed too."""
-    if factor == 1:
-        return values
-    for axis in (-2, -1):
-        values = np.add.reduceat(values, np.arange(0, values.shape[axis], factor), axis=axis)
+    """Sum squares of ``factor`` cells, a power of two, over the last two axes, at the ends what is left of one."""
+    while factor > 1:
+        values = _pairs(_pairs(values.swapaxes(-1, -2)).swapaxes(-1, -2))
+        factor //= 2
     return values
+
+
+def _pairs(values: Block) -> Block:
+    """Sum neighbours along the last axis in pairs; a last one alone stays."""
+    sums: Block = values[..., ::2].copy()
+    sums[..., : values.shape[-1] // 2] += values[..., 1::2]
+    return sums
 
 
 def _ratio(part: Block, whole: Block) -> Block:

@@ -133,7 +133,9 @@ def overviews(
     import zarr_cm
 
     levels: Any = zarr_cm.multiscales.create(layout=tuple(layout))  # type: ignore[arg-type]
-    out = out.assign_coords(_axes(maps, factors))
+    axes = _axes(maps, factors)  # edges are no coordinates: the group would list these alone, and lose its own
+    out = out.assign_coords({name: axis for name, axis in axes.items() if axis.ndim == 1})
+    out = out.assign({name: axis for name, axis in axes.items() if axis.ndim == 2})
     out.attrs = dict(zarr_cm.multiscales.insert(maps.attrs, levels, overwrite=True))
     return out
 

@@ -269,7 +269,7 @@ def test_lazy_maps_stay_lazy_and_give_the_same(made):
     products, expected = made
     for name, ds in products.items():
         got = overviews(ds.chunk(), make_config(), name, FACTORS)
-        assert all(da.chunks for da in got.data_vars.values())
+        assert all(da.chunks for da in got.data_vars.values() if "bnds" not in da.dims)
         xr.testing.assert_identical(got.compute(scheduler="synchronous"), expected[name])
 
 
