@@ -13,16 +13,28 @@ import typer
 
 from smcloud.cli import catalogs, configurations
 from smcloud.cli import sensitivity as curve
-from smcloud.cli.console import call, print_plan, print_record, print_run, say
+from smcloud.cli.console import call, say
 from smcloud.cli.files import register
 from smcloud.cli.init import init
 from smcloud.cli.local_run import run_job
-from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl, opened
+from smcloud.cli.options import (
+    AllowOlder,
+    App,
+    ConfigFile,
+    Debug,
+    Everything,
+    Json,
+    Reason,
+    ReleaseNumber,
+    StoreUrl,
+    opened,
+    reading,
+)
+from smcloud.cli.results import print_plan, print_record, print_run
 
-app = typer.Typer(
+app = App(
     name="smcloud",
     invoke_without_command=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -153,11 +165,13 @@ def _reason(allow_older: bool, reason: str) -> str:
 
 @app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")
 def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None:
-    """List the releases of a store, newest first."""
-    from smcloud.store import list_releases
+    """List the releases of a store, newest first: none of a folder that holds none yet."""
+    from smcloud.store import list_releases, newest_release
 
     place = opened(store)
     releases = list_releases(place)
+    if not releases and not place.fs.exists(place.join()):
+        newest_release(place)  # raises, as in every command: there is no store
     if json_:
         print(json.dumps([release.as_json() for release in releases], indent=1))
         return
@@ -224,7 +238,8 @@ def report(
 
     place = opened(store, to_write=True)
     record = newest_release(place) if release is None else read_release(place, release)
-    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
+    with reading(place):
+        page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
 
 
