@@ -14,6 +14,7 @@ import typer
 from smcloud.cli import catalogs, configurations
 from smcloud.cli import sensitivity as curve
 from smcloud.cli.console import call, say
+from smcloud.cli.doctor import doctor
 from smcloud.cli.files import register
 from smcloud.cli.init import init
 from smcloud.cli.local_run import run_job
@@ -42,6 +43,7 @@ app.command("init", epilog="Example: smcloud init ./my-files --out ./study")(ini
 register(app)
 app.add_typer(catalogs.app, name="catalog")
 app.add_typer(configurations.app, name="config")
+app.command("doctor", epilog="Example: smcloud doctor study.yaml")(doctor)
 app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
 
 

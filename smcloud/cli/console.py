@@ -107,7 +107,12 @@ def _fail(err: SmcloudError, asked: Asked) -> NoReturn:
     if asked.debug:
         print(told_lines(traceback.format_exc()), file=sys.stderr)
     _print_error(err.record(), f"error [{err.code}]: {err}", asked.json)
-    sys.exit(EXIT_CODES.get(err.code, err.exit_code))
+    sys.exit(exit_code(err))
+
+
+def exit_code(err: SmcloudError) -> int:
+    """The exit code of an error, the same in every command."""
+    return EXIT_CODES.get(err.code, err.exit_code)
 
 
 def _fail_usage(message: str, code: int, as_json: bool) -> NoReturn:
