@@ -143,9 +143,10 @@ def demo(
 @app.command(epilog="Example: smcloud ingest study.yaml")
 def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
     """Build one sealed monthly cube from the sources, or update an earlier one; nothing is published."""
+    from smcloud.cluster.progress import telling
     from smcloud.pipeline.runner import Hooks, runner_of
 
-    print_record(runner_of(str(config), Hooks()).cube().as_json(), json_)
+    print_record(runner_of(str(config), Hooks(watch=telling)).cube().as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud compute study.yaml")
@@ -153,9 +154,10 @@ def compute(
     config: ConfigFile, allow_older: AllowOlder = False, reason: Reason = "", json_: Json = False, debug: Debug = False
 ) -> None:
     """Compute, seal and publish the products of an existing cube (smcloud ingest makes it)."""
+    from smcloud.cluster.progress import telling
     from smcloud.pipeline.runner import Hooks, runner_of
 
-    runner = runner_of(str(config), Hooks(), allow_older=_reason(allow_older, reason))
+    runner = runner_of(str(config), Hooks(watch=telling), allow_older=_reason(allow_older, reason))
     print_record(runner.release(with_cube=False).as_json(), json_)
 
 

@@ -36,13 +36,15 @@ def print_plan(record: dict[str, Any], as_json: bool) -> None:
     columns = {
         "chunks": "chunks", "tasks": "tasks", "graphs": "graphs", "bytes_read": "read", "bytes_written": "written",
         "get_requests": "GETs", "put_requests": "PUTs", "worker_memory": "worker", "client_memory": "client",
-        "seconds": "minutes",
+        "seconds": "time",
     }  # fmt: skip
     say(f"{record['plan']}{': ' if record['note'] else ''}{record['note']}")
     say(f"{'':<8}" + "".join(f"{title:>12}" for title in columns.values()))
     for name, amounts in (record["stages"] | {"total": record["total"]}).items():
         say(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
     say(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
+    if record["cold_seconds"]:
+        say(f"start compiles kernels for {record['cold_seconds']} s, once on this machine")
     for line in _money(record["money"]):
         say(line)
 
@@ -70,7 +72,9 @@ def _currency(amount: float) -> str:
 def _amount(key: str, value: int) -> str:
     if key.startswith("bytes") or key.endswith("memory"):
         return size(value)
-    return f"{value / 60:,.1f}" if key == "seconds" else f"{value:,}"
+    if key == "seconds":
+        return f"{value} s" if value < 100 else f"{value / 60:,.1f} min"
+    return f"{value:,}"
 
 
 def print_record(result: dict[str, Any], as_json: bool) -> None:

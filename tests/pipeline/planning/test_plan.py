@@ -108,14 +108,14 @@ def test_a_plan_prints_as_json_without_a_value_that_is_none(capsys, small_world)
     text = capsys.readouterr().out
     assert "NaN" not in text and "null" not in text
     record = json.loads(text)
-    assert set(record["stages"]) == {"ingest", "compute", "publish", "report"}
+    assert set(record["stages"]) == {"start", "ingest", "compute", "publish", "report"}
     with pytest.raises(SystemExit):
         cli.main(["run", str(path), "--dry-run", "--json"])
     assert json.loads(capsys.readouterr().out) == record
     with pytest.raises(SystemExit):
         cli.main(["plan", str(path)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].split()[:2] == ["ingest", f"{record['stages']['ingest']['chunks']:,}"]
+    assert lines[3].split()[:2] == ["ingest", f"{record['stages']['ingest']['chunks']:,}"]
 
 
 @pytest.mark.slow
@@ -148,11 +148,11 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     path = small_world(**asked)
     config = load_config(path)
     job = pipeline.check(config)
-    ingest, compute, *_ = pipeline.plan(config, job).stages
+    _, ingest, compute, *_ = pipeline.plan(config, job).stages
     with Tasks() as ran:
         pipeline.ingest(config, job)
     assert ingest.tasks == pytest.approx(ran.count, rel=0.3)
-    assert pipeline.plan(config, job).stages[0] == Stage("ingest")  # it is there
+    assert pipeline.plan(config, job).stages[1] == Stage("ingest")  # it is there
     with Tasks() as ran:
         pipeline.compute(config, job)
     assert compute.tasks == pytest.approx(ran.count, rel=0.3)
@@ -160,7 +160,7 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
         read_yaml(path.read_bytes(), str(path), ConfigurationError) | {"sensitivity": {"publish": True}}
     )
     other = pipeline.check(curve)
-    more = pipeline.plan(curve, other).stages[1]
+    more = pipeline.plan(curve, other).stages[2]
     with Tasks() as ran:
         pipeline.compute(curve, other)
     assert more.tasks == pytest.approx(ran.count, rel=0.3) and more.tasks > 2 * compute.tasks
