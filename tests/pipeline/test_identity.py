@@ -79,7 +79,6 @@ EXEMPT_CODE = {
     "smcloud.pipeline.planning": "what a run costs",
     "smcloud.pipeline.tiling": "how the work is divided: tested not to change a bit",
     "smcloud.plan": "what a run costs",
-    "smcloud.plot": "how results show themselves",
     "smcloud.secrecy": "what people are told",
     "smcloud.store": "names only",
     "smcloud.store.arrays": "names and places of chunks",
