@@ -13,7 +13,15 @@ from smcloud.config import load_config, parse_config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "infra/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def pages_of_docs():
+    """The pages that people wrote, and none that the site's build made."""
+    made = (ROOT / "docs/_build", ROOT / "docs/reference/generated")
+    return [page for page in sorted((ROOT / "docs").rglob("*.md")) if not set(made) & set(page.parents)]
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "infra/README.md", *pages_of_docs()]
 COMMANDS = {
     (page.relative_to(ROOT).as_posix(), line.partition("# ")[0].strip())
     for page in PAGES
