@@ -135,7 +135,7 @@ def configuration_page() -> str:
         parts.append(table(("key", "is", "type", "unit", *((*PRESETS, "level") if of_preset else ("default",))), rows))
     alone = [key for key in tops if key.name in values["peng2023"]]
     rows = [(code(key.name), *_defaults(key, values), _level(key, levels)) for key in alone]
-    parts += ["## Keys of presets without a section", table(("key", "peng2023", "rigorous", "level"), rows)]
+    parts += ["## Without a section", table(("key", "peng2023", "rigorous", "level"), rows)]
     return page("Keys of a configuration", *parts)
 
 

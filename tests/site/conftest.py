@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "docs/notebooks"
 
 
-def run(*command, **options):
-    """Run a command as a user of the environment does; its output is in the failure."""
+def run(*command, code=0, **options):
+    """Run a command as a user of the environment does, to the exit code ``code``; returns what it says."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | {"PATH": path} | options.pop("env", {}), **options
     )
-    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+    assert done.returncode == code, f"{command}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout if code == 0 else done.stderr
 
 
 @pytest.fixture(scope="session")
