@@ -13,10 +13,10 @@ NOTEBOOKS = ROOT / "docs/notebooks"
 
 def run(*command, code=0, **options):
     """Run a command as a user of the environment does, to the exit code ``code``; returns what it says."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"PATH": path} | options.pop("env", {}), **options
-    )
+    # A user has no server: the session's own is not theirs.
+    known = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
+    done = subprocess.run(command, capture_output=True, text=True, env=known | {"PATH": path}, **options)
     assert done.returncode == code, f"{command}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout if code == 0 else done.stderr
 

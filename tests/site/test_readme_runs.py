@@ -5,17 +5,18 @@ import shlex
 import shutil
 import sys
 
-import numpy as np
 import pytest
 import xarray as xr
 import yaml
 
 import smcloud
+from smcloud.sample import scorecard
 from tests.conftest import small_dataset
 from tests.site.conftest import ROOT, run
 
 pytestmark = pytest.mark.e2e
 README = (ROOT / "README.md").read_text()
+PRODUCTS = ("trend", "drivers", "ddww")
 SMCLOUD = (sys.executable, "-m", "smcloud.cli")
 
 
@@ -33,27 +34,10 @@ def test_figures_of_the_first_lines_are_those_of_the_demo(demo):
     chance = [held[f"ddww_{key}"] for key in ("null_lower", "null_upper")]
     told = [int(number) / 100 for number in re.findall(r"\b(\d\d)(?: %| to)", opening)]
     assert told == [round(it, 2) for it in (*share, *chance)]
-    truth = xr.open_zarr(f"{demo}-inputs/truth.zarr")
-    products = {name: smcloud.open_product(str(demo), name) for name in ("annual", "trend", "drivers", "ddww")}
-    score = smcloud_score(truth, products)
-    assert score["power_strong_trends"] == 1 and f"{score['right_driver'] * 100:.1f} %" in opening
-
-
-def smcloud_score(truth, products):
-    """Two shares by area, made here from truth and products alone."""
-    area = smcloud.stats.cell_area(truth.lat, truth.lon)
-    trend, drivers = products["trend"], products["drivers"]
-    plain = (truth.sensor_step == 0) & (truth.sensor_drift == 0)
-    strong = plain & (truth.delta >= 4) & np.isnan(truth.rung) & trend.slope.notnull()
-    found = (trend.significant == 1) & (np.sign(trend.slope) == np.sign(truth.beta))
-    single = (truth.driver > 0) & (truth.driver < 254) & (drivers.dominant_driver != 255)
-    codes = drivers.dominant_driver
-    names = dict(zip(codes.flag_meanings.split(), codes.flag_values.tolist(), strict=True))
-    wanted = sum(
-        xr.where(truth.driver == at + 1, names[str(name)], 0) for at, name in enumerate(truth.driver_name.values)
-    )
-    share = lambda hit, among: float(area.where(hit & among).sum() / area.where(among).sum())  # noqa: E731
-    return {"power_strong_trends": share(found, strong), "right_driver": share(codes == wanted, single)}
+    truth = xr.open_zarr(f"{demo}-inputs/truth.zarr").load()
+    score = scorecard(truth, **{name: smcloud.open_product(str(demo), name).load() for name in PRODUCTS})
+    assert score["detectable"]["score"] == 1 and "all strong trends" in opening
+    assert f"{score['driver']['score'] * 100:.1f} %" in opening
 
 
 def test_the_commands_that_read_a_result_run(demo, tmp_path):
@@ -101,7 +85,4 @@ def test_own_files_become_a_release_and_the_two_usual_errors_say_so(own):
 
 def fill(path):
     """Write something for each line with CHOOSE, as its comment says."""
-    text = path.read_text()
-    print(text)
-    text = re.sub(r"(licence|citation): CHOOSE.*", r"\1: mine", text)
-    path.write_text(text)
+    path.write_text(re.sub(r"(licence|citation): CHOOSE.*", r"\1: mine", path.read_text()))
