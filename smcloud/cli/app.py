@@ -17,7 +17,18 @@ from smcloud.cli.console import call, print_plan, print_record, print_run, say
 from smcloud.cli.files import register
 from smcloud.cli.init import init
 from smcloud.cli.local_run import run_job
-from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl, opened
+from smcloud.cli.options import (
+    AllowOlder,
+    ConfigFile,
+    Debug,
+    Everything,
+    Json,
+    Language,
+    Reason,
+    ReleaseNumber,
+    StoreUrl,
+    opened,
+)
 
 app = typer.Typer(
     name="smcloud",
@@ -214,17 +225,20 @@ def report(
     truth: Annotated[
         str | None, typer.Option("--truth", help="The sample world's truth.zarr, for a scorecard.")
     ] = None,
+    lang: Annotated[
+        Language, typer.Option("--lang", help="Language of the page: zh adds index.zh.html beside the English one.")
+    ] = Language.en,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Render the report of a release again."""
+    """Render the report of a release again, in English, or in Chinese too."""
     from smcloud import pipeline
     from smcloud.sample.demo import truth_beside
     from smcloud.store import newest_release, read_release
 
     place = opened(store, to_write=True)
     record = newest_release(place) if release is None else read_release(place, release)
-    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
+    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url), languages=[lang.value])
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,14 @@ from smcloud.cli.console import remember
 
 if TYPE_CHECKING:
     from smcloud.store import Store
+
+
+class Language(StrEnum):
+    """A language of the page."""
+
+    en = "en"
+    zh = "zh"
+
 
 Json = Annotated[
     bool,
