@@ -117,7 +117,7 @@ _PLANS = (
             "drier, light is wetter."
         ),
         message(
-            "The zone follows the aridity index, the change the sign of the significant trend."
+            "The zones are those of the run’s scheme (see the method); the change is the sign of the significant trend."
         ),
     ),
     _Plan(

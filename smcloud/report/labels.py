@@ -10,7 +10,7 @@ from smcloud.report.language import catalog, language, message, tell
 KNOWN = (
     message("Soil-moisture change: trend, drivers and DDWW"),
     message("precipitation"), message("soil temperature"), message("LAI"), message("temperature"),
-    message("soil moisture"), message("none"), message("tie"), message("trend"), message("rigorous"),
+    message("soil moisture"), message("none"), message("tie"), message("trend"),
     message("Globe"), message("Northern hemisphere"), message("Southern hemisphere"), message("Tropics"),
     message("water"), message("evergreen needleleaf forests"), message("evergreen broadleaf forests"),
     message("deciduous needleleaf forests"), message("deciduous broadleaf forests"), message("mixed forests"),
@@ -38,7 +38,7 @@ KNOWN = (
     message("means, ≥ 4 months"), message("means, ≥ 6 months"), message("means, ≥ 8 months"), message("anomalies"),
     message("the first"), message("1 later"), message("2 later"), message("3 later"),
     message("the area with a significant change and a zone"),
-    message("the area with a significant change and a zone other than transition"),
+    message("the area with a significant change in the dry and the wet zone"),
 )  # fmt: skip
 
 _DECILE = re.compile(r"decile (\d+)(?: \((driest|wettest)\))?$")

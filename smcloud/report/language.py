@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, reduce
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
 from typing import Any
@@ -80,5 +80,6 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def paragraph(sentences: Sequence[str]) -> str:
-    """Join whole sentences."""
-    return tell(" ").join(sentence for sentence in sentences if sentence)
+    """Set whole sentences one after the other."""
+    told = [sentence for sentence in sentences if sentence]
+    return reduce(lambda before, after: tell("{before} {after}", before=before, after=after), told) if told else ""
