@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from smcloud.report.context import ReportContext
-from smcloud.report.language import join, tell
+from smcloud.report.language import join, join_values, tell
 from smcloud.report.maps import DETECTABLE
 from smcloud.report.rounding import FEW_YEARS, Record, number, percent, trend_text, words
 from smcloud.report.series_figure import sensor_changes
@@ -107,7 +107,7 @@ def sensors(trend: xr.Dataset | None) -> str:
     ]  # fmt: skip
     return tell(
         "Caution: the set of sensors changes in {changes}; a step there may be theirs and no change of the soil.",
-        changes=join(told),
+        changes=join_values(told),
     )
 
 

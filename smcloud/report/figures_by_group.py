@@ -123,7 +123,9 @@ def class_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     right.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     for side, where, text in (("left", 0.02, tell("falls")), ("right", 0.98, tell("rises"))):
         right.text(where, 1.01, text, transform=right.transAxes, fontsize=10.5, color="#444444", ha=side)
-    labels = [f"{row['key'].split('/')[-1]}: {_short(str(row['key']))}" for row in rows]
+    labels = [
+        tell("{class_}: {meaning}", class_=row["key"].split("/")[-1], meaning=_short(str(row["key"]))) for row in rows
+    ]
     for axes in (left, right):
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_yticks(place, labels=labels if axes is left else [""] * len(rows), fontsize=9.5)

@@ -18,7 +18,7 @@ from smcloud.report.caveats import (
     shared_sources,
 )
 from smcloud.report.context import ReportContext
-from smcloud.report.ddww_sentences import ddww, ddww_share, ddww_shares
+from smcloud.report.ddww_sentences import attribute, ddww, ddww_share, ddww_shares
 from smcloud.report.language import tell
 from smcloud.report.results import ABOVE, BELOW, NO_INTERVAL, NOT_APART, sign_of
 from smcloud.report.results_by_latitude import gradient
@@ -68,15 +68,20 @@ def _trend(products: Products, tables: Tables, context: ReportContext) -> Headli
     sign = sign_of(globe, key)
     if lower is not None and upper is not None and not bounded(key, lower, upper):
         sign = NOT_APART
-    templates = {
-        ABOVE: tell("{slope}: it becomes wetter"),
-        BELOW: tell("{slope}: it dries"),
-        NOT_APART: tell("{slope}: not told apart from no change"),
-        NO_INTERVAL: tell("{slope}: without an interval, so that nothing is told of its sign"),
+    fixed = {
+        ABOVE: tell("{slope}: a fixed set of cells becomes wetter"),
+        BELOW: tell("{slope}: a fixed set of cells dries"),
+        NOT_APART: tell("{slope}: a fixed set of cells, not told apart from no change"),
+        NO_INTERVAL: tell("{slope}: a fixed set of cells, without an interval, so that nothing is told of its sign"),
     }
-    cautions = [
-        few_independent(globe, key), sensors(products.get("trend")), mixed_pools(products.get("trend"), context),
-    ]  # fmt: skip
+    moving = {
+        ABOVE: tell("{slope}: all cells with a value, which come and go, become wetter"),
+        BELOW: tell("{slope}: all cells with a value, which come and go, dry"),
+        NOT_APART: tell("{slope}: all cells with a value, which come and go, not told apart from no change"),
+        NO_INTERVAL: tell("{slope}: all cells with a value, which come and go, without an interval"),
+    }
+    templates = fixed if key == "slope_fixed_cells" else moving
+    cautions = [few_independent(globe, key), sensors(products.get("trend"))]
     number = templates[sign].format(slope=slope(globe, context, key))
     return Headline("series", question, number, lines, [line for line in cautions if line])
 
@@ -86,7 +91,8 @@ def _changed(products: Products, tables: Tables, context: ReportContext) -> Head
     trend = products.get("trend")
     lines = [changed_area(globe, context, tables.get("coverage", []))] if "regional" in products else []
     lines += [line for line in (reference(trend),) if line]
-    cautions = [line for line in (coverage(globe), detectable(trend, context)) if line]
+    cautions = [coverage(globe), detectable(trend, context), mixed_pools(trend, context)]
+    cautions = [line for line in cautions if line]
     if globe is None or globe.get("drying_share") is None:
         return Headline("map", question, "", lines, cautions)
     number = tell(
@@ -140,13 +146,27 @@ def _ddww(products: Products, tables: Tables, context: ReportContext) -> Headlin
     lines, cautions = ddww(product, table), own_zones(context)
     if not shares["changed"]:
         return Headline("ddww", question, "", lines, cautions)
-    values = {"share": ddww_share(product, "change", shares["of_change"])}
+    return Headline("ddww", question, _beside_chance(product, shares), lines, cautions)
+
+
+def _beside_chance(product: xr.Dataset, shares: Mapping[str, float | None]) -> str:
+    """The DDWW share of the changed area beside what chance gives: its range where the run has one, else its mean."""
+    share = shares["of_change"]
+    values = {"share": ddww_share(product, "change", share)}
+    lower, upper = attribute(product, "ddww_null_lower"), attribute(product, "ddww_null_upper")
+    if share is not None and lower is not None and upper is not None:
+        sign = ABOVE if share > upper else BELOW if share < lower else NOT_APART
+        templates = {
+            ABOVE: tell("On {share} of the changed area: more than the {lower} to {upper} of chance"),
+            BELOW: tell("On {share} of the changed area: less than the {lower} to {upper} of chance"),
+            NOT_APART: tell("On {share} of the changed area: not told apart from the {lower} to {upper} of chance"),
+        }
+        return templates[sign].format(lower=hundredths(lower), upper=percent(upper), **values)
     if shares["by_chance"] is None:
-        return Headline("ddww", question, tell("On {share} of the changed area", **values), lines, cautions)
-    number = tell(
+        return tell("On {share} of the changed area", **values)
+    return tell(
         "On {share} of the changed area; by chance it would be {chance}", chance=percent(shares["by_chance"]), **values
     )
-    return Headline("ddww", question, number, lines, cautions)
 
 
 def _latitude(tables: Tables, context: ReportContext) -> list[Headline]:

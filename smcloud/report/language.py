@@ -74,6 +74,13 @@ def join(parts: Sequence[str]) -> str:
     return tell("{first} and {last}", first=tell(", ").join(parts[:-1]), last=parts[-1])
 
 
+def join_values(parts: Sequence[str]) -> str:
+    """Join numbers as ``1, 2 and 3``, and what begins or ends with one."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return tell("{values} and {last}", values=tell(", ").join(parts[:-1]), last=parts[-1])
+
+
 def listed(parts: Sequence[str]) -> str:
     """Join items of a list that have commas of their own: ``a; b; c``."""
     return tell("; ").join(parts)

@@ -11,7 +11,7 @@ import xarray as xr
 from smcloud.report.context import ReportContext
 from smcloud.report.ddww_sentences import ddww
 from smcloud.report.labels import label
-from smcloud.report.language import join, listed, tell, tell_count
+from smcloud.report.language import join_values, listed, tell, tell_count
 from smcloud.report.rounding import Record, Table, bounded, percent, trend_text, words
 from smcloud.report.scope import of_region, whole
 from smcloud.report.sentences import global_trend
@@ -70,7 +70,7 @@ def _without_ends(table: Table) -> list[str]:
     return [
         tell(
             "Without one or two years at an end, or at both, that of the fixed cells lies between {slopes}.",
-            slopes=join(told),
+            slopes=join_values(told),
         )
     ]
 
@@ -189,14 +189,14 @@ def _tenth(row: Record) -> str:
 def _deciles(numbers: Sequence[str]) -> str:
     """Join numbers, neighbours as ``4 to 7``."""
     if not all(text.isdigit() for text in numbers):
-        return join(list(numbers))
+        return join_values(list(numbers))
     runs: list[list[int]] = []
     for place in sorted(map(int, numbers)):
         if runs and place == runs[-1][-1] + 1:
             runs[-1].append(place)
         else:
             runs.append([place])
-    return join([text for run in runs for text in _run(run)])
+    return join_values([text for run in runs for text in _run(run)])
 
 
 def _run(run: Sequence[int]) -> list[str]:
