@@ -106,7 +106,7 @@ def class_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
         ),
         5.6,
     )
-    left, right = figure.add_axes((0.165, 0.11, 0.4, 0.68)), figure.add_axes((0.615, 0.11, 0.365, 0.68))
+    left, right = figure.add_axes((0.18, 0.11, 0.385, 0.68)), figure.add_axes((0.615, 0.11, 0.365, 0.68))
     place = np.arange(len(rows), dtype=float)[::-1]
     height = 0.75 / len(names)
     shifts = (np.arange(len(names)) - (len(names) - 1) / 2) * height

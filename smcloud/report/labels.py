@@ -39,6 +39,8 @@ KNOWN = (
     message("the first"), message("1 later"), message("2 later"), message("3 later"),
     message("the area with a significant change and a zone"),
     message("the area with a significant change in the dry and the wet zone"),
+    message("many simulated series of 22 years"),
+    message("the power of the test in each cell; 0 where the run has no result"),
 )  # fmt: skip
 
 _DECILE = re.compile(r"decile (\d+)(?: \((driest|wettest)\))?$")

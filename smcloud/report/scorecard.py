@@ -48,6 +48,7 @@ TITLES = {
 PARTS = {
     "pearson_r": message("correlation"),
     "rmse": message("root mean square error"),
+    "mean_error": message("mean error"),
     "weak": message("trend of less than 4 standard errors"),
     "without_a_trend_to_find": message("empty, constant or too short"),
     "sensor_step": message("sensors changed"),
@@ -55,7 +56,7 @@ PARTS = {
 FACTS = {
     "n_cells": message("cells"), "area_km2": message("area km²"), "mean_delta": message("true trend in standard "
     "errors"),
-    "without_a_result": message("missed for want of a result"),
+    "without_a_result": message("missed for want of a result"), "expected_from": message("expected from"),
 }  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def _free(value: Any) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if not _is_number(value):
-        return str(value)
+        return label(str(value))
     size = abs(float(value))
     if 0 < size < 0.01:
         digits, power = f"{float(value):.2e}".split("e")
