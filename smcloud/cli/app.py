@@ -248,7 +248,8 @@ def report(
     record = newest_release(place) if release is None else read_release(place, release)
     with reading(place):
         page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url), languages=[lang.value])
-    print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
+    shown = page.report if lang is Language.en else page.report.replace("index.html", f"index.{lang.value}.html")
+    print_record({"status": "rendered", "release": record.number, "report": shown}, json_)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
