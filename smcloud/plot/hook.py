@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -20,7 +21,7 @@ def prepare() -> None:
     if "IPython" in sys.modules:
         from smcloud.errors import SmcloudError
 
-        setattr(SmcloudError, "_render_traceback_", lambda error: [in_one_line(error)])  # noqa: B010  # IPython's name
+        setattr(SmcloudError, "_render_traceback_", _shown)  # noqa: B010  # IPython's name
 
 
 class _Waiting(MetaPathFinder):
@@ -57,6 +58,14 @@ def _register() -> None:
     register: Any = xr.register_dataset_accessor
     if not hasattr(xr.Dataset, "smcloud"):
         register("smcloud")(Results)
+
+
+def _shown(error: Exception) -> list[str]:
+    """What IPython shows of an error of ours: one line, or with ``%xmode Verbose`` where it was raised as well."""
+    shell: Any = sys.modules["IPython"].get_ipython()
+    if shell is not None and shell.InteractiveTB.mode == "Verbose":
+        return traceback.format_exception(error)
+    return [in_one_line(error)]
 
 
 def in_one_line(error: Exception) -> str:
