@@ -52,6 +52,8 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     asked = Asked()
     silence_libraries()
     warnings.formatwarning = _told_warning
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
     _show_logs(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -140,6 +142,12 @@ def silence_libraries() -> None:
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _unraisable(what: Any) -> None:
+    """Pass over what dask-gateway's client raises when it is collected: it is closed, and nobody can catch this."""
+    if not str(getattr(what.object, "__module__", "")).startswith("dask_gateway"):
+        sys.__unraisablehook__(what)
 
 
 def _speak_up() -> None:
