@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
+from smcloud.catalog.key_texts import TEXTS
 from smcloud.catalog.loading import load_catalog
 from smcloud.catalog.schema import Catalog
-from smcloud.config.editors import keep_schema, schema_line
+from smcloud.config.editors import keep_schema, schema_line, with_texts
 from smcloud.errors import CatalogError
 
 HEADING = "  # --"  # of a group of entries
@@ -83,7 +84,7 @@ def copy_public(names: Sequence[str], to: Path) -> None:
 
 def catalog_schema() -> dict[str, Any]:
     """Return the JSON schema of a catalog file, as editors read it."""
-    schema = Catalog.model_json_schema()
+    schema = with_texts(Catalog.model_json_schema(), TEXTS)
     schema["properties"] = {"sources": schema["properties"]["sources"], "metadata": {}}
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A catalog of smcloud"}
     return schema | made | {"required": ["sources"]}

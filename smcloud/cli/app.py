@@ -25,6 +25,7 @@ from smcloud.cli.options import (
     Debug,
     Everything,
     Json,
+    Language,
     Reason,
     ReleaseNumber,
     StoreUrl,
@@ -194,10 +195,13 @@ def report(
     truth: Annotated[
         str | None, typer.Option("--truth", help="The sample world's truth.zarr, for a scorecard.")
     ] = None,
+    lang: Annotated[
+        Language, typer.Option("--lang", help="Language of the page: zh adds index.zh.html beside the English one.")
+    ] = Language.en,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Render the report of a release again."""
+    """Render the report of a release again, in English, or in Chinese too."""
     from smcloud import pipeline
     from smcloud.sample.demo import truth_beside
     from smcloud.store import newest_release, read_release
@@ -205,7 +209,7 @@ def report(
     place = opened(store, to_write=True)
     record = newest_release(place) if release is None else read_release(place, release)
     with reading(place):
-        page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
+        page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url), languages=[lang.value])
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
 
 

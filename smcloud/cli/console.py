@@ -112,8 +112,8 @@ def _fail(err: SmcloudError, asked: Asked) -> NoReturn:
     sys.exit(exit_code(err))
 
 
-def exit_code(err: SmcloudError) -> int:
-    """The exit code of an error, the same in every command."""
+def exit_code(err: SmcloudError | type[SmcloudError]) -> int:
+    """The exit code of an error or its class, the same in every command."""
     return EXIT_CODES.get(err.code, err.exit_code)
 
 

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from smcloud.store import Store
 
 DECODERS = ("numcodecs", "zarr")  # they say of a damaged chunk what they found, but not where
+
+
+class Language(StrEnum):
+    """A language of the page."""
+
+    en = "en"
+    zh = "zh"
 
 
 def _output(*names: str, **more: Any) -> Any:

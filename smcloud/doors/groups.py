@@ -34,6 +34,11 @@ class Array:
         """Whether each of its last two dims is one of the globe, so that it can be drawn."""
         return self.dims[-2:] == ("lat", "lon")
 
+    @property
+    def is_of_overview(self) -> bool:
+        """Whether it belongs to a map in coarser cells."""
+        return any(dim.startswith(("lat_x", "lon_x")) for dim in self.dims)
+
 
 @dataclass(frozen=True)
 class Group:

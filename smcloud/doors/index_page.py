@@ -100,15 +100,16 @@ def _marked(release: Release) -> str:
 
 
 def _product(group: Group, release: Release, address: Address, container: str | None) -> dict[str, Any]:
+    own = [dim for dim in group.coordinates if not group.arrays[dim].is_of_overview]
     return {
         "name": group.name,
         "title": group.title,
         "summary": str(group.attrs.get("summary", "")) or _DESCRIPTIONS.get(group.name, ""),
         "path": group.entry.url,
         "address": f"{address.base}/{group.entry.url}",
-        "dims": ", ".join(f"{dim} {size}" for dim, size in group.sizes.items() if dim in group.coordinates),
+        "dims": ", ".join(f"{dim} {size}" for dim, size in group.sizes.items() if dim in own),
         "lines": lines_of(group, release, address, container),
-        "variables": [_described(array) for array in group.variables],
+        "variables": [_described(array) for array in group.variables if not array.is_of_overview],
     }
 
 

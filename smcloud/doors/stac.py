@@ -111,7 +111,8 @@ def _asset(group: Group, href: str, kind: str) -> pystac.Asset:
 
     titles = {ZARR_3: "Zarr group, version 3", ZARR_TYPE: "The same group, for readers that know no other media type"}
     fields = {"zarr:consolidated": True, "zarr:node_type": "group", "zarr:zarr_format": 3}
-    return pystac.Asset(href, titles[kind], media_type=kind, roles=["data"], extra_fields=fields)
+    media_type = f"{kind}; profile=multiscales" if kind == ZARR_3 and "multiscales" in group.attrs else kind
+    return pystac.Asset(href, titles[kind], media_type=media_type, roles=["data"], extra_fields=fields)
 
 
 def _description(release: Release, group: Group, licence: str) -> str:

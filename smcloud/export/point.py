@@ -14,6 +14,7 @@ from smcloud import delimited
 from smcloud.errors import NothingPublishedError
 from smcloud.export.frames import attributes, labels, texts
 from smcloud.export.selection import cell_at, edges_of
+from smcloud.products.overviews import without_overviews
 from smcloud.secrecy import masked
 from smcloud.stats import cell_area
 from smcloud.store import Release, Store, newest_release, open_product, read_release
@@ -70,11 +71,11 @@ def point(store: str, lat: float, lon: float, release: int | None = None) -> Poi
             expected=f"the product {SERIES}",
             next=f"smcloud products {place.url}",
         )
-    annual = open_product(store, SERIES, found.number)
+    annual = without_overviews(open_product(store, SERIES, found.number))
     row, column = cell_at(annual, lat, lon)
     rows, columns = edges_of(annual)
     cells = {
-        name: open_product(store, name, found.number).isel(lat=row, lon=column).compute()
+        name: without_overviews(open_product(store, name, found.number)).isel(lat=row, lon=column).compute()
         for name in ("trend", "drivers", "ddww")
         if name in found.products
     }

@@ -17,6 +17,7 @@ from smcloud.export.frames import bounds_of, plain_name, tables
 from smcloud.export.netcdf import write_netcdf
 from smcloud.export.selection import Region, on_grid, select
 from smcloud.export.workbook import require_rows, write_workbook
+from smcloud.products.overviews import without_overviews
 from smcloud.secrecy import masked
 from smcloud.store import Release, Store, newest_release, open_product, read_release
 
@@ -93,7 +94,8 @@ def export_release(
     atomic.require_free(target, force, single)
     plan = _Plan()
     for product in dict.fromkeys(products) or record.products:
-        _add(plan, product, open_product(store, product, record.number), form, region, colours, asked=bool(products))
+        ds = without_overviews(open_product(store, product, record.number))
+        _add(plan, product, ds, form, region, colours, asked=bool(products))
     if not plan.files:
         raise _refusal(f"nothing of this release can be written as {form}", "; ".join(plan.notes), form)
     if single and len(plan.files) != 1:

@@ -91,6 +91,11 @@ class StoreWriter:
         self.variables: dict[str, list[str]] = {}
         self._attempts, self._begun = attempts, dict[str, Attempt]()
 
+    @property
+    def grid(self) -> Mapping[str, int]:
+        """The lengths of the whole grid, lat and lon."""
+        return {dim: self.publication.cells.sizes[dim] for dim in ("lat", "lon")}
+
     def attempt(self, name: str) -> Attempt:
         """Return this run's attempt at a product; its folder is taken when it is first asked for."""
         if name not in self._begun:

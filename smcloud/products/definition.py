@@ -18,6 +18,7 @@ from smcloud.products.ddww import ddww as ddww_of
 from smcloud.products.driver_columns import driver_trends
 from smcloud.products.drivers import driver_fields, driver_maps
 from smcloud.products.gradients import gradients
+from smcloud.products.overviews import MAPS, factors_of, overviews
 from smcloud.products.polygons import with_polygons
 from smcloud.products.regions import Groups
 from smcloud.products.regions import regions as regions_of
@@ -32,6 +33,11 @@ Finish = Callable[[xr.Dataset, RunConfig], xr.Dataset]
 
 class Writer(Protocol):
     """Where products are written: to a store, or to a plan that counts what a store would be asked for."""
+
+    @property
+    def grid(self) -> Mapping[str, int]:
+        """The lengths of the whole grid, lat and lon."""
+        ...
 
     def write(self, products: Mapping[str, xr.Dataset]) -> None:
         """Write the lazy products of one phase, by name, in one go."""
@@ -161,5 +167,10 @@ def make_products(cube: xr.Dataset, config: RunConfig, writer: Writer) -> None:
             writer.append(finishes)
         if phase is not PHASES[-1]:
             made |= {name: writer.open(name) for name in ready}
+    factors = factors_of(writer.grid)
+    if factors:
+        drawn = [name for name in MAPS if name in made and not made[name].keys().isdisjoint(MAPS[name])]
+        edges = {name: cube[name].variable for name in ("lat_bnds", "lon_bnds")}
+        writer.append({name: partial(overviews, product=name, factors=factors, edges=edges) for name in drawn})
     if config.sensitivity.publish:
         writer.write({"sensitivity": curve(cube, config, writer.compute)})

@@ -30,6 +30,7 @@ from smcloud.conventions import (
 from smcloud.products.annual import REGION_ATTRIBUTES, SHARE
 from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.driver_columns import MEANS
+from smcloud.products.overviews import MULTISCALES, is_of_level
 from smcloud.products.summaries import TEXTS, summary_of
 
 BOUNDS = ("lat_bnds", "lon_bnds")
@@ -111,7 +112,9 @@ class Publication:
     cells: xr.Dataset
 
     def __call__(self, name: str, ds: xr.Dataset) -> xr.Dataset:
-        """Return the product ``name`` (or a part of it) as it is written; lazy where it is."""
+        """Return the product ``name`` (or a part of it, or its overviews) as it is written; lazy where it is."""
+        if MULTISCALES in ds.attrs and all(map(is_of_level, ds.data_vars.values())):
+            return with_content(ds)  # its attributes are those of the written product
         out = with_axes(to_storage_dtype(ds), self.cells, self._years, self.config.annual.first_month)
         if SHARE in self.cells and {"lat", "lon"} <= {*out.dims}:
             out = out.assign({SHARE: self.cells[SHARE]})

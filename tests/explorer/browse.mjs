@@ -9,6 +9,15 @@ const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox", ...args] });
 const told = { results: [], console: [], requests: [] };
 
+/** Wait for an expression; the page's own rules forbid what playwright does for it. */
+async function until(page, expression) {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (await page.evaluate(expression)) return;
+    await page.waitForTimeout(50);
+  }
+  throw new Error(`never true: ${expression}`);
+}
+
 for (const step of steps) {
   const { width = 1400, height = 900, dark = false } = step;
   const colorScheme = dark ? "dark" : "light";
@@ -27,6 +36,7 @@ for (const step of steps) {
     else if (act === "click") await page.click(given[0], given[1] ? { position: { x: given[1][0], y: given[1][1] } } : {});
     else if (act === "hover") await page.hover(given[0], { position: { x: given[1][0], y: given[1][1] } });
     else if (act === "wait") await page.waitForSelector(given[0]);
+    else if (act === "until") await until(page, given[0]);
     else throw new Error(`no such act: ${act}`);
   }
   if (step.evaluate) result.value = await page.evaluate(step.evaluate);

@@ -31,8 +31,10 @@ def serving(folder: str) -> Iterator[str]:
     command = [sys.executable, str(SERVER), folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
 
 
 @pytest.fixture(scope="session")

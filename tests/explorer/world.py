@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dask
@@ -15,6 +16,7 @@ import xarray as xr
 
 from smcloud.pipeline.publish import render_doors
 from smcloud.products.flags import driver_flags
+from smcloud.products.overviews import MAPS, overviews
 from smcloud.products.variables import ANNUAL, DDWW, DRIVERS, TREND
 from smcloud.store import (
     Attempts,
@@ -35,7 +37,9 @@ RUN = "0123456789abcdef"
 WORLD = (-90.0, 90.0, -180.0, 180.0)
 
 
-def fields(step: float, box: tuple[float, float, float, float] = WORLD) -> dict[str, xr.Dataset]:
+def fields(
+    step: float, box: tuple[float, float, float, float] = WORLD, years: np.ndarray = YEARS
+) -> dict[str, xr.Dataset]:
     """The products by name: float32 and float64 with NaN, codes with 255; latitudes fall, as in many data.
 
     ``box`` is south, north, west and east. A part of the world has no land mask.
@@ -64,7 +68,7 @@ def fields(step: float, box: tuple[float, float, float, float] = WORLD) -> dict[
         "slope_upper": slope + np.float32(1e-3),
         "p_value": np.where(valid, rng.random(shape) ** 3, np.nan),
         "significant": codes([0, 1]),
-        "n_years": np.where(valid, YEARS.size, 0).astype("uint16"),
+        "n_years": np.where(valid, years.size, 0).astype("uint16"),
         "status": np.where(valid, 0, np.where(land, rng.integers(1, 4, shape), 7)).astype("uint8"),
     }
     drivers = {
@@ -75,10 +79,10 @@ def fields(step: float, box: tuple[float, float, float, float] = WORLD) -> dict[
         "dominant_correlation": np.tanh(noise()),
     }
     ddww = {"zone": np.where(land, rng.integers(1, 4, shape), 0).astype("uint8"), "ddww_class": codes([*range(7)])}
-    annual = {"soil_moisture": 0.25 + 0.02 * noise(YEARS.size, dtype="float64"), "land_mask": land.astype("float32")}
+    annual = {"soil_moisture": 0.25 + 0.02 * noise(years.size, dtype="float64"), "land_mask": land.astype("float32")}
     if box != WORLD:
         del annual["land_mask"]
-    annual |= {name: noise(YEARS.size, dtype="float64") for name in NAMES}
+    annual |= {name: noise(years.size, dtype="float64") for name in NAMES}
     named = {"driver": ("driver", np.array(NAMES, dtype=np.dtypes.StringDType()))}
     flags = {"dominant_driver": driver_flags(NAMES)}
     regions = ["globe", "south", "0-10N", "80N-90N"]
@@ -87,7 +91,7 @@ def fields(step: float, box: tuple[float, float, float, float] = WORLD) -> dict[
     regional = xr.Dataset(tables, {"region": np.array(regions, dtype=np.dtypes.StringDType())})
     return {
         "regional": regional,
-        "annual": _dataset(annual, coords | {"year": YEARS}, ANNUAL, "year"),
+        "annual": _dataset(annual, coords | {"year": years}, ANNUAL, "year"),
         "trend": _dataset(trend, coords, TREND),
         "drivers": _dataset(drivers, coords | named, DRIVERS | {"dominant_driver": flags["dominant_driver"]}, "driver"),
         "ddww": _dataset(ddww, coords, DDWW),
@@ -99,10 +103,30 @@ def _dataset(values: dict[str, Any], coords: dict[str, Any], about: Any, first: 
     return xr.Dataset({name: (dims[v.ndim], v, dict(about.get(name, {}))) for name, v in values.items()}, coords)
 
 
-def make_store(folder: Path | str, step: float, box: tuple[float, float, float, float] = WORLD) -> str:
+def with_overviews(made: dict[str, xr.Dataset], step: float, factors: tuple[int, ...]) -> dict[str, xr.Dataset]:
+    """The products with overviews of these factors."""
+    out = dict(made)
+    for name in MAPS:
+        ds = made[name]
+        edges = {
+            f"{dim}_bnds": xr.Variable((dim, "bnds"), np.stack([ds[dim] - side, ds[dim] + side], axis=1))
+            for dim, side in (("lat", -step / 2), ("lon", step / 2))
+        }
+        levels = overviews(ds, SimpleNamespace(alpha=0.05), name, factors, edges)  # type: ignore[arg-type]
+        out[name] = ds.assign(levels).assign_attrs(levels.attrs)
+    return out
+
+
+def make_store(
+    folder: Path | str,
+    step: float,
+    box: tuple[float, float, float, float] = WORLD,
+    factors: tuple[int, ...] = (),
+    years: np.ndarray = YEARS,
+) -> str:
     """Publish them in a store at ``folder``, a path or an URL, with its doors; returns its path."""
     store = Store.open(folder)
-    made = fields(step, box)
+    made = with_overviews(fields(step, box, years), step, factors) if factors else fields(step, box, years)
     cube = made["annual"][["soil_moisture"]]
     url, digest = _sealed(store, cube_path("cube0"), cube)
     products = {}

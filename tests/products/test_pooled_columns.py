@@ -53,6 +53,8 @@ def test_a_series_without_a_field_is_tested_alone(annual: xr.Dataset, series: xr
 class Memory:
     """A writer that keeps products in memory."""
 
+    grid = {"lat": 1, "lon": 1}  # noqa: RUF012 - too small for overviews
+
     def __init__(self, config: object) -> None:
         self.config, self.kept = config, dict[str, xr.Dataset]()
 

@@ -64,7 +64,7 @@ export function fill(context, under, cells, theme) {
 /** Lines above the cells: rim, parallels, coasts, the edge of invented land, the chosen cell and the cursor. */
 export function overlay(context, scene) {
   const { width, height } = context.canvas;
-  const { projection, theme, ratio, coast, grid } = scene;
+  const { projection, theme, ratio, coast, grid } = scene; // its cells are those that people point at, not the drawn ones
   context.clearRect(0, 0, width, height);
   if (scene.belongs) dim(context, scene);
   const path = geoPath(projection, context);
@@ -87,14 +87,14 @@ export function overlay(context, scene) {
 }
 
 /** Dim the cells whose latitudes do not belong to the chosen region. */
-function dim(context, { under, grid, belongs }) {
+function dim(context, { under, drawn, belongs }) {
   const { width, height } = context.canvas;
   const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
-  const outside = grid.lat.map((lat) => !belongs(lat));
+  const outside = drawn.lat.map((lat) => !belongs(lat));
   const veil = (packed("#808080") - (LITTLE ? 0x66000000 : 0x66)) >>> 0; // six tenths opaque
   for (let at = 0; at < under.length; at += 1)
-    if (under[at] !== NOTHING && outside[Math.floor(under[at] / grid.width)]) pixels[at] = veil;
+    if (under[at] !== NOTHING && outside[Math.floor(under[at] / drawn.width)]) pixels[at] = veil;
   context.putImageData(image, 0, 0);
 }
 

@@ -4,17 +4,18 @@ import "./style.css";
 import { feature } from "topojson-client";
 import { fillControls, listen, retell } from "./controls.js";
 import { paint } from "./draw.js";
-import { readGrid } from "./grid.js";
+import { coarser, readGrid } from "./grid.js";
 import { asHash, readHash } from "./hash.js";
-import { labelOf, layersOf, limitOf } from "./layers.js";
+import { labelOf, layersOf } from "./layers.js";
 import { drawLegend } from "./legend.js";
+import { factorFor, fieldsOf, scaleOf } from "./levels.js";
 import { MapView } from "./map.js";
 import { coordinates } from "./numbers.js";
 import { openCell } from "./panel.js";
 import { readout } from "./readout.js";
 import { drawRegions, latitudesOf, readRegions } from "./regions.js";
-import { arrayPath, openStore, readMap, Refused } from "./source.js";
-import { homeOf } from "./view.js";
+import { openStore, readMap, Refused } from "./source.js";
+import { homeOf, pointAt } from "./view.js";
 import { w } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -31,7 +32,6 @@ class Page {
     retell(this);
     this.store = await openStore();
     const { annual, drivers } = this.store.products;
-    this.mask = annual.open().then(() => (annual.has("land_mask") ? this.field(annual, "land_mask", 0) : null));
     const maps = Object.entries(this.store.products).filter(([name]) => name !== "regional");
     await Promise.all(maps.map(([, product]) => product.open()));
     this.store.drivers = drivers?.has("driver") ? await drivers.values("driver") : [];
@@ -108,30 +108,31 @@ class Page {
     await openCell(this, cell < 0 ? null : cell);
   }
 
-  async fieldsOf(layer) {
-    const { products } = this.store;
-    const path = arrayPath(layer, this.state.zoom);
-    const beside = layer.beside.map(([product, name]) => this.field(products[product], name, 0));
-    const fields = await Promise.all([this.field(products[layer.product], path, layer.index), ...beside]);
-    this.land = await this.mask;
-    return { fields, land: this.land };
-  }
-
   async showLayer(map, id, place) {
     const layer = this.layer(id);
     const { turn } = this;
-    const { fields, land } = await this.fieldsOf(layer);
-    if (turn !== this.turn) return; // another layer was chosen meanwhile
-    map.layer = layer;
-    map.fields = fields;
-    map.options = { significant: this.state.significant, limit: limitOf(layer, fields) };
+    const factor = factorFor(this, map, layer);
+    map.wanted = factor;
+    const { fields, land } = await fieldsOf(this, layer, factor);
+    const limit = await scaleOf(this, layer, { factor, fields });
+    if (turn !== this.turn || map.wanted !== factor) return; // another layer or view was chosen meanwhile
+    Object.assign(map, { layer, fields, land });
+    map.options = { significant: this.state.significant, limit, factor };
     if (layer.id === "status") map.options.occurring = new Set(fields[0].data.filter((_, at) => !land || land.data[at] > 0));
     const figure = $(place);
     figure.querySelector("figcaption").textContent = labelOf(layer);
     figure.querySelector(".lines").setAttribute("aria-label", w("map_help", { layer: labelOf(layer) }));
     drawLegend(figure.querySelector(".legend"), layer, this.store, map.options, land);
-    map.show(paint(layer, this.store, map.options, fields, land));
+    map.show(paint(layer, this.store, map.options, fields, land), coarser(this.grid, factor));
     performance.mark("map");
+  }
+
+  /** Draw the overviews that fit the view, or the cells, where others are drawn. */
+  refit() {
+    for (const [at, map] of this.maps?.entries() ?? []) {
+      const [id, place] = [[this.state.layer, "first"], [this.state.compare, "second"]][at];
+      if (map.layer && map.layer.id === id && factorFor(this, map, map.layer) !== map.wanted) this.safely(this.showLayer(map, id, place));
+    }
   }
 
   /** The table of regions, read when it is opened or a row of it is in the address. */
@@ -169,7 +170,9 @@ class Page {
   look({ lon, lat, zoom }, quickly = false) {
     Object.assign(this.state, { lon, lat, zoom });
     for (const map of this.visibleMaps()) map.draw(quickly);
-    if (!quickly) history.replaceState(null, "", asHash(this.state, this.home));
+    if (quickly) return;
+    history.replaceState(null, "", asHash(this.state, this.home));
+    this.refit();
   }
 
   visibleMaps() {
@@ -195,7 +198,7 @@ class Page {
     const { width, height } = map.lines.canvas;
     if (!pixel || pixel[0] < 0 || pixel[1] < 0 || pixel[0] > width || pixel[1] > height) this.look({ ...this.view, lon, lat });
     for (const one of this.visibleMaps()) one.drawLines();
-    $("spoken").textContent = readout(this, this.cursor);
+    readout(this, this.cursor, (text) => ($("spoken").textContent = text));
   }
 
   find(text) {
@@ -221,10 +224,17 @@ class Page {
     this.safely(openCell(this, none ? null : cell, true));
   }
 
-  /** For tests: the value that a layer holds at a point, what the map makes of it, and its pixel. */
+  /** For tests: the value that a layer holds at a point, what a pixel shows, and the pixel of a point. */
   async valueAt(id, lat, lon) {
-    const { fields } = await this.fieldsOf(this.layer(id));
+    const { fields } = await fieldsOf(this, this.layer(id), 1);
     return fields[0].data[this.grid.cell(lat, lon)];
+  }
+
+  drawnAt(x, y, map = this.maps[0]) {
+    const point = pointAt(this.view, map.projection, x + 0.5, y + 0.5);
+    const cell = point ? map.drawn.cell(point.lat, point.lon) : -1;
+    const values = map.fields.map((field) => field.data[cell]);
+    return { ...point, factor: map.options.factor, values, colour: [...map.cells.getImageData(x, y, 1, 1).data] };
   }
 
   colourAt(lat, lon, map = this.maps[0]) {

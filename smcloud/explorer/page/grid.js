@@ -56,6 +56,25 @@ export class Grid {
   }
 }
 
+/** The grid of an overview: cells of `factor` by `factor` cells from the first row and column on. */
+export function coarser(grid, factor) {
+  if (factor === 1) return grid;
+  const within = (find) => (value) => Math.floor(find(value) / factor); // -1 stays -1
+  const merged = (edges) =>
+    Array.from({ length: Math.ceil(edges.length / factor) }, (_, at) => {
+      const inside = edges.slice(at * factor, (at + 1) * factor);
+      return [Math.min(...inside.map(([low]) => low)), Math.max(...inside.map(([, high]) => high))];
+    });
+  const made = Object.create(grid);
+  made.rowOf = within(grid.rowOf);
+  made.columnOf = within(grid.columnOf);
+  made.edges = { lat: merged(grid.edges.lat), lon: merged(grid.edges.lon) };
+  for (const axis of ["lat", "lon"]) made[axis] = made.edges[axis].map(([low, high]) => (low + high) / 2);
+  made.height = made.lat.length;
+  made.width = made.lon.length;
+  return made;
+}
+
 function ordered([one, other]) {
   return one <= other ? [one, other] : [other, one];
 }

@@ -3,6 +3,7 @@
 import { meaning, w } from "./words.js";
 
 const SMALL_P = [0, 0.001, 0.01, 0.05, 0.1, 0.5, 1];
+const SHARES = [0, 0.05, 0.2, 0.4, 0.6, 0.8, 1];
 
 /** The layers of a store whose products are open. */
 export function layersOf(store) {
@@ -88,7 +89,7 @@ function sizes(values, factor, chosen) {
 }
 
 /** A function from a value, and that of the array beside it, to its colour; null for no data. */
-export function colourer(layer, store, { limit, significant }) {
+export function colourer(layer, store, { limit, significant, factor = 1 }) {
   const { palette } = store;
   if (layer.kind === "flags" || layer.kind === "dominant") {
     return (value, other) => {
@@ -99,8 +100,8 @@ export function colourer(layer, store, { limit, significant }) {
     };
   }
   if (layer.kind === "p") {
-    const colours = smallColours(palette);
-    const bounds = SMALL_P.slice(1, -1);
+    const colours = factor === 1 ? smallColours(palette) : smallColours(palette).reverse();
+    const bounds = (factor === 1 ? SMALL_P : SHARES).slice(1, -1);
     return (value) => (Number.isFinite(value) ? colours[bounds.filter((bound) => value >= bound).length] : null);
   }
   const steps = layer.whole ? 5 : 4; // of a whole scale nothing lies beyond the end
@@ -121,8 +122,10 @@ function smallColours({ sequential }) {
 }
 
 /** Entries of the legend: [colour, label]; of the many reasons of a status only those that `occurring` has. */
-export function legendOf(layer, store, occurring) {
+export function legendOf(layer, store, occurring, factor = 1) {
   const { palette } = store;
+  if (layer.kind === "p" && factor > 1)
+    return smallColours(palette).reverse().map((colour, at) => [colour, `${100 * SHARES[at]} – ${100 * SHARES[at + 1]} %`]);
   if (layer.kind === "p")
     return smallColours(palette).map((colour, at) => [colour, `${SMALL_P[at]} – ${SMALL_P[at + 1]}`]);
   if (layer.kind === "steps") return null;
@@ -135,6 +138,13 @@ export function legendOf(layer, store, occurring) {
     } else entries.push([colour ?? palette.not_significant, meaning(name)]);
   }
   return entries;
+}
+
+/** What an overview of a layer is made of, in words; null where the cells themselves are drawn. */
+export function overviewNote(layer, store, factor) {
+  if (factor === 1) return null;
+  const kind = layer.kind === "p" ? "passing" : layer.kind === "steps" ? "mean" : "class";
+  return w(`overview_${kind}`, { n: factor, alpha: store.rules.alpha });
 }
 
 /** Ticks of a scale of steps, from the lowest. */

@@ -1,5 +1,5 @@
 // The discrete legend of a layer.
-import { labelOf, legendOf, ticksOf, unitsOf } from "./layers.js";
+import { labelOf, legendOf, overviewNote, ticksOf, unitsOf } from "./layers.js";
 import { number } from "./numbers.js";
 import { w } from "./words.js";
 
@@ -35,7 +35,7 @@ function scale(layer, store, limit) {
 export function drawLegend(place, layer, store, options, land) {
   place.replaceChildren();
   place.setAttribute("aria-label", labelOf(layer));
-  const entries = legendOf(layer, store, options.occurring) ?? [];
+  const entries = legendOf(layer, store, options.occurring, options.factor) ?? [];
   if (layer.kind === "steps") {
     place.append(scale(layer, store, options.limit));
     if (layer.id === "slope" && options.significant) entries.push([store.palette.not_significant, w("of_not_significant")]);
@@ -44,5 +44,7 @@ export function drawLegend(place, layer, store, options, land) {
   for (const [colour, label] of entries) list.append(swatch(colour, label));
   if (land && layer.id !== "status") list.append(swatch(null, w("no_land")));
   place.append(list);
+  const note = overviewNote(layer, store, options.factor);
+  if (note) place.append(element("p", "note", note));
   if (!land) place.append(element("p", "note", w("no_mask")));
 }

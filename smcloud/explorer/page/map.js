@@ -12,13 +12,25 @@ export class MapView {
     this.cells = place.querySelector(".cells").getContext("2d", { willReadFrequently: true }); // it is only put to
     this.lines = place.querySelector(".lines").getContext("2d");
     this.shown = null;
+    this.drawn = null; // the grid of what is shown, coarser than the page's where that is an overview
     this.#listen(place.querySelector(".lines"));
-    new ResizeObserver(() => this.draw()).observe(place);
+    new ResizeObserver(() => {
+      this.draw();
+      page.refit();
+    }).observe(place);
   }
 
-  show(shown) {
+  show(shown, drawn) {
     this.shown = shown;
+    this.drawn = drawn;
     this.draw();
+  }
+
+  /** Pixels of the canvas at rest that a degree has at the centre. */
+  get pixelsOfDegree() {
+    const { clientWidth, clientHeight } = this.place;
+    const ratio = Math.min(SHARPEST, window.devicePixelRatio || 1);
+    return (projectionOf(this.page.view, clientWidth * ratio, clientHeight * ratio).scale() * Math.PI) / 180;
   }
 
   /** Draw all; coarsely while it moves. */
@@ -34,7 +46,7 @@ export class MapView {
       if (context.canvas.height !== high) context.canvas.height = high;
     }
     this.projection = projectionOf(page.view, wide, high);
-    this.under = cellsUnder(page.view, this.projection, page.grid, wide, high);
+    this.under = cellsUnder(page.view, this.projection, this.drawn ?? page.grid, wide, high);
     if (this.shown) fill(this.cells, this.under, this.shown, page.theme);
     this.drawLines();
   }
@@ -42,9 +54,12 @@ export class MapView {
   drawLines() {
     if (!this.projection) return;
     const { page, projection, ratio, under } = this;
-    const { grid, theme, cursor, chosen, coast, land, belongs } = page;
-    const size = (this.projection.scale() * grid.step * Math.PI) / 180;
-    overlay(this.lines, { projection, ratio, under, grid, theme, cursor, chosen, coast, land, belongs, edges: land && size > 4 });
+    const { grid, theme, cursor, chosen, coast, belongs } = page;
+    const { land } = this;
+    const drawn = this.drawn ?? grid;
+    const size = (this.projection.scale() * drawn.step * Math.PI) / 180;
+    const edges = land && size > 4;
+    overlay(this.lines, { projection, ratio, under, grid, drawn, theme, cursor, chosen, coast, land, belongs, edges });
   }
 
   /** The pixel of the canvas of a point, null where it is not seen. */

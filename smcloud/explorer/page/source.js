@@ -70,7 +70,9 @@ export class Product {
     const text = new TextDecoder();
     this.inventory = new Map(JSON.parse(text.decode(raw)).objects.map((entry) => [entry.path, entry]));
     await this.#check("zarr.json", group);
-    this.nodes = JSON.parse(text.decode(group)).consolidated_metadata.metadata;
+    const root = JSON.parse(text.decode(group));
+    this.nodes = root.consolidated_metadata.metadata;
+    this.layout = root.attributes?.multiscales?.layout ?? [];
     return this;
   }
 
@@ -124,9 +126,16 @@ export class Product {
   }
 }
 
-/** The path of the array that is drawn at `zoom`. Products have one level so far: the array itself. */
-export function arrayPath(layer, _zoom) {
-  return layer.array;
+/** The array of a map in cells of `factor` by `factor`, undefined where the product has no such overview of it. */
+export function arrayPath(product, name, factor) {
+  return factor === 1 ? name : levelsOf(product, name).get(factor);
+}
+
+/** The overviews of a map by their factors, the finest first, as the product's layout has them. */
+export function levelsOf(product, name) {
+  const own = product.layout.filter((entry) => entry.derived_from === name && product.has(entry.asset));
+  const pairs = own.map((entry) => [entry.transform.scale.at(-1), entry.asset]);
+  return new Map(pairs.sort(([one], [other]) => one - other));
 }
 
 /**

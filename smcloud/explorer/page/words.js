@@ -71,6 +71,18 @@ const WORDS = {
   unreadable: ["cannot be decoded", "无法解码"],
   failed: ["The page cannot show this release: {why}.", "无法显示此发布版：{why}。"],
   no_mask: ["White: no value, or water; the release has no land mask.", "空白：无数据或水体；此发布版没有陆地掩膜。"],
+  overview_mean: [
+    "Overview: each cell drawn is the mean by area of {n} × {n} cells. Zoom in for these; a pointed cell is read in full.",
+    "概览：每个绘制单元为 {n} × {n} 个格网单元的面积加权平均。放大可见原始单元；所指单元显示原值。",
+  ],
+  overview_class: [
+    "Overview: each cell drawn has the class with the largest area of {n} × {n} cells. Zoom in for these; a pointed cell is read in full.",
+    "概览：每个绘制单元取 {n} × {n} 个格网单元中面积最大的类别。放大可见原始单元；所指单元显示原值。",
+  ],
+  overview_passing: [
+    "Overview: share of the tested area of {n} × {n} cells with p < {alpha}; p values are not averaged. Zoom in for them.",
+    "概览：{n} × {n} 个格网单元中 p < {alpha} 的面积占检验面积的比例；p 值不作平均。放大可见原始单元。",
+  ],
   layer_slope: ["Trend (slope)", "趋势（斜率）"],
   layer_p_value: ["p value of the trend", "趋势的 p 值"],
   layer_significant: ["Significance", "显著性"],

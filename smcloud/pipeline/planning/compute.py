@@ -21,6 +21,7 @@ from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
 from smcloud.products import Finish, make_products, split_scalars, to_storage_dtype
 from smcloud.products.curve import at_once
+from smcloud.products.overviews import level_sizes
 from smcloud.products.sensitivity import all_series
 from smcloud.stats.area import EARTH_RADIUS_KM
 from smcloud.stats.engine.within_radius import bands_of, reach
@@ -113,7 +114,7 @@ class DryWriter:
     """
 
     def __init__(self, config: RunConfig, cube: xr.Dataset, part: Mapping[str, int], grid: Mapping[str, int]) -> None:
-        self.config, self.part, self.grid = config, part, grid
+        self.config, self.part, self.grid = config, part, {**grid, **level_sizes(grid)}
         self.opened = {"cube": cube}
         self.staged: dict[str, xr.Dataset] = {}
         self.graphs: list[int] = []  # the size of that of each phase
@@ -122,7 +123,7 @@ class DryWriter:
         self.written: list[Array] = []
         self.block = 0  # bytes of the largest task
         self.loaded = False  # whether a map is computed into the client
-        self.fields = 0  # bytes of the whole fields that are made, and of those that they are made of
+        self.fields = 0  # bytes of the whole fields that are made at once, and of those that they are made of
 
     @property
     def counts(self) -> _Counts:
@@ -160,13 +161,14 @@ class DryWriter:
         scalars, fields = split_scalars(more)
         writes = [dry_run_writes(ds) for ds in fields.values()]
         self.tasks += tasks_of(writes, scalars)
-        used = self._read([writes, scalars])
+        used, held_here = self._read([writes, scalars]), 0
         for name, ds in fields.items():
             maps, whole = self.staged[name], f"whole {name}"
             self.written += self._arrays(ds)
             held = arrays(self.opened[whole], used[whole], self.grid) + self._arrays(ds)
-            self.fields += sum(array.bytes for array in held)
+            held_here += sum(array.bytes for array in held)
             self.staged[name] = _zeros(maps).assign(_zeros(ds).data_vars)
+        self.fields = max(self.fields, held_here)
 
     def open(self, name: str) -> xr.Dataset:
         """Return a template of the product as it is opened from a store."""
