@@ -27,7 +27,11 @@ def api_page() -> str:
         "`import smcloud` gives what is needed to read a store; `smcloud.stats` has every statistic as a function of "
         "labelled arrays, with shapes, units, the rule for missing values, errors and the source of the formula.",
         "## Open a store",
-        _directives("smcloud", functions(smcloud)),
+        _directives("smcloud", [name for name in functions(smcloud) if name[0].islower()]),
+        "Errors are classes of `smcloud.SmcloudError`: [by exit code](errors.md).",
+        "## Maps and Datasets: smcloud.plot",
+        _directives("smcloud.plot", ["map"]),
+        "```{eval-rst}\n.. autoclass:: smcloud.plot.accessor.Results\n   :members:\n```",
         "## Statistics: smcloud.stats",
         _directives("smcloud.stats", functions(smcloud.stats)),
     ]
