@@ -44,7 +44,7 @@ def blocks(text, language):
 def called(tokens):
     """The command of ``smcloud`` that ``tokens`` call, and what is left of them."""
     command, rest = typer.main.get_command(app), list(tokens)
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and not rest[0].startswith("-"):
         command = command.commands[rest.pop(0)]
     return command, rest
 
