@@ -28,23 +28,28 @@ class _Waiting(MetaPathFinder):
     """Does something once, as soon as a module was imported by whoever needs it."""
 
     def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self.name, self.then = name, then
+        self.name, self.then, self.asked = name, then, False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the module as it is found without this one, which is not needed any more."""
-        if fullname != self.name:
+        """Find the module as it is found without this one; whoever then only looks imports nothing."""
+        if fullname != self.name or self.asked:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        self.asked = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self.asked = False
         loader = spec.loader if spec is not None else None
         if loader is not None:
             execute = loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                self.then()
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
+                    self.then()
 
             loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
