@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from smcloud.secrecy import printable, told, told_lines, watch_logs
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
 EXIT_CODES = {"integrity": 3}  # by code of an error, where another one than its class names: damaged bytes are bad data
+AGAIN_SECONDS = 0.1
 signals: list[int] = []  # signals that asked this process to stop
 log = logging.getLogger("smcloud")
 
@@ -145,8 +147,16 @@ def silence_libraries() -> None:
 
 
 def _unraisable(what: Any) -> None:
-    """Pass over what dask-gateway's client raises when it is collected: it is closed, and nobody can catch this."""
-    if not str(getattr(what.object, "__module__", "")).startswith("dask_gateway"):
+    """What Python does with an error that nobody can catch, as it came while something was collected.
+
+    A request to stop is made once more, a moment later. What dask-gateway's client raises there, closed as it is, is
+    passed over.
+    """
+    if isinstance(what.exc_value, KeyboardInterrupt) and signals:
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signals[-1]))
+        again.daemon = True
+        again.start()
+    elif not str(getattr(what.object, "__module__", "")).startswith("dask_gateway"):
         sys.__unraisablehook__(what)
 
 
