@@ -52,12 +52,7 @@ CURES = {
 def classes() -> list[type[errors.SmcloudError]]:
     """The classes of errors, by exit code, then in the order of the module."""
     found = errors.SmcloudError.__subclasses__()
-    return sorted((one for one in found if one.__module__ == errors.__name__), key=exit_of)
-
-
-def exit_of(error: type[errors.SmcloudError]) -> int:
-    """The exit code of a command that ends with ``error``."""
-    return exit_code(error(""))
+    return sorted((one for one in found if one.__module__ == errors.__name__), key=exit_code)
 
 
 def errors_page() -> str:
@@ -70,7 +65,7 @@ def errors_page() -> str:
     ]
     for number, text in EXITS.items():
         rows = [
-            (code(one.code), cell(one.__doc__ or ""), CURES[one.code]) for one in classes() if exit_of(one) == number
+            (code(one.code), cell(one.__doc__ or ""), CURES[one.code]) for one in classes() if exit_code(one) == number
         ]
         if rows:
             parts += [f"## Exit code {number}: {text.partition(':')[0]}", table(("code", "cause", "cure"), rows)]

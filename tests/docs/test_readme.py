@@ -139,7 +139,8 @@ def test_links_and_files_in_the_text_are_there(page):
     modules = re.findall(r"python -m (tests[\w.]+)", text)
     assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []
     named = re.findall(r"`((?:smcloud|flows|infra|tests|docs|catalogs)/[\w./-]*\w)`", text)
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    built = "docs/_build/"  # by `make docs`
+    assert [path for path in named if not (path.startswith(built) or (ROOT / path).exists())] == []
 
 
 WHOLE = [README, (ROOT / "docs/how-to/esa-cci.md").read_text()]
