@@ -34,3 +34,12 @@ export async function scaleOf(page, layer, drawn) {
   const { fields } = finest === drawn.factor ? drawn : await fieldsOf(page, layer, finest);
   return limitOf(layer, fields);
 }
+
+/** Draw the overviews that fit the view, or the cells, where others are drawn. */
+export function refit(page) {
+  for (const [at, map] of page.maps?.entries() ?? []) {
+    const id = [page.state.layer, page.state.compare][at];
+    if (map.layer?.id !== id || factorFor(page, map, map.layer) === map.wanted) continue;
+    page.safely(page.showLayer(map, id, ["first", "second"][at]));
+  }
+}
