@@ -8,7 +8,7 @@ import { coarser, readGrid } from "./grid.js";
 import { asHash, readHash } from "./hash.js";
 import { labelOf, layersOf } from "./layers.js";
 import { drawLegend } from "./legend.js";
-import { factorFor, fieldsOf, refit, scaleOf } from "./levels.js";
+import { factorFor, fieldsOf, finestOf, refit, scaleOf } from "./levels.js";
 import { MapView } from "./map.js";
 import { coordinates } from "./numbers.js";
 import { openCell } from "./panel.js";
@@ -110,12 +110,20 @@ class Page {
 
   async showLayer(map, id, place) {
     const layer = this.layer(id);
-    const { turn } = this;
     const factor = factorFor(this, map, layer);
+    const finest = finestOf(this, layer);
+    const { turn } = this;
     map.wanted = factor;
+    const asked = () => turn === this.turn && map.wanted === factor; // no other layer or view was chosen meanwhile
+    // Of many cells an overview is there long before they are.
+    if (factor < finest && map.layer?.id !== id) await this.drawLayer(map, layer, place, finest, asked);
+    await this.drawLayer(map, layer, place, factor, asked);
+  }
+
+  async drawLayer(map, layer, place, factor, asked) {
     const { fields, land } = await fieldsOf(this, layer, factor);
     const limit = await scaleOf(this, layer, { factor, fields });
-    if (turn !== this.turn || map.wanted !== factor) return; // another layer or view was chosen meanwhile
+    if (!asked()) return;
     Object.assign(map, { layer, fields, land });
     map.options = { significant: this.state.significant, limit, factor };
     if (layer.id === "status") map.options.occurring = new Set(fields[0].data.filter((_, at) => !land || land.data[at] > 0));
