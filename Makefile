@@ -4,12 +4,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools
 NPM := tests/readers/node_modules/.package-lock.json tests/explorer/node_modules/.package-lock.json
+DEMO := docs/notebooks/smcloud-demo
 PAGE := smcloud/explorer/built/index.html
 OUT ?= smcloud-demo
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer --ignore=tests/site
 export UV_LINK_MODE = copy
 
-.PHONY: demo cloud-demo check test test-web test-cloud lint bench science faults mutants docs-picture lock clean help
+.PHONY: demo cloud-demo check test test-web test-docs test-cloud docs lint bench science faults mutants docs-picture lock clean help
 
 demo: $(VENV)/.ready $(PAGE)
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -29,6 +30,7 @@ test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
 # All tests with real servers: Dask Gateway, object stores, Prefect.
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/flows tests/cloud
+	$(PY) -m pytest -m e2e tests/faults tests/jit
 
 # What programs of others say and read of a release: checkers, GDAL, zarrita in node (of the Python registry), and the
 # explorer in a Chromium, where the machine has one.
@@ -65,6 +67,16 @@ faults: $(VENV)/.ready
 mutants: $(VENV)/.ready
 	$(PY) -W ignore -m tests.mutants $(ARGS)
 
+# The site, into docs/_build/html, with its notebooks executed on the demo. A warning ends it.
+docs: $(VENV)/.ready
+	$(PY) -m smcloud.cli demo --out $(DEMO) > /dev/null
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m sphinx -q -W --keep-going -b html -c docs . docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+# Site, notebooks, links, and what README.md says to type.
+test-docs: $(VENV)/.ready
+	$(PY) -m pytest tests/site tests/docs
+
 # The picture of the layers in docs/architecture.md, from the imports.
 docs-picture: $(VENV)/.ready
 	$(PY) docs/draw_layers.py
@@ -95,6 +107,8 @@ help:
 	@echo "make cloud-demo  the same job on a real Dask Gateway, object store and Prefect server of this machine"
 	@echo "make test-cloud  integration and faults with real servers"
 	@echo "make test-web  what readers, checkers and browsers of others find in a release"
+	@echo "make test-docs  build the site, run its notebooks and the snippets of the pages, follow its links"
+	@echo "make docs   build the site into docs/_build/html"
 	@echo "make check  lint, and the tests that are neither slow nor whole runs"
 	@echo "make test   set up, lint and test"
 	@echo "make lint   ruff, mypy, import-linter"

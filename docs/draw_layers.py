@@ -16,12 +16,20 @@ WIDTH, HEIGHT = 1.5, 0.5  # of a box, in units of the drawing
 BASE = "base"
 # Across the picture, so that arrows pass beside the boxes; a room without a place is put by its order.
 ACROSS = {
-    "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.explorer": -3.5, "smcloud.report": -4.3,
-    "smcloud.doors": -2.65, "smcloud.sample": 2.2, "smcloud.export": -1.0, "smcloud.store": -3.9,
-    "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8, "smcloud.catalog": -1.1,
+    "smcloud.cli": -1.5, "flows": 1.5, "smcloud.pipeline": 0.0, "smcloud.plot": -3.9, "smcloud.explorer": -3.5,
+    "smcloud.report": -4.3, "smcloud.doors": -2.65, "smcloud.sample": 2.2, "smcloud.export": -1.0,
+    "smcloud.store": -3.9, "smcloud.products": 4.2, "smcloud.cube": -2.2, "smcloud.stats": 2.8, "smcloud.catalog": -1.1,
     "smcloud.cluster": 0.9,
 }  # fmt: skip
-TITLES = ("faces", "stages", "pages, doors, files", "store, products, cube", "statistics", "sources, cluster", BASE)
+TITLES = (
+    "faces",
+    "stages, plots",
+    "pages, doors, files",
+    "store, products, cube",
+    "statistics",
+    "sources, cluster",
+    BASE,
+)
 
 
 def layers() -> list[list[str]]:

@@ -11,6 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -68,7 +69,7 @@ def masked(text: str) -> str:
     Passwords in addresses, signed queries, keys and tokens become ``***``. The value of a variable of the environment
     that holds a secret, or that a catalog may ask for (``SMCLOUD_*``), becomes the variable's name: ``$SMCLOUD_PLACE``.
     """
-    for value, name in _kept_values():
+    for value, name in _kept_values(tuple(os.environ.items())):
         if value in text:
             found = re.escape(value)
             pattern = found if len(value) >= CERTAIN else rf"(?<!\w){found}(?!\w)"
@@ -141,13 +142,14 @@ def _by_form(text: str) -> str:
     return text
 
 
-def _kept_values() -> list[tuple[str, str]]:
+@lru_cache(maxsize=1)  # the environment seldom changes, and every text of a run passes here
+def _kept_values(environment: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     """The values of the environment that are not told, longest first, with the names of their variables."""
-    return sorted(set(_values()), key=lambda pair: (-len(pair[0]), pair))
+    return sorted(set(_values(environment)), key=lambda pair: (-len(pair[0]), pair))
 
 
-def _values() -> Iterator[tuple[str, str]]:
-    for name, value in os.environ.items():
+def _values(environment: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    for name, value in environment:
         asked_for = name.startswith("SMCLOUD_") and not OWN_SETTING.fullmatch(name)
         if not (asked_for or is_secret_name(name)) or value.lower() in PLAIN_VALUES:
             continue

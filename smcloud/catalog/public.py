@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
+from smcloud.catalog.key_texts import TEXTS
 from smcloud.catalog.loading import load_catalog
 from smcloud.catalog.schema import Catalog
+from smcloud.config.editors import keep_schema, schema_line, with_texts
 from smcloud.errors import CatalogError
 
 HEADING = "  # --"  # of a group of entries
@@ -61,11 +63,15 @@ def named_like(files: Sequence[str]) -> str | None:
 
 
 def copy_public(names: Sequence[str], to: Path) -> None:
-    """Write a new catalog ``to`` with the public entries ``names``; raises :class:`CatalogError` where it exists."""
+    """Write a new catalog ``to`` with the public entries ``names``, and its schema beside it.
+
+    Raises :class:`CatalogError` where it exists.
+    """
     texts = public_texts(names)
     try:
         with open(to, "x", encoding="utf-8") as file:
-            file.write("sources:\n" + "\n".join(texts.values()))
+            file.write(schema_line("catalog") + "sources:\n" + "\n".join(texts.values()))
+        keep_schema("catalog", catalog_schema(), to.parent)
     except OSError as err:
         raise CatalogError(
             "the catalog cannot be written",
@@ -78,7 +84,7 @@ def copy_public(names: Sequence[str], to: Path) -> None:
 
 def catalog_schema() -> dict[str, Any]:
     """Return the JSON schema of a catalog file, as editors read it."""
-    schema = Catalog.model_json_schema()
+    schema = with_texts(Catalog.model_json_schema(), TEXTS)
     schema["properties"] = {"sources": schema["properties"]["sources"], "metadata": {}}
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A catalog of smcloud"}
     return schema | made | {"required": ["sources"]}

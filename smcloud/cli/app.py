@@ -13,16 +13,30 @@ import typer
 
 from smcloud.cli import catalogs, configurations
 from smcloud.cli import sensitivity as curve
-from smcloud.cli.console import call, print_plan, print_record, print_run, say
+from smcloud.cli.console import call, say
+from smcloud.cli.doctor import doctor
 from smcloud.cli.files import register
 from smcloud.cli.init import init
 from smcloud.cli.local_run import run_job
-from smcloud.cli.options import AllowOlder, ConfigFile, Debug, Everything, Json, Reason, ReleaseNumber, StoreUrl, opened
+from smcloud.cli.options import (
+    AllowOlder,
+    App,
+    ConfigFile,
+    Debug,
+    Everything,
+    Json,
+    Language,
+    Reason,
+    ReleaseNumber,
+    StoreUrl,
+    opened,
+    reading,
+)
+from smcloud.cli.results import print_plan, print_record, print_run
 
-app = typer.Typer(
+app = App(
     name="smcloud",
     invoke_without_command=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -30,6 +44,7 @@ app.command("init", epilog="Example: smcloud init ./my-files --out ./study")(ini
 register(app)
 app.add_typer(catalogs.app, name="catalog")
 app.add_typer(configurations.app, name="config")
+app.command("doctor", epilog="Example: smcloud doctor study.yaml")(doctor)
 app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
 
 
@@ -129,9 +144,10 @@ def demo(
 @app.command(epilog="Example: smcloud ingest study.yaml")
 def ingest(config: ConfigFile, json_: Json = False, debug: Debug = False) -> None:
     """Build one sealed monthly cube from the sources, or update an earlier one; nothing is published."""
+    from smcloud.cluster.progress import telling
     from smcloud.pipeline.runner import Hooks, runner_of
 
-    print_record(runner_of(str(config), Hooks()).cube().as_json(), json_)
+    print_record(runner_of(str(config), Hooks(watch=telling)).cube().as_json(), json_)
 
 
 @app.command(epilog="Example: smcloud compute study.yaml")
@@ -139,9 +155,10 @@ def compute(
     config: ConfigFile, allow_older: AllowOlder = False, reason: Reason = "", json_: Json = False, debug: Debug = False
 ) -> None:
     """Compute, seal and publish the products of an existing cube (smcloud ingest makes it)."""
+    from smcloud.cluster.progress import telling
     from smcloud.pipeline.runner import Hooks, runner_of
 
-    runner = runner_of(str(config), Hooks(), allow_older=_reason(allow_older, reason))
+    runner = runner_of(str(config), Hooks(watch=telling), allow_older=_reason(allow_older, reason))
     print_record(runner.release(with_cube=False).as_json(), json_)
 
 
@@ -153,11 +170,13 @@ def _reason(allow_older: bool, reason: str) -> str:
 
 @app.command(epilog="Example: smcloud products gs://my-bucket/smcloud")
 def products(store: StoreUrl, json_: Json = False, debug: Debug = False) -> None:
-    """List the releases of a store, newest first."""
-    from smcloud.store import list_releases
+    """List the releases of a store, newest first: none of a folder that holds none yet."""
+    from smcloud.store import list_releases, newest_release
 
     place = opened(store)
     releases = list_releases(place)
+    if not releases and not place.fs.exists(place.join()):
+        newest_release(place)  # raises, as in every command: there is no store
     if json_:
         print(json.dumps([release.as_json() for release in releases], indent=1))
         return
@@ -214,17 +233,21 @@ def report(
     truth: Annotated[
         str | None, typer.Option("--truth", help="The sample world's truth.zarr, for a scorecard.")
     ] = None,
+    lang: Annotated[
+        Language, typer.Option("--lang", help="Language of the page: zh adds index.zh.html beside the English one.")
+    ] = Language.en,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Render the report of a release again."""
+    """Render the report of a release again, in English, or in Chinese too."""
     from smcloud import pipeline
     from smcloud.sample.demo import truth_beside
     from smcloud.store import newest_release, read_release
 
     place = opened(store, to_write=True)
     record = newest_release(place) if release is None else read_release(place, release)
-    page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url))
+    with reading(place):
+        page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url), languages=[lang.value])
     print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
 
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from smcloud.cli.console import say
-from smcloud.cli.options import Debug, Json
+from smcloud.cli.options import App, Debug, Json
 
-app = typer.Typer(help="Work with catalogs of sources.", no_args_is_help=True)
+app = App(help="Work with catalogs of sources.", no_args_is_help=True)
 
 
 @app.command("check", epilog="Example: smcloud catalog check catalogs/public.yaml")

@@ -1,4 +1,4 @@
-"""Output on the terminal: results, one message and exit code for every error, and no noise of libraries."""
+"""Output on the terminal: one message and exit code for every error, messages on the way, and no noise of libraries."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import typer
-
 from smcloud.errors import InterruptedRunError, SmcloudError, UnexpectedError
-from smcloud.plan import size
 from smcloud.secrecy import printable, told, told_lines, watch_logs
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
+EXIT_CODES = {"integrity": 3}  # by code of an error, where another one than its class names: damaged bytes are bad data
 signals: list[int] = []  # signals that asked this process to stop
 log = logging.getLogger("smcloud")
 
@@ -31,15 +29,20 @@ class Asked:
 
     json: bool = False
     debug: bool = False
+    verbose: bool = False
+    quiet: bool = False
 
 
-def remember(ctx: typer.Context, param: typer.CallbackParam, given: bool) -> bool:
-    """Remember ``--json`` and ``--debug`` (typer's callback): what ends the command later is shown accordingly."""
+def remember(ctx: Any, param: Any, given: bool) -> bool:
+    """Remember an output option (typer's callback): what ends the command later is shown accordingly."""
     asked = ctx.find_object(Asked)
     if asked is not None and given:
-        setattr(asked, str(param.name).rstrip("_"), True)
-        if param.name == "debug":
+        name = str(param.name).rstrip("_")
+        setattr(asked, name, True)
+        if name in ("debug", "verbose"):
             _speak_up()
+        if name == "quiet":
+            _show_logs(logging.ERROR)
     return given
 
 
@@ -49,8 +52,7 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     asked = Asked()
     silence_libraries()
     warnings.formatwarning = _told_warning
-    if sys.stderr.isatty():
-        _show_logs(logging.INFO)
+    _show_logs(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
@@ -105,7 +107,12 @@ def _fail(err: SmcloudError, asked: Asked) -> NoReturn:
     if asked.debug:
         print(told_lines(traceback.format_exc()), file=sys.stderr)
     _print_error(err.record(), f"error [{err.code}]: {err}", asked.json)
-    sys.exit(err.exit_code)
+    sys.exit(exit_code(err))
+
+
+def exit_code(err: SmcloudError) -> int:
+    """The exit code of an error, the same in every command."""
+    return EXIT_CODES.get(err.code, err.exit_code)
 
 
 def _fail_usage(message: str, code: int, as_json: bool) -> NoReturn:
@@ -145,7 +152,8 @@ def _speak_up() -> None:
 
 def _show_logs(level: int) -> None:
     """Show warnings of all, and messages of smcloud from ``level`` on: what libraries quote is a stranger's too."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger().setLevel(max(level, logging.WARNING))
     watch_logs(*logging.getLogger().handlers)
     log.setLevel(level)
 
@@ -159,82 +167,3 @@ def _told_parts(part: Any) -> Any:
 
 def _told_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
     return f"{category.__name__}: {told(message)}\n"
-
-
-def print_run(result: dict[str, Any], as_json: bool) -> None:
-    """Print what a run did and where its results are, and its scorecard on the sample world."""
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
-    say(f"{result['status']}: release {result['release']} (run {result['run_id']}, cube {result['cube_id']})")
-    for name, url in result["products"].items():
-        say(f"  {name:<9} {url}")
-    say(f"  {'report':<9} {result['report']}")
-    if result.get("scorecard"):
-        from smcloud.report import markdown, scorecard_table
-
-        print("\nscorecard against the known truth")
-        for line in markdown(scorecard_table(result["scorecard"])).split("\n"):
-            say(line)
-    print()
-    say("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in result["seconds"].items()))
-
-
-def print_plan(record: dict[str, Any], as_json: bool) -> None:
-    """Print the stages of a plan, one per line, and their total."""
-    if as_json:
-        print(json.dumps(record, indent=1, allow_nan=False))
-        return
-    columns = {
-        "chunks": "chunks", "tasks": "tasks", "graphs": "graphs", "bytes_read": "read", "bytes_written": "written",
-        "get_requests": "GETs", "put_requests": "PUTs", "worker_memory": "worker", "client_memory": "client",
-        "seconds": "minutes",
-    }  # fmt: skip
-    say(f"{record['plan']}{': ' if record['note'] else ''}{record['note']}")
-    say(f"{'':<8}" + "".join(f"{title:>12}" for title in columns.values()))
-    for name, amounts in (record["stages"] | {"total": record["total"]}).items():
-        say(f"{name:<8}" + "".join(f"{_amount(key, amounts[key]):>12}" for key in columns))
-    say(f"on {record['workers']} x {record['worker_cores']} cores; bytes as decoded, memory is the peak of a process")
-    for line in _money(record["money"]):
-        say(line)
-
-
-def _money(bill: dict[str, Any]) -> list[str]:
-    """The lines of a bill: amounts, where its prices are from, and what is not in it."""
-    lines = []
-    if "once" in bill:
-        parts = [f"{name} {_currency(amount)}" for name, amount in bill["once"].items()]
-        lines.append(f"money: about {_currency(bill['once_total'])} {bill['currency']} once ({', '.join(parts)})")
-        for name, amount in bill["each_month"].items():
-            lines.append(f"money: about {_currency(amount)} {bill['currency']} a month ({name})")
-        prices = bill["prices"].values()
-        levels = {level: sum(price["level"] == level for price in prices) for level in ("assumed", "read", "own")}
-        said = ", ".join(f"{count} {level}" for level, count in levels.items() if count)
-        days = sorted({price["as_of"] for price in prices})
-        lines.append(f"money: prices of {bill['place'] or 'sources'} ({said}), written down {' and '.join(days)}")
-    return lines + [f"money: {note}" for note in bill["notes"]]
-
-
-def _currency(amount: float) -> str:
-    return "below 0.01" if 0 < amount < 0.01 else f"{amount:,.2f}"
-
-
-def _amount(key: str, value: int) -> str:
-    if key.startswith("bytes") or key.endswith("memory"):
-        return size(value)
-    return f"{value / 60:,.1f}" if key == "seconds" else f"{value:,}"
-
-
-def print_record(result: dict[str, Any], as_json: bool) -> None:
-    """Print a small record, one line for each key."""
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
-    width = max(map(len, result))
-    for key, value in result.items():
-        if isinstance(value, dict):
-            say(key)
-            for name, part in value.items():
-                say(f"  {name:<{width}} {part}")
-        else:
-            say(f"{key:<{width}} {', '.join(value) if isinstance(value, list) else value}")

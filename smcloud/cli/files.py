@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smcloud.cli.console import print_record, say
-from smcloud.cli.options import Debug, Json, ReleaseNumber, StoreUrl, opened
+from smcloud.cli.console import say
+from smcloud.cli.options import Debug, Json, ReleaseNumber, StoreUrl, opened, reading
+from smcloud.cli.results import print_record
 from smcloud.plan import size
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ def export(
     form = next((form for form in FORMS if form == to), None)
     if form is None:
         raise typer.BadParameter(f"--to {to}: choose one of {', '.join(FORMS)}")
-    done = export_release(
-        opened(store).url, form, out, product or (), release, _region(region), force=force, colours=flag_colours
-    )
+    place = opened(store)
+    with reading(place):
+        done = export_release(
+            place.url, form, out, product or (), release, _region(region), force=force, colours=flag_colours
+        )
     if json_:
         print_record(done.as_json(), True)
         return
@@ -97,7 +100,9 @@ def point(
 
     if csv and json_:
         raise typer.BadParameter("give either --csv or --json")
-    found = read_point(opened(store).url, lat, lon, release)
+    place = opened(store)
+    with reading(place):
+        found = read_point(place.url, lat, lon, release)
     if json_:
         print(json.dumps(found.record, indent=1, allow_nan=False))
         return

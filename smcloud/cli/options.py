@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +17,25 @@ from smcloud.cli.console import remember
 if TYPE_CHECKING:
     from smcloud.store import Store
 
-Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object on stdout, for errors too.", callback=remember, is_eager=True),
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", callback=remember, is_eager=True)]
+DECODERS = ("numcodecs", "zarr")  # they say of a damaged chunk what they found, but not where
+
+
+class Language(StrEnum):
+    """A language of the page."""
+
+    en = "en"
+    zh = "zh"
+
+
+def _output(*names: str, **more: Any) -> Any:
+    """An option that changes what is shown; the command itself need not look at it."""
+    return typer.Option(*names, callback=remember, is_eager=True, **more)
+
+
+Json = Annotated[bool, _output("--json", help="Print one JSON object on stdout, for errors too.")]
+Debug = Annotated[bool, _output("--debug", help="Show tracebacks.")]
+Verbose = Annotated[bool, _output("-v", "--verbose", help="Show messages of libraries on stderr, too.")]
+Quiet = Annotated[bool, _output("-q", "--quiet", help="Show nothing but errors on stderr.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")]
 ReleaseNumber = Annotated[int | None, typer.Option("--release", help="Number of the release; the newest by default.")]
 AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Let the release step back behind the newest one.")]
@@ -27,6 +46,40 @@ Everything = Annotated[
 ]
 
 
+class App(typer.Typer):
+    """A group of commands, each of which can also be told how much to say on the way."""
+
+    def command(self, name: str | None = None, **more: Any) -> Callable[[Any], Any]:
+        """Make a command of the function that is decorated."""
+        register = super().command(name, **more)
+
+        def decorate(function: Any) -> Any:
+            register(_telling(function))
+            return function
+
+        return decorate
+
+
+def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the command the options ``-v`` and ``-q``, of which it need not know."""
+
+    @functools.wraps(function)
+    def call(*, verbose: bool, quiet: bool, **given: Any) -> Any:
+        return function(**given)
+
+    signature = inspect.signature(function, eval_str=True)
+    more = {"verbose": Verbose, "quiet": Quiet}
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
+        for name, option in more.items()
+    ]
+    call.__annotations__ = call.__annotations__ | more
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *parameters]
+    )
+    return call
+
+
 def opened(store: str, to_write: bool = False) -> Store:
     """The store of the argument ``store``, when it is one of ours, absent or empty, and can be reached."""
     from smcloud.store import Store, require_store
@@ -34,3 +87,28 @@ def opened(store: str, to_write: bool = False) -> Store:
     place = Store.open(store)
     require_store(place, to_write)
     return place
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[None]:
+    """Raise :class:`IntegrityError` instead of what a decoder raises for a published chunk that is damaged."""
+    from smcloud.errors import IntegrityError
+    from smcloud.io_errors import Contact, reaching
+
+    chunk = Contact(
+        "a published chunk cannot be decoded",
+        "chunks as they were sealed",
+        f"smcloud verify {store.url}",
+        _of_a_decoder,
+        IntegrityError,
+    )
+    with reaching(chunk, store.url):
+        yield
+
+
+def _of_a_decoder(error: BaseException) -> bool:
+    at, modules = error.__traceback__, set()
+    while at is not None:
+        modules.add(str(at.tb_frame.f_globals.get("__name__", "")).partition(".")[0])
+        at = at.tb_next
+    return isinstance(error, RuntimeError | ValueError) and not modules.isdisjoint(DECODERS)

@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from smcloud.catalog.public import catalog_schema
 from smcloud.catalog.security import forbidden_template
+from smcloud.config.editors import config_schema, keep_schema, schema_line
 from smcloud.config.strict_yaml import CHOOSE
 from smcloud.errors import CatalogError, ConfigurationError
 from smcloud.first_study.drafts import MISSING, Draft, Line
@@ -47,6 +49,7 @@ def require_plain(urlpath: str | Sequence[str], out: Path) -> None:
 def catalog_text(drafts: Sequence[Draft], left: Sequence[LeftOut], out: Path) -> str:
     """Render the catalog."""
     lines = [
+        schema_line("catalog").rstrip(),
         "# A first catalog, written by smcloud init from what the files say. Lines with CHOOSE are still to be filled:",
         f"# smcloud catalog check {CATALOG} refuses the file until then. A guess is called a guess.",
     ]
@@ -78,7 +81,8 @@ def _variable(held: Mapping[str, Line]) -> Iterator[str]:
 
 def study_text(study: Mapping[str, Any]) -> str:
     """Render the configuration."""
-    lines = ["# A first configuration, written by smcloud init; all keys: the example in the README."]
+    lines = [schema_line("study").rstrip()]
+    lines += ["# A first configuration, written by smcloud init; all keys: the example in the README."]
     for key, part in study.items():
         if isinstance(part, Line):
             lines.append(_line(key, part, 0))
@@ -139,7 +143,7 @@ def require_free(out: Path) -> None:
 def write_both(out: Path, catalog: str, study: str) -> tuple[Path, Path]:
     """Write both texts into the folder ``out``, made where it is missing: each appears whole, or neither.
 
-    A file that is there stays as it is.
+    A file that is there stays as it is. Beside them are kept the schemas that their first lines lead editors to.
     """
     require_free(out)
     targets = {out / CATALOG: catalog, out / STUDY: study}
@@ -159,4 +163,6 @@ def write_both(out: Path, catalog: str, study: str) -> tuple[Path, Path]:
                 if isinstance(err, FileExistsError):
                     require_free(out)
                 raise
+        for name, schema in (("catalog", catalog_schema()), ("study", config_schema())):
+            keep_schema(name, schema, out)
     return out / CATALOG, out / STUDY

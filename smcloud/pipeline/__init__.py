@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smcloud.pipeline.ingest import found_cube, ingest, require_cube
     from smcloud.pipeline.job import Job, check, released, require_shared_store
     from smcloud.pipeline.planning.plan import plan, require_budget
-    from smcloud.pipeline.publish import notes_on, publish, report
+    from smcloud.pipeline.publish import missing_roles, publish, report
 
 __all__ = [
     "Job",
@@ -26,7 +26,7 @@ __all__ = [
     "compute",
     "found_cube",
     "ingest",
-    "notes_on",
+    "missing_roles",
     "plan",
     "publish",
     "released",
@@ -42,7 +42,7 @@ _ROOMS = {
     "ingest": ("found_cube", "ingest", "require_cube"),
     "job": ("Job", "check", "released", "require_shared_store"),
     "planning.plan": ("plan", "require_budget"),
-    "publish": ("notes_on", "publish", "report"),
+    "publish": ("missing_roles", "publish", "report"),
 }
 
 

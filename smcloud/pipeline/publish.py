@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from smcloud.config import Grid, RunConfig, dropped_drivers
 from smcloud.io_errors import NETWORK, reaching
 from smcloud.pipeline import identity
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, ReleaseContent, Store
-from smcloud.store.records import Record
+from smcloud.store.layout import TEMPORARY
+from smcloud.store.records import INVENTORY, Record
 
 if TYPE_CHECKING:
     from smcloud.pipeline.job import Job
@@ -134,10 +135,15 @@ def has_report(release: Release, store_url: str) -> bool:
 
 
 def report(
-    release: Release, store_url: str, seconds: Mapping[str, float] | None = None, truth: str | None = None
+    release: Release,
+    store_url: str,
+    seconds: Mapping[str, float] | None = None,
+    truth: str | None = None,
+    languages: Sequence[str] = (),
 ) -> PageRecord:
     """Render the report of ``release`` into the store; ``truth`` (a Zarr of the sample world) adds what is scored.
 
+    The page is in English, and in ``languages`` beside it; what an earlier page left there is removed.
     The doors to the newest release are rendered too: a store may have been moved since.
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
@@ -148,10 +154,19 @@ def report(
         products = {name: stores.open_product(store_url, name, release.number).load() for name in release.products}
         context = _context(release, store, products, dict(seconds or {}), truth)
         place = Path(release.report).parent.as_posix()
-        stores.put_page(store, place, render(products, context))
+        files = render(products, context, languages)
+        stores.put_page(store, place, files)
+        _remove_former(Prefix(store, place), files)
         stores.write_doors(store, render_doors)
     tables = summary_tables(products)
     return PageRecord(report=store.url_of(release.report), tables=tables, scorecard=context.scorecard)
+
+
+def _remove_former(place: Prefix, files: Mapping[str, bytes]) -> None:
+    """Remove what is no file of the page that lies at ``place`` now: figures and languages of an earlier one."""
+    former = [name for name in place.sizes() if name not in files and name != INVENTORY and TEMPORARY not in name]
+    for name in former:
+        place.remove(name)
 
 
 def _context(
@@ -170,19 +185,20 @@ def _context(
         scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config, products["annual"])
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
-        title="Soil-moisture change: trend, drivers and DDWW" + (f", {named}" if (named := _region(products)) else ""),
+        title="Soil-moisture change: trend, drivers and DDWW",
         created=release.created,
         run_id=release.run_id,
         cube_id=release.cube.id,
         config=config.model_dump(mode="json"),
         inputs={role: entry.as_json() for role, entry in release.inputs.items()},
         seconds=seconds,
-        notes=notes_on(config),
+        missing=missing_roles(config),
         scorecard=scores,
         presets=presets,
         land_mask=products["annual"].get("land_mask"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
         explorer=_explorer(store, release),
+        release=release.number,
     )
 
 
@@ -194,25 +210,8 @@ def _explorer(store: Store, release: Release) -> str | None:
     return f"{up}{PAGE}" if store.fs.exists(store.join(PAGE)) else None
 
 
-def _region(products: Mapping[str, Any]) -> str:
-    from smcloud.report import region_name
-
-    return region_name(products)
-
-
-def notes_on(config: RunConfig) -> list[str]:
-    """Write sentences about what a run leaves out because a role has no input."""
-    notes = [f"The role {name} has no input: it is not among the drivers." for name in dropped_drivers(config)]
-    consequences = {
-        "aridity_index": "no aridity strata",
-        "land_mask": "land is where soil moisture has values",
-        "land_cover": "no land-cover strata",
-        "elevation": "no elevation strata",
-        "clay": "no soil-texture strata",
-        "sand": "no soil-texture strata",
-        "lai": "no leaf-area strata",
-    }
-    for role in config.zones.roles:
-        consequences[role] = " and ".join(filter(None, ("no DDWW classes", consequences.get(role))))
-    absent = [role for role in consequences if role not in config.inputs]
-    return notes + [f"The role {role} has no input: {consequences[role]}." for role in absent]
+def missing_roles(config: RunConfig) -> list[str]:
+    """List the roles without an input: drivers of the preset, and those that zones, strata and land are made from."""
+    wanted = ("land_mask", *config.zones.roles, "aridity_index", "land_cover", "elevation", "clay", "sand", "lai")
+    absent = (role for role in wanted if role not in config.inputs)
+    return list(dict.fromkeys((*dropped_drivers(config), *absent)))

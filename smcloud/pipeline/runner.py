@@ -21,7 +21,7 @@ from smcloud.pipeline.findings import require_years
 from smcloud.pipeline.identity import SourceStates
 from smcloud.pipeline.ingest import CubeRecord, found_cube, ingest, require_cube
 from smcloud.pipeline.job import Job, check, released, require_shared_store
-from smcloud.pipeline.planning.plan import require_budget
+from smcloud.pipeline.planning.plan import announce, require_budget
 from smcloud.pipeline.publish import RunRecord, has_report, publish, report, require_forward, run_record
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Runner:
         if sealed is not None:
             return sealed
         self.hooks.wrap(require_budget)(self.config, job, products=False)
+        announce(self.config, job, products=False)
         cube, _ = self._on_cluster(job, products=False)
         return cube
 
@@ -104,6 +105,7 @@ class Runner:
             wrap(require_forward)(self.config, job)
         cube = None if with_cube else wrap(require_cube)(job)
         wrap(require_budget)(self.config, job)
+        announce(self.config, job)
         cube, products = self._on_cluster(job, cube)
         with self._timed("publish"):
             release = wrap(publish)(self.config, job, cube, products, self.allow_older)

@@ -57,8 +57,8 @@ def _zones(name: str, label: str, scheme: str, limits: tuple[float, float] | Non
     return Option(name, label, {"zones": {"scheme": scheme, "limits": limits}})
 
 
-def _months(least: int) -> Option:
-    return Option(f"months_{least}", f"means, ≥ {least} months", {"annual": _monthly_means(least)})
+def _months(name: str, least: int) -> Option:
+    return Option(name, f"means, ≥ {least} months", {"annual": _monthly_means(least)})
 
 
 def _monthly_means(least: int) -> Keys:
@@ -66,6 +66,8 @@ def _monthly_means(least: int) -> Keys:
 
 
 OUTSIDE = "out"
+# Options of ``annual`` that are means of months, by how many a year needs at least; ascending.
+LEAST_MONTHS = {f"months_{least}": least for least in (4, 6, 8)}
 CHOICES = (
     Choice("estimator", "slope", (
         Option("ols", "least squares", {"trend": {"estimator": "ols"}}),
@@ -96,7 +98,7 @@ CHOICES = (
         Option(OUTSIDE, "left out", {"zones": {"transition_in_share": False}}),
     )),
     Choice("annual", "annual values", (
-        *(_months(least) for least in (4, 6, 8)),
+        *(_months(*each) for each in LEAST_MONTHS.items()),
         Option("anomalies", "anomalies", {"annual": {"method": "anomalies"}}),
     )),
     Choice("start", "first year", (

@@ -42,11 +42,12 @@ def choice_maps(
     lon) of schemes that need no other cell, and ``aridity_index``. NaN rules are those of the product trend.
     """
     needed = [annual[[name for name in ROLES if name in annual and name != SHARE]] for annual in annuals]
-    months = cube[[name for name in AMOUNTS if name in cube]]
+    amounts = [name for name in AMOUNTS if name in cube]
+    made_of = [*needed, cube[amounts]] if amounts else needed
     options: dict[str, Any] = {"configs": list(configs), "labels": list(labels)}
     if not needed[0].chunks:
-        return _choice_maps(*needed, months, **options)
-    return xr.map_blocks(_choice_maps, needed[0], [*needed[1:], months], options, _pattern([*needed, months], options))
+        return _choice_maps(*made_of, **options)
+    return xr.map_blocks(_choice_maps, made_of[0], made_of[1:], options, _pattern(made_of, options))
 
 
 def _pattern(datasets: Sequence[xr.Dataset], options: dict[str, Any]) -> xr.Dataset:
@@ -71,7 +72,7 @@ def _emptied(da: xr.DataArray) -> xr.DataArray:
 
 
 def _choice_maps(*datasets: xr.Dataset, configs: Sequence[RunConfig], labels: Sequence[str]) -> xr.Dataset:
-    *annuals, months = datasets
+    annuals, months = datasets[: len(labels)], datasets[len(labels)] if len(datasets) > len(labels) else None
     lands = _by_series([land(annual) for annual in annuals])
     moisture = _by_series([annual["soil_moisture"] for annual in annuals]).where(lands)
     out = _of_distinct(moisture, configs[0]) | {"land_mask": lands.astype("uint8")}

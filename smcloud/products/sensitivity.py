@@ -103,7 +103,7 @@ def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> 
         kept = cube.isel(time=slice(first + MONTHS * later if later else 0, None))
         if each.start not in amounts:
             plain = config_of(DEFAULT._replace(start=each.start), config, first_year)
-            amounts[each.start] = annual_of(kept[of_zones], plain)
+            amounts[each.start] = annual_of(kept[of_zones], plain) if of_zones else xr.Dataset()
         made = annual_of(kept.drop_vars(of_zones), own).assign(amounts[each.start].data_vars)
         out[each] = Made(to_storage_dtype(made), kept, own)
     return out

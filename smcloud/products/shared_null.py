@@ -136,29 +136,17 @@ def chance(zones: FloatArray, changed: FloatArray, null: SharedNull, outside: bo
     in a row; limits have ranks k of the n fields with k/(n + 1) = ``alpha``/2 and 1 - ``alpha``/2. NaN where less
     changes than 10 places hold, and without fields.
     """
+    from smcloud.stats.engine.sphere_kernels import excess_of_fields  # imports numba
+
     areas = zones[:, null.places] * np.array([[1.0], [0.0 if outside else 1.0], [1.0]])
     whole = areas.sum(axis=0)
     out = np.full((changed.size, len(FIGURES)), np.nan)
     used = np.flatnonzero(changed >= LEAST_CELLS * whole.sum() / max(1, np.count_nonzero(whole)))
     if not used.size or not len(null.orders):
         return out
-    excess = np.array([
-        _excess(areas[:, order], dries, changed[used]) for order, dries in zip(null.orders, null.dries, strict=True)
-    ])  # fmt: skip
+    used = used[np.argsort(changed[used])]
+    excess = np.empty((len(null.orders), used.size))
+    excess_of_fields(null.orders, null.dries, np.ascontiguousarray(areas.T), whole, changed[used], excess)
     out[used, 0] = excess.mean(axis=0)
     out[used, 1:] = np.quantile(excess, [alpha / 2, 1 - alpha / 2], axis=0, method="weibull").T
     return out
-
-
-def _excess(areas: FloatArray, dries: npt.NDArray[np.bool_], changed: FloatArray) -> FloatArray:
-    """The excess where the first places of ``areas`` (zone, place) change, up to each of the areas ``changed``."""
-    begin = np.zeros(1)
-    reached = np.concatenate([begin, areas.sum(axis=0).cumsum()])
-    parts = np.where(dries, areas, 0.0), np.where(dries, 0.0, areas)
-    (dd, td, wd), (dw, tw, ww) = (
-        [np.interp(changed, reached, np.concatenate([begin, zone.cumsum()])) for zone in part] for part in parts
-    )
-    total = dd + td + wd + dw + tw + ww
-    expected = ((dd + dw) * (dd + td + wd) + (wd + ww) * (dw + tw + ww)) / total**2
-    result: FloatArray = (dd + ww) / total - expected
-    return result

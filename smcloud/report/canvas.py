@@ -12,6 +12,7 @@ import xarray as xr
 from smcloud.cube.axes import edges
 from smcloud.products import palette
 from smcloud.report.context import ReportContext
+from smcloud.report.language import message, paragraph, tell
 from smcloud.report.projection import Projection, choose_projection, outline, picture, sorted_grid
 from smcloud.report.rounding import MINUS
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+MANY = 20_000  # cells: their outline is a picture and no lines
 LINE = 150  # letters of a note that fit into the width
 STEPS = (30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)  # degrees between parallels
 WIDTH = 10.67  # inches: 1600 pixels
-NO_DATA_TEXT = "land without a value"
-NOTE = "Striped: land where no value could be computed (too few valid years, or no data). White: water."
-NO_MASK_NOTE = "White: no value could be computed."
+NO_DATA_TEXT = message("land without a value")
+NOTE = message("Striped: land where no value could be computed (too few valid years, or no data). White: water.")
+NO_MASK_NOTE = message("White: no value could be computed.")
 
 Colours = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -103,22 +105,32 @@ def draw_cells(
     axes.apply_aspect()
     image = picture(colours, missing & land, lat, lon, view, width=round(axes.get_window_extent().width))
     axes.imshow(image, extent=(left, right, bottom, top), interpolation="nearest", zorder=2, aspect=axes.get_aspect())
-    text = note if context.land_mask is not None else NO_MASK_NOTE
-    if context.has_polygons:
-        text = text.replace("White: water.", "White: water, or outside the region.")
-    gap = "\n" if len(text) + len(view.name) > LINE else " "
-    figure.text(0.03, 0.014, f"{text}{gap}{view.name}.", fontsize=9, va="bottom", color="#444444")
+    told = [tell(note if context.land_mask is not None else NO_MASK_NOTE)]
+    if context.has_polygons and context.land_mask is not None:
+        told.append(tell("White is also what lies outside the region."))
+    lines = [paragraph(told), tell(view.name)]
+    text = "\n".join(lines) if len("".join(lines)) > LINE else paragraph(lines)
+    figure.text(0.03, 0.014, text, fontsize=9, va="bottom", color="#444444")
     if context.land_mask is not None:  # without one the outline would be drawn round every gap
         segments = outline(land, lat, lon, view)
-        fine = 0.35 if land.size > 20000 else 0.7
-        axes.add_collection(LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3))
+        fine = 0.35 if land.size > MANY else 0.7
+        coast = LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3)
+        coast.set_rasterized(land.size > MANY)
+        axes.add_collection(coast)
     rim = np.concatenate([view.lat, view.lat[::-1], view.lat[:1]])
     side = np.repeat(np.array([view.lon[0], view.lon[1], view.lon[0]]), [view.lat.size, view.lat.size, 1])
     axes.plot(*view.forward(rim, side), color="#999999", linewidth=0.8, zorder=4, clip_on=False)
     if bool(missing.all()):
         box = {"facecolor": "white", "edgecolor": palette.OUTLINE}
         axes.text(
-            0.5, 0.5, "No cell has a value", transform=axes.transAxes, ha="center", fontsize=14, bbox=box, zorder=5
+            0.5,
+            0.5,
+            tell("No cell has a value"),
+            transform=axes.transAxes,
+            ha="center",
+            fontsize=14,
+            bbox=box,
+            zorder=5,
         )
 
 

@@ -8,7 +8,11 @@ from typing import Any
 
 import xarray as xr
 
+from smcloud.report.language import tell
 from smcloud.report.rounding import Table
+from smcloud.secrecy import told
+
+CREDIT = 400  # letters
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,12 @@ class ReportContext:
     """The facts of one run, as its release records them.
 
     ``config`` is the run's configuration as a nested mapping; ``inputs`` maps each role to
-    ``entry, version, state, licence, citation``; ``seconds`` each stage to its time; ``notes`` are
-    sentences about what was left out; ``scorecard`` and ``presets`` (false alarms and finds of every preset)
+    ``entry, version, state, licence, citation``; ``seconds`` each stage to its time; ``missing`` are
+    the roles that have no input; ``scorecard`` and ``presets`` (false alarms and finds of every preset)
     are given for the sample world only;
     ``land_mask`` is (lat, lon), above 0 on land, or None where the run has none; ``resolution`` is in
-    degrees, None for a native grid; ``explorer`` is the address of the maps in the browser, None without them.
+    degrees, None for a native grid; ``explorer`` is the address of the maps in the browser, None without them;
+    ``release`` is the number of the release, None where it has none.
     """
 
     title: str
@@ -30,18 +35,30 @@ class ReportContext:
     config: Mapping[str, Any]
     inputs: Mapping[str, Mapping[str, Any]]
     seconds: Mapping[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     scorecard: Mapping[str, Any] | None = None
     presets: Table = field(default_factory=list)
     land_mask: xr.DataArray | None = None
     resolution: float | None = None
     explorer: str | None = None
+    release: int | None = None
 
     @property
     def invented(self) -> bool:
         """Whether the run is on the sample world, whose catalog entries carry that version, and not on the Earth."""
         versions = {str(entry.get("version", "")) for entry in self.inputs.values()}
         return self.scorecard is not None or "sample world" in versions
+
+    @property
+    def credit(self) -> str:
+        """What a figure is from: release, run and the sources with their versions."""
+        sources = {
+            f"{record.get('entry') or '?'} {record.get('version') or ''}".strip() for record in self.inputs.values()
+        }
+        values = {"run": self.run_id, "sources": told(", ".join(sorted(sources)), CREDIT)}
+        if self.release is None:
+            return tell("smcloud, run {run}. Data: {sources}.", **values)
+        return tell("smcloud, release {release}, run {run}. Data: {sources}.", release=self.release, **values)
 
     @property
     def has_polygons(self) -> bool:
@@ -81,7 +98,9 @@ class ReportContext:
     @property
     def grid(self) -> str:
         """The grid in words."""
-        return f"{self.resolution:g}° grid" if self.resolution else "native grid"
+        if not self.resolution:
+            return tell("native grid")
+        return tell("{degrees}° grid", degrees=f"{self.resolution:g}")
 
     def period(self, products: Mapping[str, xr.Dataset]) -> str:
         """Return the years that were analysed, from the annual product, else from the configuration."""
@@ -90,10 +109,10 @@ class ReportContext:
             years = annual["year"].values
             return f"{int(years.min())}–{int(years.max())}"
         period = self.config.get("period", {})
-        return f"{period.get('start', '?')} to {period.get('end', '?')}"
+        return tell("{start} to {end}", start=period.get("start", "?"), end=period.get("end", "?"))
 
     def _test(self, section: str, key: str) -> str:
         chosen = dict(self.config.get(section, {})).get(key, "p_value")
         if chosen == "p_adjusted":
-            return f"p ≤ {self.alpha:g} after Benjamini–Hochberg"
+            return tell("p ≤ {alpha} after Benjamini–Hochberg", alpha=f"{self.alpha:g}")
         return f"p < {self.alpha:g}"

@@ -13,7 +13,9 @@ from smcloud.products.choice_grid import CHOICES
 from smcloud.products.variance import REST
 from smcloud.report.canvas import DPI, WIDTH
 from smcloud.report.curve_sentences import STUDY_SHARE, live
-from smcloud.report.figures import to_png
+from smcloud.report.drawing import to_png
+from smcloud.report.labels import label as told
+from smcloud.report.language import message, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-TITLE = "Dry gets drier, wet gets wetter? What each choice does to the answer"
+TITLE = message("Dry gets drier, wet gets wetter? What each choice does to the answer")
 HEIGHT = 10.2
 BINS = 160  # columns of the matrix: neighbours in the order of the excess
 LEFT, MIDDLE, RIGHT, GAP = 0.185, 0.575, 0.14, 0.02
@@ -43,7 +45,7 @@ def curve_figure(ds: xr.Dataset) -> Figure:
     FigureCanvasAgg(figure)
     excess = live(ds, "ddww_excess")
     order = np.argsort(excess, kind="stable")
-    figure.text(0.03, 1 - 0.27 / HEIGHT, TITLE, fontsize=15, weight="bold", va="center")
+    figure.text(0.03, 1 - 0.27 / HEIGHT, tell(TITLE), fontsize=15, weight="bold", va="center")
     figure.text(0.03, 1 - 0.56 / HEIGHT, _subtitle(ds, excess.size), fontsize=10.5, va="center", color="#444444")
     top = figure.add_axes((LEFT, 0.625, MIDDLE, 0.27))
     matrix = figure.add_axes((LEFT, 0.06, MIDDLE, 0.53))
@@ -51,7 +53,9 @@ def curve_figure(ds: xr.Dataset) -> Figure:
     if not excess.size:
         for axes in (top, matrix, bars):
             axes.set_axis_off()
-        top.text(0.5, 0.5, "No combination has a DDWW share: nothing changes significantly", ha="center", fontsize=13)
+        top.text(
+            0.5, 0.5, tell("No combination has a DDWW share: nothing changes significantly"), ha="center", fontsize=13
+        )
         return figure
     _draw_curve(top, ds, order)
     places = _rows_of_matrix()
@@ -63,10 +67,20 @@ def curve_figure(ds: xr.Dataset) -> Figure:
 def _subtitle(ds: xr.Dataset, count: int) -> str:
     total = int((ds["void"].values == "").sum())
     first, last = (str(ds.attrs.get(f"time_coverage_{end}", ""))[:4] for end in ("start", "end"))
-    when = f"{first}-{last}; " if first and last else ""
-    return (
-        f"{when}{count:,} combinations of choices in the order of the excess"
-        f"{f', {total - count:,} more without significant change' if total > count else ''}"
+    values = {"count": f"{count:,}", "more": f"{total - count:,}", "first": first, "last": last}
+    if not (first and last):
+        if total == count:
+            return tell("{count} combinations of choices in the order of the excess", **values)
+        return tell(
+            "{count} combinations of choices in the order of the excess, {more} more without significant change",
+            **values,
+        )
+    if total == count:
+        return tell("{first}–{last}; {count} combinations of choices in the order of the excess", **values)
+    return tell(
+        "{first}–{last}; {count} combinations of choices in the order of the excess, {more} more without significant "
+        "change",
+        **values,
     )
 
 
@@ -77,20 +91,22 @@ def _draw_curve(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64]) -> Non
     at, (low, high, study) = _by_bin(place, lower, upper, 100 * STUDY_SHARE - expected)
     fields = int(ds.attrs.get("null_fields", 0))
     if np.isfinite(low).any():
-        label = f"{_level(ds)} range by chance ({fields} fields)"
+        label = tell("{level} range by chance ({fields} fields)", level=_level(ds), fields=fields)
         axes.fill_between(at, low, high, color="#bdbdbd", alpha=0.55, linewidth=0, label=label, zorder=1)
     if not ds.attrs.get("region_name"):  # the study's share is the globe's
-        label = "were the share the study’s 41.06 %"
+        label = tell("were the share the study’s 41.06 %")
         axes.plot(at, study, "_", color=STUDY, markersize=5, mew=1.8, label=label, zorder=3)
-    axes.plot(place, excess, color=INK, linewidth=2.2, label="excess of this record", zorder=4, solid_capstyle="butt")
+    axes.plot(
+        place, excess, color=INK, linewidth=2.2, label=tell("excess of this record"), zorder=4, solid_capstyle="butt"
+    )
     own = int(ds.attrs.get("own_combination", -1))
     kept = np.flatnonzero(np.isfinite(ds["ddww_excess"].values))[order]
     if own in kept:
         x = int(np.flatnonzero(kept == own)[0])
-        axes.plot(place[x], excess[x], "o", color=MARK, markersize=8, mec="white", label="this run", zorder=5)
+        axes.plot(place[x], excess[x], "o", color=MARK, markersize=8, mec="white", label=tell("this run"), zorder=5)
     axes.axhline(0, color="#333333", linewidth=0.8, zorder=2)
     axes.set(xlim=(0, order.size), ylim=_limits(excess, low, high, study))
-    axes.set_ylabel("DDWW share less\nits own chance (points)", fontsize=10.5)
+    axes.set_ylabel(tell("DDWW share less\nits own chance (points)"), fontsize=10.5)
     axes.set_xticks([])
     axes.tick_params(labelsize=10)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
@@ -154,13 +170,13 @@ def _draw_matrix(axes: Axes, ds: xr.Dataset, order: npt.NDArray[np.int64], place
                         interpolation="nearest", zorder=2)  # fmt: skip
             axes.plot([0, order.size], [height + 0.46] * 2, color="#e4e4e4", linewidth=0.5, zorder=1)
             faint = INK if has.any() else "#a8a8a8"
-            axes.annotate(option.label, (0, height), (-6, 0), textcoords="offset points", ha="right", va="center",
+            axes.annotate(told(option.label), (0, height), (-6, 0), textcoords="offset points", ha="right", va="center",
                           fontsize=9, color=faint)  # fmt: skip
         above = places[choice.name][0] - 0.95
-        axes.annotate(choice.label, (0, above), (-6, 0), textcoords="offset points", ha="right", va="center",
+        axes.annotate(told(choice.label), (0, above), (-6, 0), textcoords="offset points", ha="right", va="center",
                       fontsize=9, weight="bold", color=colour, annotation_clip=False)  # fmt: skip
     axes.set(xlim=(0, order.size), ylim=(last + 0.6, -1.5), yticks=[], xticks=[])
-    axes.set_xlabel("combinations in the order of the excess; the darker, the more neighbours made this choice",
+    axes.set_xlabel(tell("combinations in the order of the excess; the darker, the more neighbours made this choice"),
                     fontsize=9.5, color=MUTED)  # fmt: skip
     for side in ("top", "right", "bottom", "left"):
         axes.spines[side].set_visible(False)
@@ -177,12 +193,16 @@ def _draw_shares(axes: Axes, ds: xr.Dataset, places: dict[str, list[float]]) -> 
         if np.isfinite(share):
             axes.barh(middle, share, height=1.1, color=MARK if number % 2 else INK)
         text = (
-            f"{share:.0f} %" if share >= 0.95 or share == 0 else f"{share:.1f} %" if np.isfinite(share) else "not known"
+            f"{share:.0f} %"
+            if share >= 0.95 or share == 0
+            else f"{share:.1f} %"
+            if np.isfinite(share)
+            else tell("not known")
         )
         axes.annotate(text, (share if np.isfinite(share) else 0, middle), (4, 0), textcoords="offset points",
                       va="center", fontsize=10)  # fmt: skip
-    together = f"several together: {shares[REST]:.0f} %" if np.isfinite(shares[REST]) else ""
-    axes.set_title("share of the variance\nof the excess", fontsize=10, loc="left", pad=4)
+    together = tell("several together: {share}", share=f"{shares[REST]:.0f} %") if np.isfinite(shares[REST]) else ""
+    axes.set_title(tell("share of the variance\nof the excess"), fontsize=10, loc="left", pad=4)
     axes.set_xlabel(together, fontsize=9.5, color=MUTED, loc="left")
     axes.axvline(0, color="#333333", linewidth=0.8)
     for side in ("top", "right", "bottom", "left"):

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xarray as xr
 
-from smcloud.report.curve_figure import curve_png
+from smcloud.report.context import ReportContext
+from smcloud.report.curve_figure import curve_figure
 from smcloud.report.curve_sentences import curve_sentences
-from smcloud.report.figures import Picture
+from smcloud.report.figures import Picture, drawn, in_language
+from smcloud.report.language import message, tell
 from smcloud.report.rounding import Table
 
 if TYPE_CHECKING:
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
 
 NAME = "sensitivity"
 PARQUET = f"table-{NAME}.parquet"
-PICTURE = (
-    "sensitivity.png", "What each choice does to the answer",
+HEADING = message("What each choice does to the answer")
+ALT = message(
     "Combinations of choices in the order of the excess of their DDWW share over chance, with the range by chance; "
-    "below, which choices each made; right, the share of the variance that goes with each choice.",
+    "below, which choices each made; right, the share of the variance that goes with each choice."
+)
+CAPTION = message(
     "Each combination is a run of its own on the same record. They are no independent samples: the curve shows how far "
-    "choices move the answer, not how probable it is.",
-)  # fmt: skip
+    "choices move the answer, not how probable it is."
+)
 
 
 class CurveSection(NamedTuple):
@@ -35,13 +39,15 @@ class CurveSection(NamedTuple):
     parquet: bytes
 
 
-def curve_section(ds: xr.Dataset) -> CurveSection:
+def curve_section(ds: xr.Dataset, context: ReportContext) -> CurveSection:
     """Make the section of a loaded product ``sensitivity``; the same product gives the same bytes."""
     frame, parquet = curve_frame(ds), io.BytesIO()
     frame.to_parquet(parquet, index=False)
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
     rows: Table = [{str(name): value for name, value in record.items()} for record in records]
-    return CurveSection(Picture(*PICTURE, curve_png(ds)), curve_sentences(ds), rows, parquet.getvalue())
+    svg = drawn(curve_figure(ds), context)
+    picture = Picture(in_language(f"{NAME}.svg"), NAME, tell(HEADING), tell(ALT), tell(CAPTION), svg)
+    return CurveSection(picture, curve_sentences(ds), rows, parquet.getvalue())
 
 
 def curve_frame(ds: xr.Dataset) -> pd.DataFrame:

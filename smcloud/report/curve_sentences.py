@@ -10,14 +10,17 @@ import xarray as xr
 
 from smcloud.products.choice_grid import BY_NAME
 from smcloud.products.variance import REST
+from smcloud.report.labels import label
+from smcloud.report.language import message, tell
 from smcloud.report.rounding import MINUS
 
 FloatArray = npt.NDArray[np.float64]
 
 # Choices as a sentence names them.
 NAMES = {
-    "zones": "the zones", "test": "the test", "estimator": "the slope", "significance": "the rule for many tests",
-    "transition": "the place of the transition zone", "annual": "the annual values", "start": "the first year",
+    "zones": message("the zones"), "test": message("the test"), "estimator": message("the slope"),
+    "significance": message("the rule for many tests"), "transition": message("the place of the transition zone"),
+    "annual": message("the annual values"), "start": message("the first year"),
 }  # fmt: skip
 STUDY_SHARE = 0.4106  # of Peng et al. 2023, of the area with a significant change
 
@@ -49,55 +52,75 @@ def live(ds: xr.Dataset, name: str) -> FloatArray:
 
 def _which_matters(ds: xr.Dataset) -> str:
     shares = by_share(ds)
-    rows = int(ds["balanced"].sum())
     if not shares:
-        return "Which choice matters cannot be told: too few combinations have a DDWW share."
+        return tell("Which choice matters cannot be told: too few combinations have a DDWW share.")
     (name, share, reach), *others = shares
-    rest = ", ".join(f"{_label(other)} {_percent(part)}" for other, part, _ in others[:2])
-    together = float(ds["variance_share"].sel(choice=REST))
+    rest = [
+        tell("{choice} {share}", choice=_label(other), share=_percent(part)) for other, part, _ in others[:2]
+    ]  # fmt: skip
     left = str(ds.attrs.get("variance_left_out", "none"))
-    without = "" if left == "none" else f"; left out, as some of their combinations have no DDWW share: {left}"
-    return (
-        f"The choice that matters most is {_label(name)}: {_percent(share)} of the variance of the excess over chance "
-        f"goes with it, and the means of its options lie {_points(reach)} apart; next are {rest}, and "
-        f"{_percent(together)} goes with several choices only together ({rows} balanced combinations{without})."
-    )
+    values = {
+        "choice": _label(name), "share": _percent(share), "reach": _points(reach), "others": tell(", ").join(rest),
+        "together": _percent(float(ds["variance_share"].sel(choice=REST))), "rows": int(ds["balanced"].sum()),
+    }  # fmt: skip
+    if left == "none":
+        return tell(
+            "The choice that matters most is {choice}: {share} of the variance of the excess over chance goes with it, "
+            "and the means of its options lie {reach} apart; next are {others}, and {together} goes with several "
+            "choices only together ({rows} balanced combinations).",
+            **values,
+        )
+    return tell(
+        "The choice that matters most is {choice}: {share} of the variance of the excess over chance goes with it, and "
+        "the means of its options lie {reach} apart; next are {others}, and {together} goes with several choices only "
+        "together ({rows} balanced combinations; left out, as some of their combinations have no DDWW share: {left}).",
+        left=left, **values,
+    )  # fmt: skip
 
 
 def _how_far(ds: xr.Dataset) -> str:
     excess, total = live(ds, "ddww_excess"), int((ds["void"].values == "").sum())
     if not excess.size:
-        return f"None of the {total} combinations that are not void has a DDWW share: nothing changes significantly."
+        return tell(
+            "None of the {total} combinations that are not void has a DDWW share: nothing changes significantly.",
+            total=total,
+        )
     share, lower, upper = (live(ds, f"ddww_{name}") for name in ("share_of_change", "null_lower", "null_upper"))
     ranged = np.isfinite(lower)
-    told = "no combination has a range by chance"
-    if ranged.any():
-        above, below = ((part & ranged).sum() / ranged.sum() for part in (share > upper, share < lower))
-        told = (
-            f"{_percent(above)} of the combinations lie above their range by chance, {_percent(below)} below it and "
-            f"{_percent(1 - above - below)} within"
+    values = {
+        "lowest": _points(excess.min()), "highest": _points(excess.max()),
+        "median": _points(float(np.median(excess))), "count": int(excess.size), "total": total,
+    }  # fmt: skip
+    if not ranged.any():
+        return tell(
+            "The excess of the DDWW share over its own chance runs from {lowest} to {highest}, with a median of "
+            "{median}, over {count} of {total} combinations that are not void; no combination has a range by chance.",
+            **values,
         )
-    return (
-        f"The excess of the DDWW share over its own chance runs from {_points(excess.min())} to "
-        f"{_points(excess.max())}, with a median of {_points(float(np.median(excess)))}, over {excess.size} of "
-        f"{total} combinations that are not void; {told}."
-    )
+    above, below = ((part & ranged).sum() / ranged.sum() for part in (share > upper, share < lower))
+    return tell(
+        "The excess of the DDWW share over its own chance runs from {lowest} to {highest}, with a median of {median}, "
+        "over {count} of {total} combinations that are not void; {above} of the combinations lie above their range by "
+        "chance, {below} below it and {within} within.",
+        above=_percent(above), below=_percent(below), within=_percent(1 - above - below), **values,
+    )  # fmt: skip
 
 
 def _the_study(ds: xr.Dataset) -> str:
     expected = live(ds, "ddww_expected_share")
     if not expected.size:
-        return "Whether the study's 41.06 % is more than chance cannot be told here."
-    above = float((expected < STUDY_SHARE).mean())
-    return (
-        f"Chance alone gives between {_percent(expected.min())} and {_percent(expected.max())} by the choices made, so "
-        f"the study's 41.06 % would be more than chance in {_percent(above)} of these combinations and less in the "
-        "others: without its zones and its denominator that figure says nothing."
-    )
+        return tell("Whether the study's 41.06 % is more than chance cannot be told here.")
+    return tell(
+        "Chance alone gives between {lowest} and {highest} by the choices made, so the study's 41.06 % would be more "
+        "than chance in {above} of these combinations and less in the others: without its zones and its denominator "
+        "that figure says nothing.",
+        lowest=_percent(expected.min()), highest=_percent(expected.max()),
+        above=_percent(float((expected < STUDY_SHARE).mean())),
+    )  # fmt: skip
 
 
 def _label(name: str) -> str:
-    return NAMES.get(name, BY_NAME[name].label)
+    return tell(NAMES[name]) if name in NAMES else label(BY_NAME[name].label)
 
 
 def _percent(share: Any) -> str:
@@ -105,4 +128,4 @@ def _percent(share: Any) -> str:
 
 
 def _points(excess: Any) -> str:
-    return f"{100 * float(excess):.1f} points".replace("-", MINUS)
+    return tell("{number} points", number=f"{100 * float(excess):.1f}".replace("-", MINUS))

@@ -12,6 +12,7 @@ from smcloud.products.table_variables import SLOPE
 from smcloud.products.variables import VARIABLES
 from smcloud.report.context import ReportContext
 from smcloud.report.rounding import Table
+from smcloud.report.scope import titled
 from smcloud.secrecy import told
 
 LONGEST = 20_000
@@ -57,7 +58,7 @@ def scores(scorecard: Mapping[str, Any], path: tuple[str, ...] = ()) -> Table:
 def _header(name: str, table: Table, products: Mapping[str, xr.Dataset], context: ReportContext) -> Sequence[str]:
     source = "strata" if name.startswith("strata_") else _SOURCES.get(name, "")
     attrs = products[source].attrs if source in products else {}
-    lines = [f"title: {context.title}", f"table: {name}", f"run: {context.run_id}, cube {context.cube_id}"]
+    lines = [f"title: {titled(products, context)}", f"table: {name}", f"run: {context.run_id}, cube {context.cube_id}"]
     lines += [f"{key}: {attrs[key]}" for key in _SAID if key in attrs]
     lines.append("an empty cell is a missing value; numbers are not rounded, shares run from 0 to 1")
     own = products[source] if source in products else xr.Dataset()

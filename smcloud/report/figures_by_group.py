@@ -12,10 +12,12 @@ from smcloud.products import palette
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
+from smcloud.report.ddww_sentences import ddww_shares
+from smcloud.report.labels import label
+from smcloud.report.language import message, tell
 from smcloud.report.profiles import column
 from smcloud.report.rounding import SLOPE_UNITS, Table, words
 from smcloud.report.scope import region_name
-from smcloud.report.sentences import ddww_shares
 from smcloud.report.tables import class_records, summary_tables
 from smcloud.report.values import plain
 from smcloud.secrecy import told
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = {
-    "land_cover": "Land cover", "texture": "Soil texture", "elevation": "Elevation", "lai": "Leaf area index",
-    "aridity": "Aridity",
+    "land_cover": message("Land cover"), "texture": message("Soil texture"), "elevation": message("Elevation"),
+    "lai": message("Leaf area index"), "aridity": message("Aridity"),
 }  # fmt: skip
 STUDY_SHARE = 41.06
 
@@ -36,9 +38,16 @@ def share_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     ddww = products["ddww"]
     got, attrs = ddww_shares(ddww, class_records(ddww)), ddww.attrs
     figure = sheet(
-        f"Dry gets drier and wet gets wetter: the share and what chance gives, {context.period(products)}",
-        f"Bars on dots: {context.level} intervals by tiles of 20 degrees; grey: 95 % of simulated maps whose "
-        "directions know nothing of the zones",
+        tell(
+            "Dry gets drier and wet gets wetter: the share and what chance gives, {period}",
+            period=context.period(products),
+        ),
+        tell(
+            "Bars on dots: {level} intervals by tiles of 20 degrees; grey: 95 % of simulated maps whose directions "
+            "know "
+            "nothing of the zones",
+            level=context.level,
+        ),
         4.3,
     )
     axes = figure.add_axes((0.3, 0.15, 0.66, 0.66))
@@ -49,36 +58,36 @@ def share_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
 
     rows = [
         (
-            "DDWW, of the changed land with a zone",
+            tell("DDWW, of the changed land with a zone"),
             got["of_change"],
             "ddww_share_of_change",
             palette.CLASS_COLOURS["WD"],
         ),
-        ("its opposite (DW and WD), of the same", got["opposite_of_change"], "", palette.CLASS_COLOURS["TW"]),
+        (tell("its opposite (DW and WD), of the same"), got["opposite_of_change"], "", palette.CLASS_COLOURS["TW"]),
         (
-            "DDWW, of all land with a trend and a zone",
+            tell("DDWW, of all land with a trend and a zone"),
             got["of_land"],
             "ddww_share_of_land",
             palette.CLASS_COLOURS["WD"],
         ),
-        ("its opposite, of the same", got["opposite_of_land"], "", palette.CLASS_COLOURS["TW"]),
+        (tell("its opposite, of the same"), got["opposite_of_land"], "", palette.CLASS_COLOURS["TW"]),
     ]
     place = np.arange(len(rows), dtype=float)[::-1]
     low, high, expected = number("ddww_null_lower"), number("ddww_null_upper"), got["by_chance"]
     if np.isfinite(low):
-        axes.barh(place[0], high - low, left=low, height=0.7, color="#dcdcdc", label="range by chance")
+        axes.barh(place[0], high - low, left=low, height=0.7, color="#dcdcdc", label=tell("range by chance"))
     if expected is not None:
         axes.plot([100 * expected] * 2, [place[0] - 0.35, place[0] + 0.35], color="#555555", linewidth=2,
-                  label="expected from the parts of zones and directions")  # fmt: skip
+                  label=tell("expected from the parts of zones and directions"))  # fmt: skip
     if not region_name(products):  # the study's share is the globe's
         axes.plot([STUDY_SHARE] * 2, [place[0] - 0.35, place[0] + 0.35], color="#a33b00", linewidth=2, linestyle=":",
-                  label="the study’s 41.06 %, its zones unknown")  # fmt: skip
+                  label=tell("the study’s 41.06 %, its zones unknown"))  # fmt: skip
     for y, (_, value, name, colour) in zip(place, rows, strict=True):
         if name:
             axes.hlines(y, number(f"{name}_lower"), number(f"{name}_upper"), color=colour, linewidth=2)
         if value is not None:
             axes.plot(100 * value, y, "o", color=colour, markersize=8)
-    axes.set(xlim=(0, 100), ylim=(-0.6, len(rows) - 0.4), xlabel="share of the area (%)")
+    axes.set(xlim=(0, 100), ylim=(-0.6, len(rows) - 0.4), xlabel=tell("share of the area (%)"))
     axes.set_yticks(place, labels=[row[0] for row in rows], fontsize=10)
     axes.legend(loc="lower right", fontsize=9, frameon=False)
     _clean(axes)
@@ -91,11 +100,13 @@ def class_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     names = [str(name) for name in products["strata"]["driver"].values]
     colours = [positive for positive, _ in palette.driver_colours(names)]
     figure = sheet(
-        f"What goes with each class of change, {context.period(products)}",
-        "Means over the cells of a class, which was chosen by its trend: they describe, and nothing here is tested",
+        tell("What goes with each class of change, {period}", period=context.period(products)),
+        tell(
+            "Means over the cells of a class, which was chosen by its trend: they describe, and nothing here is tested"
+        ),
         5.6,
     )
-    left, right = figure.add_axes((0.165, 0.11, 0.4, 0.68)), figure.add_axes((0.615, 0.11, 0.365, 0.68))
+    left, right = figure.add_axes((0.18, 0.11, 0.385, 0.68)), figure.add_axes((0.615, 0.11, 0.365, 0.68))
     place = np.arange(len(rows), dtype=float)[::-1]
     height = 0.75 / len(names)
     shifts = (np.arange(len(names)) - (len(names) - 1) / 2) * height
@@ -106,13 +117,15 @@ def class_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
         right.barh(place + shift, -np.nan_to_num(falling), height=0.9 * height, color=colour)
         right.barh(place + shift, np.nan_to_num(rising), height=0.9 * height, color=colour)
     total = 1e3 * column(rows, "mean_of_slopes")
-    left.plot(total, place, "D", color="#222222", markersize=6, mfc="white", label="mean trend of the class")
-    left.set_xlabel(f"part of the trend that goes with the driver ({SLOPE_UNITS})", fontsize=10)
-    right.set(xlim=(-105, 105), xlabel="driver has a significant trend on so much of the class (%)")
+    left.plot(total, place, "D", color="#222222", markersize=6, mfc="white", label=tell("mean trend of the class"))
+    left.set_xlabel(tell("part of the trend that goes with the driver ({units})", units=SLOPE_UNITS), fontsize=10)
+    right.set(xlim=(-105, 105), xlabel=tell("driver has a significant trend on so much of the class (%)"))
     right.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-    for side, where, text in (("left", 0.02, "falls"), ("right", 0.98, "rises")):
+    for side, where, text in (("left", 0.02, tell("falls")), ("right", 0.98, tell("rises"))):
         right.text(where, 1.01, text, transform=right.transAxes, fontsize=10.5, color="#444444", ha=side)
-    labels = [f"{row['key'].split('/')[-1]}: {_short(str(row['key']))}" for row in rows]
+    labels = [
+        tell("{class_}: {meaning}", class_=row["key"].split("/")[-1], meaning=_short(str(row["key"]))) for row in rows
+    ]
     for axes in (left, right):
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_yticks(place, labels=labels if axes is left else [""] * len(rows), fontsize=9.5)
@@ -123,7 +136,7 @@ def class_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
 
 
 def _short(key: str) -> str:
-    return CLASS_MEANING.get(key.split("/")[-1], key).replace("transition gets", "transition")
+    return label(CLASS_MEANING.get(key.split("/")[-1], key))
 
 
 def strata_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
@@ -136,9 +149,13 @@ def strata_figure(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     count = sum(len(rows) + 1 for rows in groups.values())
     height = 1.9 + 0.27 * count
     figure = sheet(
-        f"Trend and drivers by property of the land, {context.period(products)}",
-        f"Dots: means; bars: {context.level} intervals (trend: effective sample size; r: tiles of 20 degrees; hollow: "
-        "none); grey: fewer than 10 cells",
+        tell("Trend and drivers by property of the land, {period}", period=context.period(products)),
+        tell(
+            "Dots: means; bars: {level} intervals (trend: effective sample size; r: tiles of 20 degrees; hollow: "
+            "none); "
+            "grey: fewer than 10 cells",
+            level=context.level,
+        ),
         height,
     )
     bottom, top = 0.55 / height, 1 - 1.05 / height
@@ -148,19 +165,19 @@ def strata_figure(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     bold = []
     for kind, rows in groups.items():
         places.append(y)
-        labels.append(KINDS[kind])
+        labels.append(tell(KINDS[kind]))
         bold.append(True)
         for row in rows:
             y -= 1
             places.append(y)
-            labels.append(told(str(row["label"])).replace("$", r"\$"))
+            labels.append(told(label(str(row["label"]))).replace("$", r"\$"))
             bold.append(False)
             _row(left, right, y, row, names, colours)
         y -= 1
     ends = [1e3 * row["slope"] for rows in groups.values() for row in rows if row["slope"] is not None]
     far = 1.6 * float(np.max(np.abs(ends))) if ends else 1.0
-    left.set(xlim=(-far, far), xlabel=f"trend of the mean ({SLOPE_UNITS}); a longer bar goes on")
-    right.set_xlabel("mean partial r of all cells", fontsize=10)
+    left.set(xlim=(-far, far), xlabel=tell("trend of the mean ({units}); a longer bar goes on", units=SLOPE_UNITS))
+    right.set_xlabel(tell("mean partial r of all cells"), fontsize=10)
     for axes in (left, right):
         axes.set_ylim(-0.7, count - 0.3)
         axes.set_yticks(places, labels=labels if axes is left else [""] * len(places), fontsize=9.5)

@@ -12,6 +12,7 @@ import xarray as xr
 from smcloud.products import palette
 from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
+from smcloud.report.language import message, tell
 from smcloud.report.profiles import bands, column, latitudes
 from smcloud.report.rounding import POWER, SLOPE_UNITS, Table, shown, words
 from smcloud.report.tables import find, summary_tables
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEMISPHERES = {"north": ("Northern hemisphere", "#0062a8"), "south": ("Southern hemisphere", "#b34a00")}
+HEMISPHERES = {
+    "north": (message("Northern hemisphere"), "#0062a8"),
+    "south": (message("Southern hemisphere"), "#b34a00"),
+}
 
 
 def has_hemispheres(regional: xr.Dataset) -> bool:
@@ -33,8 +37,14 @@ def latitude_figure(products: Mapping[str, xr.Dataset], context: ReportContext) 
     regional = products["regional"]
     rows, regions = bands(products), summary_tables({"regional": regional}).get("regions", [])
     figure = sheet(
-        f"Trend of a fixed set of cells against the distance from the equator, {context.period(products)}",
-        f"Dots: 10-degree bands; lines: least squares through the cells; bars and shades: {context.level} intervals",
+        tell(
+            "Trend of a fixed set of cells against the distance from the equator, {period}",
+            period=context.period(products),
+        ),
+        tell(
+            "Dots: 10-degree bands; lines: least squares through the cells; bars and shades: {level} intervals",
+            level=context.level,
+        ),
         5.4,
     )
     axes = figure.add_axes((0.08, 0.12, 0.57, 0.66))
@@ -45,7 +55,7 @@ def latitude_figure(products: Mapping[str, xr.Dataset], context: ReportContext) 
         place = np.array([abs(sum(latitudes(row) or (0.0, 0.0))) / 2 for row in own])
         slope, lower, upper = (1e3 * column(own, f"slope_fixed_cells{end}") for end in ("", "_lower", "_upper"))
         axes.vlines(place + shift, lower, upper, color=colour, linewidth=1.4)
-        axes.plot(place + shift, slope, "o", color=colour, markersize=6, label=label)
+        axes.plot(place + shift, slope, "o", color=colour, markersize=6, label=tell(label))
         heights += slope[np.isfinite(slope)].tolist()
         seen = place[np.isfinite(slope)]
         if "latitude_line" in regional and seen.size:
@@ -58,7 +68,7 @@ def latitude_figure(products: Mapping[str, xr.Dataset], context: ReportContext) 
             axes.fill_between(at[inside], low, high, color=colour, alpha=0.13, linewidth=0)
             heights += [*low[np.isfinite(low)], *high[np.isfinite(high)]]
     far = 1.15 * float(np.max(np.abs(heights))) or 1.0
-    axes.set(xlim=(0, 90), ylim=(-far, far), xlabel="distance from the equator (degrees)", ylabel=SLOPE_UNITS)
+    axes.set(xlim=(0, 90), ylim=(-far, far), xlabel=tell("distance from the equator (degrees)"), ylabel=SLOPE_UNITS)
     axes.set_xticks(np.arange(0, 91, 10))
     _clean(axes)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=10, frameon=False, borderpad=0)
@@ -68,7 +78,7 @@ def latitude_figure(products: Mapping[str, xr.Dataset], context: ReportContext) 
 
 def _parts(axes: Axes, regions: Table) -> None:
     """Bars of what each hemisphere adds to the global trend, and their sum."""
-    keys = {"south": "South", "north": "North", "globe": "Both"}
+    keys = {"south": tell("South"), "north": tell("North"), "globe": tell("Both")}
     found = [find(regions, key) or {} for key in keys]
     part, lower, upper = (1e3 * column(found, f"part_of_whole{end}") for end in ("", "_lower", "_upper"))
     colours = [HEMISPHERES["south"][1], HEMISPHERES["north"][1], "#555555"]
@@ -80,10 +90,10 @@ def _parts(axes: Axes, regions: Table) -> None:
     low, high = float(np.nanmin(known)), float(np.nanmax(known))
     room = 0.15 * (high - low or 1.0)
     axes.set(ylim=(low - room, high + room), xlim=(-0.6, 2.6))
-    axes.set_title(f"Part of the global trend ({POWER} yr⁻¹)", fontsize=10, loc="left")
+    axes.set_title(tell("Part of the global trend ({units})", units=f"{POWER} yr⁻¹"), fontsize=10, loc="left")
     _clean(axes)
     for x, value in zip(place, part, strict=True):
-        text = "no data" if not np.isfinite(value) else shown("slope", value / 1e3)
+        text = tell("no data") if not np.isfinite(value) else shown("slope", value / 1e3)
         axes.annotate(text, (x, high), (0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=9)
 
 
@@ -93,9 +103,12 @@ def decile_figure(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     own = strata.sel(stratum=(strata["kind"] == "climatology").values)
     names = [str(name) for name in own["driver"].values]
     figure = sheet(
-        f"The drivers by wetness of the land, {context.period(products)}",
-        f"Tenths of the land from the driest (1) to the wettest (10); bars: {context.level} intervals by 20-degree "
-        "tiles, hollow without",
+        tell("The drivers by wetness of the land, {period}", period=context.period(products)),
+        tell(
+            "Tenths of the land from the driest (1) to the wettest (10); bars: {level} intervals by 20-degree tiles, "
+            "hollow without",
+            level=context.level,
+        ),
         5.4,
     )
     left, right = figure.add_axes((0.075, 0.17, 0.415, 0.6)), figure.add_axes((0.565, 0.17, 0.415, 0.6))
@@ -111,11 +124,11 @@ def decile_figure(products: Mapping[str, xr.Dataset], context: ReportContext) ->
                 for end in ("", "_lower", "_upper")
             )
             _dots(axes, place + shift, (mean, lower, upper), colour, words(name))
-        axes.set(xlim=(0.4, place.size + 0.6), xlabel="decile of mean soil moisture (below: its mean, m³ m⁻³)")
+        axes.set(xlim=(0.4, place.size + 0.6), xlabel=tell("decile of mean soil moisture (below: its mean, m³ m⁻³)"))
         axes.set_xticks(place, labels=[_level(own, k) for k in range(place.size)], fontsize=9)
         _clean(axes)
-    left.set_ylabel("mean partial r of all cells", fontsize=10.5)
-    right.set_ylabel("is the strongest on (% of the area tested)", fontsize=10.5)
+    left.set_ylabel(tell("mean partial r of all cells"), fontsize=10.5)
+    right.set_ylabel(tell("is the strongest on (% of the area tested)"), fontsize=10.5)
     right.set_ylim(bottom=0)
     left.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(names), fontsize=10, frameon=False, borderpad=0)
     return figure

@@ -23,6 +23,8 @@ from smcloud.report.canvas import (
     tick,
 )
 from smcloud.report.context import ReportContext
+from smcloud.report.labels import label
+from smcloud.report.language import message, tell
 from smcloud.report.rounding import MINUS, SLOPE_UNITS, Record, percent, words
 from smcloud.report.tables import class_records, driver_records
 
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
 TIE_CODE, NO_DATA_CODE = 254, 255
 DETECTABLE, ENDS = "minimum_detectable_slope", "end_years_slope_change"
-UNTESTED_NOTE = "Striped: land without a test (too few valid years, no data, or constant values). White: water."
-ZONE_NOTE = "Striped: land without a trend (too few valid years, or no data) or without a zone. White: water."
+UNTESTED_NOTE = message(
+    "Striped: land without a test (too few valid years, no data, or constant values). White: water."
+)
+ZONE_NOTE = message("Striped: land without a trend (too few valid years, or no data) or without a zone. White: water.")
 
 
 def trend_limit(trend: xr.Dataset) -> float:
@@ -85,16 +89,24 @@ def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fig
     """Draw the map of the slope where it is significant."""
     trend = on_map_grid(products["trend"], ["slope", "significant"])
     limit = trend_limit(trend)
-    estimator = {"ols": "least-squares", "sen": "Theil–Sen"}.get(
-        str(dict(context.config.get("trend", {})).get("estimator", "")), "estimated"
-    )
+    subtitles = {
+        "ols": tell("Surface soil moisture, least-squares slope of annual values in {units}, {grid}"),
+        "sen": tell("Surface soil moisture, Theil–Sen slope of annual values in {units}, {grid}"),
+    }
+    estimator = str(dict(context.config.get("trend", {})).get("estimator", ""))
+    subtitle = subtitles.get(estimator, tell("Surface soil moisture, slope of annual values in {units}, {grid}"))
     figure, axes = frame(
-        f"Soil-moisture trend {context.period(products)} where {context.trend_test}",
-        f"Surface soil moisture, {estimator} slope of annual values in {SLOPE_UNITS}, {context.grid}",
+        tell("Soil-moisture trend {period} where {test}", period=context.period(products), test=context.trend_test),
+        subtitle.format(units=SLOPE_UNITS, grid=context.grid),
     )
     draw_cells(figure, axes, trend, trend_cells(trend, limit), context)
-    _two_sided_bar(figure, limit, ("drying", "wetting"))
-    legend(figure, [(palette.NOT_SIGNIFICANT, "no significant trend"), (None, NO_DATA_TEXT)], (0.66, 0.165), rows=2)
+    _two_sided_bar(figure, limit, (tell("drying"), tell("wetting")))
+    legend(
+        figure,
+        [(palette.NOT_SIGNIFICANT, tell("no significant trend")), (None, tell(NO_DATA_TEXT))],
+        (0.66, 0.165),
+        rows=2,
+    )
     return figure
 
 
@@ -126,12 +138,16 @@ def end_year_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     trend = on_map_grid(products["trend"], [ENDS])
     limit = scale_end(np.abs(trend[ENDS].values.astype(float)) * 1e3)
     figure, axes = frame(
-        f"What leaving out the ends of the record does to the slope, {context.period(products)}",
-        f"Largest change without one or two years at the first, the last or both ends, {SLOPE_UNITS}, {context.grid}",
+        tell("What leaving out the ends of the record does to the slope, {period}", period=context.period(products)),
+        tell(
+            "Largest change without one or two years at the first, the last or both ends, {units}, {grid}",
+            units=SLOPE_UNITS,
+            grid=context.grid,
+        ),
     )
     draw_cells(figure, axes, trend, end_year_cells(trend, limit), context)
-    _two_sided_bar(figure, limit, ("lower without them", "higher without them"))
-    legend(figure, [(None, NO_DATA_TEXT)], (0.66, 0.14), rows=1)
+    _two_sided_bar(figure, limit, (tell("lower without them"), tell("higher without them")))
+    legend(figure, [(None, tell(NO_DATA_TEXT))], (0.66, 0.14), rows=1)
     return figure
 
 
@@ -161,9 +177,14 @@ def detectable_map(products: Mapping[str, xr.Dataset], context: ReportContext) -
     trend = on_map_grid(products["trend"], [DETECTABLE])
     limit = scale_end(trend[DETECTABLE].values.astype(float) * 1e3)
     figure, axes = frame(
-        f"What could have been found, {context.period(products)}",
-        f"Slope that 80 % of such records show with p < {context.alpha:g} under the autocorrelation that neighbours "
-        f"share, in {SLOPE_UNITS}, {context.grid}",
+        tell("What could have been found, {period}", period=context.period(products)),
+        tell(
+            "Slope that 80 % of such records show with p < {alpha} under the autocorrelation that neighbours share, in "
+            "{units}, {grid}",
+            alpha=f"{context.alpha:g}",
+            units=SLOPE_UNITS,
+            grid=context.grid,
+        ),
     )
     draw_cells(figure, axes, trend, detectable_cells(trend, limit), context, UNTESTED_NOTE)
     bar = figure.add_axes((0.05, 0.105, 0.52, 0.028))
@@ -173,9 +194,9 @@ def detectable_map(products: Mapping[str, xr.Dataset], context: ReportContext) -
     colorbar = figure.colorbar(scale, cax=bar, orientation="horizontal", extend="max", extendfrac=0.12)
     colorbar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
     colorbar.ax.tick_params(labelsize=10, length=3)
-    figure.text(0.05, 0.145, "small trends show", fontsize=10.5, ha="left")
-    figure.text(0.57, 0.145, "only large ones do", fontsize=10.5, ha="right")
-    legend(figure, [(None, "land without a test")], (0.66, 0.14), rows=1)
+    figure.text(0.05, 0.145, tell("small trends show"), fontsize=10.5, ha="left")
+    figure.text(0.57, 0.145, tell("only large ones do"), fontsize=10.5, ha="right")
+    legend(figure, [(None, tell("land without a test"))], (0.66, 0.14), rows=1)
     return figure
 
 
@@ -185,9 +206,17 @@ def driver_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fi
     names = [str(name) for name in products["drivers"]["driver"].values]
     drivers = drivers.assign_coords(driver=names)
     figure, axes = frame(
-        f"Strongest partial correlation {context.period(products)} where {context.driver_test}",
-        "Annual soil moisture with each driver, the others held fixed: dark positive, light negative; "
-        f"shares of the area with a result; {context.grid}",
+        tell(
+            "Strongest partial correlation {period} where {test}",
+            period=context.period(products),
+            test=context.driver_test,
+        ),
+        tell(
+            "Annual soil moisture with each driver, the others held fixed: dark positive, light negative; shares of "
+            "the "
+            "area with a result; {grid}",
+            grid=context.grid,
+        ),
     )
     draw_cells(figure, axes, drivers, driver_cells(drivers), context)
     shares = {str(row["driver"]): row for row in driver_records(products["drivers"])}
@@ -196,12 +225,12 @@ def driver_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fi
     for name, pair in zip(names, palette.driver_colours(names), strict=True):
         same.setdefault(pair, []).append(name)
     for (positive, negative), group in same.items():
-        label = " or ".join(words(name) for name in group)
-        entries.append((positive, f"+ {label}  {_together(shares, group, 'positive_share')}"))
-        entries.append((negative, f"{MINUS} {label}  {_together(shares, group, 'negative_share')}"))
-    entries.append((palette.NOT_SIGNIFICANT, f"none significant {percent(shares['none']['share'])}"))
-    entries.append((palette.TIE, f"tie {percent(shares['tie']['share'])}"))
-    entries.append((None, NO_DATA_TEXT))
+        group_label = tell(" or ").join(words(name) for name in group)
+        entries.append((positive, f"+ {group_label}  {_together(shares, group, 'positive_share')}"))
+        entries.append((negative, f"{MINUS} {group_label}  {_together(shares, group, 'negative_share')}"))
+    entries.append((palette.NOT_SIGNIFICANT, tell("none significant {share}", share=percent(shares["none"]["share"]))))
+    entries.append((palette.TIE, tell("tie {share}", share=percent(shares["tie"]["share"]))))
+    entries.append((None, tell(NO_DATA_TEXT)))
     legend(figure, entries, (0.03, 0.165), rows=2 if len(same) <= 3 else 4)
     return figure
 
@@ -210,16 +239,23 @@ def ddww_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figu
     """Draw the map of the six DDWW classes."""
     ddww = on_map_grid(products["ddww"], ["ddww_class"])
     figure, axes = frame(
-        f"Dry gets drier, wet gets wetter? {context.period(products)} where {context.trend_test}",
-        f"Dark: drier, light: wetter; per cent: shares of the area with a significant change; {context.grid}",
+        tell(
+            "Dry gets drier, wet gets wetter? {period} where {test}",
+            period=context.period(products),
+            test=context.trend_test,
+        ),
+        tell(
+            "Dark: drier, light: wetter; per cent: shares of the area with a significant change; {grid}",
+            grid=context.grid,
+        ),
     )
     draw_cells(figure, axes, ddww, ddww_cells(ddww), context, ZONE_NOTE)
     shares = {str(row["class"]): row["share_of_change"] for row in class_records(products["ddww"])}
     entries: list[tuple[str | None, str]] = [
-        (palette.CLASS_COLOURS[name], f"{name} {CLASS_MEANING[name]}  {percent(shares.get(name))}")
+        (palette.CLASS_COLOURS[name], f"{name} {label(CLASS_MEANING[name])}  {percent(shares.get(name))}")
         for name in palette.CLASSES
     ]
-    entries += [(palette.NOT_SIGNIFICANT, "no significant change"), (None, "no trend or no zone")]
+    entries += [(palette.NOT_SIGNIFICANT, tell("no significant change")), (None, tell("no trend or no zone"))]
     legend(figure, entries, (0.03, 0.165), rows=2)
     return figure
 

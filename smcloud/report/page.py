@@ -1,33 +1,36 @@
-"""The report's page: one HTML file, the PNG files that it shows, and its tables as CSV files."""
+"""The report's page: one HTML file for each language, the SVG files that it shows, and its tables as CSV files."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from smcloud.config.choices import described, flattened, follows_the_study, levels_of
-from smcloud.products.tables import OF_THE_RESULT
+from smcloud.config.choices import follows_the_study
 from smcloud.report.context import ReportContext
-from smcloud.report.curve_section import NAME, PARQUET, curve_section
+from smcloud.report.curve_section import NAME, PARQUET, CurveSection, curve_section
 from smcloud.report.downloads import downloads, file_name, scores
-from smcloud.report.figures import OF_THE_STUDY, draw_all
+from smcloud.report.figures import draw_all
+from smcloud.report.headlines import headlines
+from smcloud.report.language import ENGLISH, LANGUAGES, language, spoken, tell
 from smcloud.report.maps import DETECTABLE, ENDS
-from smcloud.report.published import comparison, ddww_figures, differences
-from smcloud.report.rounding import Table, figures, layout
-from smcloud.report.scope import of_region, region_name, region_words, whole
+from smcloud.report.method import choices, configuration, pieces
+from smcloud.report.page_tables import laid_out, named_tables, shown_rows
+from smcloud.report.published import comparison, ddww_figures, differences, preset_words
+from smcloud.report.rounding import Table, figures
+from smcloud.report.scope import region_name, region_words, titled
 from smcloud.report.scorecard import scorecard_table
-from smcloud.report.sentences import summary
 from smcloud.report.tables import COMPARATOR_COLUMNS, summary_tables
 from smcloud.secrecy import told_lines
 
-_LINK = re.compile(r"https?://[^\s<>\"']+|\b10\.\d{4,9}/[^\s<>\"']+")
-_NOT_SHOWN = ("levels", "changed")  # of the configuration: who chose what stands under choices
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
 _BOUNDS = ("lat_bnds", "lon_bnds", "region_share")  # what areas are made of
 _USED: dict[str, tuple[str, ...]] = {
     "annual": (),
@@ -52,90 +55,122 @@ _USED: dict[str, tuple[str, ...]] = {
         *_BOUNDS,
     ),
 }
-_KINDS = {
-    "land_cover": "land cover",
-    "texture": "soil texture (USDA)",
-    "elevation": "elevation",
-    "lai": "leaf area index",
-    "aridity": "aridity (UNEP)",
-    "climatology": "wetness: deciles of the land by mean soil moisture",
-    "ddww": "DDWW class: which drivers go with it",
-}
+# Where the page shows the figures that go with a result of the study.
+DRAWN_AT = {"R1": "map", "R2": "latitude", "R3": "drivers", "R4": "ddww"}
 
 
-def render(products: Mapping[str, xr.Dataset], context: ReportContext) -> dict[str, bytes]:
-    """Render the report of a run: file name -> bytes, ``index.html`` and the PNG and CSV files that it links to.
+def page_name(language: str) -> str:
+    """Return the file of the page in ``language``, ``index.html`` in English."""
+    return "index.html" if language == ENGLISH else f"index.{language}.html"
+
+
+def render(
+    products: Mapping[str, xr.Dataset], context: ReportContext, languages: Sequence[str] = (ENGLISH,)
+) -> dict[str, bytes]:
+    """Render the report of a run: file name -> bytes, a page in each language, and its SVG and CSV files.
 
     ``products`` holds the datasets annual, trend, drivers, ddww, regional, strata and sensitivity, as far as the
-    run has them; the page names what is absent. Nothing is read or written, and the same input gives
-    the same bytes.
+    run has them; the page names what is absent. English, ``index.html``, is always there; the tables are the same for
+    all. Nothing is read or written, and the same input gives the same bytes.
     """
-    from jinja2 import Environment, StrictUndefined
-
     products = {name: _loaded(name, ds) for name, ds in products.items()}
     context = _with_resolution(context, products)
     tables = summary_tables(products)
+    files: dict[str, bytes] = {}
+    wanted = list(dict.fromkeys((ENGLISH, *languages)))
+    template = _template()
+    for each in wanted:
+        with spoken(each):
+            curve = curve_section(products[NAME], context) if NAME in products else None
+            if each == ENGLISH:
+                files |= _files(products, tables, context, curve)
+            files |= _page(template, (products, tables, context), curve, (files, wanted))
+    return files
+
+
+def _files(
+    products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext, curve: CurveSection | None
+) -> dict[str, bytes]:
+    """The tables as files, which are the same for every language."""
+    config = configuration(context.config)
+    rows = comparison(products, tables, context)
+    listed: dict[str, Table] = {name: shown_rows(name, table) for name, table in tables.items()}
+    listed |= {
+        "presets": context.presets,
+        "scorecard": scores(context.scorecard or {}),
+        NAME: [] if curve is None else curve.table,
+        "published": [{key: text.replace("\n", " ") for key, text in row.items()} for row in rows],
+        "literature": [dict(row) for row in ddww_figures(products, tables)],
+        "choices": [dict(zip(("key", "value", "level"), row, strict=True)) for row in choices(context.config)],
+        "config": [{"key": key, "value": value} for key, value in config],
+        "inputs": [{"role": role, **record} for role, record in context.inputs.items()],
+        "seconds": [{"stage": stage, "seconds": float(value)} for stage, value in context.seconds.items()],
+    }
+    return downloads(listed, products, context) | ({} if curve is None else {PARQUET: curve.parquet})
+
+
+def _page(
+    template: Template,
+    run: tuple[Mapping[str, xr.Dataset], Mapping[str, Table], ReportContext],
+    curve: CurveSection | None,
+    others: tuple[Mapping[str, bytes], Sequence[str]],
+) -> dict[str, bytes]:
+    """The page in the language that is spoken, with its figures; ``others`` are the files there, and all languages."""
+    (products, tables, context), (files, languages) = run, others
     pictures, absent = draw_all(products, context)
-    curve = curve_section(products[NAME]) if NAME in products else None
-    template = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    html = template.render(
+        context=context,
+        title=titled(products, context),
+        language=language(),
+        languages=[(each, LANGUAGES[each], page_name(each)) for each in languages],
+        facts=_facts(products, context),
+        headlines=headlines(products, tables, context),
+        pictures={
+            key: [each for each in pictures if each.section == key] for key in {each.section for each in pictures}
+        },
+        drawn_at=DRAWN_AT,
+        absent=absent,
+        curve=curve,
+        tables=named_tables(tables),
+        comparison=comparison(products, tables, context),
+        ddww_figures=ddww_figures(products, tables),
+        differences=differences(products, context),
+        choices=choices(context.config),
+        preset=preset_words(context.config),
+        follows=follows_the_study(context.config),
+        region=region_name(products),
+        config=configuration(context.config),
+        scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
+        presets=laid_out("presets", context.presets) if context.presets else None,
+        inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],
+        seconds=[(stage, figures(float(value), 1)) for stage, value in context.seconds.items()],
+        files=files,
+    )
+    drawn = {picture.name: picture.svg for picture in [*pictures, *([] if curve is None else [curve.picture])]}
+    return {page_name(language()): html.encode("utf-8")} | drawn
+
+
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     environment.filters["unbroken"] = unbroken
-    choices, config = _choices(context.config), {k: v for k, v in context.config.items() if k not in _NOT_SHOWN}
-    published = comparison(products, tables, context), ddww_figures(products, tables)
-    files = downloads(
-        {name: _shown_rows(name, table) for name, table in tables.items()}
-        | {
-            "presets": context.presets,
-            "scorecard": scores(context.scorecard or {}),
-            NAME: [] if curve is None else curve.table,
-            "published": [{key: text.replace("\n", " ") for key, text in row.items()} for row in published[0]],
-            "literature": published[1],
-            "choices": [dict(zip(("key", "value", "level"), row, strict=True)) for row in choices],
-            "config": [{"key": key, "value": value} for key, value in _flat(config)],
-            "inputs": [{"role": role, **record} for role, record in context.inputs.items()],
-            "seconds": [{"stage": stage, "seconds": float(value)} for stage, value in context.seconds.items()],
-        },
-        products,
-        context,
-    ) | ({} if curve is None else {PARQUET: curve.parquet, curve.picture.name: curve.picture.png})
-    environment.globals |= {"file_name": file_name, "files": files}
-    html = environment.from_string(template).render(
-        context=context,
-        facts=_facts(products, context),
-        summary=summary(products, tables, context),
-        pictures=[picture for picture in pictures if picture.name not in OF_THE_STUDY.values()],
-        of_the_study={id: picture for picture in pictures for id, name in OF_THE_STUDY.items() if name == picture.name},
-        absent=absent,
-        curve=curve,
-        tables=_named_tables(tables),
-        comparison=published[0],
-        ddww_figures=published[1],
-        differences=differences(products, context),
-        choices=choices,
-        follows=follows_the_study(context.config),
-        region=region_name(products),
-        config=_flat(config),
-        scorecard=scorecard_table(context.scorecard) if context.scorecard is not None else None,
-        presets=_laid_out("presets", "Both presets on this world", context.presets) if context.presets else None,
-        inputs=[(role, record, pieces(str(record.get("citation") or ""))) for role, record in context.inputs.items()],
-        seconds=[(stage, figures(float(value), 1)) for stage, value in context.seconds.items()],
-    )
-    return {"index.html": html.encode("utf-8")} | {picture.name: picture.png for picture in pictures} | files
+    environment.globals |= {"file_name": file_name, "tell": _tell_html(tell)}
+    source = resources.files("smcloud.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
 
 
-def pieces(citation: str) -> list[tuple[str, str | None]]:
-    """Split a citation into (text, link) pieces: URLs and DOIs become links, the rest has None."""
-    parts: list[tuple[str, str | None]] = []
-    start = 0
-    for match in _LINK.finditer(citation):
-        text = match.group().rstrip(".,;)")
-        if match.start() > start:
-            parts.append((citation[start : match.start()], None))
-        parts.append((text, text if text.startswith("http") else f"https://doi.org/{text}"))
-        start = match.start() + len(text)
-    return [*parts, (citation[start:], None)] if start < len(citation) else parts
+def _tell_html(tell: Callable[..., str]) -> Callable[..., Markup]:
+    """Of ``tell`` the form for the template: what fills a message is escaped, but for markup."""
+    from markupsafe import Markup, escape
+
+    def told(template: str, **values: Any) -> Markup:
+        text = escape(tell(template))
+        return Markup(text.format(**{key: _shown(value) for key, value in values.items()}) if values else text)
+
+    return told
 
 
 def unbroken(text: str) -> str:
@@ -169,82 +204,12 @@ def _with_resolution(context: ReportContext, products: Mapping[str, xr.Dataset])
 def _facts(products: Mapping[str, xr.Dataset], context: ReportContext) -> list[tuple[str, str]]:
     catalog = ", ".join(dict.fromkeys(str(record.get("entry", "?")) for record in context.inputs.values()))
     return [
-        ("Preset", described(context.config)),
-        *([("Region", region_words(products))] if region_words(products) else []),
-        ("Period", context.period(products)),
-        ("Grid", context.grid),
-        ("Significance", context.trend_test),
-        ("Inputs", catalog or "not recorded"),
-        ("Made", context.created),
+        *([(tell("Release"), str(context.release))] if context.release is not None else []),
+        (tell("Preset"), preset_words(context.config)),
+        *([(tell("Region"), region_words(products))] if region_words(products) else []),
+        (tell("Period"), context.period(products)),
+        (tell("Grid"), context.grid),
+        (tell("Significance"), context.trend_test),
+        (tell("Inputs"), catalog or tell("not recorded")),
+        (tell("Made"), context.created),
     ]
-
-
-def _named_tables(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
-    headings = {
-        "regions": "The region" if of_region(whole(tables.get("regions", []))) else "Globe and hemispheres",
-        "bands": "10-degree bands",
-        "coverage": "Where there is a trend, and why not",
-        "comparators": "Other estimators and tests",
-        "drivers": "Strongest driver",
-        "ddww": "DDWW",
-        "gradients": "Gradients with properties of the land",
-        "attribution": "How far the drivers can be told apart, and when they act (means over cells)",
-        "end_years": "Without the ends of the record: trend of the fixed cells",
-        "seasons": "Seasons: trend of the fixed cells of each",
-    }
-    named = []
-    for name, table in tables.items():
-        table = _shown_rows(name, table)
-        kind = name.removeprefix("strata_")
-        heading = headings.get(name, f"By {_KINDS.get(kind, kind.replace('_', ' '))}")
-        named.append(_laid_out(name, heading, table))
-    return named
-
-
-def _shown_rows(name: str, table: Table) -> Table:
-    """The rows of ``table`` that are on the page: a stratum without land says nothing."""
-    return [row for row in table if row["area_km2"]] or table if name.startswith("strata_") else table
-
-
-def _laid_out(name: str, heading: str, table: Table) -> dict[str, Any]:
-    headers, text, rows = layout(table, OF_THE_RESULT if name == "strata_ddww" else ())
-    return {"name": name, "heading": heading, "headers": headers, "text": text, "rows": rows, "grey": _grey(table)}
-
-
-def _grey(table: Table) -> list[bool]:
-    """Which rows rest on few cells, or on less than half of their land."""
-    limits = {"n_cells": 10, "n_fixed_cells": 10, "covered_share": 0.5, "fixed_cells_share": 0.5}
-    return [any(row.get(key) is not None and row[key] < least for key, least in limits.items()) for row in table]
-
-
-# From what nobody knows to what the study says; then whose choices the others are.
-_LEVELS = {
-    "unknown": "unknown: the study does not say",
-    "likely": "likely: it follows from what the study says",
-    "stated": "stated by the study",
-    "method": "smcloud’s own method",
-    "chosen": "chosen by you",
-}
-
-
-def _choices(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Key, value and level in words of every choice, those that the study leaves open first."""
-    values, levels = flattened(config), levels_of(config)
-    order = sorted(levels, key=lambda key: list(_LEVELS).index(levels[key]) if levels[key] in _LEVELS else len(_LEVELS))
-    return [(key, _value(values[key]), _LEVELS.get(levels[key], levels[key])) for key in order]
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for key, value in config.items():
-        nested = isinstance(value, Mapping) and value
-        rows += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", _value(value))]
-    return rows
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items() if inner is not None) or "–"
-    if value is None or isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value or ()) or "–"
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from smcloud.cube.axes import eastwards
 from smcloud.products import palette
+from smcloud.report.language import message
 
 Floats = npt.NDArray[np.float64]
 STRIPE = 9  # pixels from one no-data stripe to the next
@@ -56,7 +57,7 @@ def choose_projection(lat_edges: Floats, lon_edges: Floats) -> Projection:
     lat = np.linspace(south, north, 2001)
     if lon_edges[-1] - lon_edges[0] < 350:
         shrink = np.full(lat.size, np.cos(np.deg2rad((south + north) / 2)))
-        name = "Longitude and latitude, true to scale in the middle"
+        name = message("Longitude and latitude, true to scale in the middle.")
         return Projection(lat, lat, shrink, (float(lon_edges[0]), float(lon_edges[-1])), name)
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     root = np.sqrt(3) / 2
@@ -66,7 +67,7 @@ def choose_projection(lat_edges: Floats, lon_edges: Floats) -> Projection:
     y = theta * (a1 + a2 * t2 + t6 * (a3 + a4 * t2))
     slope = a1 + 3 * a2 * t2 + t6 * (7 * a3 + 9 * a4 * t2)
     degree = np.cos(theta) / (root * slope) * np.pi / 180
-    return Projection(lat, y, degree, (-180.0, 180.0), "Equal Earth projection (areas are true)")
+    return Projection(lat, y, degree, (-180.0, 180.0), message("Equal Earth projection (areas are true)."))
 
 
 def picture(

@@ -1,4 +1,4 @@
-"""What this run says of the study's results R1 to R4, in sentences that go no further than their intervals."""
+"""What this run says of the study's results R1, R3 and R4, in sentences that go no further than their intervals."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from typing import Any
 import xarray as xr
 
 from smcloud.report.context import ReportContext
-from smcloud.report.profiles import bands, latitudes
-from smcloud.report.rounding import NOT_BOUNDED, Record, Table, interval, number, percent, trend_text, words
+from smcloud.report.ddww_sentences import ddww
+from smcloud.report.labels import label
+from smcloud.report.language import join_values, listed, tell, tell_count
+from smcloud.report.rounding import Record, Table, bounded, percent, trend_text, words
 from smcloud.report.scope import of_region, whole
-from smcloud.report.sentences import ddww, global_trend, join, slope
-from smcloud.report.tables import find
+from smcloud.report.sentences import global_trend
 
-NOT_HERE = "This run does not hold what is needed."
-CHANGED = "area with a significant change"
 STUDY_TREND = -0.10e-3
-NOT_APART = "not told apart from 0"
+ABOVE, BELOW, NOT_APART, NO_INTERVAL = "above 0", "below 0", "not told apart from 0", "no interval"
 _TENTHS = re.compile(r"decile (\d+)")
+
+
+def not_here() -> str:
+    """Say that a run lacks what a result needs."""
+    return tell("This run does not hold what is needed.")
 
 
 def sign_told(lower: float | None, upper: float | None) -> str:
     """Say what an interval tells of a sign: ``above 0``, ``below 0``, that it tells none, or that there is none."""
     if lower is None or upper is None:
-        return "no interval"
-    return "above 0" if lower > 0 else "below 0" if upper < 0 else NOT_APART
+        return NO_INTERVAL
+    return ABOVE if lower > 0 else BELOW if upper < 0 else NOT_APART
 
 
 def global_result(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
@@ -41,15 +45,17 @@ def _global(tables: Mapping[str, Table], context: ReportContext) -> list[str]:
     if globe is None or globe.get(f"{key}_lower") is None or globe.get(f"{key}_upper") is None:
         return lines
     lower, upper = globe[f"{key}_lower"], globe[f"{key}_upper"]
-    if interval("slope", lower, upper) == NOT_BOUNDED:
+    if not bounded("slope", lower, upper):
         return lines
-    if sign_told(lower, upper) == NOT_APART:
-        what = "trend" if of_region(globe) else "global trend"
-        lines.append(f"The interval holds 0: the {what} is not told apart from none.")
-    if not context.invented and not of_region(globe):
-        lies = "inside" if lower <= STUDY_TREND <= upper else "outside"
-        lines.append(f"The study’s number lies {lies} this interval; it has none of its own.")
-    return lines
+    if sign_told(lower, upper) == NOT_APART and of_region(globe):
+        lines.append(tell("The interval holds 0: the trend is not told apart from none."))
+    elif sign_told(lower, upper) == NOT_APART:
+        lines.append(tell("The interval holds 0: the global trend is not told apart from none."))
+    if context.invented or of_region(globe):
+        return lines
+    if lower <= STUDY_TREND <= upper:
+        return [*lines, tell("The study’s number lies inside this interval; it has none of its own.")]
+    return [*lines, tell("The study’s number lies outside this interval; it has none of its own.")]
 
 
 def _without_ends(table: Table) -> list[str]:
@@ -58,83 +64,82 @@ def _without_ends(table: Table) -> list[str]:
     if len(own) < 2:
         return []
     told = [
-        f"{trend_text(row['slope'])} (left out: {row['left_out']})"
+        tell("{slope} (left out: {years})", slope=trend_text(row["slope"]), years=label(row["left_out"]))
         for row in (min(own, key=lambda row: row["slope"]), max(own, key=lambda row: row["slope"]))
     ]
-    return [f"Without one or two years at an end, or at both, that of the fixed cells lies between {join(told)}."]
-
-
-def latitude_result(
-    products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext
-) -> list[str]:
-    """R2: what each hemisphere adds to the trend, and how trends change with the distance from the equator."""
-    rows = {key: find(tables.get("regions", []), key) for key in ("globe", "region", "south", "north")}
-    found = {key: row for key, row in rows.items() if row is not None}
-    lines = []
-    halves = [found[key] for key in ("south", "north") if key in found and found[key].get("part_of_whole") is not None]
-    if len(halves) == 2:
-        parts = [
-            f"{row['label']} {slope(row, context, 'part_of_whole')}{_verdict(row, 'part_of_whole')}" for row in halves
-        ]
-        lines.append(f"Parts of the global trend of the fixed cells, which they add up to: {'; '.join(parts)}.")
-        (low, high), (other, top) = ((row["part_of_whole_lower"], row["part_of_whole_upper"]) for row in halves)
-        if None not in (low, high, other, top):
-            apart = "the south’s lies below" if high < other else "the south’s lies above" if low > top else ""
-            told = (
-                f"By their intervals {apart} the north’s."
-                if apart
-                else "Their intervals overlap: none dominates for sure."
-            )
-            lines.append(told)
-    for row in found.values():
-        if row.get("latitude_gradient") is not None:
-            place = "The region" if of_region(row) else row["label"]
-            change, cells = slope(row, context, "latitude_gradient"), number(row["latitude_gradient_n_cells"], 0)
-            lines.append(
-                f"{place}: with every 10 degrees from the equator the trend changes by {change}, "
-                f"{_with_latitude(row)} ({cells} cells)."
-            )
-    shares = _hemispheres(products, tables)
-    return [*lines, shares] if shares else lines or [NOT_HERE]
+    return [
+        tell(
+            "Without one or two years at an end, or at both, that of the fixed cells lies between {slopes}.",
+            slopes=join_values(told),
+        )
+    ]
 
 
 def driver_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[str]:
     """R3: where each driver is the strongest, which leads in each decile of wetness, and how it acts in dry land."""
     if "drivers" not in tables or any(row["share"] is None for row in tables["drivers"]):
-        return [NOT_HERE]
+        return [not_here()]
     named = [row for row in tables["drivers"] if row["driver"] not in ("none", "tie")]
-    lines = [
-        "Of the area with a result: "
-        + "; ".join(
-            f"{words(row['driver'])} {percent(row['share'])} ({percent(row['positive_share'])} positive)"
-            for row in named
+    shares = [
+        tell(
+            "{driver} {share} ({positive} positive)",
+            driver=words(row["driver"]), share=percent(row["share"]), positive=percent(row["positive_share"]),
         )
-        + "."
-    ]
+        for row in named
+    ]  # fmt: skip
+    lines = [tell("Of the area with a result: {shares}.", shares=listed(shares))]
     deciles = tables.get("strata_climatology", [])
     names = [row["driver"] for row in named]
     if not deciles or any(f"dominant_share: {name}" not in deciles[0] for name in names):
         return lines
+    return [*lines, _leaders(deciles, names), *_positive(deciles, names), *(_signs(deciles, name) for name in names)]
+
+
+def _leaders(deciles: Table, names: Sequence[str]) -> str:
     led: dict[str, list[str]] = {}
     for row in deciles:
         led.setdefault(leader(row, names) or "", []).append(_tenth(row))
-    told = [f"{words(name)} in {_deciles(led[name])}" for name in names if name in led]
-    none = f"; none is told to be ahead in {_deciles(led[''])}" if "" in led and told else ""
-    lines.append(
-        f"Strongest by decile of mean soil moisture, 1 the driest, where the interval of its share lies above those of "
-        f"all others: {', '.join(told) or 'no driver in any decile'}{none}."
-    )
-    lines += _positive(deciles, names)
-    for name in names:
-        signs = {
-            sign: [_tenth(row) for row in deciles if sign_of(row, f"partial_correlation: {name}") == sign]
-            for sign in ("above 0", "below 0")
-        }
-        parts = [f"{sign} in decile{'s' * (len(own) > 1)} {_deciles(own)}" for sign, own in signs.items() if own]
-        lines.append(
-            f"Mean partial r with {words(name)}, by its interval: {', '.join(parts) or f'{NOT_APART} in any decile'}."
+    told = [
+        tell("{driver} in {deciles}", driver=words(name), deciles=_deciles(led[name])) for name in names if name in led
+    ]
+    if not told:
+        return tell(
+            "Strongest by decile of mean soil moisture, 1 the driest, where the interval of its share lies above those "
+            "of all others: no driver in any decile."
         )
-    return lines
+    if "" not in led:
+        return tell(
+            "Strongest by decile of mean soil moisture, 1 the driest, where the interval of its share lies above those "
+            "of all others: {drivers}.",
+            drivers=tell(", ").join(told),
+        )
+    return tell(
+        "Strongest by decile of mean soil moisture, 1 the driest, where the interval of its share lies above those of "
+        "all others: {drivers}; none is told to be ahead in {deciles}.",
+        drivers=tell(", ").join(told), deciles=_deciles(led[""]),
+    )  # fmt: skip
+
+
+def _signs(deciles: Table, name: str) -> str:
+    """Where the mean partial correlation with a driver has a sign."""
+    key, driver = f"partial_correlation: {name}", words(name)
+    above, below = ([_tenth(row) for row in deciles if sign_of(row, key) == sign] for sign in (ABOVE, BELOW))
+    parts = []
+    if above:
+        parts.append(
+            tell_count("above 0 in decile {deciles}", "above 0 in deciles {deciles}", len(above),
+                       deciles=_deciles(above))
+        )  # fmt: skip
+    if below:
+        parts.append(
+            tell_count("below 0 in decile {deciles}", "below 0 in deciles {deciles}", len(below),
+                       deciles=_deciles(below))
+        )  # fmt: skip
+    if not parts:
+        return tell(
+            "Mean partial r with {driver}, by its interval: not told apart from 0 in any decile.", driver=driver
+        )
+    return tell("Mean partial r with {driver}, by its interval: {signs}.", driver=driver, signs=tell(", ").join(parts))
 
 
 def _positive(deciles: Table, names: Sequence[str]) -> list[str]:
@@ -147,16 +152,23 @@ def _positive(deciles: Table, names: Sequence[str]) -> list[str]:
         ]
         if all(share is not None for end in ends for share in end):
             (dry_up, dry_down), (wet_up, wet_down) = [[percent(share) for share in end] for end in ends]
-            parts.append(f"{words(name)} above 0 on {dry_up} and {wet_up}, below 0 on {dry_down} and {wet_down}")
+            parts.append(
+                tell(
+                    "{driver} above 0 on {dry_up} and {wet_up}, below 0 on {dry_down} and {wet_down}",
+                    driver=words(name), dry_up=dry_up, wet_up=wet_up, dry_down=dry_down, wet_down=wet_down,
+                )
+            )  # fmt: skip
     if not parts:
         return []
-    return [f"Significant partial r, by area of the driest and of the wettest tenth: {'; '.join(parts)}."]
+    return [
+        tell("Significant partial r, by area of the driest and of the wettest tenth: {drivers}.", drivers=listed(parts))
+    ]
 
 
 def share_result(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[str]:
     """R4: the DDWW share by both denominators, with intervals and what chance gives."""
     if "ddww" not in products:
-        return [NOT_HERE]
+        return [not_here()]
     return ddww(products["ddww"], tables.get("ddww", []))
 
 
@@ -177,55 +189,22 @@ def _tenth(row: Record) -> str:
 def _deciles(numbers: Sequence[str]) -> str:
     """Join numbers, neighbours as ``4 to 7``."""
     if not all(text.isdigit() for text in numbers):
-        return join(list(numbers))
+        return join_values(list(numbers))
     runs: list[list[int]] = []
     for place in sorted(map(int, numbers)):
         if runs and place == runs[-1][-1] + 1:
             runs[-1].append(place)
         else:
             runs.append([place])
-    return join([text for run in runs for text in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))])
+    return join_values([text for run in runs for text in _run(run)])
+
+
+def _run(run: Sequence[int]) -> list[str]:
+    if len(run) > 2:
+        return [tell("{lower} to {upper}", lower=run[0], upper=run[-1])]
+    return [str(place) for place in run]
 
 
 def sign_of(row: Record, key: str) -> str:
     """What the interval of ``key`` tells of its sign."""
     return sign_told(row.get(f"{key}_lower"), row.get(f"{key}_upper"))
-
-
-def _verdict(row: Record, key: str) -> str:
-    told = sign_of(row, key)
-    return f", {told}" if told in (NOT_APART, "no interval") else ""
-
-
-def _with_latitude(row: Record) -> str:
-    told = sign_of(row, "latitude_gradient")
-    return {"below 0": "drier with latitude", "above 0": "wetter with latitude"}.get(told, told)
-
-
-def _hemispheres(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> str:
-    parts = []
-    for key in ("south", "north"):
-        row = find(tables.get("regions", []), key)
-        if row is not None and row["drying_share"] is not None:
-            parts.append(
-                f"{key}: {percent(row['drying_share'])} dries, {percent(row['wetting_share'])} becomes wetter, "
-                f"trend of a fixed set of cells {trend_text(row.get('slope_fixed_cells'), units=True)}"
-            )
-    steps = _by_distance(bands(products)) if "regional" in products else []
-    if steps:
-        parts.append("drying share by distance from the equator: " + ", ".join(steps))
-    return f"Significant: {'; '.join(parts)}." if parts else ""
-
-
-def _by_distance(rows: Table) -> list[str]:
-    steps = []
-    for low, high in ((0, 30), (30, 60), (60, 90)):
-        total = dry = 0.0
-        for row in rows:
-            limits = latitudes(row)
-            if limits and low <= abs(sum(limits) / 2) < high and row["drying_share"] is not None:
-                total += row["covered_area_km2"]
-                dry += row["covered_area_km2"] * row["drying_share"]
-        if total:
-            steps.append(f"{low}–{high}° {percent(dry / total)}")
-    return steps

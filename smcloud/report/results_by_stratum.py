@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from smcloud.report.results import NOT_APART, NOT_HERE, sign_of, sign_told
+from smcloud.report.labels import label
+from smcloud.report.language import listed, paragraph, tell, tell_count
+from smcloud.report.results import ABOVE, BELOW, NO_INTERVAL, NOT_APART, not_here, sign_of, sign_told
 from smcloud.report.rounding import Record, Table, few_years, interval, number, percent, shown, trend_text, words
 
 FEW = 10
-TOLD = {"no interval": "without an interval", "above 0": "interval above 0", "below 0": "interval below 0"}
 _R5_CLASSES = ("WW", "DW", "WD", "DD")
 _R6_WETTING = re.compile(r"crop|savanna|forest|loam|^\D*[12]000")
 _R6_RESPONSES = (("temperature", re.compile(r"barren")), ("lai", re.compile(r"forest")))
@@ -22,15 +23,45 @@ def class_result(tables: Mapping[str, Table]) -> list[str]:
     for name in _R5_CLASSES:
         row = next((row for row in table if _names_class(row, name)), None)
         if row is not None and not row["n_cells"]:
-            lines.append(f"{name}: no cell.")
+            lines.append(tell("{class_}: no cell.", class_=name))
         elif row is not None:
-            moves = [
-                f"{words(driver)} rises on {percent(row[f'rising_share: {driver}'])} and falls on {percent(falls)}"
-                for driver, falls in _of_drivers(row, "falling_share").items()
-            ]
-            own = f" Significant trends of the drivers, of its area: {'; '.join(moves)}." if moves else ""
-            lines.append(f"{name}: {_contributions(row)} ({number(row['n_cells'], 0)} cells).{own}")
-    return ["Mean part of the trend, m³ m⁻³ yr⁻¹.", *lines] if lines else [NOT_HERE]
+            lines.append(paragraph([_parts_of(name, row), _moves(row)]))
+    return [tell("Mean part of the trend, m³ m⁻³ yr⁻¹."), *lines] if lines else [not_here()]
+
+
+def _parts_of(name: str, row: Record) -> str:
+    parts = [
+        tell("{driver} {part}", driver=words(driver), part=trend_text(part))
+        for driver, part in _of_drivers(row, "trend_contribution").items()
+    ]
+    return tell_count(
+        "{class_}: {parts}, of {all} in all ({cells} cell).",
+        "{class_}: {parts}, of {all} in all ({cells} cells).",
+        row["n_cells"],
+        class_=name, parts=tell(", ").join(parts) or tell("no driver"), all=trend_text(row.get("mean_of_slopes")),
+        cells=number(row["n_cells"], 0),
+    )  # fmt: skip
+
+
+def _moves(row: Record) -> str:
+    moves = [
+        tell(
+            "{driver} rises on {rising} and falls on {falling}",
+            driver=words(driver), rising=percent(row[f"rising_share: {driver}"]), falling=percent(falls),
+        )
+        for driver, falls in _of_drivers(row, "falling_share").items()
+    ]  # fmt: skip
+    return tell("Significant trends of the drivers, of its area: {moves}.", moves=listed(moves)) if moves else ""
+
+
+def _wetting_line(sign: str, items: list[str]) -> str:
+    templates = {
+        ABOVE: tell("Trend of the mean (m³ m⁻³ yr⁻¹, limits in 10⁻³), interval above 0: {strata}."),
+        BELOW: tell("Trend of the mean (m³ m⁻³ yr⁻¹, limits in 10⁻³), interval below 0: {strata}."),
+        NOT_APART: tell("Trend of the mean (m³ m⁻³ yr⁻¹, limits in 10⁻³), not told apart from 0: {strata}."),
+        NO_INTERVAL: tell("Trend of the mean (m³ m⁻³ yr⁻¹, limits in 10⁻³), without an interval: {strata}."),
+    }
+    return templates[sign].format(strata=listed(items))
 
 
 def strata_result(tables: Mapping[str, Table]) -> list[str]:
@@ -44,36 +75,36 @@ def strata_result(tables: Mapping[str, Table]) -> list[str]:
     signs: dict[str, list[str]] = {}
     for row in rows:
         if row["slope"] is not None and _R6_WETTING.search(str(row["label"]).lower()):
-            signs.setdefault(sign_told(row.get("slope_lower"), row.get("slope_upper")), []).append(
-                f"{row['label']} {trend_text(row['slope'])}{_limits(row)}{_few(row)}"
-            )
-    lines = [
-        f"Trend of the mean (m³ m⁻³ yr⁻¹, limits in 10⁻³), {TOLD.get(sign, sign)}: {'; '.join(signs[sign])}."
-        for sign in ("above 0", "below 0", NOT_APART, "no interval")
-        if sign in signs
-    ]
+            sign = sign_told(row.get("slope_lower"), row.get("slope_upper"))
+            signs.setdefault(sign, []).append(_stratum_trend(row))
+    lines = [_wetting_line(sign, signs[sign]) for sign in (ABOVE, BELOW, NOT_APART, NO_INTERVAL) if sign in signs]
     for driver, pattern in _R6_RESPONSES:
         responses = [
-            f"{row['label']} {_r_text(row, key)}"
+            tell("{stratum} {r}", stratum=label(str(row["label"])), r=_r_text(row, key))
             for row in rows
             if pattern.search(str(row["label"]).lower())
             for key in _keys_of(row, "partial_correlation", driver)
             if row[key] is not None
         ]
         if responses:
-            lines.append(f"Mean partial r with {words(driver)}: {'; '.join(responses)}.")
-    return [*lines, *_gradients(tables.get("gradients", []))] or [NOT_HERE]
+            lines.append(
+                tell("Mean partial r with {driver}: {strata}.", driver=words(driver), strata=listed(responses))
+            )
+    return [*lines, *_gradients(tables.get("gradients", []))] or [not_here()]
 
 
-def _limits(row: Record) -> str:
+def _stratum_trend(row: Record) -> str:
     lower, upper = row.get("slope_lower"), row.get("slope_upper")
-    limits = "" if lower is None or upper is None else interval("slope", lower, upper)
-    told = f"{limits}{few_years(row)}".removeprefix(", ")
-    return f" ({told})" if told else ""
-
-
-def _few(row: Record) -> str:
-    return f", of {row['n_cells']} cells only" if row["n_cells"] < FEW else ""
+    limits = [] if lower is None or upper is None else [interval("slope", lower, upper)]
+    told = tell(", ").join([*limits, *filter(None, [few_years(row)])])
+    values = {"stratum": label(str(row["label"])), "slope": trend_text(row["slope"]), "limits": told}
+    text = tell("{stratum} {slope} ({limits})", **values) if told else tell("{stratum} {slope}", **values)
+    if row["n_cells"] >= FEW:
+        return text
+    return tell_count(
+        "{trend}, of {cells} cell only", "{trend}, of {cells} cells only", row["n_cells"], trend=text,
+        cells=row["n_cells"],
+    )  # fmt: skip
 
 
 def _names_class(row: Record, name: str) -> bool:
@@ -90,18 +121,17 @@ def _of_drivers(row: Record, column: str) -> dict[str, float | None]:
     return {key.split(": ")[1]: row[key] for key in _keys_of(row, column)}
 
 
-def _contributions(row: Record) -> str:
-    parts = [f"{words(name)} {trend_text(part)}" for name, part in _of_drivers(row, "trend_contribution").items()]
-    return f"{', '.join(parts) or 'no driver'}, of {trend_text(row.get('mean_of_slopes'))} in all"
-
-
 def _r_text(row: Record, key: str) -> str:
     lower, upper, cells = (row.get(f"{key}{end}") for end in ("_lower", "_upper", "_n_cells"))
     if lower is None or upper is None:
         return shown("correlation", row[key])
-    told = f", {NOT_APART}" if sign_told(lower, upper) == NOT_APART else ""
-    limits = f"{interval('correlation', lower, upper)}{told}"
-    return f"{shown('correlation', row[key])} ({limits}; {number(cells or 0, 0)} cells)"
+    values = {
+        "r": shown("correlation", row[key]), "limits": interval("correlation", lower, upper),
+        "cells": number(cells or 0, 0),
+    }  # fmt: skip
+    if sign_told(lower, upper) == NOT_APART:
+        return tell("{r} ({limits}, not told apart from 0; {cells} cells)", **values)
+    return tell("{r} ({limits}; {cells} cells)", **values)
 
 
 def _gradients(table: Table) -> list[str]:
@@ -112,14 +142,50 @@ def _gradients(table: Table) -> list[str]:
         key = "correlation_per_step" if heat else "slope_per_step"
         if row.get(key) is None or not (heat or (row["label"], row["driver"]) == ("elevation", "trend")):
             continue
-        what = f"partial r with {words(row['driver'])}" if heat else "the trend"
-        change = shown("correlation", row[key]) if heat else trend_text(row[key], units=True)
-        told, cells = sign_of(row, key), f"{number(row['n_cells'], 0)} cells"
-        limits = f"{interval(key, row[f'{key}_lower'], row[f'{key}_upper'])}{'' if heat else ' × 10⁻³'}; "
-        if told == "no interval":
-            limits, cells = "", f"{cells}, no interval"
-        lines.append(
-            f"With {row['step']} more of {row['label']}, {what} changes by {change} ({limits}{cells})"
-            f"{f', {told}' if told == NOT_APART else ''}."
-        )
+        lines.append(_of_correlation(row, key) if heat else _of_trend(row, key))
     return lines
+
+
+def _values(row: Record, key: str) -> dict[str, str]:
+    return {
+        "step": row["step"], "property": label(row["label"]), "cells": number(row["n_cells"], 0),
+        "limits": interval(key, row[f"{key}_lower"], row[f"{key}_upper"]),
+    }  # fmt: skip
+
+
+def _of_correlation(row: Record, key: str) -> str:
+    sign = sign_of(row, key)
+    values = _values(row, key) | {"driver": words(row["driver"]), "change": shown("correlation", row[key])}
+    if sign == NO_INTERVAL:
+        return tell(
+            "With {step} more of {property}, partial r with {driver} changes by {change} ({cells} cells, no interval).",
+            **values,
+        )
+    if sign == NOT_APART:
+        return tell(
+            "With {step} more of {property}, partial r with {driver} changes by {change} ({limits}; {cells} cells), "
+            "not told apart from 0.",
+            **values,
+        )
+    return tell(
+        "With {step} more of {property}, partial r with {driver} changes by {change} ({limits}; {cells} cells).",
+        **values,
+    )
+
+
+def _of_trend(row: Record, key: str) -> str:
+    sign = sign_of(row, key)
+    values = _values(row, key) | {"change": trend_text(row[key], units=True)}
+    if sign == NO_INTERVAL:
+        return tell(
+            "With {step} more of {property}, the trend changes by {change} ({cells} cells, no interval).", **values
+        )
+    if sign == NOT_APART:
+        return tell(
+            "With {step} more of {property}, the trend changes by {change} ({limits} × 10⁻³; {cells} cells), "
+            "not told apart from 0.",
+            **values,
+        )
+    return tell(
+        "With {step} more of {property}, the trend changes by {change} ({limits} × 10⁻³; {cells} cells).", **values
+    )

@@ -6,6 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from smcloud.report.labels import label
+from smcloud.report.language import message, tell, tell_count
+
 Record = dict[str, Any]
 Table = list[Record]
 
@@ -14,81 +17,80 @@ MINUS = "−"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = "10⁻³"
 SLOPE_UNITS = f"{POWER} m³ m⁻³ yr⁻¹"
-NOT_BOUNDED = "not bounded"
 WIDEST = 0.04  # m3 m-3 yr-1: +-0.02 a year is +-0.4 m3 m-3 in two decades, all that soil can hold
 FEW_YEARS = 5  # independent ones: an interval of so few is wide whatever the trend is
 
 _HEADERS = {
     "label": "",
-    "driver": "Driver",
-    "class": "Class",
-    "reason": "Status",
-    "meaning": "Meaning",
-    "name": "Score",
-    "score": "Reached",
-    "expected": "Expected",
-    "wanted": "Wanted",
-    "verdict": "Verdict",
-    "details": "Details",
-    "slope": "Trend (10⁻³/yr)",
-    "mean_of_slopes": "Mean of trends (10⁻³/yr)",
-    "slope_fixed_cells": "Trend, fixed cells (10⁻³/yr)",
-    "p_value": "p",
-    "slope_fixed_cells_p_value": "p",
-    "n_effective": "Independent years",
-    "slope_fixed_cells_n_effective": "Independent years",
-    "part_of_whole_n_effective": "Independent years",
-    "left_out": "Years left out",
-    "season": "Season",
-    "variance_inflation_factor": "Variance inflation factor",
-    "lmg": "Share of R² (LMG)",
-    "drying_share": "Drying (%)",
-    "wetting_share": "Wetting (%)",
-    "area_km2": "Area (10³ km²)",
-    "covered_area_km2": "With data (10³ km²)",
-    "n_cells": "Cells",
-    "land_share": "Land (%)",
-    "covered_share": "With data (%)",
-    "n_fixed_cells": "Fixed cells",
-    "fixed_cells_share": "Land of fixed cells (%)",
-    "method": "Method",
-    "preset": "Preset",
-    "phi": "φ",
-    "significant_share": "False alarms by the preset’s rule (%)",
-    "detected_share": "Strong trends with p below alpha (%)",
-    "called_share": "Strong trends found by the preset’s rule (%)",
-    "rejected_share": "p below alpha (%)",
-    "share": "Share (%)",
-    "positive_share": "Positive (%)",
-    "negative_share": "Negative (%)",
-    "part_of_whole": "Part of the whole’s trend (10⁻³/yr)",
-    "part_of_whole_p_value": "p",
-    "latitude_gradient": "Trend per 10° from the equator (10⁻³/yr)",
-    "latitude_gradient_n_cells": "Cells of it",
-    "step": "Per",
-    "slope_per_step": "Trend changes by (10⁻³/yr)",
-    "correlation_per_step": "r changes by",
-    "share_of_change": "Of changed area (%)",
-    "share_of_land": "Of land with a trend (%)",
-    "share_of_all_land": "Of all land (%)",
-    "expected_share": "Of changed area by chance (%)",
+    "driver": message("Driver"),
+    "class": message("Class"),
+    "reason": message("Status"),
+    "meaning": message("Meaning"),
+    "name": message("Score"),
+    "score": message("Reached"),
+    "expected": message("Expected"),
+    "wanted": message("Wanted"),
+    "verdict": message("Verdict"),
+    "details": message("Details"),
+    "slope": message("Trend (10⁻³/yr)"),
+    "mean_of_slopes": message("Mean of trends (10⁻³/yr)"),
+    "slope_fixed_cells": message("Trend, fixed cells (10⁻³/yr)"),
+    "p_value": message("p"),
+    "slope_fixed_cells_p_value": message("p"),
+    "n_effective": message("Independent years"),
+    "slope_fixed_cells_n_effective": message("Independent years"),
+    "part_of_whole_n_effective": message("Independent years"),
+    "left_out": message("Years left out"),
+    "season": message("Season"),
+    "variance_inflation_factor": message("Variance inflation factor"),
+    "lmg": message("Share of R² (LMG)"),
+    "drying_share": message("Drying (%)"),
+    "wetting_share": message("Wetting (%)"),
+    "area_km2": message("Area (10³ km²)"),
+    "covered_area_km2": message("With data (10³ km²)"),
+    "n_cells": message("Cells"),
+    "land_share": message("Land (%)"),
+    "covered_share": message("With data (%)"),
+    "n_fixed_cells": message("Fixed cells"),
+    "fixed_cells_share": message("Land of fixed cells (%)"),
+    "method": message("Method"),
+    "preset": message("Preset"),
+    "phi": message("φ"),
+    "significant_share": message("False alarms by the preset’s rule (%)"),
+    "detected_share": message("Strong trends with p below alpha (%)"),
+    "called_share": message("Strong trends found by the preset’s rule (%)"),
+    "rejected_share": message("p below alpha (%)"),
+    "share": message("Share (%)"),
+    "positive_share": message("Positive (%)"),
+    "negative_share": message("Negative (%)"),
+    "part_of_whole": message("Part of the whole’s trend (10⁻³/yr)"),
+    "part_of_whole_p_value": message("p"),
+    "latitude_gradient": message("Trend per 10° from the equator (10⁻³/yr)"),
+    "latitude_gradient_n_cells": message("Cells of it"),
+    "step": message("Per"),
+    "slope_per_step": message("Trend changes by (10⁻³/yr)"),
+    "correlation_per_step": message("r changes by"),
+    "share_of_change": message("Of changed area (%)"),
+    "share_of_land": message("Of land with a trend (%)"),
+    "share_of_all_land": message("Of all land (%)"),
+    "expected_share": message("Of changed area by chance (%)"),
 }
 _OF_A_DRIVER = {
-    "partial_correlation": "r",
-    "dominant_share": "Strongest (%)",
-    "positive_share": "r above 0 (%)",
-    "significant_positive_share": "r significant, above 0 (%)",
-    "significant_negative_share": "r significant, below 0 (%)",
-    "trend_contribution": "Part of trend (10⁻³/yr)",
-    "rising_share": "Rising (%)",
-    "falling_share": "Falling (%)",
-    "driver_trend_n_cells": "Cells with its trend",
+    "partial_correlation": message("r"),
+    "dominant_share": message("Strongest (%)"),
+    "positive_share": message("r above 0 (%)"),
+    "significant_positive_share": message("r significant, above 0 (%)"),
+    "significant_negative_share": message("r significant, below 0 (%)"),
+    "trend_contribution": message("Part of trend (10⁻³/yr)"),
+    "rising_share": message("Rising (%)"),
+    "falling_share": message("Falling (%)"),
+    "driver_trend_n_cells": message("Cells with its trend"),
 }
 
 
 def words(name: str) -> str:
     """Return a role's name for readers."""
-    return "LAI" if name == "lai" else name.replace("_", " ")
+    return label("LAI" if name == "lai" else name.replace("_", " "))
 
 
 def percent(share: float | None) -> str:
@@ -166,12 +168,12 @@ def layout(table: Sequence[Record], kept: Collection[str] = ()) -> tuple[list[st
             continue
         if key.endswith("_lower") and f"{key.removesuffix('_lower')}_upper" in keys:
             upper = f"{key.removesuffix('_lower')}_upper"
-            headers.append("interval")
+            headers.append(tell("interval"))
             columns.append([interval(key, row[key], row[upper]) for row in table])
             text.append(False)
             continue
         headers.append(_header(key))
-        columns.append([words(row[key]) if key == "driver" else shown(key, row[key]) for row in table])
+        columns.append([words(row[key]) if key == "driver" else label(shown(key, row[key])) for row in table])
         text.append(any(isinstance(row[key], str) for row in table))
     return headers, text, [list(cells) for cells in zip(*columns, strict=True)]
 
@@ -195,29 +197,44 @@ def _header(key: str) -> str:
     if ":" in key:
         name, driver = key.split(": ")
         if driver.endswith("_n_cells"):
-            return f"Cells, {words(driver.removesuffix('_n_cells'))}"
-        return f"{_OF_A_DRIVER.get(name, name)}, {words(driver)}"
+            return tell("Cells, {driver}", driver=words(driver.removesuffix("_n_cells")))
+        column = tell(_OF_A_DRIVER[name]) if name in _OF_A_DRIVER else label(name)
+        return tell("{column}, {driver}", column=column, driver=words(driver))
     if ", lag " in key:
-        months = int(key.rpartition(" ")[2])
-        place = f"{abs(months)} month{'s' * (abs(months) > 1)} {'later' if months < 0 else 'before'}"
-        return f"r, driver {place if months else 'of the same month'}"
+        return _lag(int(key.rpartition(" ")[2]))
     if key.startswith("trend_of_"):
-        return f"Trend of {words(key.removeprefix('trend_of_'))} (its unit/yr)"
+        return tell("Trend of {driver} (its unit/yr)", driver=words(key.removeprefix("trend_of_")))
     if key.startswith("power_"):
-        return f"Power at {key.split('_')[1]} standard errors, by the preset’s rule (%)"
-    return _HEADERS.get(key, key.replace("_", " "))
+        size = key.split("_")[1]
+        return tell("Power at {size} standard errors, by the preset’s rule (%)", size=size)
+    return tell(_HEADERS[key]) if key in _HEADERS else label(key.replace("_", " "))
+
+
+def _lag(months: int) -> str:
+    if not months:
+        return tell("r, driver of the same month")
+    if months < 0:
+        return tell_count("r, driver {months} month later", "r, driver {months} months later", -months, months=-months)
+    return tell_count("r, driver {months} month before", "r, driver {months} months before", months, months=months)
 
 
 def few_years(row: Record, key: str = "slope") -> str:
     """Say at a number whose interval rests on few independent years how many these are; else an empty text."""
     years = row.get("n_effective" if key == "slope" else f"{key}_n_effective")
-    return f", {number(years, 1)} independent years only" if years is not None and years < FEW_YEARS else ""
+    if years is None or years >= FEW_YEARS:
+        return ""
+    return tell("{years} independent years only", years=number(years, 1))
+
+
+def bounded(key: str, lower: Any, upper: Any) -> bool:
+    """Return whether two limits say something: those of a slope may be wider than all that soil can hold."""
+    return not ("slope" in key and upper - lower > WIDEST)
 
 
 def interval(key: str, lower: Any, upper: Any) -> str:
     """Format two limits for readers; a dash where one is missing, ``not bounded`` where they say nothing."""
     if lower is None or upper is None:
         return DASH
-    if "slope" in key and upper - lower > WIDEST:
-        return NOT_BOUNDED
-    return f"{shown(key, lower)} to {shown(key, upper)}"
+    if not bounded(key, lower, upper):
+        return tell("not bounded")
+    return tell("{lower} to {upper}", lower=shown(key, lower), upper=shown(key, upper))

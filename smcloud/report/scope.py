@@ -8,6 +8,8 @@ import xarray as xr
 
 from smcloud.products.regions import GLOBE, REGION
 from smcloud.report.context import ReportContext
+from smcloud.report.labels import label
+from smcloud.report.language import paragraph, tell
 from smcloud.report.rounding import Record, Table, figures, number, percent
 
 
@@ -27,11 +29,20 @@ def region_name(products: Mapping[str, xr.Dataset]) -> str:
     return next(named, "")
 
 
+def titled(products: Mapping[str, xr.Dataset], context: ReportContext) -> str:
+    """Return the title of a page, with the name of its region."""
+    name, title = region_name(products), label(context.title)
+    return tell("{title}, {region}", title=title, region=name) if name else title
+
+
 def region_words(products: Mapping[str, xr.Dataset]) -> str:
     """Name the region with its area, for the head of a page; empty for the globe."""
     areas = (float(ds.attrs["region_area_km2"]) for ds in products.values() if "region_area_km2" in ds.attrs)
     area = next(areas, None)
-    return f"{region_name(products)}{'' if area is None else f', {area_text(area)}'}" if region_name(products) else ""
+    name = region_name(products)
+    if not name or area is None:
+        return name
+    return tell("{name}, {area}", name=name, area=area_text(area))
 
 
 def region_sentence(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table], context: ReportContext) -> str:
@@ -40,13 +51,23 @@ def region_sentence(products: Mapping[str, xr.Dataset], tables: Mapping[str, Tab
     if not of_region(row) or not name:
         return ""
     assert row is not None
-    text = f"This run is of one region: {name}"
-    if row.get("land_share") is not None:
-        kind = "is land" if context.land_mask is not None else "has soil moisture in any year, which counts as land"
-        text += f", of which {percent(row['land_share'])} {kind}"
-    return f"{text}. All of its numbers are of the region alone."
+    if row.get("land_share") is None:
+        told = tell("This run is of one region: {name}.", name=name)
+    else:
+        template = (
+            tell("This run is of one region: {name}, of which {share} is land.")
+            if context.land_mask is not None
+            else tell(
+                "This run is of one region: {name}, of which {share} has soil moisture in any year, which counts as "
+                "land."
+            )
+        )
+        told = template.format(name=name, share=percent(row["land_share"]))
+    return paragraph([told, tell("All of its numbers are of the region alone.")])
 
 
 def area_text(km2: float) -> str:
     """Format an area: ``1.23 million km²``, ``12,300 km²`` where it is small."""
-    return f"{figures(km2 / 1e6)} million km²" if km2 >= 1e5 else f"{number(km2, 0)} km²"
+    if km2 >= 1e5:
+        return tell("{number} million km²", number=figures(km2 / 1e6))
+    return tell("{number} km²", number=number(km2, 0))

@@ -8,43 +8,55 @@ from typing import Any
 
 import numpy as np
 
+from smcloud.report.labels import label
+from smcloud.report.language import listed, message, tell
 from smcloud.report.rounding import DASH, MINUS, SUPERSCRIPT, Record, Table, figures, number
 
 # What a score is called, by the first part of its name, and what is measured.
 TITLES = {
-    "detectable": ("Power, strong trends", "area with a true trend of 4 or more standard errors: right sign, p < 0.05"),
-    "power": ("Power", "area with a true trend of this size: right sign and significant by the run’s rule"),
-    "false_alarms": ("False alarms", "area without a trend that is significant by the run’s rule"),
-    "false_discoveries": ("False discoveries", "area that is significant by the run’s rule and has no trend"),
-    "recall": ("DDWW class found", "area of the true class that is given this class"),
-    "driver": ("Right driver named", "area with one strong true driver: that one is named"),
-    "driver_named_without": ("Driver named in vain", "area without a driver that is given one"),
-    "idle_soil_temperature_named": ("Idle driver named", "area given soil temperature, which does nothing here"),
+    "detectable": (message("Power, strong trends"), message("area with a true trend of 4 or more standard errors: "
+    "right sign, p < 0.05")),
+    "power": (message("Power"), message("area with a true trend of this size: right sign and significant by the "
+    "run’s rule")),
+    "false_alarms": (message("False alarms"), message("area without a trend that is significant by the run’s rule")),
+    "false_discoveries": (message("False discoveries"), message("area that is significant by the run’s rule and has "
+    "no trend")),
+    "recall": (message("DDWW class found"), message("area of the true class that is given this class")),
+    "driver": (message("Right driver named"), message("area with one strong true driver: that one is named")),
+    "driver_named_without": (message("Driver named in vain"), message("area without a driver that is given one")),
+    "idle_soil_temperature_named": (message("Idle driver named"), message("area given soil temperature, which does "
+    "nothing here")),
     "idle_soil_temperature_contribution": (
-        "Idle driver’s part", "of the true trends, given to soil temperature, which does nothing here",
+        message("Idle driver’s part"), message("of the true trends, given to soil temperature, which does nothing "
+            "here"),
     ),
-    "skill": ("Slope map", "against the truth, m³ m⁻³ yr⁻¹ but for the correlation"),
+    "skill": (message("Slope map"), message("against the truth, m³ m⁻³ yr⁻¹ but for the correlation")),
     "sensor_step_called_significant": (
-        "False alarms, sensor step", "p < 0.05 where only the sensors changed: a trend test takes a step for a trend",
+        message("False alarms, sensor step"), message("p < 0.05 where only the sensors changed: a trend test takes a "
+            "step for a trend"),
     ),
     "sensor_step_with_break_terms": (
-        "False alarms, sensor step with a term", "p < 0.05 in the same area, with a term for each sensor change",
+        message("False alarms, sensor step with a term"), message("p < 0.05 in the same area, with a term for each "
+            "sensor change"),
     ),
     "sensor_drift_called_significant": (
-        "False alarms, sensor drift", "p < 0.05 where only the record drifts: a test takes it for a trend",
+        message("False alarms, sensor drift"), message("p < 0.05 where only the record drifts: a test takes it for a "
+            "trend"),
     ),
-    "unscored_share": ("Not scored", "land that no score above counts"),
+    "unscored_share": (message("Not scored"), message("land that no score above counts")),
 }  # fmt: skip
 PARTS = {
-    "pearson_r": "correlation",
-    "rmse": "root mean square error",
-    "weak": "trend of less than 4 standard errors",
-    "without_a_trend_to_find": "empty, constant or too short",
-    "sensor_step": "sensors changed",
+    "pearson_r": message("correlation"),
+    "rmse": message("root mean square error"),
+    "mean_error": message("mean error"),
+    "weak": message("trend of less than 4 standard errors"),
+    "without_a_trend_to_find": message("empty, constant or too short"),
+    "sensor_step": message("sensors changed"),
 }
 FACTS = {
-    "n_cells": "cells", "area_km2": "area km²", "mean_delta": "true trend in standard errors",
-    "without_a_result": "missed for want of a result",
+    "n_cells": message("cells"), "area_km2": message("area km²"), "mean_delta": message("true trend in standard "
+    "errors"),
+    "without_a_result": message("missed for want of a result"), "expected_from": message("expected from"),
 }  # fmt: skip
 
 
@@ -73,15 +85,23 @@ def scorecard_table(scorecard: Mapping[str, Any]) -> Table:
 
 def _name(path: Sequence[str]) -> str:
     if not path:
-        return "score"
-    parts = [PARTS.get(part, part.replace("_", " ")).replace("phi ", "φ ") for part in path[1:]]
-    parts = [f"trend of {part.removeprefix('delta ')} standard errors" if "delta " in part else part for part in parts]
-    title = TITLES[path[0]][0] if path[0] in TITLES else path[0].replace("_", " ")
-    return f"{title}: {', '.join(parts)}" if parts else title
+        return tell("score")
+    title = tell(TITLES[path[0]][0]) if path[0] in TITLES else label(path[0].replace("_", " "))
+    parts = [_part(part) for part in path[1:]]
+    return tell("{score}: {of}", score=title, of=tell(", ").join(parts)) if parts else title
+
+
+def _part(part: str) -> str:
+    if part in PARTS:
+        return tell(PARTS[part])
+    words = part.replace("_", " ").replace("phi ", "φ ")
+    if words.startswith("delta "):
+        return tell("trend of {size} standard errors", size=words.removeprefix("delta "))
+    return label(words)
 
 
 def _measured(path: Sequence[str]) -> str:
-    return TITLES[path[0]][1] if path and path[0] in TITLES else ""
+    return tell(TITLES[path[0]][1]) if path and path[0] in TITLES else ""
 
 
 def _is_number(value: Any) -> bool:
@@ -92,7 +112,7 @@ def _free(value: Any) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if not _is_number(value):
-        return str(value)
+        return label(str(value))
     size = abs(float(value))
     if 0 < size < 0.01:
         digits, power = f"{float(value):.2e}".split("e")
@@ -105,13 +125,13 @@ def _scored(path: tuple[str, ...], value: Mapping[str, Any]) -> Record:
     known = _is_number(score)
     wanted, passes = [], []
     if value.get("wanted") is not None:
-        wanted.append(f"at least {value['wanted']:g}")
+        wanted.append(tell("at least {limit}", limit=f"{value['wanted']:g}"))
         passes.append(known and score >= value["wanted"])
     if value.get("wanted_at_most") is not None:
-        wanted.append(f"at most {value['wanted_at_most']:g}")
+        wanted.append(tell("at most {limit}", limit=f"{value['wanted_at_most']:g}"))
         passes.append(known and score <= value["wanted_at_most"])
     facts = [
-        f"{FACTS.get(key, key.replace('_', ' '))} {_free(inner)}"
+        tell("{fact} {value}", fact=tell(FACTS[key]) if key in FACTS else key.replace("_", " "), value=_free(inner))
         for key, inner in value.items()
         if key not in ("score", "wanted", "wanted_at_most", "expected", "expected_at_most")
     ]
@@ -119,13 +139,13 @@ def _scored(path: tuple[str, ...], value: Mapping[str, Any]) -> Record:
         "name": _name(path),
         "score": _free(score),
         "expected": _expected(value),
-        "wanted": ", ".join(wanted),
+        "wanted": tell(", ").join(wanted),
         "verdict": "" if not passes else "no value" if not known else "pass" if all(passes) else "fail",
-        "details": "; ".join(filter(None, [_measured(path), *facts])),
+        "details": listed([text for text in (_measured(path), *facts) if text]),
     }
 
 
 def _expected(value: Mapping[str, Any]) -> str:
     if value.get("expected_at_most") is not None:
-        return f"at most {value['expected_at_most']:g} on average"
+        return tell("at most {limit} on average", limit=f"{value['expected_at_most']:g}")
     return "" if value.get("expected") is None else _free(float(value["expected"]))

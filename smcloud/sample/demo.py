@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from smcloud.config.code import code_digest
+from smcloud.config.editors import config_schema, keep_schema, schema_line
 from smcloud.sample.coefficients import Coefficients
 
 CATALOG = Path(__file__).parents[2] / "catalogs" / "sample.yaml"
@@ -34,7 +35,8 @@ def prepare_demo(
         write_world(inputs, seed=seed, resolution=resolution, coefficients=coefficients)
         marker.write_text(made_of)
     config = inputs / "demo.yaml"
-    config.write_text(yaml.safe_dump(configuration(store), sort_keys=False))
+    config.write_text(schema_line("study") + yaml.safe_dump(configuration(store), sort_keys=False))
+    keep_schema("study", config_schema(), inputs)
     os.environ["SMCLOUD_SAMPLE"] = str(inputs)
     return config, inputs / "truth.zarr"
 

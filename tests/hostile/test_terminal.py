@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from smcloud import cli
-from smcloud.cli.console import print_record, print_run
+from smcloud.cli.results import print_record, print_run
 from tests.catalog.entries import ENTRY, changed, small, write_store
 
 STEERING = "\x1b[2J\x1b]0;title\x07\u202egnp.exe\x00\x9b31m\r"

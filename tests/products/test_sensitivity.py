@@ -9,8 +9,8 @@ import xarray as xr
 from smcloud.config import RunConfig, overlay, parse_config
 from smcloud.products.annual import annual as annual_of
 from smcloud.products.attributes import to_storage_dtype
-from smcloud.products.choice_grid import CHOICES, Row, config_of, keys_of, own_row, rows, void
-from smcloud.products.curve import curve
+from smcloud.products.choice_grid import CHOICES, LEAST_MONTHS, Row, config_of, keys_of, own_row, rows, void
+from smcloud.products.curve import alike, curve, one_of_alike
 from smcloud.products.ddww import ddww, ddww_attributes
 from smcloud.products.regions import regions
 from smcloud.products.sensitivity import Series, series_figures, series_of
@@ -98,6 +98,52 @@ def test_every_row_is_a_run_of_its_own_bit_for_bit(table_of_rows: xr.Dataset, cu
             assert got.tobytes() == expected.tobytes(), (at, str(row["configuration"].values), name, got, expected)
         shares.append(float(row["ddww_share_of_change"]))
     assert np.isfinite(shares).sum() >= 9 and len(set(shares)) >= 9
+
+
+@pytest.mark.slow
+def test_series_without_a_gap_that_tells_them_apart_are_made_once(
+    cube: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Series] = []
+    monkeypatch.setattr(
+        "smcloud.products.curve.series_of",
+        lambda cube, config, part: (asked.extend(part), series_of(cube, config, part))[1],
+    )
+    moisture = cube["soil_moisture"].fillna(cube["soil_moisture"].mean("time"))
+    gap = (
+        moisture.time.dt.year.isin([2005]) & (moisture.time.dt.month <= 5) & (moisture.lon < -170)
+    )  # 7 months are left
+    whole = cube.assign(soil_moisture=moisture.where(~gap)).drop_vars(["precipitation", "potential_evaporation"])
+    config = parse_config(BASE | {"inputs": dict.fromkeys(("soil_moisture", "aridity_index"), "entry")})
+    table = curve(whole.chunk(), config, lambda ds: ds.compute())
+    assert sorted(set(asked)) == sorted(asked) and {each.annual for each in asked} == {
+        "months_4",
+        "months_8",
+        "anomalies",
+    }
+    differ = set()
+    for annual, start in (("months_4", "first"), ("months_6", "+2"), ("months_8", "+2")):
+        chosen = (table["annual"] == annual) & (table["start"] == start) & (table["void"] == "")
+        row = table.isel(combination=int(np.flatnonzero(chosen)[40]))
+        for name, expected in run_of_its_own(whole, json.loads(str(row["configuration"].values))).items():
+            assert row[name].values.tobytes() == expected.tobytes(), (annual, name)
+        differ.add(float(row["slope"][0]))
+    assert len(differ) == 3
+
+
+@pytest.mark.parametrize(
+    ("months", "same"),
+    [([0, 3, 8, 12], [True, True]), ([4, 8], [False, True]), ([5, 0], [False, True]), ([6], [True, False]),
+     ([7, 12], [True, False]), ([3, 4, 7], [False, False])],
+)  # fmt: skip
+def test_series_are_alike_where_no_year_has_months_that_one_of_them_takes(months: list[int], same: list[bool]) -> None:
+    counts = xr.DataArray(np.array(months, "uint8").reshape(-1, 1, 1), dims=("year", "lat", "lon"))
+    for each in (counts, counts.chunk(year=1)):
+        assert alike(each).values.tolist() == same
+    series = [Series(name, "+1") for name in (*LEAST_MONTHS, "anomalies")]
+    made_as = one_of_alike(series, same)
+    assert list(made_as) == series and made_as[series[0]] == series[0] and made_as[series[3]] == series[3]
+    assert [made_as[series[at + 1]] == made_as[series[at]] for at in range(2)] == same
 
 
 @pytest.mark.slow

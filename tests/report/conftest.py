@@ -245,7 +245,7 @@ def make_context(**changes: object) -> ReportContext:
     values: dict[str, object] = {
         "title": "Soil-moisture change, release 1", "created": "2024-03-01T00:00:00Z", "run_id": "run-0123abcd",
         "cube_id": "cube-4567cdef", "config": config, "inputs": inputs, "seconds": {"cube": 12.34, "products": 40.0},
-        "notes": ["No elevation was given: the strata by elevation are left out."],
+        "missing": ["elevation"],
         "land_mask": land(), "resolution": 5.0,
     }  # fmt: skip
     return ReportContext(**(values | changes))  # type: ignore[arg-type]

@@ -93,9 +93,9 @@ def test_the_page_has_a_section_with_figure_sentences_and_both_tables(context) -
     section = section[: section.index("<h2", 5)]
     told = [re.sub(r"\s+", " ", text) for text in re.findall(r"<p>(.*?)</p>", section)]
     assert [text.replace("&#39;", "'") for text in told] == curve_sentences(curve)
-    names = ("sensitivity.png", "table-sensitivity.csv", "table-sensitivity.parquet")
+    names = ("sensitivity.svg", "table-sensitivity.csv", "table-sensitivity.parquet")
     assert all(f'"{name}"' in section and name in files for name in names)
-    assert files["sensitivity.png"] == curve_png(curve)
+    assert files["sensitivity.svg"].startswith(b"<?xml")
     frame = pd.read_parquet(io.BytesIO(files["table-sensitivity.parquet"]))
     text = pd.read_csv(io.BytesIO(files["table-sensitivity.csv"]), comment="#")
     assert len(frame) == len(text) == ds.sizes["combination"] and list(frame) == list(text)

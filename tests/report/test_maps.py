@@ -10,7 +10,7 @@ from PIL import Image
 
 from smcloud.products import palette
 from smcloud.report import maps
-from smcloud.report.figures import to_png
+from smcloud.report.drawing import to_png
 from smcloud.report.projection import choose_projection
 
 GREY = (*palette.rgb(palette.NOT_SIGNIFICANT), 255)

@@ -5,7 +5,8 @@ import pytest
 
 from smcloud.report import results_by_stratum, summary_tables
 from smcloud.report.published import comparison, ddww_figures, differences
-from smcloud.report.results import driver_result, global_result, latitude_result
+from smcloud.report.results import driver_result, global_result
+from smcloud.report.results_by_latitude import latitude_result
 from smcloud.report.results_by_stratum import strata_result
 from smcloud.report.rounding import shown
 

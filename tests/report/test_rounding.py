@@ -62,7 +62,7 @@ def test_markdown(products):
 
 def test_few_independent_years_are_said_at_the_number():
     row = {"n_effective": 2.31, "slope_fixed_cells_n_effective": 12.0}
-    assert rounding.few_years(row) == ", 2.3 independent years only"
+    assert rounding.few_years(row) == "2.3 independent years only"
     assert (
         rounding.few_years(row, "slope_fixed_cells")
         == ""
@@ -71,5 +71,5 @@ def test_few_independent_years_are_said_at_the_number():
     )
     assert (
         rounding.shown("slope_fixed_cells_n_effective", 12.04) == "12.0"
-        and rounding.interval("slope", -0.0947, 0.0963) == rounding.NOT_BOUNDED
+        and rounding.interval("slope", -0.0947, 0.0963) == "not bounded"
     )

@@ -156,4 +156,4 @@ def test_ends_seasons_and_lags_are_on_the_page(products, context):
     page = files["index.html"].decode()
     for name in ("attribution", "end_years", "seasons"):
         assert f'id="table-{name}"' in page and f"table-{name}.csv" in files
-    assert "ends.png" in files and "Without one or two years at an end" in page
+    assert "ends.svg" in files and "Without one or two years at an end" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from smcloud import chunking
@@ -17,8 +18,12 @@ from smcloud.pipeline.planning.budget import require_within
 from smcloud.pipeline.planning.compute import compute_stage
 from smcloud.pipeline.planning.ingest import ingest_stage
 from smcloud.pipeline.tiling import machine_of, memory_here, memory_of
+from smcloud.pipeline.warmup import kernels_to_compile
 from smcloud.plan import Plan, Stage
 from smcloud.store import Store
+
+MUCH = 2 * 2**30  # bytes of sources: less is read before a plan is made
+log = logging.getLogger("smcloud")
 
 
 def plan(config: RunConfig, job: Job, products: bool = True) -> Plan:
@@ -33,7 +38,11 @@ def plan(config: RunConfig, job: Job, products: bool = True) -> Plan:
         update = incremental.best_update(job.lineage, stores.cube_lineages(Store.open(job.store)))
         if update is not None:
             runs, note = update.runs, f"the rest is taken over from {update.previous}"
-    return Plan(what, stages_of(config, job.opened, runs, products), machine, note)
+    cold = 0
+    if config.cluster.kind == "local":  # workers of a gateway have an image, with kernels in it
+        missing, kernels = kernels_to_compile()
+        cold = plans.cold_seconds(missing, kernels)
+    return Plan(what, stages_of(config, job.opened, runs, products, cold), machine, note, cold)
 
 
 def require_budget(config: RunConfig, job: Job, products: bool = True) -> None:
@@ -46,10 +55,30 @@ def require_budget(config: RunConfig, job: Job, products: bool = True) -> None:
         require_within(plan(config, job, products), config.budget, memory, memory_here())
 
 
+def announce(config: RunConfig, job: Job, products: bool = True) -> None:
+    """Log what ``job`` will read, and where that is much also how long it is planned to take."""
+    decoded = sum(source.values.nbytes for source in job.opened.sources.values())
+    if not log.isEnabledFor(logging.INFO):
+        return
+    if decoded < MUCH:
+        log.info("%s in the sources, decoded", plans.size(decoded))
+        return
+    planned = plan(config, job, products)
+    reads, writes = (plans.size(planned.total(f"bytes_{way}")) for way in ("read", "written"))
+    log.info("planned: %s read and %s written, about %d minutes", reads, writes, planned.minutes)
+
+
 def stages_of(
-    config: RunConfig, opened: CubeInputs, runs: Sequence[tuple[int, int]] | None = None, products: bool = True
+    config: RunConfig,
+    opened: CubeInputs,
+    runs: Sequence[tuple[int, int]] | None = None,
+    products: bool = True,
+    cold: int = 0,
 ) -> tuple[Stage, ...]:
-    """Plan the stages for the whole cube, or its ``runs`` where given, and for all products where asked for."""
+    """Plan the stages for the whole cube, or its ``runs`` where given, and for all products where asked for.
+
+    ``cold`` are the seconds of compiling before them.
+    """
     months = opened.months
     first_year = build(config, opened.sources, months[: chunking.TIME_CHUNK]).dataset
     grid = {"time": len(months), "year": whole_years(months, config.annual.first_month)} | {
@@ -58,6 +87,7 @@ def stages_of(
     ingest = Stage("ingest")
     if runs is None or runs:
         ingest = ingest_stage(config, opened, runs, first_year, grid)
+    start, after = plans.stages_around(grid["lat"] * grid["lon"], cold)
     if not products:
-        return (ingest,)
-    return ingest, compute_stage(config, first_year, months, grid), *plans.FIXED
+        return start, ingest
+    return start, ingest, compute_stage(config, first_year, months, grid), *after

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from smcloud.jit import jit, kernel, read_only
-from smcloud.stats.engine.arrays import LINE, ROWS, FloatArray, IntArray
+from smcloud.stats.engine.arrays import LINE, ROWS, BoolArray, FloatArray, IntArray
 from smcloud.stats.engine.kernels import fill
 
 PLACES, POSITIONS, SUMS = read_only(nb.int64, 1), read_only(nb.int64, 2), nb.float64[::1]
+ZONES = 3
 
 
 @kernel(ROWS, POSITIONS, PLACES, PLACES, POSITIONS, LINE, LINE, nb.int64, nb.int64, SUMS, SUMS, SUMS)
@@ -60,20 +61,64 @@ def held_shares(
         out[field] = _held(order, whole, dry, wet, drying) / total
 
 
-@kernel(read_only(nb.int32, 2), ROWS, ROWS, ROWS, LINE, LINE, nb.float64[:, ::1])
-def held_of_maps(
-    orders: npt.NDArray[np.int32], whole: FloatArray, dry: FloatArray, wet: FloatArray, drying: FloatArray,
-    total: FloatArray, out: FloatArray,
+@kernel(read_only(nb.int32, 2), read_only(nb.boolean, 2), ROWS, LINE, LINE, nb.float64[:, ::1])
+def excess_of_fields(
+    orders: npt.NDArray[np.int32], dries: BoolArray, areas: FloatArray, whole: FloatArray, changed: FloatArray,
+    out: FloatArray,
 ) -> None:  # fmt: skip
-    """:func:`held_shares` of several maps (map, cell) for fields whose cells are in order already: (map, field).
+    """Share of dry gets drier and wet gets wetter less the one by chance, where the first places of fields change.
 
-    ``orders`` (field, cell) are the places of the values from the lowest to the highest; cells without area are passed
-    over, so maps of different cells share the fields. NaN for a map without area.
+    ``orders`` (field, place) are places, and ``dries``, in the same order, is true where a place dries. ``areas``
+    (place, zone) are its parts in the dry, transition and wet zone, ``whole`` (place) their sum. They change up to each
+    of the areas ``changed``, which rise; the last place is divided. ``out`` is (field, changed); NaN of no land.
     """
-    for each in range(whole.shape[0]):
-        for field in range(orders.shape[0]):
-            held = _held(orders[field], whole[each], dry[each], wet[each], drying[each])
-            out[each, field] = held / total[each] if total[each] > 0 else np.nan
+    sums = np.empty((2, ZONES))
+    for field in range(orders.shape[0]):
+        fill(sums[0], 0.0)
+        fill(sums[1], 0.0)
+        reached, at, k = 0.0, 0, 0
+        while at < changed.size and k < orders.shape[1]:
+            place, direction = orders[field, k], 0 if dries[field, k] else 1
+            behind = reached + whole[place]
+            while at < changed.size and changed[at] < behind:
+                part, length = changed[at] - reached, behind - reached
+                out[field, at] = _excess(sums, direction, areas[place], part, length)
+                at += 1
+            for zone in range(ZONES):
+                sums[direction, zone] += areas[place, zone]
+            reached = behind
+            k += 1
+        for rest in range(at, changed.size):
+            out[field, rest] = _excess(sums, 0, sums[0], 0.0, 1.0)
+
+
+@jit
+def _excess(sums: FloatArray, direction: int, area: FloatArray, part: float, length: float) -> float:
+    """The excess of ``sums`` (direction, zone) and a ``part`` of the ``length`` of a place with the areas ``area``."""
+    (dd, td, wd), (dw, tw, ww) = (sums[0, 0], sums[0, 1], sums[0, 2]), (sums[1, 0], sums[1, 1], sums[1, 2])
+    if part > 0 and direction == 0:
+        dd, td, wd = (
+            _up_to(dd, area[0], part, length),
+            _up_to(td, area[1], part, length),
+            _up_to(wd, area[2], part, length),
+        )
+    elif part > 0:
+        dw, tw, ww = (
+            _up_to(dw, area[0], part, length),
+            _up_to(tw, area[1], part, length),
+            _up_to(ww, area[2], part, length),
+        )
+    total = dd + td + wd + dw + tw + ww
+    if total == 0:
+        return np.nan
+    expected = ((dd + dw) * (dd + td + wd) + (wd + ww) * (dw + tw + ww)) / (total * total)
+    return (dd + ww) / total - expected
+
+
+@jit
+def _up_to(before: float, area: float, part: float, length: float) -> float:
+    """``before`` and a ``part`` of the ``length`` of ``area``, as np.interp rounds it between the sums."""
+    return ((before + area) - before) / length * part + before
 
 
 @jit

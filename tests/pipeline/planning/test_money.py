@@ -7,7 +7,7 @@ import yaml
 
 from smcloud import cli
 from smcloud import plan as plans
-from smcloud.cli.console import print_plan
+from smcloud.cli.results import print_plan
 from smcloud.config import Cluster
 from smcloud.errors import ConfigurationError
 from smcloud.pipeline.planning.examples import SIZES, bill_size

@@ -70,7 +70,7 @@ def test_the_sizes_by_hand():
     cells = {0.25: 720 * 1440, 0.05: 3600 * 7200}
     blocks = {0.25: 4 * 8, 0.05: 20 * 40}
     for name, size in SIZES.items():
-        stage = planned(name).stages[0]
+        stage = planned(name).stages[1]
         # Arrays of months for each role and the days of soil moisture, two static, and the marks of the months.
         arrays, years = len(size.steps) + 1, size.years
         assert stage.chunks == blocks[size.resolution] * (arrays * years + 2) + years, name
@@ -83,7 +83,7 @@ def test_the_sizes_by_hand():
         assert stage.bytes_read - cube >= 0.9999 * source  # 365.25 days are a mean
     coarse, fine, daily, hourly = (planned(name) for name in SIZES)
     assert coarse.total("bytes_written") * 25 * 40 / 22 == pytest.approx(fine.total("bytes_written"), rel=0.2)
-    assert fine.stages[1] == daily.stages[1]  # the products of one cube
+    assert fine.stages[2] == daily.stages[2]  # the products of one cube
     # A thread holds 3.6 times a run of 12 months of a block, 12 bytes for each cell and month, and two chunks; 20
     # workers keep a year of the leaf area, in float64, where its blocks are not the whole grid.
     for plan, block, chunk, kept in (
@@ -92,8 +92,8 @@ def test_the_sizes_by_hand():
         (daily, 900 * 900, 16, 3600 * 7200 * 12 * 8),
     ):
         thread = block * 12 * 12 * 3.6 + 2 * block * chunk * 4
-        assert plan.stages[0].worker_memory == pytest.approx(400 * 2**20 + 2 * thread + kept / 20, rel=1e-6)
-        assert plan.stages[0].graphs == 1 and plan.stages[0].tasks < 200_000
+        assert plan.stages[1].worker_memory == pytest.approx(400 * 2**20 + 2 * thread + kept / 20, rel=1e-6)
+        assert plan.stages[1].graphs == 1 and plan.stages[1].tasks < 200_000
     assert daily.total("tasks") == fine.total("tasks")  # the days of a run of months are read inside its task
     assert fine.total("tasks") > 10 * coarse.total("tasks")
     assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
@@ -108,14 +108,14 @@ def test_a_plan_prints_as_json_without_a_value_that_is_none(capsys, small_world)
     text = capsys.readouterr().out
     assert "NaN" not in text and "null" not in text
     record = json.loads(text)
-    assert set(record["stages"]) == {"ingest", "compute", "publish", "report"}
+    assert set(record["stages"]) == {"start", "ingest", "compute", "publish", "report"}
     with pytest.raises(SystemExit):
         cli.main(["run", str(path), "--dry-run", "--json"])
     assert json.loads(capsys.readouterr().out) == record
     with pytest.raises(SystemExit):
         cli.main(["plan", str(path)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].split()[:2] == ["ingest", f"{record['stages']['ingest']['chunks']:,}"]
+    assert lines[3].split()[:2] == ["ingest", f"{record['stages']['ingest']['chunks']:,}"]
 
 
 @pytest.mark.slow
@@ -148,11 +148,11 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
     path = small_world(**asked)
     config = load_config(path)
     job = pipeline.check(config)
-    ingest, compute, *_ = pipeline.plan(config, job).stages
+    _, ingest, compute, *_ = pipeline.plan(config, job).stages
     with Tasks() as ran:
         pipeline.ingest(config, job)
     assert ingest.tasks == pytest.approx(ran.count, rel=0.3)
-    assert pipeline.plan(config, job).stages[0] == Stage("ingest")  # it is there
+    assert pipeline.plan(config, job).stages[1] == Stage("ingest")  # it is there
     with Tasks() as ran:
         pipeline.compute(config, job)
     assert compute.tasks == pytest.approx(ran.count, rel=0.3)
@@ -160,7 +160,7 @@ def test_the_tasks_of_a_run_are_those_of_its_plan(small_world, monkeypatch):
         read_yaml(path.read_bytes(), str(path), ConfigurationError) | {"sensitivity": {"publish": True}}
     )
     other = pipeline.check(curve)
-    more = pipeline.plan(curve, other).stages[1]
+    more = pipeline.plan(curve, other).stages[2]
     with Tasks() as ran:
         pipeline.compute(curve, other)
     assert more.tasks == pytest.approx(ran.count, rel=0.3) and more.tasks > 2 * compute.tasks
@@ -242,7 +242,7 @@ def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(smal
     path = small_world(cluster={"graph_tasks": 1, "workers": 1}, store=str(tmp_path / "tiles"), **years)
     config = load_config(path)
     job = pipeline.check(config)
-    assert pipeline.plan(config, job).stages[0].graphs == 18
+    assert pipeline.plan(config, job).stages[1].graphs == 18
     child = subprocess.Popen([sys.executable, "-m", "smcloud.cli", "ingest", str(path)])
     end = time.monotonic() + 600
     while len(markers(job)) < 3 and child.poll() is None and time.monotonic() < end:
