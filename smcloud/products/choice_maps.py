@@ -72,7 +72,9 @@ def _emptied(da: xr.DataArray) -> xr.DataArray:
 
 
 def _choice_maps(*datasets: xr.Dataset, configs: Sequence[RunConfig], labels: Sequence[str]) -> xr.Dataset:
-    annuals, months = datasets[: len(labels)], datasets[len(labels)] if len(datasets) > len(labels) else None
+    cells = {dim: datasets[0][dim] for dim in ("lat", "lon") if dim in datasets[0].coords}
+    bare = [_without_cells(ds) for ds in datasets]  # all are of the same block, so nothing is to be aligned
+    annuals, months = bare[: len(labels)], bare[len(labels)] if len(bare) > len(labels) else None
     lands = _by_series([land(annual) for annual in annuals])
     moisture = _by_series([annual["soil_moisture"] for annual in annuals]).where(lands)
     out = _of_distinct(moisture, configs[0]) | {"land_mask": lands.astype("uint8")}
@@ -83,7 +85,11 @@ def _choice_maps(*datasets: xr.Dataset, configs: Sequence[RunConfig], labels: Se
         zone += [stacked(found, "zones")] if found else []
     out |= {"zone": _by_series(zone)} if zone else {}
     out |= {"aridity_index": annuals[0]["aridity_index"]} if "aridity_index" in annuals[0] else {}
-    return to_storage_dtype(xr.Dataset(out).drop_attrs()).assign_coords(series=list(labels))
+    return to_storage_dtype(xr.Dataset(out).drop_attrs()).assign_coords({"series": list(labels), **cells})
+
+
+def _without_cells(ds: xr.Dataset) -> xr.Dataset:
+    return ds.drop_vars([name for name, da in ds.coords.items() if {"lat", "lon"} & {*da.dims}])
 
 
 def _same_zones(annual: xr.Dataset, own: RunConfig, before: RunConfig) -> bool:
@@ -96,12 +102,11 @@ def _of_distinct(moisture: xr.DataArray, config: RunConfig) -> dict[str, xr.Data
     """Slopes, p values and climatology of ``moisture`` (series, year, lat, lon), each distinct series treated once."""
     values = moisture.transpose("lat", "lon", "series", "year")
     found = _statistics(values.to_numpy(), moisture["year"].to_numpy(), config)
-    cells = {dim: moisture[dim] for dim in ("lat", "lon")}
     labels = {"estimator": list(ESTIMATORS), "test": list(CELL_TESTS)}
     out = {}
     for name, own, data in zip(("slope", "p_value", "climatology"), ("estimator", "test", None), found, strict=True):
         dims = ("lat", "lon", "series", *([own] if own else []))
-        da = xr.DataArray(data, cells | ({own: labels[own]} if own else {}), dims)
+        da = xr.DataArray(data, {own: labels[own]} if own else {}, dims)
         out[name] = da.transpose("series", ..., "lat", "lon")
     return out
 

@@ -48,7 +48,7 @@ ANCILLARY: Mapping[str, Mapping[str, str]] = {
         "reference_slope": "reference_p_value",
         "climatology": "n_years",
         "end_years_slope_change": "end_years_case status",
-        "season_slope": "season_p_value",
+        "season_slope": "season_p_value season_p_adjusted",
     },
     "drivers": {
         "partial_correlation": "p_value p_adjusted status",

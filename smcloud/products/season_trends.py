@@ -23,7 +23,8 @@ def season_maps(annual: xr.Dataset, config: RunConfig) -> xr.Dataset:
     """Fit the trends of the seasons in ``annual``: ``season_slope`` and its kin (season, lat, lon); lazy.
 
     Estimator, interval and test are those of the preset (``effective`` stands for ``effective_pooled``), NaN for fewer
-    than ``years.min_years`` seasons and off land. p is not adjusted for the number of cells.
+    than ``years.min_years`` seasons and off land. :func:`~smcloud.products.trend.trend_fields` adjusts p for the number
+    of cells.
     """
     needed = annual[[name for name in ("soil_moisture", SEASONAL, "land_mask") if name in annual]]
     return add_cf_attributes(per_block(_season_maps, needed, config=config), "trend", config)

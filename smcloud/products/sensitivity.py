@@ -17,6 +17,7 @@ from smcloud.products.attributes import to_storage_dtype
 from smcloud.products.choice_grid import (
     BY_NAME,
     DEFAULT,
+    LEAST_MONTHS,
     LEAST_SQUARES_TESTS,
     OUTSIDE,
     TWO_ZONES,
@@ -96,6 +97,7 @@ def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> 
     cube = cube.drop_vars([name for name in cube.data_vars if name not in ROLES])
     of_zones = [name for name in AMOUNTS if name in cube]
     amounts: dict[str, xr.Dataset] = {}
+    means: dict[str, tuple[int, xr.Dataset]] = {}  # of so many months or more; a mean of more is one of these
     out: dict[Series, Made] = {}
     for each in wanted:
         own = config_of(DEFAULT._replace(annual=each.annual, start=each.start), config, first_year)
@@ -104,7 +106,12 @@ def series_of(cube: xr.Dataset, config: RunConfig, wanted: Sequence[Series]) -> 
         if each.start not in amounts:
             plain = config_of(DEFAULT._replace(start=each.start), config, first_year)
             amounts[each.start] = annual_of(kept[of_zones], plain) if of_zones else xr.Dataset()
-        made = annual_of(kept.drop_vars(of_zones), own).assign(amounts[each.start].data_vars)
+        least, (fewer, made) = LEAST_MONTHS.get(each.annual, 0), means.get(each.start, (MONTHS, xr.Dataset()))
+        if least > fewer:
+            made = made.assign(soil_moisture=made["soil_moisture"].where(made["n_months"] >= least))
+        else:
+            made = annual_of(kept.drop_vars(of_zones), own).assign(amounts[each.start].data_vars)
+            means |= {each.start: (least, made)} if least else {}
         out[each] = Made(to_storage_dtype(made), kept, own)
     return out
 
@@ -123,18 +130,17 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
     cube = parts[0].cube
     labels = ["/".join(each) for each in made]
     maps = choice_maps([each.annual for each in parts], cube, [each.config for each in parts], labels)
+    maps = maps.assign_coords({name: cube[name] for name in ("lat_bnds", "lon_bnds") if name in cube.coords})
+    maps = maps.assign({SHARE: cube[SHARE]}) if SHARE in cube else maps
     region = parts[0].annual.attrs.get("region_name")
     groups = regions(cube["lat"], cube["lon"], region=region, among=parts_of(region))
     out = []
     for at, (annual, _, config) in enumerate(parts):
-        own = maps.isel(series=at, drop=True)
         series, (radius, least) = tested_series(annual, config)[2], (config.trend.radius_km, config.years.min_years)
         pooled = pooled_trend(series, cell_areas(annual), "year", radius, config.alpha, least)["p_value"]
-        bounds = {name: annual[name] for name in ("lat_bnds", "lon_bnds") if name in annual.coords}
-        fields = own.assign(pooled_p_value=pooled).assign_coords(bounds)
-        fields = fields.assign({SHARE: annual[SHARE]}) if SHARE in annual else fields
         lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")
-        out.append(of_whole_fields(fields, config, null, region).assign(lines.data_vars).drop_attrs())
+        numbers = of_whole_fields(maps, at, pooled, config, null, region)
+        out.append(numbers.assign(lines.data_vars).drop_attrs())
     return xr.concat(out, "series", coords="minimal", compat="override", join="exact")
 
 
@@ -144,36 +150,36 @@ def parts_of(region: str | None) -> tuple[str, ...]:
 
 
 def of_whole_fields(
-    fields: xr.Dataset, config: RunConfig, null: SharedNull | None, region: str | None = None
+    maps: xr.Dataset, at: int, pooled: xr.DataArray, config: RunConfig, null: SharedNull | None, region: str | None
 ) -> xr.Dataset:
-    """Reduce the ``fields`` of one series, those of ``choice_maps`` and ``pooled_p_value``, to numbers; one task."""
-    if not fields["slope"].chunks:
-        return _of_whole_fields(fields, config, null, region)
+    """Reduce the fields of the series ``at``, those of ``maps`` and its ``pooled`` p values, to numbers; one task."""
+    own = xr.Dataset({"pooled_p_value": pooled})
+    if not pooled.chunks:
+        return _of_whole_fields(maps.isel(series=at, drop=True).merge(own), config, null, region)
     parts = parts_of(region)
-    schemes = [*_schemes(fields), *parts]
+    schemes = [*_schemes(maps), *parts]
     sizes = {
         "area_km2": {"zones": schemes, "change": list(CHANGES), "group": list(GROUPS)},
-        "mean_of_slopes": {"estimator": list(fields["estimator"].values), "region": list(parts)},
+        "mean_of_slopes": {"estimator": list(maps["estimator"].values), "region": list(parts)},
     }
     if null is not None:
-        sizes["chance"] = {
-            "transition": TRANSITIONS,
-            "zones": schemes,
-            "change": list(CHANGES),
-            "figure": list(FIGURES),
-        }
+        by_row = {"transition": TRANSITIONS, "zones": schemes, "change": list(CHANGES)}
+        sizes["chance"] = by_row | {"figure": list(FIGURES)}
     pattern = {
         name: xr.DataArray(np.zeros([len(labels) for labels in axes.values()]), axes, list(axes)).chunk()
         for name, axes in sizes.items()
     }
-    whole = fields.chunk({dim: -1 for dim in fields.dims})
+    whole = [ds.chunk({dim: -1 for dim in ds.dims}) for ds in (maps, own)]
     drawn = [] if null is None else [null.as_dataset().chunk()]  # once in a graph, whatever the number of series
-    return xr.map_blocks(_whole_block, whole, drawn, {"config": config, "region": region}, xr.Dataset(pattern))
+    options = {"at": at, "config": config, "region": region}
+    return xr.map_blocks(_whole_block, whole[0], [whole[1], *drawn], options, xr.Dataset(pattern))
 
 
 def _whole_block(
-    fields: xr.Dataset, drawn: xr.Dataset | None = None, *, config: RunConfig, region: str | None
-) -> xr.Dataset:
+    maps: xr.Dataset, pooled: xr.Dataset, drawn: xr.Dataset | None = None, *, at: int, config: RunConfig,
+    region: str | None,
+) -> xr.Dataset:  # fmt: skip
+    fields = maps.isel(series=at, drop=True).assign(pooled.data_vars)
     return _of_whole_fields(fields, config, None if drawn is None else SharedNull.of_dataset(drawn), region)
 
 

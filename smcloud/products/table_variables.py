@@ -89,6 +89,7 @@ SEASON_TRENDS: dict[str, dict[str, Any]] = {
     "season_slope_lower": _about("lower limit of season_slope", SLOPE),
     "season_slope_upper": _about("upper limit of season_slope", SLOPE),
     "season_p_value": _about("two-sided p value of season_slope, not adjusted for the number of cells or seasons"),
+    "season_p_adjusted": _about("season_p_value, Benjamini-Hochberg adjusted over all valid cells of the season"),
 }
 
 REGIONAL: dict[str, dict[str, Any]] = TABLE | {

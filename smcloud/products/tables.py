@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.config import Ends, RunConfig
@@ -13,7 +17,6 @@ from smcloud.products.flags import CHOSEN_BY_RESULT
 from smcloud.products.gradients import latitude_columns
 from smcloud.products.regions import GLOBE, POLYGON, REGION, Groups
 from smcloud.products.table_variables import trend_of
-from smcloud.products.trend import ends_covered
 from smcloud.stats import area_weighted_series, linear_trend
 from smcloud.stats.area_course import area_weighted_course, course_and_parts
 
@@ -148,6 +151,18 @@ def region_lines(annual: xr.Dataset, chosen: Groups, config: RunConfig) -> xr.Da
 
 def fixed_cells(series: xr.DataArray, config: RunConfig) -> xr.DataArray:
     """Return the fixed set of cells (lat, lon): a value in 80 % of the years of ``series``, and at both ends."""
-    valid = series.notnull().sum("year")
-    part, total = FIXED_YEARS
-    return (valid * total >= series.sizes["year"] * part) & ends_covered(series, config.years.ends or Ends())
+    ends = config.years.ends or Ends()
+    out: xr.DataArray = xr.apply_ufunc(
+        _fixed, series, kwargs={"span": ends.span, "least": ends.min_years}, input_core_dims=[["year"]],
+        dask="parallelized", output_dtypes=[np.bool_],
+    )  # fmt: skip
+    return out
+
+
+def _fixed(values: npt.NDArray[Any], span: int, least: int) -> npt.NDArray[np.bool_]:
+    """Of a block (..., year), in one task: the sums of ends and whole would be six."""
+    valid, (part, total) = ~np.isnan(values), FIXED_YEARS
+    fixed: npt.NDArray[np.bool_] = valid.sum(axis=-1) * total >= valid.shape[-1] * part
+    for end in (valid[..., :span], valid[..., -span:]):
+        fixed &= end.sum(axis=-1) >= least
+    return fixed

@@ -163,8 +163,9 @@ def trend_fields(
     (:data:`~smcloud.products.shared_autocorrelation.MIXED_COMMENT`). ``p_adjusted`` is
     Benjamini-Hochberg over the valid cells. ``significant`` (uint8, 255 no data): ``trend.significance`` decides,
     ``p_value`` < alpha, or ``p_adjusted`` <= alpha. A slope whose p value is NaN is not significant: no data is where
-    there is no slope. With a reference record the attribute ``reference_same_sign_share`` is the share of the area
-    with both slopes where they have the same sign.
+    there is no slope. ``season_p_adjusted`` (season, lat, lon) is that of the trends of seasons, where ``maps`` has
+    them, each season a family of its own. With a reference record the attribute ``reference_same_sign_share`` is the
+    share of the area with both slopes where they have the same sign.
 
     Lazy where ``annual`` is, which may be in any blocks of cells. ``trend``, where given, holds the same as ``maps`` in
     blocks, for what is computed cell by cell.
@@ -178,6 +179,8 @@ def trend_fields(
         fields["p_value_with_breaks"] = p_value_with_breaks(series, blocks, pooled, config)
     p = fields["p_value"] if "p_value" in fields else maps["p_value"]
     fields |= significance(p, maps["slope"], config)
+    if "season_p_value" in maps:
+        fields["season_p_adjusted"] = fdr(maps["season_p_value"], config.alpha, dims=("lat", "lon"))["p_adjusted"]
     share = same_sign_share(maps)
     if share is not None:
         fields["reference_same_sign_share"] = share

@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 import scipy.stats
 import xarray as xr
+from statsmodels.stats.multitest import multipletests
 
 from smcloud.config import RunConfig
 from smcloud.errors import ConfigurationError
 from smcloud.products.definition import _annual, _regional, _trend
 from smcloud.products.seasons import SEASONAL, seasonal_moisture
+from smcloud.products.trend import trend_fields
 
 from .conftest import DRIVERS, EMPTY, LAT, LON, make_config, make_cube
 from .test_monthly_drivers import without_season
@@ -115,6 +117,12 @@ def test_maps_and_regions_have_their_trends(cube: xr.Dataset) -> None:
             np.testing.assert_allclose(got, [line.slope, line.pvalue], rtol=1e-7)
             seen += 1
     assert seen > 8
+    adjusted = trend_fields(trend, config, annual)["season_p_adjusted"]
+    for name in ALL:
+        p, got = (da.sel(season=name).values.ravel() for da in (trend["season_p_value"], adjusted))
+        known = np.isfinite(p)
+        np.testing.assert_allclose(got[known], multipletests(p[known], method="fdr_bh")[1], rtol=1e-12)
+        assert np.isnan(got[~known]).all() and known.sum() > 8
     for ds, product in ((annual, (SEASONAL,)), (trend, ("season_slope",)), (regional, ("season_slope",))):
         for key in product:
             assert ds[key].attrs["long_name"] and ds[key].attrs["units"].startswith("m3 m-3")

@@ -227,4 +227,7 @@ def test_no_graph_of_a_table_carries_a_map(config: RunConfig) -> None:
     assert by_stratum is not None
     for groups in (by_region, by_stratum):
         made = table(annual, trend, None, groups, config)
-        assert len(cloudpickle.dumps(dict(made.__dask_graph__()))) < 720 * 1440 / 2  # half a map of booleans
+        graph = dict(made.__dask_graph__())
+        sizes = [len(cloudpickle.dumps(task)) for task in graph.values()]
+        assert max(sizes) < 720 * 1440 / 8 / 6  # a sixth of a map of bits
+        assert len(cloudpickle.dumps(graph)) < 720 * 1440 * 0.3  # of a map of booleans

@@ -15,11 +15,11 @@ from smcloud import plan as plans
 from smcloud.cluster.internals import tasks_of
 from smcloud.config import RunConfig
 from smcloud.cube import Times
-from smcloud.pipeline.inputs import SHARES, for_computing
+from smcloud.pipeline.inputs import BOUNDS, SHARES, cells_of, for_computing
 from smcloud.pipeline.planning.graphs import arrays, layers_of, read_of, tasks_of_writes, template
 from smcloud.pipeline.tiling import machine_of
 from smcloud.plan import Array, Pools, Stage
-from smcloud.products import Finish, make_products, split_scalars, to_storage_dtype
+from smcloud.products import Finish, Publication, RunFacts, make_products, split_scalars, to_storage_dtype
 from smcloud.products.curve import at_once
 from smcloud.products.overviews import level_sizes
 from smcloud.products.sensitivity import all_series
@@ -30,6 +30,9 @@ from smcloud.store.integrity import BATCH
 
 # Graphs of products grow with the number of blocks: above this number they are counted on two smaller grids.
 EXACT_BLOCKS = 8
+# Edges of cells are read when something is opened: each is a task and one that hands it over. Beside what the products
+# are made of, the cube is opened, and what was found is read again.
+EDGE_TASKS, OTHER_OPENINGS = 2, 4
 
 
 class _Counts(NamedTuple):
@@ -61,7 +64,7 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
     work = plans.ComputeWork(
         read=dry.read,
         written=dry.written,
-        tasks=counts.tasks,
+        tasks=counts.tasks + dry.edge_tasks,
         graphs=graphs,
         block=dry.block,
         fields=dry.fields,
@@ -71,7 +74,7 @@ def compute_stage(config: RunConfig, first_year: xr.Dataset, months: Times, grid
         years=grid["year"],
         pools=pools_of(config.trend.radius_km, first_year["lat"].values),
         preset=config.preset,
-        seal_tasks=sum(-(-array.chunks // BATCH) for array in dry.written),
+        seal_tasks=dry.coordinates + sum(-(-array.chunks // BATCH) for array in dry.written),
         series=len(series),
         at_once=min(len(series), at_once(grid["lat"] * grid["lon"])),
     )
@@ -115,6 +118,9 @@ class DryWriter:
 
     def __init__(self, config: RunConfig, cube: xr.Dataset, part: Mapping[str, int], grid: Mapping[str, int]) -> None:
         self.config, self.part, self.grid = config, part, {**grid, **level_sizes(grid)}
+        first, last = (str(month)[:7] for month in cube["time"].values[[0, -1]])
+        self.publication = Publication(config, RunFacts((first, last)), cells_of(cube))
+        self.coordinates, self.openings = 0, OTHER_OPENINGS  # arrays that are sealed and not among ``written``
         self.opened = {"cube": cube}
         self.staged: dict[str, xr.Dataset] = {}
         self.graphs: list[int] = []  # the size of that of each phase
@@ -124,6 +130,11 @@ class DryWriter:
         self.block = 0  # bytes of the largest task
         self.loaded = False  # whether a map is computed into the client
         self.fields = 0  # bytes of the whole fields that are made at once, and of those that they are made of
+
+    @property
+    def edge_tasks(self) -> int:
+        """Tasks that read the edges of cells."""
+        return self.openings * EDGE_TASKS * sum(name in self.opened["cube"].coords for name in BOUNDS)
 
     @property
     def counts(self) -> _Counts:
@@ -137,6 +148,8 @@ class DryWriter:
             name: to_storage_dtype(ds).assign(weights if {"lat", "lon"} <= {*ds.dims} else {})
             for name, ds in products.items()
         }
+        for name, ds in products.items():
+            self.coordinates += len({*self.publication(name, ds).variables} - {*staged[name].data_vars})
         writes = [dry_run_writes(ds) for ds in staged.values()]
         self.graphs.append(layers_of(writes))
         self.tasks += tasks_of_writes(writes)
@@ -156,6 +169,7 @@ class DryWriter:
         more: dict[str, xr.Dataset] = {}
         for name, finish in finishes.items():
             maps, whole = self.staged[name], f"whole {name}"
+            self.openings += 1
             self.opened[whole] = self._template(maps, whole, chunking.WHOLE)
             more[name] = to_storage_dtype(finish(self.opened[whole], self.config))
         scalars, fields = split_scalars(more)
@@ -165,6 +179,7 @@ class DryWriter:
         for name, ds in fields.items():
             maps, whole = self.staged[name], f"whole {name}"
             self.written += self._arrays(ds)
+            self.coordinates += len({*ds.coords} - {*maps.coords})
             held = arrays(self.opened[whole], used[whole], self.grid) + self._arrays(ds)
             held_here += sum(array.bytes for array in held)
             self.staged[name] = _zeros(maps).assign(_zeros(ds).data_vars)
@@ -173,6 +188,7 @@ class DryWriter:
     def open(self, name: str) -> xr.Dataset:
         """Return a template of the product as it is opened from a store."""
         staged = self.staged[name]
+        self.openings += 1
         self.opened[name] = self._template(staged, name, chunking.TILES)
         return self.opened[name]
 

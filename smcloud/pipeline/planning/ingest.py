@@ -41,7 +41,7 @@ def ingest_stage(
         graphs=len(tiles),
         held=held_bytes,
         kept=kept,
-        seal_tasks=sum(-(-array.chunks // BATCH) for array in written),
+        seal_tasks=len(first_year.coords) + sum(-(-array.chunks // BATCH) for array in written),
     )
     return plans.ingest_stage(work, machine_of(config.cluster))
 
