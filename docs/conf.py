@@ -51,7 +51,9 @@ html_extra_path = ["root"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars: dict[str, list[str]] = {"docs/index": []}
+html_sidebars: dict[str, list[str]] = {
+    page: [] for page in ("docs/index", "README", "README.zh", "docs/glossary", "CHANGELOG")
+}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,

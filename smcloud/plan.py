@@ -28,10 +28,6 @@ LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1505, 256
-# Imports, checks of sources, Prefect's server and the cluster; beside them what all kernels of a run take to compile on
-# one core, where they are not kept. The page: its figures, and of each cell what is read for them.
-START_SECONDS, COMPILE_SECONDS = 5, 24
-PUBLISH_SECONDS, REPORT_SECONDS, REPORT_CELL_NS = 2, 6, 2000
 # A month of a source: value and valid hours, and what the uncertainty and the sensors of soil moisture add. A thread
 # that reduces, regrids and writes months holds so much of them, in percent, and so many chunks of the source.
 MONTH_BYTES, UNCERTAINTY_BYTES, SENSOR_BYTES, HELD_PERCENT, HELD_CHUNKS = 12, 28, 4, 360, 2
@@ -246,20 +242,6 @@ def _timed(stage: Stage, machine: Machine, compiling: int, few_ms: int = 0, few:
     ms = stage.core_ms + stage.tasks * TASK_US // 1000
     seconds = compiling + -(-ms // (1000 * machine.threads)) + -(-few_ms // (1000 * min(machine.threads, few)))
     return replace(stage, core_ms=ms + few_ms, seconds=seconds)
-
-
-def cold_seconds(missing: int, kernels: int) -> int:
-    """What it takes to compile ``missing`` of the ``kernels`` of a run."""
-    return -(-COMPILE_SECONDS * missing // max(kernels, 1))
-
-
-def stages_around(cells: int, cold: int = 0) -> tuple[Stage, tuple[Stage, Stage]]:
-    """What comes before the work on the cluster, ``cold`` seconds of compiling with it, and what comes after it."""
-    page = REPORT_SECONDS + cells * REPORT_CELL_NS // 10**9
-    return Stage("start", seconds=START_SECONDS + cold), (
-        Stage("publish", seconds=PUBLISH_SECONDS),
-        Stage("report", seconds=page),
-    )
 
 
 def size(count: float) -> str:

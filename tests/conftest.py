@@ -203,7 +203,8 @@ def small_world(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def _published_once(tmp_path_factory):
+def published_once(tmp_path_factory):
+    """A folder with a small world, its configuration and its store, which has one release; nobody changes it."""
     from smcloud import pipeline
     from smcloud.config import load_config
 
@@ -214,13 +215,18 @@ def _published_once(tmp_path_factory):
     return folder
 
 
+def copy_of(folder, to):
+    """Copy a world, its configuration and its store; returns the path of the configuration, which names the copies."""
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+    path = to / "config.yaml"
+    path.write_text(path.read_text().replace(str(folder), str(to)))
+    return path
+
+
 @pytest.fixture
-def published(_published_once, tmp_path):
+def published(published_once, tmp_path):
     """The configuration of a small world whose release 1 is there; world and store are copies of the test's own.
 
     They are those of ``small_world()``, and lie where it puts them.
     """
-    shutil.copytree(_published_once, tmp_path, dirs_exist_ok=True)
-    path = tmp_path / "config.yaml"
-    path.write_text(path.read_text().replace(str(_published_once), str(tmp_path)))
-    return path
+    return copy_of(published_once, tmp_path)

@@ -20,6 +20,7 @@ def test_the_wheel_holds_catalogs_flows_and_data(tmp_path):
         "smcloud/py.typed",
         "smcloud/config/presets/peng2023.yaml",
         "smcloud/report/page.html.j2",
+        "smcloud/report/locale/zh/LC_MESSAGES/messages.po",
         "catalogs/public.yaml",
         "catalogs/sample.yaml",
         "flows/pipeline.py",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
 
 import smcloud
-import smcloud.catalog.readers
+import smcloud.plot
+import smcloud.plot.palette
 import smcloud.stats
 from docs.generate.tables import page
 
 
-def _directives(module: str, names: Iterable[str]) -> str:
-    lines = [f".. autofunction:: {module}.{name}" for name in names]
+def _directives(module: types.ModuleType) -> str:
+    """What autodoc is to show of ``module``: its public functions and classes, in the order of ``__all__``."""
+    lines = []
+    for name in module.__all__:
+        held = getattr(module, name)
+        if isinstance(held, types.FunctionType | type):
+            lines.append(f".. auto{'class' if isinstance(held, type) else 'function'}:: {module.__name__}.{name}")
     return "```{eval-rst}\n" + "\n\n".join(lines) + "\n```"
-
-
-def functions(module: types.ModuleType) -> list[str]:
-    """The public functions and classes of ``module``, in the order of its ``__all__``."""
-    return [name for name in module.__all__ if not isinstance(getattr(module, name), types.ModuleType | str)]
 
 
 def api_page() -> str:
@@ -26,9 +26,18 @@ def api_page() -> str:
     parts = [
         "`import smcloud` gives what is needed to read a store; `smcloud.stats` has every statistic as a function of "
         "labelled arrays, with shapes, units, the rule for missing values, errors and the source of the formula.",
-        "## Open a store",
-        _directives("smcloud", functions(smcloud)),
+        "## Open a store: smcloud",
+        _directives(smcloud),
+        "Errors are classes of `smcloud.SmcloudError`: [by exit code](errors.md).",
+        "## Draw: smcloud.plot",
+        _directives(smcloud.plot),
+        "```{eval-rst}\n.. autoclass:: smcloud.plot.accessor.Results\n   :members:\n```",
+        "```{eval-rst}\n.. automodule:: smcloud.plot.palette\n   :members:\n```",
         "## Statistics: smcloud.stats",
-        _directives("smcloud.stats", functions(smcloud.stats)),
+        _directives(smcloud.stats),
+        "## Readers: smcloud.catalog.readers",
+        "A form of file is one callable; what a new one has to keep to:",
+        "```{eval-rst}\n.. autoclass:: smcloud.catalog.readers.Reader\n   :members: __call__\n\n"
+        ".. autofunction:: smcloud.catalog.readers.reader_of\n```",
     ]
     return page("Python", *parts)

@@ -68,6 +68,7 @@ def cli_page() -> str:
     first = (
         "`smcloud COMMAND --help` shows the same. With `--json` a command prints one JSON object, for errors too; "
         "`--debug` shows tracebacks. Every command ends with one of the [exit codes](errors.md): 0 done or done "
-        "already, 2 usage, 3 bad data, 4 storage or cluster not reachable, 5 conflict, 6 interrupted, 1 a defect."
+        "already, 2 usage, 3 bad or damaged data, 4 not reachable, 5 conflict, 6 interrupted, 1 a defect; "
+        "the same thing has the same code in [every command](../../how-to/scripts.md)."
     )
     return page("Command line", first, *(_section(name, command) for name, command in commands()))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from docs.generate.tables import cell, code, page, table
 from smcloud import errors
+from smcloud.cli.console import exit_code
 
 EXITS = {
     0: "done, or done already",
     1: "a defect of smcloud, or of what it runs on",
     2: "usage: the command line, the configuration, the catalog, or something asked for that is not there",
-    3: "bad data: a source is not what its entry says, or holds too little",
-    4: "storage or cluster not reachable, or published bytes that are damaged",
+    3: "bad data: a source is not what its entry says, or holds too little; or published bytes are damaged",
+    4: "storage, source or cluster not reachable",
     5: "conflict: with another publisher, or with what lies in the store's place",
     6: "interrupted, or a source changed under the run: the same command goes on",
 }
@@ -51,7 +52,7 @@ CURES = {
 def classes() -> list[type[errors.SmcloudError]]:
     """The classes of errors, by exit code, then in the order of the module."""
     found = errors.SmcloudError.__subclasses__()
-    return sorted((one for one in found if one.__module__ == errors.__name__), key=lambda one: one.exit_code)
+    return sorted((one for one in found if one.__module__ == errors.__name__), key=exit_code)
 
 
 def errors_page() -> str:
@@ -64,7 +65,7 @@ def errors_page() -> str:
     ]
     for number, text in EXITS.items():
         rows = [
-            (code(one.code), cell(one.__doc__ or ""), CURES[one.code]) for one in classes() if one.exit_code == number
+            (code(one.code), cell(one.__doc__ or ""), CURES[one.code]) for one in classes() if exit_code(one) == number
         ]
         if rows:
             parts += [f"## Exit code {number}: {text.partition(':')[0]}", table(("code", "cause", "cure"), rows)]

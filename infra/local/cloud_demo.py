@@ -7,10 +7,14 @@ put into the bucket; flows/prefect.yaml is deployed; the deployment runs twice: 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +26,9 @@ from smcloud.sample.demo import configuration, prepare_demo
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PAGE_MS = 20_000  # of the page's own time: it asks its server for what it shows
 
 
 def put_world(bucket: str, folder: Path, resolution: float) -> dict[str, str]:
@@ -42,17 +49,38 @@ def deploy() -> None:
     prefect("deploy", "--all", "--prefect-file", ROOT / "flows" / "prefect.yaml", variables=names)
 
 
-def run_deployment(name: str, timeout: float = 600, **parameters: Any) -> tuple[str, dict[str, Any]]:
-    """Trigger a deployment and wait for its end: the state's name, and the record that the flow returned."""
+def run_deployment(
+    name: str, timeout: float = 600, pictures: Path | None = None, **parameters: Any
+) -> tuple[str, dict[str, Any]]:
+    """Trigger a deployment and wait for its end: the state's name, and the record that the flow returned.
+
+    Prefect's page of the run is drawn into the folder ``pictures``, where one is given.
+    """
     from prefect.deployments import run_deployment as trigger
 
     run = cast("FlowRun", trigger(name, parameters=parameters, timeout=timeout, poll_interval=0.5))
     if run.state is None or not run.state.is_final():
         raise TimeoutError(f"{name} did not end within {timeout} s: {run.state}")
+    if pictures is not None:
+        base = os.environ["PREFECT_API_URL"].removesuffix("/api")
+        draw_page(f"{base}/runs/flow-run/{run.id}", pictures / "prefect-run.png")
     if not run.state.is_completed():
         return str(run.state.name), {"message": run.state.message}
     record: Any = run.state.result(raise_on_failure=False)
     return str(run.state.name), record
+
+
+def draw_page(url: str, file: Path) -> None:
+    """Draw a page with a Chromium of this machine, without a window; raises where there is none."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise FileNotFoundError(f"no Chromium on PATH ({', '.join(BROWSERS)})")
+    with tempfile.TemporaryDirectory(prefix="smcloud-browser-") as profile:
+        command = [
+            browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}",
+            "--window-size=1280,980", f"--virtual-time-budget={PAGE_MS}", f"--screenshot={file}", url,
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, timeout=180)
 
 
 def summary(record: dict[str, Any]) -> list[str]:
@@ -88,18 +116,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", choices=("gcs", "s3"), default="gcs", help="which kind of object store")
     parser.add_argument("--resolution", type=float, default=5.0, help="degrees of the sample world")
+    parser.add_argument("--pictures", type=Path, help="folder for a picture of Prefect's page of the first run")
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="smcloud-cloud-") as name, cloud(Path(name), options.store) as bucket:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="smcloud-cloud-") as name, ExitStack() as stack:
+        folder, pictures = Path(name), options.pictures
+        bucket = stack.enter_context(cloud(folder, options.store, pages=pictures is not None))
         with environment(put_world(bucket, folder, options.resolution)), worker(folder):
             print(f"inputs        {bucket}/world ({time.perf_counter() - began:.0f} s so far)", flush=True)
             deploy()
             for _ in range(2):
                 start, before = time.perf_counter(), counted(bucket)
-                state, record = run_deployment("smcloud-run/products", truth=f"{bucket}/world/truth.zarr")
+                state, record = run_deployment(
+                    "smcloud-run/products", pictures=pictures, truth=f"{bucket}/world/truth.zarr"
+                )
+                pictures = None
                 print(f"\ndeployment smcloud-run/products: {state} in {time.perf_counter() - start:.0f} s")
                 print("\n".join([*summary(record), passed(bucket, before)]), flush=True)
                 if state != "Completed":

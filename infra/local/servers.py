@@ -168,8 +168,11 @@ def gateway(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def prefect_server(folder: Path) -> Iterator[str]:
-    """A Prefect server on sqlite, named to its clients by ``PREFECT_API_URL``: the address of its API."""
+def prefect_server(folder: Path, pages: bool = False) -> Iterator[str]:
+    """A Prefect server on sqlite, named to its clients by ``PREFECT_API_URL``: the address of its API.
+
+    Its ``pages`` are for people only, and take a second to start.
+    """
     port, log = free_port(), folder / "prefect-server.log"
     url = f"http://127.0.0.1:{port}/api"
     ours = {
@@ -179,7 +182,8 @@ def prefect_server(folder: Path) -> Iterator[str]:
         "DO_NOT_TRACK": "1",
     }
     with environment(ours):
-        command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+        command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        command += [] if pages else ["--no-ui"]
         with process(command, log) as started:
             wait_for(f"{url}/health", started, log)
             yield url
@@ -207,7 +211,7 @@ def prefect(*arguments: str | Path, variables: Mapping[str, str] | None = None) 
 
 
 @contextmanager
-def cloud(folder: Path, store: str = "gcs", say: Callable[[str], None] = print) -> Iterator[str]:
+def cloud(folder: Path, store: str = "gcs", say: Callable[[str], None] = print, pages: bool = False) -> Iterator[str]:
     """All servers, and the bucket's URL; clients find them through the environment of this process.
 
     A :func:`worker` is started when what its flows need is in that environment too: they inherit it.
@@ -216,5 +220,5 @@ def cloud(folder: Path, store: str = "gcs", say: Callable[[str], None] = print) 
         bucket = stack.enter_context({"gcs": gcs, "s3": s3}[store](folder))
         say(f"object store  {bucket}")
         say(f"dask gateway  {stack.enter_context(gateway(folder))}")
-        say(f"prefect       {stack.enter_context(prefect_server(folder))}")
+        say(f"prefect       {stack.enter_context(prefect_server(folder, pages))}")
         yield bucket

@@ -32,7 +32,8 @@ from smcloud.cli.options import (
     opened,
     reading,
 )
-from smcloud.cli.results import print_plan, print_record, print_run
+from smcloud.cli.plans import plan, show_plan
+from smcloud.cli.results import print_record, print_run
 
 app = App(
     name="smcloud",
@@ -45,6 +46,7 @@ register(app)
 app.add_typer(catalogs.app, name="catalog")
 app.add_typer(configurations.app, name="config")
 app.command("doctor", epilog="Example: smcloud doctor study.yaml")(doctor)
+app.command("plan", epilog="Example: smcloud plan study.yaml --json")(plan)
 app.command("sensitivity", epilog="Example: smcloud sensitivity study.yaml --out ./curve")(curve.sensitivity)
 
 
@@ -73,49 +75,9 @@ def run(
 ) -> None:
     """Run the whole job, from sources to cube, products, release and report, unless it is published already."""
     if dry_run:
-        _plan(config, json_)
+        show_plan(config, json_)
     else:
         print_run(run_job(config, allow_older=_reason(allow_older, reason)).as_json(), json_)
-
-
-@app.command(epilog="Example: smcloud plan study.yaml --json")
-def plan(
-    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration of the run.")] = None,
-    sizes: Annotated[bool, typer.Option("--sizes", help="Some sizes of study instead, without any data.")] = False,
-    prices: Annotated[Path | None, typer.Option("--prices", help="YAML file of your own prices.")] = None,
-    json_: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Show what a run costs (tasks, bytes, requests, memory, minutes, money), from metadata alone."""
-    if sizes == (config is not None):
-        raise typer.BadParameter("give either CONFIG or --sizes")
-    if config is not None:
-        _plan(config, json_, prices)
-        return
-    from smcloud.pipeline.planning.examples import SIZES, bill_size, plan_size
-    from smcloud.pipeline.planning.money import load_prices
-
-    asked, own = load_prices(prices), prices is not None
-    plans = {name: plan_size(name) for name in SIZES}
-    records = [it.record() | {"money": bill_size(name, it, asked, own).record()} for name, it in plans.items()]
-    if json_:
-        print(json.dumps(dict(zip(SIZES, records, strict=True)), indent=1, allow_nan=False))
-        return
-    for record in records:
-        print_plan(record, False)
-
-
-def _plan(config: Path, as_json: bool, prices: Path | None = None) -> None:
-    from smcloud import pipeline
-    from smcloud.config import load_config
-    from smcloud.pipeline.planning.money import bill, load_prices
-
-    settings, asked = load_config(config), load_prices(prices)
-    job = pipeline.check(settings)
-    pipeline.require_years(settings, job)
-    planned = pipeline.plan(settings, job)
-    money = bill(planned, settings.cluster, settings.store, asked, own=prices is not None)
-    print_plan(planned.record() | {"money": money.record()}, as_json)
 
 
 @app.command(epilog="Example: smcloud demo --out ./smcloud-demo --seed 7")
@@ -248,7 +210,8 @@ def report(
     record = newest_release(place) if release is None else read_release(place, release)
     with reading(place):
         page = pipeline.report(record, place.url, truth=truth or truth_beside(place.url), languages=[lang.value])
-    print_record({"status": "rendered", "release": record.number, "report": page.report}, json_)
+    shown = page.report if lang is Language.en else page.report.replace("index.html", f"index.{lang.value}.html")
+    print_record({"status": "rendered", "release": record.number, "report": shown}, json_)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

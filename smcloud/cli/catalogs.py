@@ -57,9 +57,18 @@ def list_(json_: Json = False, debug: Debug = False) -> None:
     say("smcloud catalog show NAME prints one, smcloud catalog copy NAME --to my-catalog.yaml takes it over")
 
 
+def _entries(incomplete: str) -> list[str]:
+    """What a shell may complete ``incomplete`` to."""
+    from smcloud.catalog.public import public_catalog
+
+    return [name for name in public_catalog().sources if name.startswith(incomplete)]
+
+
 @app.command(epilog="Example: smcloud catalog show era5_monthly")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An entry of the public catalog.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="An entry of the public catalog.", autocompletion=_entries)
+    ],
     debug: Debug = False,
 ) -> None:
     """Print an entry of the public catalog as it stands there, in YAML."""
@@ -70,7 +79,9 @@ def show(
 
 @app.command(epilog="Example: smcloud catalog copy esa_cci_sm era5_monthly --to my-catalog.yaml")
 def copy(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Entries of the public catalog.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Entries of the public catalog.", autocompletion=_entries)
+    ],
     to: Annotated[Path, typer.Option("--to", help="The file that is written; it must not exist.")],
     debug: Debug = False,
 ) -> None:

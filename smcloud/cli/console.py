@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from smcloud.secrecy import printable, told, told_lines, watch_logs
 
 INTERRUPTED = 130  # what typer answers to a KeyboardInterrupt
 EXIT_CODES = {"integrity": 3}  # by code of an error, where another one than its class names: damaged bytes are bad data
+AGAIN_SECONDS = 0.1
 signals: list[int] = []  # signals that asked this process to stop
 log = logging.getLogger("smcloud")
 
@@ -52,6 +54,8 @@ def call(app: Callable[..., Any], given: Sequence[str]) -> NoReturn:
     asked = Asked()
     silence_libraries()
     warnings.formatwarning = _told_warning
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
     _show_logs(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -110,8 +114,8 @@ def _fail(err: SmcloudError, asked: Asked) -> NoReturn:
     sys.exit(exit_code(err))
 
 
-def exit_code(err: SmcloudError) -> int:
-    """The exit code of an error, the same in every command."""
+def exit_code(err: SmcloudError | type[SmcloudError]) -> int:
+    """The exit code of an error or its class, the same in every command."""
     return EXIT_CODES.get(err.code, err.exit_code)
 
 
@@ -140,6 +144,20 @@ def silence_libraries() -> None:
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # it sets its levels when it is imported
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _unraisable(what: Any) -> None:
+    """What Python does with an error that nobody can catch, as it came while something was collected.
+
+    A request to stop is made once more, a moment later. What dask-gateway's client raises there, closed as it is, is
+    passed over.
+    """
+    if isinstance(what.exc_value, KeyboardInterrupt) and signals:
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signals[-1]))
+        again.daemon = True
+        again.start()
+    elif not str(getattr(what.object, "__module__", "")).startswith("dask_gateway"):
+        sys.__unraisablehook__(what)
 
 
 def _speak_up() -> None:

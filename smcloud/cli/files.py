@@ -35,7 +35,10 @@ def register(app: typer.Typer) -> None:
 
 def export(
     store: StoreUrl,
-    to: Annotated[str, typer.Option("--to", metavar="FORM", help=f"One of {', '.join(FORMS)}.")],
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="FORM", help=f"One of {', '.join(FORMS)}.", autocompletion=lambda: list(FORMS)),
+    ],
     product: Annotated[
         list[str] | None, typer.Option("--product", help="A product, such as trend; may be repeated. All by default.")
     ] = None,

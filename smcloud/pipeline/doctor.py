@@ -61,7 +61,7 @@ def examine(asked: str | None) -> Iterator[Check]:
     yield _tried("prefect", _prefect)
     if asked is None:
         return
-    if "://" in asked or Path(asked).is_dir() or not asked.endswith((".yaml", ".yml")):
+    if not (asked.endswith((".yaml", ".yml")) or Path(asked).is_file()):
         yield from _of_store(asked)
         return
     try:

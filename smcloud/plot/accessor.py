@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
+LEFT = "text-align:left;white-space:nowrap"
 FOREIGN = "smcloud did not make this Dataset"
 UNKNOWN = "not known: opened without smcloud"
 
@@ -99,7 +100,7 @@ class Results:
             for key, text in self._facts().items()
         )
         rows = "".join(
-            "<tr>" + "".join(f"<td style='text-align:left'>{escape(part)}</td>" for part in row) + "</tr>"
+            "<tr>" + "".join(f"<td style='{LEFT}'>{escape(part)}</td>" for part in row) + "</tr>"
             for row in self._rows()
         )
         heads = "".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -20,30 +21,35 @@ def prepare() -> None:
     if "IPython" in sys.modules:
         from smcloud.errors import SmcloudError
 
-        setattr(SmcloudError, "_render_traceback_", lambda error: [in_one_line(error)])  # noqa: B010  # IPython's name
+        setattr(SmcloudError, "_render_traceback_", _shown)  # noqa: B010  # IPython's name
 
 
 class _Waiting(MetaPathFinder):
     """Does something once, as soon as a module was imported by whoever needs it."""
 
     def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self.name, self.then = name, then
+        self.name, self.then, self.asked = name, then, False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the module as it is found without this one, which is not needed any more."""
-        if fullname != self.name:
+        """Find the module as it is found without this one; whoever then only looks imports nothing."""
+        if fullname != self.name or self.asked:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        self.asked = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self.asked = False
         loader = spec.loader if spec is not None else None
         if loader is not None:
             execute = loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                self.then()
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
+                    self.then()
 
             loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
@@ -57,6 +63,14 @@ def _register() -> None:
     register: Any = xr.register_dataset_accessor
     if not hasattr(xr.Dataset, "smcloud"):
         register("smcloud")(Results)
+
+
+def _shown(error: Exception) -> list[str]:
+    """What IPython shows of an error of ours: one line, or with ``%xmode Verbose`` where it was raised as well."""
+    shell: Any = sys.modules["IPython"].get_ipython()
+    if shell is not None and shell.InteractiveTB.mode == "Verbose":
+        return traceback.format_exception(error)
+    return [in_one_line(error)]
 
 
 def in_one_line(error: Exception) -> str:

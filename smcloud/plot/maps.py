@@ -190,7 +190,9 @@ def _show_key(ax: Axes, entries: Sequence[tuple[str, str]], scale: Any) -> None:
     figure: Any = ax.figure
     if scale is not None:
         extend = "both" if scale.norm.vmin < 0 else "max"
-        bar = figure.colorbar(scale, ax=ax, orientation="horizontal", extend=extend, shrink=0.7, pad=0.06, aspect=32)
+        bar = figure.colorbar(
+            scale, ax=ax, orientation="horizontal", extend=extend, shrink=0.7, pad=0.17 if entries else 0.08, aspect=32
+        )
         bounds = scale.norm.boundaries[::2]
         bar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
     if not entries:
@@ -198,6 +200,7 @@ def _show_key(ax: Axes, entries: Sequence[tuple[str, str]], scale: Any) -> None:
     patches = [
         Patch(facecolor=colour, edgecolor=palette.OUTLINE, linewidth=0.5, label=text) for colour, text in entries
     ]
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.01), "ncols": min(len(entries), 4)}
-    within = {"loc": "lower left", "bbox_to_anchor": (0, 0)}
-    ax.legend(handles=patches, frameon=False, fontsize="small", **(below if scale is None else within))
+    ax.legend(
+        handles=patches, loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=min(len(entries), 4), frameon=False,
+        fontsize="small",
+    )  # fmt: skip

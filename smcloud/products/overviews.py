@@ -32,7 +32,6 @@ MAPS: Mapping[str, Mapping[str, str]] = {
     "annual": {"land_mask": "mean"},
     "trend": {
         "slope": "mean",
-        "climatology": "mean",
         "minimum_detectable_slope": "mean",
         "end_years_slope_change": "mean",
         "significant": "class",

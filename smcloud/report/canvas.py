@@ -14,7 +14,7 @@ from smcloud.products import palette
 from smcloud.report.context import ReportContext
 from smcloud.report.language import message, paragraph, tell
 from smcloud.report.projection import Projection, choose_projection, outline, picture, sorted_grid
-from smcloud.report.rounding import MINUS
+from smcloud.report.rounding import MINUS, SLOPE_UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,3 +172,21 @@ def legend(figure: Figure, entries: Sequence[tuple[str | None, str]], corner: tu
         fontsize=9.5, frameon=False, handlelength=1.6, handleheight=1.1, columnspacing=1.6, borderaxespad=0,
         borderpad=0,
     )  # fmt: skip
+
+
+def two_sided_bar(figure: Figure, limit: float, ends: tuple[str, str]) -> None:
+    """Draw the scale of brown and teal steps up to ``limit`` either way, with words at its ends."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    bar = figure.add_axes((0.05, 0.105, 0.52, 0.028))
+    steps = list(palette.TREND_STEPS)
+    scale = ListedColormap(steps[1:-1]).with_extremes(under=steps[0], over=steps[-1])
+    bounds = list(np.linspace(-limit, limit, 9))
+    mappable = ScalarMappable(BoundaryNorm(bounds, 8), scale)
+    colorbar = figure.colorbar(mappable, cax=bar, orientation="horizontal", extend="both", extendfrac=0.12)
+    colorbar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
+    colorbar.ax.tick_params(labelsize=10, length=3)
+    figure.text(0.05, 0.145, ends[0], fontsize=10.5, ha="left", color=steps[0])
+    figure.text(0.57, 0.145, ends[1], fontsize=10.5, ha="right", color=steps[-1])
+    figure.text(0.31, 0.145, SLOPE_UNITS, fontsize=10.5, ha="center")

@@ -24,7 +24,7 @@ FONTS = (
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "smcloud", "font.sans-serif": list(FONTS[:-1])}
 _ALONE = threading.Lock()  # settings of matplotlib are the process's
 _SIZE = re.compile(r'<svg [^>]*?height="([\d.]+)pt"[^>]*?viewBox="0 0 ([\d.]+) [\d.]+"[^>]*>')
-_LINE, _LETTERS = 11.0, 150  # points, letters
+_LINE, _LETTERS = 11.0, 158  # points, letters
 
 
 def to_svg(figure: Figure, title: str, credit: str) -> bytes:

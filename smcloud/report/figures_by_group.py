@@ -33,6 +33,17 @@ KINDS = {
 STUDY_SHARE = 41.06
 
 
+def _share_rows(got: Mapping[str, float | None]) -> list[tuple[str, float | None, str, str]]:
+    """Label, share, attribute of its interval and colour: the share and its opposite by both denominators."""
+    own, other = palette.CLASS_COLOURS["WD"], palette.CLASS_COLOURS["TW"]
+    return [
+        (tell("DDWW, of the changed land with a zone"), got["of_change"], "ddww_share_of_change", own),
+        (tell("its opposite (DW and WD), of the same"), got["opposite_of_change"], "", other),
+        (tell("DDWW, of all land with a trend and a zone"), got["of_land"], "ddww_share_of_land", own),
+        (tell("its opposite, of the same"), got["opposite_of_land"], "", other),
+    ]
+
+
 def share_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
     """Draw the DDWW share by both denominators with its interval, its opposite, and what chance gives."""
     ddww = products["ddww"]
@@ -56,22 +67,7 @@ def share_figure(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
         value = plain(attrs[name]) if name in attrs else None
         return float("nan") if value is None else 100 * value
 
-    rows = [
-        (
-            tell("DDWW, of the changed land with a zone"),
-            got["of_change"],
-            "ddww_share_of_change",
-            palette.CLASS_COLOURS["WD"],
-        ),
-        (tell("its opposite (DW and WD), of the same"), got["opposite_of_change"], "", palette.CLASS_COLOURS["TW"]),
-        (
-            tell("DDWW, of all land with a trend and a zone"),
-            got["of_land"],
-            "ddww_share_of_land",
-            palette.CLASS_COLOURS["WD"],
-        ),
-        (tell("its opposite, of the same"), got["opposite_of_land"], "", palette.CLASS_COLOURS["TW"]),
-    ]
+    rows = _share_rows(got)
     place = np.arange(len(rows), dtype=float)[::-1]
     low, high, expected = number("ddww_null_lower"), number("ddww_null_upper"), got["by_chance"]
     if np.isfinite(low):

@@ -21,6 +21,7 @@ from smcloud.report.canvas import (
     on_map_grid,
     scale_end,
     tick,
+    two_sided_bar,
 )
 from smcloud.report.context import ReportContext
 from smcloud.report.labels import label
@@ -100,7 +101,7 @@ def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fig
         subtitle.format(units=SLOPE_UNITS, grid=context.grid),
     )
     draw_cells(figure, axes, trend, trend_cells(trend, limit), context)
-    _two_sided_bar(figure, limit, (tell("drying"), tell("wetting")))
+    two_sided_bar(figure, limit, (tell("drying"), tell("wetting")))
     legend(
         figure,
         [(palette.NOT_SIGNIFICANT, tell("no significant trend")), (None, tell(NO_DATA_TEXT))],
@@ -146,27 +147,9 @@ def end_year_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
         ),
     )
     draw_cells(figure, axes, trend, end_year_cells(trend, limit), context)
-    _two_sided_bar(figure, limit, (tell("lower without them"), tell("higher without them")))
+    two_sided_bar(figure, limit, (tell("lower without them"), tell("higher without them")))
     legend(figure, [(None, tell(NO_DATA_TEXT))], (0.66, 0.14), rows=1)
     return figure
-
-
-def _two_sided_bar(figure: Figure, limit: float, ends: tuple[str, str]) -> None:
-    """The scale of brown and teal steps up to ``limit`` either way, with words at its ends."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
-    bar = figure.add_axes((0.05, 0.105, 0.52, 0.028))
-    steps = list(palette.TREND_STEPS)
-    scale = ListedColormap(steps[1:-1]).with_extremes(under=steps[0], over=steps[-1])
-    bounds = list(np.linspace(-limit, limit, 9))
-    mappable = ScalarMappable(BoundaryNorm(bounds, 8), scale)
-    colorbar = figure.colorbar(mappable, cax=bar, orientation="horizontal", extend="both", extendfrac=0.12)
-    colorbar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
-    colorbar.ax.tick_params(labelsize=10, length=3)
-    figure.text(0.05, 0.145, ends[0], fontsize=10.5, ha="left", color=steps[0])
-    figure.text(0.57, 0.145, ends[1], fontsize=10.5, ha="right", color=steps[-1])
-    figure.text(0.31, 0.145, SLOPE_UNITS, fontsize=10.5, ha="center")
 
 
 def detectable_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:

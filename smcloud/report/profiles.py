@@ -85,11 +85,7 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
     middle.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=8.5, frameon=False, borderpad=0.2,
                   handletextpad=0.2, columnspacing=0.8)  # fmt: skip
     right = figure.add_axes((0.835, 0.1, 0.135, 0.76))
-    land, covered = column(rows, "area_km2"), column(rows, "covered_area_km2")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        coverage = np.where(land > 0, 100 * covered / land, np.nan)
-    right.barh(place, np.nan_to_num(coverage), color="#8c8c8c", height=0.72)
-    right.set(xlim=(0, 100), xlabel=tell("land with data (%)"))
+    land = _coverage(right, rows)
     for axes in (left, middle, right):
         _style(axes, place, labels if axes is left else [])
     for y, value in zip(place, slope, strict=True):
@@ -98,6 +94,17 @@ def zonal_profile(products: Mapping[str, xr.Dataset], context: ReportContext) ->
             middle.text(0.0, y, reason, fontsize=8.5, color="#666666", ha="center", va="center",
                         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     return figure
+
+
+def _coverage(right: Axes, rows: Table) -> npt.NDArray[np.float64]:
+    """Bars of the share of land with data by band; returns the land."""
+    place = np.arange(len(rows), dtype=float)
+    land, covered = column(rows, "area_km2"), column(rows, "covered_area_km2")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        coverage = np.where(land > 0, 100 * covered / land, np.nan)
+    right.barh(place, np.nan_to_num(coverage), color="#8c8c8c", height=0.72)
+    right.set(xlim=(0, 100), xlabel=tell("land with data (%)"))
+    return land
 
 
 def column(rows: Table, key: str) -> npt.NDArray[np.float64]:

@@ -70,11 +70,17 @@ def comparison(
              "climate, so a "
          "gradient with clay is not the effect of clay alone.")),
     ]  # fmt: skip
-    if of_region(whole(tables.get("regions", []))):
-        subjects = {"R1": tell("Trend"), "R2": tell("Trend and latitude")}
-        return [{"id": row[0], "subject": subjects.get(row[0], row[1]), "this_run": "\n".join(row[4])} for row in rows]
     keys = ("id", "subject", "published", "number", "this_run", "differs")
-    return [dict(zip(keys, (*row[:4], "\n".join(row[4]), row[5]), strict=True)) for row in rows]
+    made = [dict(zip(keys, (*row[:4], "\n".join(row[4]), row[5]), strict=True)) for row in rows]
+    return _of_region(made) if of_region(whole(tables.get("regions", []))) else made
+
+
+def _of_region(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    subjects = {"R1": tell("Trend"), "R2": tell("Trend and latitude")}
+    return [
+        {"id": row["id"], "subject": subjects.get(row["id"], row["subject"]), "this_run": row["this_run"]}
+        for row in rows
+    ]
 
 
 def ddww_figures(products: Mapping[str, xr.Dataset], tables: Mapping[str, Table]) -> list[dict[str, str]]:

@@ -137,9 +137,16 @@ def test_ingest_then_compute_then_nothing(small_world, capsys, tmp_path):
     assert json.loads(call(capsys, "compute", config, "--json")[1])["status"] == "published"
     again = json.loads(call(capsys, "compute", config, "--json")[1])
     assert (again["status"], again["release"]) == ("already published", 1)
+    page = tmp_path / "store" / "reports" / again["run_id"] / "index.html"
+    (page.parent / "trend.png").write_bytes(b"of an earlier version")
+    told = json.loads(call(capsys, "report", tmp_path / "store", "--lang", "zh", "--json")[1])["report"]
+    chinese = page.with_name("index.zh.html")
+    assert told == str(chinese) and "土壤水分" in chinese.read_text() and (page.parent / "zh-trend.svg").exists()
+    assert not (page.parent / "trend.png").exists()
+    assert call(capsys, "verify", tmp_path / "store", "--all")[0] == 0
     code, out, _ = call(capsys, "report", tmp_path / "store")
-    assert code == 0 and "index.html" in out
-    assert (tmp_path / "store" / "reports" / again["run_id"] / "index.html").stat().st_size > 5000
+    assert code == 0 and "index.html" in out and page.stat().st_size > 5000
+    assert not list(page.parent.glob("*zh*")) and call(capsys, "verify", tmp_path / "store", "--all")[0] == 0
 
 
 @pytest.mark.slow

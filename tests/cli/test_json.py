@@ -89,9 +89,10 @@ def test_help_takes_little_time_and_completion_works():
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     assert "Usage" in done.stdout and spent < 0.8  # 0.25 on a quiet machine
-    asked = {"_SMCLOUD_COMPLETE": "complete_bash", "COMP_WORDS": "smcloud ver", "COMP_CWORD": "1"}
     program = Path(sys.executable).with_name("smcloud")
     if not program.exists():
         pytest.skip("smcloud is not installed as a program")
-    done = subprocess.run([program], env=os.environ | asked, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["verify"]
+    for words, wanted in (("smcloud ver", ["verify"]), ("smcloud catalog show era5_m", ["era5_monthly"])):
+        asked = {"_SMCLOUD_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = subprocess.run([program], env=os.environ | asked, capture_output=True, text=True, check=False)
+        assert done.stdout.split()[:1] == wanted, done.stdout

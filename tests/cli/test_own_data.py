@@ -1,4 +1,4 @@
-"""From a directory of NetCDF files to a cube: the README's three commands, and the real image files."""
+"""From a directory of NetCDF files to a cube: the three commands of its page, and the real image files."""
 
 import json
 import re
@@ -15,7 +15,8 @@ import yaml
 
 from smcloud import cli
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/how-to/esa-cci.md"
 NAME = "ESACCI-SOILMOISTURE-L3S-SSMV-COMBINED-{day:%Y%m%d}000000-fv09.1.nc"
 
 
@@ -52,8 +53,8 @@ def daily_files(folder, days):
 
 
 @pytest.mark.slow
-def test_the_readmes_three_commands(tmp_path, monkeypatch, capsys):
-    section = re.search(r"## Your own data\n(.*?)\n## ", README.read_text(), re.DOTALL)[1]
+def test_the_three_commands_of_the_page(tmp_path, monkeypatch, capsys):
+    section = PAGE.read_text()
     commands = [line.split("#")[0].strip() for line in section.splitlines() if line.startswith("    ")]
     assert len(commands) == 3
     variable, folder = re.fullmatch(r"export (\w+)=(\S+)", commands[0]).groups()
@@ -63,7 +64,7 @@ def test_the_readmes_three_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv(variable, folder.replace("$HOME", str(tmp_path)))
-    (tmp_path / "catalogs").symlink_to(README.parent / "catalogs")
+    (tmp_path / "catalogs").symlink_to(ROOT / "catalogs")
     study = yaml.safe_load(re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1])
     study["period"] = {"start": "2000-01", "end": "2000-03"}
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(study))

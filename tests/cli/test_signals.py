@@ -55,3 +55,25 @@ def test_reading_commands_need_no_permission_to_write(published, tmp_path):
     finally:
         for folder in (store, *(path for path in store.rglob("*") if path.is_dir())):
             folder.chmod(0o755)
+
+
+def test_a_request_to_stop_that_comes_while_something_is_collected_is_not_lost():
+    code = """
+import os, signal, sys, time
+from smcloud.cli import console
+
+class Late:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)  # the handler raises here, where nobody can catch it
+
+sys.unraisablehook = console._unraisable
+signal.signal(signal.SIGTERM, console._stop)
+Late()
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == ["stopped"] and not done.stderr, done.stderr

@@ -42,7 +42,7 @@ def found(browse, large) -> dict[str, Any]:
       let seed = 7;
       const next = (size) => ((seed = (seed * 48271) % 2147483647), Math.floor((seed / 2147483647) * size));
       const {{ width, height }} = explorer.maps[0].cells.canvas;
-      const all = Array.from({{ length: 9 * {PIXELS} }}, () => explorer.drawnAt(next(width), next(height)));
+      const all = Array.from({{ length: 9 * {PIXELS} }}, () => explorer.maps[0].drawnAt(next(width), next(height)));
       return all.filter((one) => Math.abs(one.lat) < 85 && Math.abs(one.lon) < 179.9).slice(0, {PIXELS});
     }})()"""
     steps = {

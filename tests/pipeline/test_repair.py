@@ -13,14 +13,23 @@ from smcloud.config import load_config
 from smcloud.errors import IntegrityError
 from smcloud.pipeline.repair import repair
 from smcloud.store import Prefix, Store, verify, verify_all
+from tests.conftest import copy_of
+
+
+@pytest.fixture(scope="module")
+def paged(published_once, tmp_path_factory):
+    """A world, its configuration and its store, whose release has its page."""
+    folder = tmp_path_factory.mktemp("paged") / "world"
+    config = load_config(copy_of(published_once, folder))
+    pipeline.report(pipeline.released(pipeline.check(config)), config.store)
+    return folder
 
 
 @pytest.fixture
-def release(published):
-    """A release with its page, and what every file of its store holds."""
-    store = Store.open(load_config(published).store)
-    pipeline.report(pipeline.released(pipeline.check(load_config(published))), store.url)
-    return store, pipeline.released(pipeline.check(load_config(published)))
+def release(paged, tmp_path):
+    """A release with its page, and its record."""
+    config = load_config(copy_of(paged, tmp_path))
+    return Store.open(config.store), pipeline.released(pipeline.check(config))
 
 
 def files(store):
@@ -34,16 +43,19 @@ def flip(path):
     path.write_bytes(content)
 
 
+# Each kind to a product of its own, and what takes most of one with it.
 DAMAGE = {
-    "a flipped bit": lambda prefix: flip(prefix / "slope/c/0/0"),
-    "a lost chunk": lambda prefix: (prefix / "slope/c/0/0").unlink(),
-    "a lost inventory": lambda prefix: (prefix / "inventory.json").unlink(),
-    "a lost inventory and chunks": lambda prefix: [
-        (prefix / name).unlink() for name in ("inventory.json", "slope/c/0/0", "p_value/c/0/0")
-    ],
-    "all of it": shutil.rmtree,
-    "cut metadata": lambda prefix: (prefix / "zarr.json").write_text("{"),
-    "much": lambda prefix: [path.unlink() for path in prefix.glob("p_*/c/**/0") if path.is_file()],
+    "a little of each": {
+        "trend": lambda prefix: flip(prefix / "slope/c/0/0"),
+        "drivers": lambda prefix: (prefix / "n/c/0/0").unlink(),
+        "annual": lambda prefix: (prefix / "inventory.json").unlink(),
+        "ddww": lambda prefix: [
+            (prefix / name).unlink() for name in ("inventory.json", "zone/c/0/0", "ddww_class/c/0/0")
+        ],
+        "regional": lambda prefix: (prefix / "zarr.json").write_text("{"),
+        "strata": shutil.rmtree,
+    },
+    "much": {"trend": lambda prefix: [path.unlink() for path in prefix.glob("p_*/c/**/0") if path.is_file()]},
 }
 
 
@@ -52,11 +64,13 @@ DAMAGE = {
 def test_a_product_is_repaired_to_the_same_bytes(release, kind):
     store, record = release
     before = files(store)
-    DAMAGE[kind](Path(store.join(record.products["trend"].url)))
+    for product, damage in DAMAGE[kind].items():
+        damage(Path(store.join(record.products[product].url)))
+        assert files(store) != before, product
     with pytest.raises(IntegrityError):
         verify(store)
     done = repair(store)
-    assert done.repaired and not done.left
+    assert {path.split("/")[1] for path in done.repaired} == DAMAGE[kind].keys() and not done.left
     assert files(store) == before
     assert verify_all(store)["releases"] == 1
 
@@ -77,6 +91,7 @@ def test_a_cube_and_its_products_are_repaired(release):
 @pytest.mark.slow
 def test_pages_and_names_are_completed(release):
     store, record = release
+    pipeline.report(record, store.url)  # the references of its Icechunk repository name where the store lies
     pointer = Path(store.join(record.products["trend"].url).replace(".zarr", ".1.sealed"))
     before = files(store)
     pointer.write_text("{")
@@ -93,7 +108,6 @@ def test_a_cube_of_other_sources_is_left_as_it_is(small_world, tmp_path):
     config = load_config(small_world())
     job, store = pipeline.check(config), Store.open(config.store)
     record = pipeline.publish(config, job, pipeline.ingest(config, job), pipeline.compute(config, job))
-    pipeline.report(record, store.url)
     chunk = Path(store.join(record.cube.url)) / "lai/c/1/0/0"
     flip(chunk)
     source = zarr.open_array(tmp_path / "world.zarr" / "lai", mode="r+")

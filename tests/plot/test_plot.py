@@ -65,7 +65,8 @@ def test_main_variables_are_variables_of_their_product():
 def test_the_accessor_comes_with_smcloud_whichever_is_imported_first(first):
     code = "import sys; light = 'xarray' not in sys.modules; import xarray as xr; "
     code += "print(light, 'smcloud' in dir(xr.Dataset()))"
-    imports = {"smcloud": "import smcloud; ", "xarray": "import xarray, smcloud; "}[first]
+    looked = "import importlib.util; importlib.util.find_spec('xarray'); "  # who looks only does not use it up
+    imports = {"smcloud": f"import smcloud; {looked}", "xarray": "import xarray, smcloud; "}[first]
     found = subprocess.run([sys.executable, "-c", imports + code], check=True, capture_output=True, text=True)
     assert found.stdout.split() == [str(first == "smcloud"), "True"]
 
@@ -124,8 +125,12 @@ shell = InteractiveShell.instance()
 shell.run_cell("import smcloud")
 shell.run_cell("smcloud.open_product({str(tmp_path / "none")!r}, 'trend')")
 """
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    verbose = "shell.run_line_magic('xmode', 'Verbose')\nprint('verbose')\n"
+    again = code + verbose + code.splitlines()[-1]
+    done = subprocess.run([sys.executable, "-c", again], check=True, capture_output=True, text=True)
+    short, _, long = (done.stdout + done.stderr).partition("verbose\n")
+    assert "Traceback" in long and "in newest_release" in long
+    lines = [line for line in short.splitlines() if line.strip() and "xception" not in line]
     assert len(lines) == 1 and lines[0].startswith("NothingPublishedError: nothing has been published"), lines
     assert "next: " in lines[0]
     error = smcloud.SmcloudError("what", where="here", found=1, expected=2, next="do")

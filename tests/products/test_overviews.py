@@ -307,3 +307,20 @@ def test_nothing_is_made_of_nothing():
 
 def test_codes_of_the_tests_are_those_of_the_products():
     assert SIGNIFICANT == {0: "not_significant", 1: "significant", 255: "no_data"}
+
+
+def test_of_cells_of_one_area_the_means_are_plain_ones():
+    """As xarray's coarsen makes them, and as libraries for pyramids do of any grid."""
+    rows, columns = 32, 48
+    edges = {"lat": np.rad2deg(np.arcsin(np.linspace(-1, 1, rows + 1))), "lon": np.linspace(-180, 180, columns + 1)}
+    bounds = {dim: np.stack([one[:-1], one[1:]], axis=1) for dim, one in edges.items()}
+    values = np.random.default_rng(2).normal(size=(rows, columns)).astype("f4")
+    ds = xr.Dataset(
+        {"slope": (("lat", "lon"), values)},
+        {dim: one.mean(axis=1) for dim, one in bounds.items()}
+        | {f"{dim}_bnds": ((dim, "bnds"), one) for dim, one in bounds.items()},
+    )
+    levels = overviews(ds, make_config(), "trend", (2, 4, 8))
+    for factor in (2, 4, 8):
+        plain = ds["slope"].astype("f8").coarsen(lat=factor, lon=factor).mean()
+        np.testing.assert_allclose(levels[f"slope_x{factor}"], plain, rtol=1e-5, atol=1e-6)

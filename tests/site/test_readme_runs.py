@@ -41,15 +41,14 @@ def test_figures_of_the_first_lines_are_those_of_the_demo(demo):
 
 
 def test_the_commands_that_read_a_result_run(demo, tmp_path):
-    (tmp_path / "smcloud-demo").symlink_to(demo)
-    point, server = typed("Read a result")
-    assert "Trend: " in run(*SMCLOUD, *point[1:], cwd=tmp_path)
-    assert run(*SMCLOUD, *point[1:], "--csv", cwd=tmp_path).count("\n") > 22
-    assert (
-        server[:3] == ["python", "-m", "http.server"]
-        and (demo / server[-1].removeprefix("smcloud-demo") / "index.html").is_file()
-    )
-    run(*SMCLOUD, *shlex.split("export smcloud-demo --to csv --product regional"), cwd=tmp_path)
+    point, page, server = typed("Read a result")
+    assert "Trend: " in run(*SMCLOUD, *point[1:], cwd=demo.parent)
+    assert run(*SMCLOUD, *point[1:], "--csv", cwd=demo.parent).count("\n") > 22
+    run(*SMCLOUD, *page[1:], cwd=demo.parent)
+    (chinese,) = demo.glob("reports/*/index.zh.html")
+    assert "土壤水分" in chinese.read_text("utf-8")
+    assert server == ["python", "-m", "http.server", "--directory", "smcloud-demo"] and (demo / "index.html").is_file()
+    run(*SMCLOUD, *shlex.split(f"export {demo} --to csv --product regional --out {tmp_path}/csv"))
 
 
 @pytest.fixture(scope="module")

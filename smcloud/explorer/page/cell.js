@@ -137,5 +137,11 @@ export function asPython(store, { lat, lon, series }) {
   const names = Object.keys(store.products).filter((name) => !["annual", "regional"].includes(name));
   const columns = JSON.stringify(Object.keys(series).filter((name) => Array.isArray(series[name]))).replaceAll(",", ", ");
   const lines = ["import xarray as xr", `print(${opened("annual")}[${columns}].to_dataframe())`];
-  return [...lines, ...names.map((name) => `print(${opened(name)}.load())`)].join("\n");
+  const cells = (name) => {
+    const coarse = [...new Set(Object.values(store.products[name].nodes).flatMap((node) => node.dimension_names ?? []))].filter(
+      (dim) => /^(lat|lon)_x/.test(dim),
+    );
+    return coarse.length ? `${opened(name)}.drop_dims(${JSON.stringify(coarse.sort()).replaceAll(",", ", ")})` : opened(name);
+  };
+  return [...lines, ...names.map((name) => `print(${cells(name)}.load())`)].join("\n");
 }

@@ -8,14 +8,14 @@ import { coarser, readGrid } from "./grid.js";
 import { asHash, readHash } from "./hash.js";
 import { labelOf, layersOf } from "./layers.js";
 import { drawLegend } from "./legend.js";
-import { factorFor, fieldsOf, scaleOf } from "./levels.js";
+import { factorFor, fieldsOf, finestOf, refit, scaleOf } from "./levels.js";
 import { MapView } from "./map.js";
 import { coordinates } from "./numbers.js";
 import { openCell } from "./panel.js";
 import { readout } from "./readout.js";
 import { drawRegions, latitudesOf, readRegions } from "./regions.js";
 import { openStore, readMap, Refused } from "./source.js";
-import { homeOf, pointAt } from "./view.js";
+import { homeOf } from "./view.js";
 import { w } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -110,12 +110,20 @@ class Page {
 
   async showLayer(map, id, place) {
     const layer = this.layer(id);
-    const { turn } = this;
     const factor = factorFor(this, map, layer);
+    const finest = finestOf(this, layer);
+    const { turn } = this;
     map.wanted = factor;
+    const asked = () => turn === this.turn && map.wanted === factor; // no other layer or view was chosen meanwhile
+    // Of many cells an overview is there long before they are.
+    if (factor < finest && map.layer?.id !== id) await this.drawLayer(map, layer, place, finest, asked);
+    await this.drawLayer(map, layer, place, factor, asked);
+  }
+
+  async drawLayer(map, layer, place, factor, asked) {
     const { fields, land } = await fieldsOf(this, layer, factor);
     const limit = await scaleOf(this, layer, { factor, fields });
-    if (turn !== this.turn || map.wanted !== factor) return; // another layer or view was chosen meanwhile
+    if (!asked()) return;
     Object.assign(map, { layer, fields, land });
     map.options = { significant: this.state.significant, limit, factor };
     if (layer.id === "status") map.options.occurring = new Set(fields[0].data.filter((_, at) => !land || land.data[at] > 0));
@@ -125,14 +133,6 @@ class Page {
     drawLegend(figure.querySelector(".legend"), layer, this.store, map.options, land);
     map.show(paint(layer, this.store, map.options, fields, land), coarser(this.grid, factor));
     performance.mark("map");
-  }
-
-  /** Draw the overviews that fit the view, or the cells, where others are drawn. */
-  refit() {
-    for (const [at, map] of this.maps?.entries() ?? []) {
-      const [id, place] = [[this.state.layer, "first"], [this.state.compare, "second"]][at];
-      if (map.layer && map.layer.id === id && factorFor(this, map, map.layer) !== map.wanted) this.safely(this.showLayer(map, id, place));
-    }
   }
 
   /** The table of regions, read when it is opened or a row of it is in the address. */
@@ -172,7 +172,7 @@ class Page {
     for (const map of this.visibleMaps()) map.draw(quickly);
     if (quickly) return;
     history.replaceState(null, "", asHash(this.state, this.home));
-    this.refit();
+    refit(this);
   }
 
   visibleMaps() {
@@ -224,17 +224,10 @@ class Page {
     this.safely(openCell(this, none ? null : cell, true));
   }
 
-  /** For tests: the value that a layer holds at a point, what a pixel shows, and the pixel of a point. */
+  /** For tests: the value that a layer holds at a point, and its pixel. */
   async valueAt(id, lat, lon) {
     const { fields } = await fieldsOf(this, this.layer(id), 1);
     return fields[0].data[this.grid.cell(lat, lon)];
-  }
-
-  drawnAt(x, y, map = this.maps[0]) {
-    const point = pointAt(this.view, map.projection, x + 0.5, y + 0.5);
-    const cell = point ? map.drawn.cell(point.lat, point.lon) : -1;
-    const values = map.fields.map((field) => field.data[cell]);
-    return { ...point, factor: map.options.factor, values, colour: [...map.cells.getImageData(x, y, 1, 1).data] };
   }
 
   colourAt(lat, lon, map = this.maps[0]) {

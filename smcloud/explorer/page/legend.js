@@ -38,7 +38,7 @@ export function drawLegend(place, layer, store, options, land) {
   const entries = legendOf(layer, store, options.occurring, options.factor) ?? [];
   if (layer.kind === "steps") {
     place.append(scale(layer, store, options.limit));
-    if (layer.id === "slope" && options.significant) entries.push([store.palette.not_significant, w("of_not_significant")]);
+    if (layer.id === "slope" && options.significant) entries.push([store.palette.not_significant, w(options.factor > 1 ? "mostly_not" : "of_not_significant")]);
   }
   const list = element("ul", "entries");
   for (const [colour, label] of entries) list.append(swatch(colour, label));

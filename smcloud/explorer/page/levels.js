@@ -27,10 +27,25 @@ export async function fieldsOf(page, layer, factor) {
   return { fields, land };
 }
 
+/** The factor of the finest overview of a layer, 1 where it has none. */
+export function finestOf(page, layer) {
+  const [finest = 1] = levelsOf(page.store.products[layer.product], layer.array).keys();
+  return finest;
+}
+
 /** The end of a layer's scale, the same at every zoom: that of its finest overview, or of the cells where it has none. */
 export async function scaleOf(page, layer, drawn) {
   if (layer.kind !== "steps") return null;
-  const [finest = 1] = levelsOf(page.store.products[layer.product], layer.array).keys();
+  const finest = finestOf(page, layer);
   const { fields } = finest === drawn.factor ? drawn : await fieldsOf(page, layer, finest);
   return limitOf(layer, fields);
+}
+
+/** Draw the overviews that fit the view, or the cells, where others are drawn. */
+export function refit(page) {
+  for (const [at, map] of page.maps?.entries() ?? []) {
+    const id = [page.state.layer, page.state.compare][at];
+    if (map.layer?.id !== id || factorFor(page, map, map.layer) === map.wanted) continue;
+    page.safely(page.showLayer(map, id, ["first", "second"][at]));
+  }
 }

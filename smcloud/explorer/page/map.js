@@ -1,5 +1,6 @@
 // One map: two canvases above each other, cells below and lines above, and what mouse, fingers and keys do to it.
 import { fill, overlay } from "./draw.js";
+import { refit } from "./levels.js";
 import { cellsUnder, moved, pixelOf, pointAt, projectionOf, zoomed } from "./view.js";
 
 const SHARPEST = 2;
@@ -16,7 +17,7 @@ export class MapView {
     this.#listen(place.querySelector(".lines"));
     new ResizeObserver(() => {
       this.draw();
-      page.refit();
+      refit(page);
     }).observe(place);
   }
 
@@ -65,6 +66,14 @@ export class MapView {
   /** The pixel of the canvas of a point, null where it is not seen. */
   pixel(lat, lon) {
     return pixelOf(this.page.view, this.projection, lat, lon);
+  }
+
+  /** For tests: what is drawn at a pixel. */
+  drawnAt(x, y) {
+    const point = pointAt(this.page.view, this.projection, x + 0.5, y + 0.5);
+    const cell = point ? this.drawn.cell(point.lat, point.lon) : -1;
+    const values = this.fields.map((field) => field.data[cell]);
+    return { ...point, factor: this.options.factor, values, colour: [...this.cells.getImageData(x, y, 1, 1).data] };
   }
 
   #cellAt(event) {

@@ -71,6 +71,7 @@ const WORDS = {
   unreadable: ["cannot be decoded", "无法解码"],
   failed: ["The page cannot show this release: {why}.", "无法显示此发布版：{why}。"],
   no_mask: ["White: no value, or water; the release has no land mask.", "空白：无数据或水体；此发布版没有陆地掩膜。"],
+  mostly_not: ["most of its area not significant", "大部分面积不显著"],
   overview_mean: [
     "Overview: each cell drawn is the mean by area of {n} × {n} cells. Zoom in for these; a pointed cell is read in full.",
     "概览：每个绘制单元为 {n} × {n} 个格网单元的面积加权平均。放大可见原始单元；所指单元显示原值。",

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 
 from smcloud import chunking
-from smcloud import plan as plans
 from smcloud import store as stores
 from smcloud.config import RunConfig
 from smcloud.cube import CubeInputs, build
@@ -19,9 +18,13 @@ from smcloud.pipeline.planning.compute import compute_stage
 from smcloud.pipeline.planning.ingest import ingest_stage
 from smcloud.pipeline.tiling import machine_of, memory_here, memory_of
 from smcloud.pipeline.warmup import kernels_to_compile
-from smcloud.plan import Plan, Stage
+from smcloud.plan import Plan, Stage, size
 from smcloud.store import Store
 
+# Imports, checks of sources, Prefect's server and the cluster; beside them what all kernels of a run take to compile on
+# one core, where they are not kept. The page: its figures, and of each cell what is read for them.
+START_SECONDS, COMPILE_SECONDS = 5, 24
+PUBLISH_SECONDS, REPORT_SECONDS, REPORT_CELL_NS = 2, 6, 2000
 MUCH = 2 * 2**30  # bytes of sources: less is read before a plan is made
 log = logging.getLogger("smcloud")
 
@@ -41,7 +44,7 @@ def plan(config: RunConfig, job: Job, products: bool = True) -> Plan:
     cold = 0
     if config.cluster.kind == "local":  # workers of a gateway have an image, with kernels in it
         missing, kernels = kernels_to_compile()
-        cold = plans.cold_seconds(missing, kernels)
+        cold = -(-COMPILE_SECONDS * missing // max(kernels, 1))
     return Plan(what, stages_of(config, job.opened, runs, products, cold), machine, note, cold)
 
 
@@ -61,10 +64,10 @@ def announce(config: RunConfig, job: Job, products: bool = True) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
     if decoded < MUCH:
-        log.info("%s in the sources, decoded", plans.size(decoded))
+        log.info("%s in the sources, decoded", size(decoded))
         return
     planned = plan(config, job, products)
-    reads, writes = (plans.size(planned.total(f"bytes_{way}")) for way in ("read", "written"))
+    reads, writes = (size(planned.total(f"bytes_{way}")) for way in ("read", "written"))
     log.info("planned: %s read and %s written, about %d minutes", reads, writes, planned.minutes)
 
 
@@ -87,7 +90,9 @@ def stages_of(
     ingest = Stage("ingest")
     if runs is None or runs:
         ingest = ingest_stage(config, opened, runs, first_year, grid)
-    start, after = plans.stages_around(grid["lat"] * grid["lon"], cold)
+    start = Stage("start", seconds=START_SECONDS + cold)
     if not products:
         return start, ingest
+    page = REPORT_SECONDS + grid["lat"] * grid["lon"] * REPORT_CELL_NS // 10**9
+    after = Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=page)
     return start, ingest, compute_stage(config, first_year, months, grid), *after
