@@ -185,10 +185,9 @@ class Plan:
 
 def ingest_stage(work: IngestWork, machine: Machine) -> Stage:
     """Sources to cube."""
-    decoded = sum(count * size for count, size in work.read)
+    asked, decoded = sum(count for count, _ in work.read), sum(count * size for count, size in work.read)
     chunks, written = sum(array.chunks for array in work.cube), sum(array.bytes for array in work.cube)
     ms = decoded * READ_MS_PER_MIB // MIB + written * (WRITE_MS_PER_MIB + LOAD_MS_PER_MIB) // MIB
-    asked = sum(count for count, _ in work.read)
     gets = asked + chunks + work.seal_tasks + INGEST_GETS + work.graphs * len(work.cube)
     stage = Stage(
         "ingest",

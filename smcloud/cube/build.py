@@ -138,15 +138,10 @@ def target_grid(config: RunConfig, soil_moisture: Source) -> tuple[np.ndarray, n
     return soil_moisture.values["lat"].values, soil_moisture.values["lon"].values
 
 
-def _months(
-    source: Source, steps: Steps, months: Times, config: RunConfig
-) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
-    """The role's variables on its own grid, for soil moisture its companions too, and the counters of its values.
-
-    All that is made of the source's steps is made in one pass over them.
-    """
-    from smcloud.cluster.internals import over_blocks
-
+def _reductions(
+    source: Source, config: RunConfig
+) -> tuple[list[xr.DataArray], list[Reduction], reset_hours.DailyPattern | None]:
+    """The arrays that are read together, what is made of them in one pass, and the one of these that finds resets."""
     spec = source.spec
     total = spec.aggregate == "sum"
     arrays = [source.values]
@@ -167,6 +162,20 @@ def _months(
     if source.absent is not None:
         wanted.append(AbsentCells(len(arrays)))
         arrays.append(source.absent)
+    return arrays, wanted, pattern
+
+
+def _months(
+    source: Source, steps: Steps, months: Times, config: RunConfig
+) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
+    """The role's variables on its own grid, for soil moisture its companions too, and the counters of its values.
+
+    All that is made of the source's steps is made in one pass over them.
+    """
+    from smcloud.cluster.internals import over_blocks
+
+    spec, companions = source.spec, source.role == "soil_moisture"
+    arrays, wanted, pattern = _reductions(source, config)
     (value, hours), (numbers,), *others = reduce_months(arrays, steps, months, wanted)
     counters = quality.by_name(numbers)
     if source.absent is not None:

@@ -85,11 +85,9 @@ def is_of_level(variable: xr.DataArray | xr.Variable) -> bool:
 def without_overviews(ds: xr.Dataset) -> xr.Dataset:
     """Return ``ds`` in its own cells alone."""
     out = ds.drop_vars([name for name in ds.variables if is_of_level(ds[name])])
-    conventions = [it for it in ds.attrs.get("zarr_conventions", []) if it.get("name") != MULTISCALES]
-    kept = {key: value for key, value in ds.attrs.items() if key != MULTISCALES}
-    if "zarr_conventions" in kept:
-        kept["zarr_conventions"] = conventions
-    out.attrs = kept
+    out.attrs = {key: value for key, value in ds.attrs.items() if key != MULTISCALES}
+    if "zarr_conventions" in ds.attrs:
+        out.attrs["zarr_conventions"] = [it for it in ds.attrs["zarr_conventions"] if it.get("name") != MULTISCALES]
     return out
 
 
@@ -157,11 +155,8 @@ def _plan_of(
     known, missing = _classes(maps[CLASS_OF.get(name, name)])
     if kind == "mean_of_class":
         about = attrs | _by_area("mean") | {"comment": f"Over the cells whose {CLASS_OF[name]} is that of the level."}
-        return (
-            [_Column(name, np.float32, about)],
-            partial(means_of_majority, known=known, missing=missing),
-            [name, CLASS_OF[name]],
-        )
+        kernel = partial(means_of_majority, known=known, missing=missing)
+        return [_Column(name, np.float32, about)], kernel, [name, CLASS_OF[name]]
     flags = {key: maps[name].attrs[key] for key in ("flag_values", "flag_meanings")}
     columns = [
         _Column(name, np.uint8, attrs | flags | _by_area("mode")),

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from smcloud.report.context import ReportContext
 from smcloud.report.language import join, paragraph, tell
-from smcloud.report.rounding import (
-    Record,
-    Table,
-    bounded,
-    few_years,
-    number,
-    percent,
-    shown,
-    trend_text,
-    words,
-)
+from smcloud.report.rounding import Record, Table, bounded, few_years, number, percent, shown, trend_text, words
 from smcloud.report.scope import area_text, of_region
 from smcloud.report.tables import CHANGING, CONSTANT
 

@@ -4,12 +4,13 @@ import pytest
 import typer.main
 
 from docs.generate.cli import arguments, cli_page, commands, options
-from docs.generate.errors import CURES, EXITS, classes, errors_page, exit_of
+from docs.generate.errors import CURES, EXITS, classes, errors_page
 from docs.generate.keys import catalog_page, configuration_page, keys
 from docs.generate.products import dims_of, products_page
 from smcloud import errors
 from smcloud.catalog.public import catalog_schema
 from smcloud.cli.app import app
+from smcloud.cli.console import exit_code
 from smcloud.config import RunConfig, load_preset
 from smcloud.config.choices import levels_of
 from smcloud.config.editors import config_schema
@@ -38,7 +39,7 @@ def test_every_error_has_a_cure_and_an_exit_code():
         if isinstance(one, type) and one.__mro__[1:2] == (errors.SmcloudError,)
     }
     assert {one.code for one in classes()} | {"error"} == set(CURES)
-    assert {exit_of(one) for one in classes()} | {0} == set(EXITS)
+    assert {exit_code(one) for one in classes()} | {0} == set(EXITS)
     assert all(f"| `{one.code}` |" in page for one in classes())
 
 
