@@ -155,7 +155,9 @@ def global_grid(resolution: float) -> tuple[np.ndarray, np.ndarray]:
 def edges(centres: np.ndarray, step: float | None = None) -> np.ndarray:
     """Return the cell edges (n + 1) midway between ``centres``; a single centre needs ``step``."""
     if len(centres) == 1:
-        half = (step or 1.0) / 2
+        if step is None:
+            raise ValueError("the edges of a single cell cannot be told from its centre")
+        half = step / 2
         return np.array([centres[0] - half, centres[0] + half])
     middle = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
@@ -166,7 +168,16 @@ def lat_edges(lat: np.ndarray, step: float | None = None) -> np.ndarray:
     return np.clip(edges(lat, step), -90.0, 90.0)
 
 
-def cell_edges(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return edges of both axes; an axis of one cell takes the step of the other one (1 degree if both are single)."""
+def steps_of(lat: np.ndarray, lon: np.ndarray) -> tuple[float, float]:
+    """Return the first step of each axis, degrees; an axis of one cell takes the other's (1 degree if both are single).
+
+    A region is cut so that this is its step: :func:`smcloud.cube.region.require_known_cells`.
+    """
     steps = [float(axis[1] - axis[0]) if len(axis) > 1 else None for axis in (lat, lon)]
-    return lat_edges(lat, steps[0] or steps[1]), edges(lon, steps[1] or steps[0])
+    return steps[0] or steps[1] or 1.0, steps[1] or steps[0] or 1.0
+
+
+def cell_edges(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges of both axes; an axis of one cell has the step of :func:`steps_of`."""
+    steps = steps_of(lat, lon)
+    return lat_edges(lat, steps[0]), edges(lon, steps[1])

@@ -94,8 +94,10 @@ def build(
 def _require_common_ground(role: str, source: Source, lat: np.ndarray, lon: np.ndarray) -> None:
     """What lies elsewhere would be a role without a value: axes in other units, west for east, another region."""
     own = source.values["lat"].values, source.values["lon"].values
-    rows = lat_overlap(own[0], lat).sum(axis=1) / np.diff(np.sin(np.radians(axes.lat_edges(lat))))
-    columns = lon_overlap(own[1], lon).sum(axis=1) / np.diff(axes.edges(lon))
+    steps = list(zip(axes.steps_of(*own), axes.steps_of(lat, lon), strict=True))
+    outer = axes.cell_edges(lat, lon)
+    rows = lat_overlap(own[0], lat, steps[0]).sum(axis=1) / np.diff(np.sin(np.radians(outer[0])))
+    columns = lon_overlap(own[1], lon, steps[1]).sum(axis=1) / np.diff(outer[1])
     if rows.max() * columns.max() < MIN_VALID_AREA - 1e-9:
         spans = [f"{y[0]:g} to {y[-1]:g}, {x[0]:g} to {x[-1]:g}" for y, x in (own, (lat, lon))]
         raise GridError(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 SHARE, SHARES = "region_share", "polygon_share"
+ALIKE = 1e-3  # relative: steps of axes in float32 scatter
 NEAR = 1e-6  # of a step: what two axes of one grid may differ by
 # Edges of polygons are straight in degrees. In the plane where areas are true they are cut to pieces so short that what
 # lies between a piece and its arc is less than 1e-6 of a cell.
@@ -74,6 +75,7 @@ def cells_of_region(region: Region, lat: Floats, lon: Floats) -> RegionCells:
         columns = (lon - west + NEAR) % 360.0 <= width + 2 * NEAR
         at = _run_of(columns, lon, region) if rows.any() and columns.any() else np.array([], int)
         _require_cells(at.size > 0, region, lat, lon)
+        require_known_cells({"lat": lat, "lon": lon}, {"lat": int(rows.sum()), "lon": at.size}, "the grid")
         return RegionCells(lat[rows], _onwards(lon[at]))
     polygons = read_polygons(region)
     shares = {name: area_shares(geometry, lat, lon) for name, geometry in polygons.items()}
@@ -82,6 +84,7 @@ def cells_of_region(region: Region, lat: Floats, lon: Floats) -> RegionCells:
     _require_cells(bool(rows.any()), region, lat, lon)
     first, *_, last = (*np.flatnonzero(rows), np.flatnonzero(rows)[-1])
     at = _run_of(columns, lon, region)
+    require_known_cells({"lat": lat, "lon": lon}, {"lat": int(last - first + 1), "lon": at.size}, "the grid")
     cut = np.ix_(np.arange(first, last + 1), at)
     return RegionCells(
         lat[first : last + 1], _onwards(lon[at]), share[cut], {name: own[cut] for name, own in shares.items()}
@@ -167,6 +170,25 @@ def _require_cells(found: bool, region: Region, lat: Floats, lon: Floats) -> Non
         )
 
 
+def require_known_cells(axes: Mapping[str, Floats], left: Mapping[str, int], where: str) -> None:
+    """Raise :class:`GridError` where the size of the cells ``left`` of ``axes`` could not be told from their centres.
+
+    An axis of one cell takes the step of the other axis: right where cells are square, and not of a single cell.
+    """
+    steps = {name: float(np.median(np.abs(np.diff(axis)))) for name, axis in axes.items() if axis.size > 1}
+    if min(left.values()) > 1 or len(steps) < 2:
+        return
+    lat, lon = steps["lat"], steps["lon"]
+    if abs(lat - lon) > ALIKE * lat or (max(left.values()) == 1 and abs(lat - 1.0) > ALIKE):
+        raise GridError(
+            "the region leaves too few cells to tell their size",
+            where=where,
+            found=f"{left['lat']} x {left['lon']} cells of {lat:g} x {lon:g} degrees (latitude, longitude)",
+            expected="two or more along each axis; one row or column of them is enough where cells are square",
+            next="widen region in the configuration, or set grid: {resolution: degrees} to a finer grid",
+        )
+
+
 def cells_under(ds: xr.Dataset, name: str, cells: RegionCells, where: str) -> dict[str, npt.NDArray[np.int64]]:
     """Find the positions of the rows and columns of the variable ``name`` that lie under ``cells``, by dimension.
 
@@ -174,11 +196,12 @@ def cells_under(ds: xr.Dataset, name: str, cells: RegionCells, where: str) -> di
     :class:`GridError` where nothing lies there.
     """
     lat_edges, lon_edges = cell_edges(cells.lat, cells.lon)
-    kept = {}
+    kept, axes = {}, {}
     for axis, key in axes_of(ds, name).items():
         values = np.asarray(ds.variables[key].values, np.float64)
         if values.size < 2:
             continue
+        axes[axis] = np.sort(values)
         step = float(np.median(np.abs(np.diff(np.sort(values)))))
         half, near = step / 2, NEAR * step + _precision(ds.variables[key].values)
         if axis == "lat":
@@ -195,8 +218,10 @@ def cells_under(ds: xr.Dataset, name: str, cells: RegionCells, where: str) -> di
                 f"{cells.lon[-1]:g} east",
                 next="correct region in the configuration, or name another entry",
             )
-        kept[str(ds.variables[key].dims[0])] = np.flatnonzero(inside)
-    return kept
+        kept[axis] = str(ds.variables[key].dims[0]), np.flatnonzero(inside)
+    if len(kept) == 2:
+        require_known_cells(axes, {axis: at.size for axis, (_, at) in kept.items()}, where)
+    return dict(kept.values())
 
 
 def as_slice(at: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:

@@ -16,23 +16,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from smcloud.cube.axes import edges, lat_edges
+from smcloud.cube.axes import cell_edges, edges, lat_edges, steps_of
 
 if TYPE_CHECKING:
     import scipy.sparse  # half a second that a run whose work is done already need not spend
 
 
-def lat_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_array:
+Steps = tuple[float | None, float | None]  # of a source's axis and a target's, which those of one cell need
+
+
+def lat_overlap(source: np.ndarray, target: np.ndarray, steps: Steps = (None, None)) -> scipy.sparse.csr_array:
     """Compute the (target, source) overlap of latitude cells in sin(latitude); centres in degrees, ascending."""
-    a, b = (np.sin(np.radians(lat_edges(axis))) for axis in (source, target))
+    a, b = (np.sin(np.radians(lat_edges(*axis))) for axis in zip((source, target), steps, strict=True))
     return _overlap(a, b)
 
 
-def lon_overlap(source: np.ndarray, target: np.ndarray) -> scipy.sparse.csr_array:
+def lon_overlap(source: np.ndarray, target: np.ndarray, steps: Steps = (None, None)) -> scipy.sparse.csr_array:
     """Compute the (target, source) overlap of longitude cells in degrees, across the date line too."""
     import scipy.sparse
 
-    a, b = edges(source), edges(target)
+    a, b = (edges(*axis) for axis in zip((source, target), steps, strict=True))
     total = _overlap(a, b)
     for turn in (-360.0, 360.0):
         total = total + _overlap(a + turn, b)
@@ -63,9 +66,11 @@ def regrid(da: xr.DataArray, lat: np.ndarray, lon: np.ndarray, min_valid_share: 
     if same_grid(da, lat, lon):
         return da.astype(np.float64).assign_coords(lat=lat, lon=lon)
     da = da.transpose(..., "lat", "lon")
-    weights_lat = lat_overlap(da["lat"].values, lat)
-    weights_lon = lon_overlap(da["lon"].values, lon)
-    area = np.outer(np.diff(np.sin(np.radians(lat_edges(lat)))), np.diff(edges(lon)))
+    steps = list(zip(steps_of(da["lat"].values, da["lon"].values), steps_of(lat, lon), strict=True))
+    weights_lat = lat_overlap(da["lat"].values, lat, steps[0])
+    weights_lon = lon_overlap(da["lon"].values, lon, steps[1])
+    rows, columns = cell_edges(lat, lon)
+    area = np.outer(np.diff(np.sin(np.radians(rows))), np.diff(columns))
     if not da.chunks:
         data = _mean(da.data, weights_lat, weights_lon, area, min_valid_share)
     else:
@@ -127,8 +132,9 @@ def _blocks(
     import dask.array
     import scipy.sparse
 
-    rows = _windows(da["lat"].values, da.chunksizes["lat"], lat, weights_lat)
-    columns = _windows(da["lon"].values, da.chunksizes["lon"], lon, weights_lon)
+    outer = cell_edges(da["lat"].values, da["lon"].values)
+    rows = _windows(outer[0], da.chunksizes["lat"], lat, weights_lat)
+    columns = _windows(outer[1], da.chunksizes["lon"], lon, weights_lon)
     grid = []
     for target_rows, (source_rows,) in rows:
         line = []
@@ -150,13 +156,13 @@ def _blocks(
 
 
 def _windows(
-    centres: np.ndarray, chunks: tuple[int, ...], target: np.ndarray, weights: scipy.sparse.csr_array
+    outer: np.ndarray, chunks: tuple[int, ...], target: np.ndarray, weights: scipy.sparse.csr_array
 ) -> list[tuple[slice, list[slice]]]:
     """Parts of a target axis that end where the source's chunks do, each with the source cells it needs.
 
     Those of a part on the date line are two runs of cells, in the axis' order.
     """
-    ends = np.searchsorted(target, edges(centres)[np.cumsum(chunks)])
+    ends = np.searchsorted(target, outer[np.cumsum(chunks)])
     ends[-1] = len(target)
     parts = []
     for start, stop in pairwise([0, *(int(end) for end in np.unique(ends[ends > 0]))]):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from smcloud.cube.axes import edges
+from smcloud.cube.axes import edges, steps_of
 from smcloud.products import palette
 from smcloud.report.context import ReportContext
 from smcloud.report.language import message, paragraph, tell
@@ -92,8 +92,8 @@ def draw_cells(
     from matplotlib.collections import LineCollection
 
     colours, missing = cells
-    lat = edges(grid["lat"].values.astype(float), context.resolution)
-    lon = edges(grid["lon"].values.astype(float), context.resolution)
+    centres = grid["lat"].values.astype(float), grid["lon"].values.astype(float)
+    lat, lon = (edges(axis, context.resolution or step) for axis, step in zip(centres, steps_of(*centres), strict=True))
     view = choose_projection(lat, lon)
     land = ~missing if context.land_mask is None else sorted_grid(context.land_mask).values > 0
     colours = np.where((land | ~missing)[..., None], colours, np.uint8(0))

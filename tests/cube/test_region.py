@@ -198,3 +198,23 @@ def test_only_the_chunks_that_a_region_touches_are_asked_for(tmp_path, monkeypat
     assert cube["lon"].values.tolist() == [150, 210]
     chunks = {tuple(map(int, re.findall(r"\d+", key))) for key in asked if re.match(r"sm/[c\d]", key)}
     assert chunks == {(0, row, column) for row in (1, 2) for column in (2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("step", "box", "refused"),
+    [
+        ((5.0, 5.0), (0.0, 45.0, 20.0, 50.0), False),
+        ((2.0, 5.0), (0.0, 44.5, 20.0, 46.5), True),  # one row of cells that are not square
+        ((5.0, 5.0), (0.0, 45.0, 5.0, 50.0), True),  # one cell
+        ((2.0, 5.0), (0.0, 40.5, 20.0, 46.5), False),
+    ],
+)
+def test_cells_whose_size_no_centre_tells_are_refused(step, box, refused):
+    lat, lon = np.arange(-90 + step[0] / 2, 90, step[0]), np.arange(-180 + step[1] / 2, 180, step[1])
+    region = Region(bbox=box)
+    if not refused:
+        assert cells_of_region(region, lat, lon).lat.size == (1 if step[0] == 5.0 else 3)
+        return
+    with pytest.raises(GridError, match="too few cells") as caught:
+        cells_of_region(region, lat, lon)
+    assert "region" in caught.value.next

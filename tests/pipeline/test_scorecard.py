@@ -125,10 +125,10 @@ def test_an_ablation_of_the_catalog_lowers_its_score(name, world, reference):
 
 
 def test_nearest_instead_of_conservative_lowers_the_driver_score(world, reference, monkeypatch):
-    def nearest_lat(source, target):
+    def nearest_lat(source, target, steps):
         return nearest(np.abs(target[:, None] - source[None, :] - 1e-9))
 
-    def nearest_lon(source, target):
+    def nearest_lon(source, target, steps):
         return nearest(np.abs((target[:, None] - source[None, :] - 1e-9 + 180) % 360 - 180))
 
     def nearest(distance):
