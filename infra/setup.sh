@@ -38,7 +38,7 @@ find_python() {
 uv=$(find_uv)
 echo "$uv" > "$tools/uv.path"
 python=$(find_python)
-echo "setting up $venv (about 1.2 GB, one to five minutes) with Python $python" >&2
+echo "setting up $venv (about 2.3 GB, one to five minutes) with Python $python" >&2
 "$uv" venv --quiet --allow-existing --python "$python" "$venv" || {
     echo "no Python 3.12 or 3.13 runs here, and uv could not download one:" >&2
     echo "install python3.12 (or set PYENV_ROOT to a pyenv that has it), then run make again" >&2

@@ -200,7 +200,7 @@ def test_the_python_of_the_readme_runs_on_a_published_store(published, tmp_path,
     assert len(code.splitlines()) == 4
     assert (tmp_path / "trend.png").stat().st_size > 5_000
     rows = (tmp_path / "regional.csv").read_text().splitlines()
-    assert rows[0].startswith("region,slope,slope_lower")
+    assert rows[0].startswith("region,slope_fixed_cells,slope_fixed_cells_lower")
     assert "globe" in {row.partition(",")[0] for row in rows}
     # Lower is drier, and the low end of the colours is brown: more red than blue.
     red, _, blue, _ = matplotlib.colormaps["BrBG"](0.1)
