@@ -30,6 +30,7 @@ print(hashlib.sha256(b"".join(ds[name].values.tobytes() for ds in made for name 
 
 
 @pytest.mark.e2e  # compiles all kernels twice, for what the image carries
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the image is for x86-64")
 def test_results_are_equal_to_the_last_bit():
     portable = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
