@@ -90,7 +90,8 @@ def test_axes_are_brought_to_one_order():
 def test_edges_of_even_and_lone_centres():
     assert edges(np.array([1.0, 3.0, 5.0]), None).tolist() == [0, 2, 4, 6]
     assert edges(np.array([10.0]), 0.5).tolist() == [9.75, 10.25]
-    assert edges(np.array([10.0]), None).tolist() == [9.5, 10.5]
+    with pytest.raises(ValueError, match="single cell"):
+        edges(np.array([10.0]), None)
 
 
 def test_a_window_over_180_degrees_is_drawn_in_one_piece():
