@@ -111,6 +111,8 @@ def _drivers(products: Products, tables: Tables, context: ReportContext) -> Head
     if not named or any(row["share"] is None for row in named):
         return Headline("drivers", question, "", lines)
     first = max(named, key=lambda row: row["share"])
+    if not first["share"]:
+        return Headline("drivers", question, tell("No driver is significant anywhere in the area tested"), lines)
     values = {"driver": words(first["driver"]), "share": percent(first["share"])}
     limits = _limits_of_share(products.get("regional"), first["driver"], first["share"])
     number = tell("With {driver}: the strongest on {share} of the area tested", **values)

@@ -76,6 +76,13 @@ def test_the_share_of_a_driver_has_the_interval_of_that_share_only(products, con
     assert "interval" not in answers(products | {"regional": regional}, context)["drivers"].number
 
 
+def test_no_driver_is_called_the_strongest_where_none_is_significant(products, context):
+    tables = summary_tables(products)
+    rows = [row | {"share": 1.0 if row["driver"] == "none" else 0.0} for row in tables["drivers"]]
+    found = {each.section: each for each in headlines(products, tables | {"drivers": rows}, context)}
+    assert found["drivers"].number == "No driver is significant anywhere in the area tested"
+
+
 def test_what_to_mind_stands_at_the_number(products, context, new_context):
     few = with_globe(products, slope_fixed_cells_n_effective=3.2)
     assert "count as 3.2 independent ones only" in " ".join(answers(few, context)["series"].cautions)
