@@ -7,7 +7,6 @@ import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import hypothesis
 import numpy as np
@@ -93,25 +92,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def s3_endpoint(monkeypatch):
+def s3_endpoint():
     """The address of an empty S3 server in this process, with credentials for it in the environment."""
-    import s3fs
-    from moto.server import ThreadedMotoServer
+    from tests.cloud import s3
 
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    # Instances are cached by their arguments and would keep another test's endpoint.
-    s3fs.S3FileSystem.clear_instance_cache()
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    # The buckets belong to the process, not to the server: another test's would still be there.
-    with urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")):
-        pass
-    yield f"http://{host}:{port}"
-    server.stop()
-    s3fs.S3FileSystem.clear_instance_cache()
+    with s3.serving() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

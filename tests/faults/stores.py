@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 import uuid
@@ -67,19 +66,10 @@ def gcs_at(url: str, content: ObjectStore) -> Iterator[NewStore]:
 @contextmanager
 def _s3() -> Iterator[str]:
     import s3fs
-    from moto.server import ThreadedMotoServer
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells every request
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        s3fs.S3FileSystem.clear_instance_cache()
-        bucket = f"faults-{uuid.uuid4().hex}"  # its server keeps the buckets of one before it in this process
-        s3fs.S3FileSystem().mkdir(bucket)
-        yield f"s3://{bucket}"
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+    from tests.cloud import s3
+
+    with s3.serving() as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        s3fs.S3FileSystem().mkdir("faults")
+        yield "s3://faults"
