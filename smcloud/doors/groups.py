@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ from smcloud.errors import IntegrityError
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, Store
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.attribution import attributed
-from smcloud.store.sealed import sealed_digests
+from smcloud.store.sealed import require_digest, sealed_digests
 
 if TYPE_CHECKING:
     import numpy as np
+    import xarray as xr
 
 CUBE = "cube"
 
@@ -88,10 +89,11 @@ def read_groups(store: Store, release: Release) -> dict[str, Group]:
 
 def _read_group(store: Store, release: Release, name: str, entry: CubeEntry | ProductEntry) -> Group:
     place = Prefix(store, entry.url)
-    sealed_digests(place, entry)
+    digests = sealed_digests(place, entry)
+    content = place.read(ZARR_JSON) or b""
     spelled: list[str] = []
     try:
-        root = json.loads(place.read(ZARR_JSON) or b"", parse_constant=spelled.append)
+        root = json.loads(content, parse_constant=spelled.append)
         found = root["consolidated_metadata"]["metadata"]
         arrays = {key: _array(key, node) for key, node in sorted(found.items()) if node["node_type"] == "array"}
         attrs = dict(root["attributes"])
@@ -103,12 +105,33 @@ def _read_group(store: Store, release: Release, name: str, entry: CubeEntry | Pr
             expected="a Zarr group with consolidated metadata",
             next=f"smcloud verify {store.url}",
         ) from err
-    opened = place.open({})
-    coordinates = {key: opened[key].values for key, array in arrays.items() if array.dims == (key,) and key in opened}
     edges = {axis: str(arrays[axis].attrs.get("bounds")) for axis in ("lat", "lon") if axis in arrays}
-    bounds = {axis: opened[key].values for axis, key in edges.items() if key in arrays and key in opened}
+    edges = {axis: key for axis, key in edges.items() if key in arrays}
+    axes = [key for key, array in arrays.items() if array.dims == (key,)]
+    opened = _opened(place, content, digests, {*axes, *edges.values()})
+    coordinates = {key: opened[key].values for key in axes}
+    bounds = {axis: opened[key].values for axis, key in edges.items()}
     known = attrs | attributed(opened, release, name).attrs
     return Group(name, entry, known, arrays, coordinates, bounds, not spelled)
+
+
+def _opened(place: Prefix, root: bytes, digests: Mapping[str, str], names: Iterable[str]) -> xr.Dataset:
+    """Open the arrays ``names`` as their sealed bytes, fetched at once, hold them, and the attributes of the group."""
+    import xarray as xr
+    from zarr.core.buffer import cpu
+    from zarr.storage import MemoryStore
+
+    wanted = set(names)
+    held = {ZARR_JSON: root}
+    for key, chunk in place.read_all(key for key in digests if key.partition("/")[0] in wanted).items():
+        require_digest(place, key, chunk or b"", digests[key])
+        held[key] = chunk or b""
+    store = MemoryStore({key: cpu.Buffer.from_bytes(chunk) for key, chunk in held.items()}, read_only=True)
+    others = set(json.loads(root)["consolidated_metadata"]["metadata"]) - wanted
+    opened: xr.Dataset = xr.open_zarr(
+        store, chunks=None, consolidated=True, zarr_format=3, decode_timedelta=False, drop_variables=others
+    )
+    return opened
 
 
 def _array(name: str, node: Mapping[str, Any]) -> Array:

@@ -74,7 +74,7 @@ def make_and_check(cube: xr.Dataset, config: RunConfig, writer: StoreWriter) -> 
     """Make the products of ``cube`` with ``writer``; raises :class:`NoDataError` where no cell has a result."""
     make_products(cube, config, writer)
     require_findings(config, writer.opened("trend", "drivers"))
-    warn_of_mixed_pools(config, writer.open("trend").attrs)
+    warn_of_mixed_pools(config, writer.opened("trend")["trend"].attrs)
 
 
 class StoreWriter:
@@ -90,6 +90,7 @@ class StoreWriter:
         self.config = publication.config
         self.variables: dict[str, list[str]] = {}
         self._attempts, self._begun = attempts, dict[str, Attempt]()
+        self._opened = dict[str, xr.Dataset]()
 
     @property
     def grid(self) -> Mapping[str, int]:
@@ -148,15 +149,16 @@ class StoreWriter:
 
     def open(self, name: str) -> xr.Dataset:
         """Open the written product, in blocks of cells; their bounds are in memory, as every product asks for them."""
-        return for_computing(self.prefix(name).open(chunking.TILES))
+        self._opened[name] = for_computing(self.prefix(name).open(chunking.TILES))
+        return self._opened[name]
 
     def compute(self, ds: xr.Dataset) -> xr.Dataset:
         """Compute a small Dataset."""
         return ds.compute()
 
     def opened(self, *names: str) -> dict[str, xr.Dataset]:
-        """Open those of the products ``names`` that the run has."""
-        return {name: self.open(name) for name in names if name in self.variables}
+        """Return those of the products ``names`` that the run has, as they were opened last: not with overviews."""
+        return {name: self._opened.get(name) or self.open(name) for name in names if name in self.variables}
 
     def seal(self) -> dict[str, ProductEntry]:
         """Seal all that was written, in the order of the products; what a release holds already is stored once."""

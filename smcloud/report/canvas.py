@@ -13,15 +13,17 @@ from smcloud.cube.axes import edges, steps_of
 from smcloud.products import palette
 from smcloud.report.context import ReportContext
 from smcloud.report.language import message, paragraph, tell
-from smcloud.report.projection import Projection, choose_projection, outline, picture, sorted_grid
+from smcloud.report.projection import Floats, Projection, choose_projection, outline, picture, sorted_grid
 from smcloud.report.rounding import MINUS, SLOPE_UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
 DPI = 150
 MANY = 20_000  # cells: their outline is a picture and no lines
+SNAPPED = 512  # edges of a path: matplotlib puts the level ones of no longer path on whole pixels
 LINE = 150  # letters of a note that fit into the width
 STEPS = (30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)  # degrees between parallels
 WIDTH = 10.67  # inches: 1600 pixels
@@ -89,8 +91,6 @@ def draw_cells(
     figure: Figure, axes: Axes, grid: xr.Dataset, cells: tuple[Colours, Bools], context: ReportContext, note: str = NOTE
 ) -> None:
     """Draw cells, coasts and parallels; ``cells`` are the colours and which cells have no value."""
-    from matplotlib.collections import LineCollection
-
     colours, missing = cells
     centres = grid["lat"].values.astype(float), grid["lon"].values.astype(float)
     lat, lon = (edges(axis, context.resolution or step) for axis, step in zip(centres, steps_of(*centres), strict=True))
@@ -112,11 +112,7 @@ def draw_cells(
     text = "\n".join(lines) if len("".join(lines)) > LINE else paragraph(lines)
     figure.text(0.03, 0.014, text, fontsize=9, va="bottom", color="#444444")
     if context.land_mask is not None:  # without one the outline would be drawn round every gap
-        segments = outline(land, lat, lon, view)
-        fine = 0.35 if land.size > MANY else 0.7
-        coast = LineCollection(list(segments), colors=palette.OUTLINE, linewidths=fine, zorder=3)
-        coast.set_rasterized(land.size > MANY)
-        axes.add_collection(coast)
+        axes.add_collection(_coast(outline(land, lat, lon, view), many=land.size > MANY), autolim=False)
     rim = np.concatenate([view.lat, view.lat[::-1], view.lat[:1]])
     side = np.repeat(np.array([view.lon[0], view.lon[1], view.lon[0]]), [view.lat.size, view.lat.size, 1])
     axes.plot(*view.forward(rim, side), color="#999999", linewidth=0.8, zorder=4, clip_on=False)
@@ -132,6 +128,21 @@ def draw_cells(
             bbox=box,
             zorder=5,
         )
+
+
+def _coast(segments: Floats, many: bool) -> PathCollection:
+    """Lines along the edges ``segments`` (segment, end, xy), in few paths: one for each edge would take seconds."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path
+
+    codes = np.tile(np.array([Path.MOVETO, Path.LINETO], Path.code_type), SNAPPED)
+    parts = [segments[at : at + SNAPPED].reshape(-1, 2) for at in range(0, len(segments), SNAPPED)]
+    paths = [Path(part, codes[: len(part)]) for part in parts]
+    coast = PathCollection(
+        paths, facecolors="none", edgecolors=palette.OUTLINE, linewidths=0.35 if many else 0.7, zorder=3
+    )
+    coast.set_rasterized(many)
+    return coast
 
 
 def _graticule(axes: Axes, view: Projection) -> None:

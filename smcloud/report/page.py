@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _BOUNDS = ("lat_bnds", "lon_bnds", "region_share")  # what areas are made of
 _USED: dict[str, tuple[str, ...]] = {
-    "annual": (),
+    "annual": ("land_mask",),
     "trend": (
         "slope",
         "significant",
@@ -73,7 +73,7 @@ def render(
     run has them; the page names what is absent. English, ``index.html``, is always there; the tables are the same for
     all. Nothing is read or written, and the same input gives the same bytes.
     """
-    products = {name: _loaded(name, ds) for name, ds in products.items()}
+    products = loaded(products)
     context = _with_resolution(context, products)
     tables = summary_tables(products)
     files: dict[str, bytes] = {}
@@ -185,11 +185,15 @@ def _shown(value: Any) -> Any:
     return told_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _loaded(name: str, ds: xr.Dataset) -> xr.Dataset:
-    """What the report uses of a product, in memory: a lazy product is read once, and no more of it than needed."""
-    if name not in _USED:
-        return ds.compute()
-    return ds.drop_vars([key for key in ds.data_vars if key not in _USED[name]]).compute()
+def loaded(products: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Return what the report uses of the products, in memory: a lazy one is read once, and no more of it than needed.
+
+    That is without the coarser copies of maps, and of the annual values nothing but the land mask.
+    """
+    return {
+        name: ds.drop_vars([key for key in ds.data_vars if key not in _USED.get(name, ds.data_vars)]).compute()
+        for name, ds in products.items()
+    }
 
 
 def _with_resolution(context: ReportContext, products: Mapping[str, xr.Dataset]) -> ReportContext:

@@ -39,7 +39,8 @@ def end_year_records(regional: xr.Dataset) -> Table:
     """List by region, but for bands, the trend of its fixed cells with all years and without those at the ends."""
     if "slope_without_end_years" not in regional:
         return []
-    rows: Table = []
+    columns = [f"{name}{end}" for name in ("slope_fixed_cells", "slope_without_end_years") for end in _ENDS]
+    regional, rows = regional[columns], Table()
     for region in _regions(regional):
         own = regional.sel(region=region)
         row: Record = {"key": f"{region}/all", "label": str(own["label"].item()), "left_out": ALL_YEARS}

@@ -45,10 +45,10 @@ class GuardedStore(WrapperStore[Any]):
         super().__init__(store)
         self.names = tuple(names)
         self.opening = opening or uuid.uuid4().hex
-        self._fresh: dict[str, bytes] = {}
+        self._documents: dict[str, bytes | None] = {}  # each is asked for once
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_fresh": {}}  # an array that is sent on has its metadata
+        return self.__dict__ | {"_documents": {}}  # an array that is sent on has its metadata
 
     def _with_store(self, store: Any) -> GuardedStore:
         return type(self)(store, self.names, self.opening)
@@ -95,29 +95,31 @@ class GuardedStore(WrapperStore[Any]):
         return np.frombuffer(value.to_bytes()[: 16 * chunks], order)
 
     async def _document(self, key: str, prototype: Any) -> Any:
-        if key in self._fresh:
-            return prototype.buffer.from_bytes(self._fresh[key])
+        if key not in self._documents:
+            self._documents[key] = await self._checked(key, prototype)
+        content = self._documents[key]
+        return None if content is None else prototype.buffer.from_bytes(content)
+
+    async def _checked(self, key: str, prototype: Any) -> bytes | None:
+        """Read a document, None where it is absent; its size, and what it declares, are within bounds."""
         if isinstance(self._store, LocalStore) and (self._store.root / key).is_file():
             documents.require_size(os.path.getsize(self._store.root / key), key)
         value = await self._store.get(key, prototype)
-        if value is None or key.rpartition("/")[2] not in documents.SHAPES:
-            if value is not None:
-                documents.require_size(len(value), key)
-            return value
+        if value is None:
+            return None
+        if key.rpartition("/")[2] not in documents.SHAPES:
+            documents.require_size(len(value), key)
+            return bytes(value.to_bytes())
         document = documents.load(key, value.to_bytes())
-        consolidated = await self._refresh(key, document, prototype)
+        await self._refresh(key, document, prototype)
         for path, _, array in documents.arrays_of(key, document):
             documents.bound(path, array)
-        content = json.dumps(document).encode()
-        if consolidated:
-            self._fresh[key] = content
-        return prototype.buffer.from_bytes(content)
+        return json.dumps(document).encode()
 
-    async def _refresh(self, key: str, document: dict[str, Any], prototype: Any) -> bool:
+    async def _refresh(self, key: str, document: dict[str, Any], prototype: Any) -> None:
         """Correct consolidated metadata by the documents of the arrays themselves, where these are longer.
 
-        Those of the variables that are read, and of their axes, are looked at; if one is longer, all are. Returns
-        whether ``document`` is consolidated.
+        Those of the variables that are read, and of their axes, are looked at; if one is longer, all are.
         """
         arrays = {own: (path, array) for path, own, array in documents.arrays_of(key, document) if own != key}
         first = documents.needed(key, document, self.names) & set(arrays)
@@ -134,7 +136,6 @@ class GuardedStore(WrapperStore[Any]):
                 array.update(newest)
         if longer:
             log.warning("the consolidated metadata of %s is older than its arrays: %s", self._store, ", ".join(longer))
-        return bool(arrays)
 
 
 class CheckedReferences(ReferenceFileSystem):  # type: ignore[misc]
