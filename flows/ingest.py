@@ -7,7 +7,6 @@ from typing import Any
 from prefect import flow
 
 from flows.pipeline import FLOW, prefect_hooks
-from smcloud.pipeline.runner import runner_of
 
 
 @flow(name="smcloud-ingest", **FLOW)
@@ -16,6 +15,8 @@ def ingest(config: str) -> dict[str, Any]:
 
     Where the sources hold nothing new, no cluster is opened.
     """
+    from smcloud.pipeline.runner import runner_of
+
     runner = runner_of(config, prefect_hooks())
     cube = runner.cube()
     seconds = {stage: round(spent, 2) for stage, spent in runner.seconds.items()}

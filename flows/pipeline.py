@@ -18,12 +18,14 @@ from flows.artifacts import leave_link, leave_text
 from flows.hooks import HOOKS, LONGEST_HOURS
 from flows.progress import watched
 from smcloud.io_errors import fault_of
-from smcloud.pipeline.job import Job
-from smcloud.pipeline.runner import Hooks, runner_of
-from smcloud.report import markdown
 
+# The runner, and all array libraries with it, is imported by a run that has something to do.
 if TYPE_CHECKING:
     from distributed import Client
+
+    from smcloud.pipeline.job import Job
+    from smcloud.pipeline.publish import RunRecord
+    from smcloud.pipeline.runner import Hooks
 
 RETRIES: dict[str, Any] = {
     "retries": 3,
@@ -57,6 +59,8 @@ def as_task[**P, R](stage: Callable[P, R], /) -> Callable[P, R]:
 
 def prefect_hooks() -> Hooks:
     """Return the hooks with which a flow calls the stages."""
+    from smcloud.pipeline.runner import Hooks
+
     links: list[str] = []
 
     def opened(client: Client) -> None:
@@ -80,8 +84,25 @@ def run(config: str, truth: str | None = None, allow_older: str = "") -> dict[st
     release may step back behind the newest one: without it that is refused. A run that is late or fails leaves an
     artifact that says what to do.
     """
-    record = runner_of(config, prefect_hooks(), checked_job.get(), allow_older).release(truth)
+    from smcloud.pipeline.publish import published
+
+    job, states = checked_job.get(), None
+    if job is None:
+        record, states = as_task(published)(config, truth)
+        if record is not None:
+            return _told(record)
+    from smcloud.pipeline.runner import runner_of
+
+    runner = runner_of(config, prefect_hooks(), job, allow_older)
+    runner.job(states)
+    return _told(runner.release(truth))
+
+
+def _told(record: RunRecord) -> dict[str, Any]:
+    """The record as plain values; the tables of a page that was rendered now are left for people."""
     if record.tables:
+        from smcloud.report import markdown
+
         tables = [f"## {name.replace('_', ' ')}\n\n{markdown(table)}" for name, table in record.tables.items()]
         leave_text("smcloud-tables", "\n\n".join(tables).replace("<", "&lt;"))  # a legend's words are no markup
     return record.as_json()

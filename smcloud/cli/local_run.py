@@ -20,17 +20,12 @@ def run_job(config: Path, truth: str | None = None, allow_older: str = "") -> Ru
     ``allow_older`` is the reason why the release may step back behind the newest one.
     """
     from smcloud.config import load_config
-    from smcloud.pipeline import identity
-    from smcloud.pipeline.publish import RunRecord, has_report, report, run_record
+    from smcloud.pipeline.publish import RunRecord, published
 
-    began = time.perf_counter()
+    found, states = published(str(config), truth)
+    if found is not None:
+        return found
     settings = load_config(config)
-    release, states = identity.find(settings)
-    if release is not None:
-        page = None if has_report(release, settings.store) else report(release, settings.store, truth=truth)
-        return run_record(
-            "already published", release, settings.store, {"check": time.perf_counter() - began}, page=page
-        )
     from flows.server import own_server, wait_for_server
     from smcloud.pipeline.warmup import compiling_kernels
 

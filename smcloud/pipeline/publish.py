@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,10 @@ from pydantic import Field
 
 from smcloud import chunking
 from smcloud import store as stores
-from smcloud.config import Grid, RunConfig, dropped_drivers
+from smcloud.config import Grid, RunConfig, dropped_drivers, load_config
 from smcloud.io_errors import NETWORK, reaching
 from smcloud.pipeline import identity
+from smcloud.pipeline.identity import SourceStates
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, ReleaseContent, Store
 from smcloud.store.layout import TEMPORARY
 from smcloud.store.records import INVENTORY, Record
@@ -72,6 +74,22 @@ def run_record(
         scorecard=None if page is None else page.scorecard,
         tables={} if page is None else page.tables,
     )
+
+
+def published(path: str, truth: str | None = None) -> tuple[RunRecord | None, SourceStates | None]:
+    """Find the release that the file ``path`` asks for, before anything heavy is imported or opened.
+
+    Returns its record, None where there is none, and the states of the sources as far as they were looked at. A page
+    that a run has left out is rendered now, with what is scored by ``truth``.
+    """
+    began = time.perf_counter()
+    config = load_config(path)
+    release, states = identity.find(config)
+    if release is None:
+        return None, states
+    page = None if has_report(release, config.store) else report(release, config.store, truth=truth)
+    seconds = {"check": time.perf_counter() - began}
+    return run_record("already published", release, config.store, seconds, page=page), states
 
 
 def publish(

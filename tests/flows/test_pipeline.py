@@ -1,6 +1,8 @@
 """The flow on a real Prefect server: what it returns, retries and refuses."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -22,6 +24,13 @@ def test_the_flow_publishes_then_finds_its_work_done(small_world):
 
     tables = Artifact.get("smcloud-tables")
     assert tables is not None and "Globe" in str(tables.data)
+
+
+def test_to_find_its_work_done_a_deployment_imports_no_array_library():
+    code = "import sys, flows.ingest, flows.pipeline, smcloud.pipeline.publish; print(sorted(sys.modules))"
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "'smcloud.pipeline.identity'" in names
+    assert not [name for name in ("xarray", "pandas", "dask", "zarr", "matplotlib") if f"'{name}'" in names]
 
 
 @pytest.mark.parametrize(("error", "tries"), [(UnreachableError("the store is away"), 3), (RangeError("bad"), 1)])
