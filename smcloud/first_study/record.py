@@ -127,7 +127,7 @@ def _examine_role(draft: Draft, role: str, ds: xr.Dataset) -> None:
     note = f"grid: {grid_of(name_axes(ds, name), decoded.values)}"
     if note not in draft.notes:
         draft.notes.append(note)
-    lines |= value_lines(lines, draft.header[name], decoded.values)
+    lines |= value_lines(role, lines, draft.header[name], decoded.values)
     if steps is not None:
         lines |= total_lines(decoded.values, steps, draft.spec(role))
 

@@ -27,8 +27,8 @@ def unit_lines(role: str, attrs: Mapping[Any, Any], period: str) -> dict[str, Li
     made = _aggregate(role, attrs, found, period)
     aggregate, lines = made.value, {"aggregate": made}
     if not found:
-        if target == "1":
-            return lines | {"units": Line("1", "a guess: the file states no unit")}
+        if target in ("1", "m2 m-2"):  # there is no other
+            return lines | {"units": Line(target, "a guess: the file states no unit")}
         often = " or ".join(OFTEN.get(target, (target or "the unit",)))
         return lines | {"units": Line(target or "1", "", f"{often}: the file states no unit")}
     if not target:

@@ -325,6 +325,9 @@ def test_real_images_and_leaf_area_become_a_cube(test_data, tmp_path, capsys):
 
 
 MONTHS = pd.date_range("2000-01-01", periods=3, freq="MS")
+CODES = np.where(random_field(31, 0, 1) < 0.2, 250, random_field(31, 0, 90, seed=1)).astype("u1")
+CODES[0, 0] = 249, 253, 255
+HELD = "fill: CHOOSE  # CHOOSE: [codes that mean missing] by the product's guide"
 NOON = pd.date_range("2000-01-01T12", periods=31)
 ASKED = {
     "an amount of a month or of its days": (
@@ -355,6 +358,17 @@ ASKED = {
         {"sm": Raw(AXES, np.where(random_field(31, 0, 1) < 0.2, np.float32(-999), SM[:31]), UNITS)}, DAYS[:31],
         {"fill": "[-999]"}, "fill: CHOOSE  # CHOOSE: [-999.0] if these stored values mean missing",
     ),
+    "leaf area in codes without scale or unit": (
+        {"Lai": Raw(AXES, CODES)}, DAYS[:31], {"scale": "0.1", "fill": "[249, 250, 251, 252, 253, 254, 255]"}, HELD,
+    ),
+    "leaf area in codes with a range of its own": (
+        {"Lai": Raw(AXES, CODES, {"units": "m2/m2", "valid_range": np.array([0, 100], "u1")})}, DAYS[:31],
+        {"scale": "0.1", "fill": "[249, 250, 251, 252, 253, 254, 255]"}, "the file says valid_range [0, 100]",
+    ),
+    "whole numbers of an unknown unit": (
+        {"tas": Raw(AXES, random_field(31, 2700, 2900).astype("i2"))}, DAYS[:31],
+        {"units": "K", "valid_range": "[180, 350]", "scale": "0.1", "fill": "[]"}, HELD,
+    ),
     "one map of a day or a month": (
         {"sm": Raw(AXES, SM[:1], UNITS)}, DAYS[:1],
         {"period": "day"}, "period: CHOOSE  # CHOOSE: hour, 3hour, 6hour, day, 8day, month: one stamp",
@@ -373,7 +387,7 @@ def test_what_only_the_user_knows_is_asked_and_passes_once_it_is_said(tmp_path, 
     catalog, _ = looked_at(capsys, tmp_path, tmp_path / "a.nc")
     assert line in catalog
     if "scale" in values:
-        assert "valid_range: [-0.01, 1]" in catalog and "before the scale" in catalog
+        assert re.search(r"valid_range: (\[-0.01, 15?\]|CHOOSE)", catalog) and "before the scale" in catalog
     always = {"licence", "citation", "stamp"} - ({"stamp"} if case == "classes" else set())
     assert set(fill(tmp_path / "catalog.yaml", **values)) == always | set(values)
     checked(tmp_path)
