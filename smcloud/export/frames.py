@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROWS = 2**18  # of a block: a band of 180 rows of a global 0.25 degree grid
 LABEL = "_label"
-SAID_FIRST = ("title", "summary", "product_version", "date_issued", "citation", "license", "acknowledgement")
+SAID_FIRST = ("title", "note", "summary", "product_version", "date_issued", "citation", "license", "acknowledgement")
 SAID_OF_A_VARIABLE = (
     "units", "long_name", "standard_name", "cell_methods", "flag_values", "flag_meanings", "comment",
 )  # fmt: skip

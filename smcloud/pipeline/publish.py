@@ -117,10 +117,15 @@ def require_forward(config: RunConfig, job: Job) -> None:
 def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``."""
     from smcloud.doors import render
-    from smcloud.doors.index_page import is_invented
     from smcloud.explorer.files import explorer_files
+    from smcloud.invented import is_invented
 
-    return render(store, release, digest, explorer=partial(explorer_files, invented=is_invented(release)))
+    return render(
+        store,
+        release,
+        digest,
+        explorer=partial(explorer_files, invented=is_invented(entry.version for entry in release.inputs.values())),
+    )
 
 
 def has_report(release: Release, store_url: str) -> bool:

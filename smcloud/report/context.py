@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from smcloud.invented import is_invented
 from smcloud.report.language import tell
 from smcloud.report.rounding import Table
 from smcloud.secrecy import told
@@ -46,8 +47,7 @@ class ReportContext:
     @property
     def invented(self) -> bool:
         """Whether the run is on the sample world, whose catalog entries carry that version, and not on the Earth."""
-        versions = {str(entry.get("version", "")) for entry in self.inputs.values()}
-        return self.scorecard is not None or "sample world" in versions
+        return self.scorecard is not None or is_invented(entry.get("version") for entry in self.inputs.values())
 
     @property
     def credit(self) -> str:

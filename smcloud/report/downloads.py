@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from smcloud import delimited
+from smcloud.invented import NOTE
 from smcloud.products.table_variables import SLOPE
 from smcloud.products.variables import VARIABLES
 from smcloud.report.context import ReportContext
@@ -59,6 +60,7 @@ def _header(name: str, table: Table, products: Mapping[str, xr.Dataset], context
     source = "strata" if name.startswith("strata_") else _SOURCES.get(name, "")
     attrs = products[source].attrs if source in products else {}
     lines = [f"title: {titled(products, context)}", f"table: {name}", f"run: {context.run_id}, cube {context.cube_id}"]
+    lines += [f"note: {NOTE}"] if context.invented else []
     lines += [f"{key}: {attrs[key]}" for key in _SAID if key in attrs]
     lines.append("an empty cell is a missing value; numbers are not rounded, shares run from 0 to 1")
     own = products[source] if source in products else xr.Dataset()
