@@ -201,6 +201,7 @@ def _context(
         scorecard=scores,
         presets=presets,
         land_mask=products["annual"].get("land_mask"),
+        region_share=products["annual"].get("region_share"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
         explorer=_explorer(store, release),
         release=release.number,
