@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -12,6 +13,8 @@ import rasterio
 import xarray as xr
 
 from smcloud.invented import NOTE
+from smcloud.plan import size
+from smcloud.store.records import INVENTORY
 from tests.cli.test_app import call
 from tests.export.small_release import products, publish
 
@@ -97,6 +100,20 @@ def test_a_cell_of_an_invented_world_is_called_so(invented, store, capsys):
         assert (NOTE in call(capsys, "point", place, "10", "10")[1]) is held
         assert (f"# note: {NOTE}" in call(capsys, "point", place, "10", "10", "--csv")[1]) is held
         assert json.loads(call(capsys, "point", place, "10", "10", "--json")[1])["invented"] is held
+
+
+@pytest.mark.parametrize("command", [("export", "--to", "csv", "--product", "ddww"), ("verify",), ("verify", "--all")])
+def test_how_much_is_read_is_told_before(store, capsys, caplog, command):
+    name, *options = command
+    assert " objects, " not in call(capsys, name, store, *options, "--json")[2]
+    caplog.clear()
+    places = [*Path(store).glob("products/ddww/*" if name == "export" else "products/*/*")]
+    places += [] if name == "export" else [*Path(store).glob("cube/*")]
+    sealed = [path for place in places for path in place.rglob("*") if path.is_file() and path.name != INVENTORY]
+    force = ["--force"] if name == "export" else []
+    assert call(capsys, name, store, *options, *force, "-v")[0] == (3 if "--all" in options else 0)  # it has no page
+    told = f"{len(sealed)} objects, {size(sum(path.stat().st_size for path in sealed))}"
+    assert any(record.getMessage().startswith(name) and told in record.getMessage() for record in caplog.records)
 
 
 def test_refusals_of_an_export(store, tmp_path, capsys):
