@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # A spreadsheet takes a cell that begins with one of these for a formula, the wide forms too.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 LONGEST = 20_000
+WIDEST = 0.04  # m3 m-3 yr-1: +-0.02 a year is +-0.4 m3 m-3 in two decades, all that soil can hold
 
 
 def no_formula(text: str) -> str:

@@ -76,8 +76,8 @@ def _read_text(path: str) -> tuple[bytes, str]:
                 "the catalog does not exist",
                 where=path,
                 found="no file",
-                expected="a YAML file",
-                next="smcloud catalog check catalogs/public.yaml",
+                expected=f"a YAML file; a path without a scheme counts from {os.getcwd()}",
+                next="run where the path counts from, or name the whole path; smcloud catalog list has the public ones",
             ) from err
     directory = fs.unstrip_protocol(key).rsplit("/", 1)[0]
     return text, directory.removeprefix("file://") if "file" in fs.protocol else directory

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -115,7 +116,7 @@ def _files(path: str) -> dict[str, bytes]:
             where=where,
             found="no file" if missing else str(err),
             expected="GeoJSON (.geojson, .json), a shapefile (.shp beside its .dbf and .prj), or one of them in a .zip",
-            next="correct region.shape in the configuration",
+            next=f"correct region.shape in the configuration; a path without a scheme counts from {os.getcwd()}",
         ) from err
 
 

@@ -31,6 +31,7 @@ from smcloud.cli.options import (
     StoreUrl,
     opened,
     reading,
+    tell_amounts,
 )
 from smcloud.cli.plans import plan, show_plan
 from smcloud.cli.results import print_record, print_run
@@ -165,6 +166,7 @@ def verify(
     if everything and release is not None:
         raise typer.BadParameter("give either --all or --release")
     place = opened(store)
+    tell_amounts("verify reads", place, release, everything)
     record = verify_all(place) if everything else verify_release(place, release)
     print_record({"status": "verified"} | record, json_)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smcloud.cli.console import say
-from smcloud.cli.options import Debug, Json, ReleaseNumber, StoreUrl, opened, reading
+from smcloud.cli.options import Debug, Json, ReleaseNumber, StoreUrl, opened, reading, tell_amounts
 from smcloud.cli.results import print_record
 from smcloud.plan import size
 
@@ -61,6 +61,7 @@ def export(
     if form is None:
         raise typer.BadParameter(f"--to {to}: choose one of {', '.join(FORMS)}")
     place = opened(store)
+    tell_amounts("export reads at most", place, release, products=product or [])
     with reading(place):
         done = export_release(
             place.url, form, out, product or (), release, _region(region), force=force, colours=flag_colours

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smcloud.cli.console import remember
+from smcloud.plan import size
 
 if TYPE_CHECKING:
     from smcloud.store import Store
@@ -87,6 +89,38 @@ def opened(store: str, to_write: bool = False) -> Store:
     place = Store.open(store)
     require_store(place, to_write)
     return place
+
+
+def tell_amounts(
+    what: str,
+    store: Store,
+    release: int | None = None,
+    everything: bool = False,
+    products: Collection[str] | None = None,
+) -> None:
+    """With ``-v``, say how much a command is about to read: what the inventories of a release, or of all, list.
+
+    ``products`` leaves the cube out, and all but those that it names where it names some. A damaged inventory is left
+    to the command itself.
+    """
+    from smcloud.errors import IntegrityError
+    from smcloud.store import list_releases, newest_release, read_release
+    from smcloud.store.inventory import read_inventory
+    from smcloud.store.objects import Place
+
+    log = logging.getLogger("smcloud")
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    found = newest_release(store) if release is None else read_release(store, release)
+    urls: dict[str, None] = {}
+    for record in list_releases(store) if everything else [found]:
+        named = {name: entry.url for name, entry in record.products.items() if not products or name in products}
+        urls |= dict.fromkeys([*([record.cube.url] if products is None else []), *named.values()])
+    try:
+        objects = [entry["size"] for url in urls for entry in read_inventory(Place(store, url))[0]["objects"]]
+    except IntegrityError:
+        return
+    log.debug("%s %d objects, %s, as their inventories list them", what, len(objects), size(sum(objects)))
 
 
 @contextmanager

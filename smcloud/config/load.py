@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ def load_config(path: str | Path, **overrides: Any) -> RunConfig:
             "the configuration file cannot be read",
             where=str(path),
             found="no file" if isinstance(err, FileNotFoundError) else err.strerror or str(err),
-            expected="a YAML file",
+            expected=f"a YAML file; a path without a scheme counts from {os.getcwd()}",
             next="smcloud run --help shows an example",
         ) from err
     return parse_config(read_yaml(text, str(path), ConfigurationError) | overrides, where=str(path))

@@ -12,18 +12,13 @@ from smcloud.doors.extent import bounding_box
 from smcloud.doors.groups import CUBE, Array, Group
 from smcloud.doors.lines import lines_of
 from smcloud.doors.stac import CATALOG as STAC
+from smcloud.invented import is_invented
 from smcloud.secrecy import told_lines
 from smcloud.store import Release, release_path
 from smcloud.store.attribution import acknowledgement, release_attributes
 from smcloud.store.layout import CATALOG, CITATION
 
-INVENTED = "sample world"  # the version that its catalog entries carry
 _DESCRIPTIONS = {CUBE: "The monthly fields that the products were computed from."}
-
-
-def is_invented(release: Release) -> bool:
-    """Whether a release is of the sample world, by the version of an input."""
-    return INVENTED in {entry.version for entry in release.inputs.values()}
 
 
 def index_page(
@@ -59,7 +54,7 @@ def index_page(
         publisher={key: publisher.get(key) or "" for key in ("name", "institution", "email")},
         publisher_url=_web(str(publisher.get("url") or "")),
         facts=_facts(release, groups),
-        invented=is_invented(release),
+        invented=is_invented(entry.version for entry in release.inputs.values()),
         products=[_product(group, release, address, container) for group in _ordered(groups)],
         inputs=_inputs(release),
         address=address,

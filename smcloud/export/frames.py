@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.chunking import CHUNK
-from smcloud.delimited import described
+from smcloud.delimited import WIDEST, described
 from smcloud.products.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROWS = 2**18  # of a block: a band of 180 rows of a global 0.25 degree grid
 LABEL = "_label"
-SAID_FIRST = ("title", "summary", "product_version", "date_issued", "citation", "license", "acknowledgement")
+SAID_FIRST = ("title", "note", "summary", "product_version", "date_issued", "citation", "license", "acknowledgement")
 SAID_OF_A_VARIABLE = (
     "units", "long_name", "standard_name", "cell_methods", "flag_values", "flag_meanings", "comment",
 )  # fmt: skip
@@ -74,6 +74,11 @@ class Table:
         """What the table is about, in lines: the attributes of the product, then what a row and each column is."""
         about = [f"{name}: {text}" for name, text in attributes(self.ds).items()]
         about += [f"table: {self.name}, one row for each {', '.join(self.dims)}; an empty cell is a missing value"]
+        if {"slope_lower", "slope_upper"} <= {column.name for column in self.columns}:
+            about += [
+                f"an interval of a slope that is wider than {WIDEST:g} m3 m-3 yr-1 (what soil can lose or gain) bounds "
+                "nothing; its limits are those of the product"
+            ]
         return about + [f"column {described(column.name, column.said)}" for column in self.columns]
 
     def batches(self, rows: int = ROWS) -> Iterator[pa.RecordBatch]:

@@ -14,6 +14,7 @@ from smcloud import delimited
 from smcloud.errors import NothingPublishedError
 from smcloud.export.frames import attributes, labels, texts
 from smcloud.export.selection import cell_at, edges_of
+from smcloud.invented import NOTE, is_invented
 from smcloud.products.overviews import without_overviews
 from smcloud.secrecy import masked
 from smcloud.stats import cell_area
@@ -55,9 +56,10 @@ class Point:
 def point(store: str, lat: float, lon: float, release: int | None = None) -> Point:
     """Read all that a release of ``store`` says about the cell that holds a point, in degrees.
 
-    Longitudes may be of any convention. ``record`` has the keys ``release``, ``run_id``, ``asked``, ``cell``,
-    ``choices``, ``soil_moisture``, ``trend``, ``drivers``, ``dominant``, ``ddww``, ``series`` and ``citation``; a
-    product that the release lacks is None. Only the chunks that hold the cell are read.
+    Longitudes may be of any convention. ``record`` has the keys ``release``, ``run_id``, ``invented`` (of the sample
+    world), ``asked``, ``cell``, ``choices``, ``soil_moisture``, ``trend``, ``drivers``, ``dominant``, ``ddww``,
+    ``series``, ``citation`` and ``license``; a product that the release lacks is None. Only the chunks that hold the
+    cell are read.
 
     Raises :class:`OutsideGridError` where the grid has no such cell, else what :func:`smcloud.open_product` raises.
     """
@@ -80,11 +82,13 @@ def point(store: str, lat: float, lon: float, release: int | None = None) -> Poi
         if name in found.products
     }
     own = annual.isel(lat=row, lon=column).compute()
+    invented = is_invented(entry.version for entry in found.inputs.values())
     series, about = _series(own)
     record = {
         "store": masked(place.url),
         "release": found.number,
         "run_id": found.run_id,
+        "invented": invented,
         "asked": {"lat": lat, "lon": lon},
         "cell": _cell(own, rows[row], columns[column]),
         "choices": _choices(found),
@@ -97,7 +101,7 @@ def point(store: str, lat: float, lon: float, release: int | None = None) -> Poi
         "citation": str(annual.attrs.get("citation", "")),
         "license": str(annual.attrs.get("license", "")),
     }
-    return Point(record, series, about, attributes(annual))
+    return Point(record, series, about, attributes(annual.assign_attrs({"note": NOTE} if invented else {})))
 
 
 def _series(own: xr.Dataset) -> tuple[dict[str, list[Any]], dict[str, Mapping[str, str]]]:

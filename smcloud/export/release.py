@@ -17,6 +17,7 @@ from smcloud.export.frames import bounds_of, plain_name, tables
 from smcloud.export.netcdf import write_netcdf
 from smcloud.export.selection import Region, on_grid, select
 from smcloud.export.workbook import require_rows, write_workbook
+from smcloud.invented import NOTE, is_invented
 from smcloud.products.overviews import without_overviews
 from smcloud.secrecy import masked
 from smcloud.store import Release, Store, newest_release, open_product, read_release
@@ -93,8 +94,10 @@ def export_release(
     single = target.suffix in SUFFIXES[form]
     atomic.require_free(target, force, single)
     plan = _Plan()
+    said = {"note": NOTE} if is_invented(entry.version for entry in record.inputs.values()) else {}
+    plan.notes += said.values()
     for product in dict.fromkeys(products) or record.products:
-        ds = without_overviews(open_product(store, product, record.number))
+        ds = without_overviews(open_product(store, product, record.number)).assign_attrs(said)
         _add(plan, product, ds, form, region, colours, asked=bool(products))
     if not plan.files:
         raise _refusal(f"nothing of this release can be written as {form}", "; ".join(plan.notes), form)

@@ -17,6 +17,7 @@ from smcloud.errors import CalendarError, CatalogError, SmcloudError, UnitError,
 from smcloud.first_study.drafts import MISSING, Draft, Line
 from smcloud.first_study.grids import grid_lines, grid_of
 from smcloud.first_study.roles import STATIC
+from smcloud.first_study.stamps import stamp_line
 from smcloud.first_study.times import period_of, record_of, sayings
 from smcloud.first_study.totals import total_lines
 from smcloud.first_study.understanding import range_line, unit_lines
@@ -126,7 +127,7 @@ def _examine_role(draft: Draft, role: str, ds: xr.Dataset) -> None:
     note = f"grid: {grid_of(name_axes(ds, name), decoded.values)}"
     if note not in draft.notes:
         draft.notes.append(note)
-    lines |= value_lines(lines, draft.header[name], decoded.values)
+    lines |= value_lines(role, lines, draft.header[name], decoded.values)
     if steps is not None:
         lines |= total_lines(decoded.values, steps, draft.spec(role))
 
@@ -147,21 +148,13 @@ def _steps(draft: Draft, role: str, ds: xr.Dataset, where: str) -> Any:
     period, note, choose = period_of(stamps, said)
     lines["period"] = Line(period, note, choose)
     spec = draft.spec(role).model_copy(update={"stamp": None})
-    bounds = time_bounds(ds)
-    try:
-        steps, spec = dated_steps(ds.sortby(axis), ds[axis].sortby(axis), spec, where)
-        by = f"by {bounds[0]}" if bounds else "a guess: the stamps lie where a step begins" if period != "month" else (
-            "the month of the stamp"
-        )  # fmt: skip
-        lines["stamp"] = Line(spec.stamp, by)
-    except CalendarError as err:
-        if "stamp" not in err.next:
-            raise
-        lines["stamp"] = Line("start", "", f"start, mid or end: what part of its {period} a stamp marks; {err.found}")
-        spec = spec.model_copy(update={"stamp": "start"})
-        steps, spec = dated_steps(
-            ds.sortby(axis).drop_vars([bounds[0]] if bounds else []), ds[axis].sortby(axis), spec, where
-        )
+    ordered, bounds = ds.sortby(axis), time_bounds(ds)
+    reader = draft.metadata["reader"].value if "reader" in draft.metadata else ""
+    line = lines["stamp"] = stamp_line(ordered, axis, draft.header[name].attrs, spec, reader, where)
+    if line.choose and bounds:  # they are no steps
+        ordered = ordered.drop_vars(bounds[0])
+    given = spec.model_copy(update={"stamp": line.value}) if line.choose or not bounds else spec
+    steps, _ = dated_steps(ordered, ordered[axis], given, where)
     note = f"time: {record_of(steps.start, period)}"
     if note not in draft.notes:
         draft.notes.append(note)

@@ -138,4 +138,7 @@ def _lacking(draft: Draft, role: str, months: Months) -> str:
     hours = months_of(steps.start, steps.end)
     needed: Times = month_range(months.first, months.last)
     short = [m for m, days in zip(needed, days_in(needed), strict=True) if hours.get(m, 0.0) < 24 * days * share - 0.5]
-    return f"{much} of each month is needed, and {short[0]} has less; it holds {_said(draft, role)}" if short else ""
+    if not short:
+        return ""
+    taken = ", if a stamp marks the start" if draft.roles[role].get("stamp", Line()).choose else ""
+    return f"{much} of each month is needed, and {short[0]} has less; it holds {_said(draft, role)}{taken}"

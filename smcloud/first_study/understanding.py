@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from smcloud.first_study.drafts import WIDEST, Line, spec_of
 
 WATER = ("precipitation", "potential_evaporation")
 CLASSES = "land_cover"
+TIME_METHOD = re.compile(r"\btime:\s+(sum|mean|point)\b")
 
 
 def unit_lines(role: str, attrs: Mapping[Any, Any], period: str) -> dict[str, Line]:
@@ -22,15 +24,11 @@ def unit_lines(role: str, attrs: Mapping[Any, Any], period: str) -> dict[str, Li
     target = CUBE_UNITS.get(role, "")
     if role == CLASSES:
         return _classes(attrs, found)
-    aggregate = "sum" if role in WATER and not _is_rate(found) else "mean"
-    why = {
-        "sum": "a unit without a time is an amount of each step",
-        "mean": "a rate" if role in WATER else "",
-    }[aggregate]
-    lines = {"aggregate": Line(aggregate, why)}
+    made = _aggregate(role, attrs, found, period)
+    aggregate, lines = made.value, {"aggregate": made}
     if not found:
-        if target == "1":
-            return lines | {"units": Line("1", "a guess: the file states no unit")}
+        if target in ("1", "m2 m-2"):  # there is no other
+            return lines | {"units": Line(target, "a guess: the file states no unit")}
         often = " or ".join(OFTEN.get(target, (target or "the unit",)))
         return lines | {"units": Line(target or "1", "", f"{often}: the file states no unit")}
     if not target:
@@ -46,8 +44,39 @@ def unit_lines(role: str, attrs: Mapping[Any, Any], period: str) -> dict[str, Li
         return lines | {
             "units": Line(target, "", f"the unit that is meant, of the kind of {target}: {err.what}; {err.next}")
         }
-    made = cube_units(role, found, aggregate)
-    return lines | {"units": Line(found, f"as the file has it; {made} in the cube")}
+    return lines | {"units": Line(found, f"as the file has it; {cube_units(role, found, aggregate)} in the cube")}
+
+
+def _aggregate(role: str, attrs: Mapping[Any, Any], found: str, period: str) -> Line:
+    """How steps become a month; asked for where neither unit nor ``cell_methods`` tell amounts from means."""
+    if _is_rate(found):
+        return Line("mean", "a rate")
+    if role not in WATER and (role in CUBE_UNITS or period == "static"):
+        return Line("mean")
+    how = TIME_METHOD.search(str(attrs.get("cell_methods", "")))
+    if how and (role not in WATER or how[1] == "sum"):
+        return Line("sum" if how[1] == "sum" else "mean", f"cell_methods {attrs['cell_methods']}")
+    if role not in WATER:
+        often = "mean of a state or a rate, sum of amounts of each step; neither unit nor cell_methods say"
+        return Line("mean", "", "" if found and _is_share_or_warmth(found) else often)
+    if period != "month":
+        return Line("sum", "a unit without a time is an amount of each step")
+    mean = f"mean, with units: {found or 'mm'} day-1 and attr_units: {found or 'what the file has'}"
+    return Line(
+        "sum", "", f"sum of what fell in the month; for its mean amount of a day (ERA5's monthly tp) {mean}; neither "
+        "unit nor cell_methods say which",
+    )  # fmt: skip
+
+
+def _is_share_or_warmth(units: str) -> bool:
+    """Whether a unit is one in which nothing adds up from step to step."""
+    for role in ("lai", "soil_moisture", "temperature"):
+        try:
+            conversion(role, units, "mean", "day", role)
+        except UnitError:
+            continue
+        return True
+    return False
 
 
 def _is_rate(units: str) -> bool:

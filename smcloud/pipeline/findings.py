@@ -59,7 +59,8 @@ def require_years(config: RunConfig, job: Job) -> None:
             where="period",
             found=f"{years} whole years, {job.period[0]} to {job.period[1]}",
             expected=f"at least {least} ({key})",
-            next=f"lengthen period in the configuration, or {remedy}",
+            next=f"lengthen period in the configuration (its inputs must hold it), or {remedy}; smcloud ingest CONFIG "
+            "makes the cube alone, of any number of years",
         )
         for key, least, what, remedy in years_needed(config)
         if years < least

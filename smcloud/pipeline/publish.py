@@ -135,10 +135,15 @@ def require_forward(config: RunConfig, job: Job) -> None:
 def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``."""
     from smcloud.doors import render
-    from smcloud.doors.index_page import is_invented
     from smcloud.explorer.files import explorer_files
+    from smcloud.invented import is_invented
 
-    return render(store, release, digest, explorer=partial(explorer_files, invented=is_invented(release)))
+    return render(
+        store,
+        release,
+        digest,
+        explorer=partial(explorer_files, invented=is_invented(entry.version for entry in release.inputs.values())),
+    )
 
 
 def has_report(release: Release, store_url: str) -> bool:
@@ -216,6 +221,7 @@ def _context(
         scorecard=scores,
         presets=presets,
         land_mask=products["annual"].get("land_mask"),
+        region_share=products["annual"].get("region_share"),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
         explorer=_explorer(store, release),
         release=release.number,

@@ -33,6 +33,7 @@ NO_MASK_NOTE = message("White: no value could be computed.")
 
 Colours = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 def scale_end(values: npt.NDArray[np.float64]) -> float:
@@ -108,7 +109,11 @@ def draw_cells(
     told = [tell(note if context.land_mask is not None else NO_MASK_NOTE)]
     if context.has_polygons and context.land_mask is not None:
         told.append(tell("White is also what lies outside the region."))
-    lines = [paragraph(told), tell(view.name)]
+    below = [tell(view.name)]
+    if context.region_share is not None:
+        below.insert(0, tell("Thick line: around the cells that the region has a part of."))
+        _region_line(axes, sorted_grid(context.region_share).values > 0, lat, lon, view)
+    lines = [paragraph(told), paragraph(below)]
     text = "\n".join(lines) if len("".join(lines)) > LINE else paragraph(lines)
     figure.text(0.03, 0.014, text, fontsize=9, va="bottom", color="#444444")
     if context.land_mask is not None:  # without one the outline would be drawn round every gap
@@ -143,6 +148,16 @@ def _coast(segments: Floats, many: bool) -> PathCollection:
     )
     coast.set_rasterized(many)
     return coast
+
+
+def _region_line(axes: Axes, inside: Bools, lat: Floats, lon: Floats, view: Projection) -> None:
+    """Draw the edge of a region, where its cells end and where the grid does."""
+    from matplotlib.collections import LineCollection
+
+    segments = outline(np.pad(inside, 1), np.pad(lat, 1, mode="edge"), np.pad(lon, 1, mode="edge"), view)
+    axes.add_collection(
+        LineCollection(list(segments), colors="#111111", linewidths=1.8, zorder=5, capstyle="round", clip_on=False)
+    )
 
 
 def _graticule(axes: Axes, view: Projection) -> None:

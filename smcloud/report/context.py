@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from smcloud.invented import is_invented
 from smcloud.report.language import tell
 from smcloud.report.rounding import Table
 from smcloud.secrecy import told
@@ -23,8 +24,9 @@ class ReportContext:
     ``entry, version, state, licence, citation``; ``seconds`` each stage to its time; ``missing`` are
     the roles that have no input; ``scorecard`` and ``presets`` (false alarms and finds of every preset)
     are given for the sample world only;
-    ``land_mask`` is (lat, lon), above 0 on land, or None where the run has none; ``resolution`` is in
-    degrees, None for a native grid; ``explorer`` is the address of the maps in the browser, None without them;
+    ``land_mask`` is (lat, lon), above 0 on land, or None where the run has none; ``region_share`` is
+    (lat, lon), the share of each cell in a region of polygons, else None; ``resolution`` is in degrees, None for a
+    native grid; ``explorer`` is the address of the maps in the browser, None without them;
     ``release`` is the number of the release, None where it has none.
     """
 
@@ -39,6 +41,7 @@ class ReportContext:
     scorecard: Mapping[str, Any] | None = None
     presets: Table = field(default_factory=list)
     land_mask: xr.DataArray | None = None
+    region_share: xr.DataArray | None = None
     resolution: float | None = None
     explorer: str | None = None
     release: int | None = None
@@ -46,8 +49,7 @@ class ReportContext:
     @property
     def invented(self) -> bool:
         """Whether the run is on the sample world, whose catalog entries carry that version, and not on the Earth."""
-        versions = {str(entry.get("version", "")) for entry in self.inputs.values()}
-        return self.scorecard is not None or "sample world" in versions
+        return self.scorecard is not None or is_invented(entry.get("version") for entry in self.inputs.values())
 
     @property
     def credit(self) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
 from smcloud import delimited
+from smcloud.delimited import WIDEST
+from smcloud.invented import NOTE
 from smcloud.products.table_variables import SLOPE
 from smcloud.products.variables import VARIABLES
 from smcloud.report.context import ReportContext
-from smcloud.report.rounding import Table
+from smcloud.report.rounding import Table, bounded
 from smcloud.report.scope import titled
 from smcloud.secrecy import told
 
@@ -59,8 +62,14 @@ def _header(name: str, table: Table, products: Mapping[str, xr.Dataset], context
     source = "strata" if name.startswith("strata_") else _SOURCES.get(name, "")
     attrs = products[source].attrs if source in products else {}
     lines = [f"title: {titled(products, context)}", f"table: {name}", f"run: {context.run_id}, cube {context.cube_id}"]
+    lines += [f"note: {NOTE}"] if context.invented else []
     lines += [f"{key}: {attrs[key]}" for key in _SAID if key in attrs]
     lines.append("an empty cell is a missing value; numbers are not rounded, shares run from 0 to 1")
+    if any("slope" in lower for lower, _ in _limits(table)):
+        lines.append(
+            f"limits of -inf and inf: the interval is not bounded, as it is wider than the {WIDEST:g} m3 m-3 yr-1 that "
+            "soil can lose or gain; the product holds the limits as they were computed"
+        )
     own = products[source] if source in products else xr.Dataset()
     return lines + [
         f"column {delimited.described(_column(key), _about(key, source, table, own))}" for key in _keys(table)
@@ -86,7 +95,20 @@ def _about(key: str, source: str, table: Table, product: xr.Dataset) -> Mapping[
 
 
 def _columns(table: Table) -> dict[str, list[Any]]:
-    return {_column(key): [_plain(row.get(key)) for row in table] for key in _keys(table)}
+    rows = [dict(row) for row in table]
+    for lower, upper in _limits(table):
+        for row in rows:
+            low, high = row.get(lower), row.get(upper)
+            if low is not None and high is not None and not bounded(lower, low, high):
+                row |= {lower: -math.inf, upper: math.inf}
+    return {_column(key): [_plain(row.get(key)) for row in rows] for key in _keys(table)}
+
+
+def _limits(table: Table) -> list[tuple[str, str]]:
+    """The pairs of columns that are limits of an interval."""
+    keys = _keys(table)
+    pairs = [(key, f"{key.removesuffix('_lower')}_upper") for key in keys if key.endswith("_lower")]
+    return [(lower, upper) for lower, upper in pairs if upper in keys]
 
 
 def _keys(table: Table) -> list[str]:

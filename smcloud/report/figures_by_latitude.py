@@ -14,7 +14,7 @@ from smcloud.report.canvas import sheet
 from smcloud.report.context import ReportContext
 from smcloud.report.language import message, tell
 from smcloud.report.profiles import bands, column, latitudes
-from smcloud.report.rounding import POWER, SLOPE_UNITS, Table, shown, words
+from smcloud.report.rounding import SLOPE_UNITS, Table, shown, words
 from smcloud.report.tables import find, summary_tables
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _parts(axes: Axes, regions: Table) -> None:
     low, high = float(np.nanmin(known)), float(np.nanmax(known))
     room = 0.15 * (high - low or 1.0)
     axes.set(ylim=(low - room, high + room), xlim=(-0.6, 2.6))
-    axes.set_title(tell("Part of the global trend ({units})", units=f"{POWER} yr⁻¹"), fontsize=10, loc="left")
+    axes.set_title(tell("Part of the global trend\n({units})", units=SLOPE_UNITS), fontsize=10, loc="left")
     _clean(axes)
     for x, value in zip(place, part, strict=True):
         text = tell("no data") if not np.isfinite(value) else shown("slope", value / 1e3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from smcloud.invented import NOTE
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report.rounding import (
     DASH,
@@ -52,7 +53,8 @@ def point_words(record: Mapping[str, Any]) -> list[str]:
 
     A value that is missing is never left out silently: the line says why there is none.
     """
-    lines = [_place(record), _moisture(record["soil_moisture"])]
+    lines = [NOTE] if record.get("invented") else []
+    lines += [_place(record), _moisture(record["soil_moisture"])]
     lines += _trend(record)
     lines += _drivers(record)
     lines += _class(record)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from smcloud.delimited import WIDEST
 from smcloud.report.labels import label
 from smcloud.report.language import message, tell, tell_count
 
@@ -17,7 +18,6 @@ MINUS = "−"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = "10⁻³"
 SLOPE_UNITS = f"{POWER} m³ m⁻³ yr⁻¹"
-WIDEST = 0.04  # m3 m-3 yr-1: +-0.02 a year is +-0.4 m3 m-3 in two decades, all that soil can hold
 FEW_YEARS = 5  # independent ones: an interval of so few is wide whatever the trend is
 
 _HEADERS = {

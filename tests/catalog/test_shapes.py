@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 import rasterio.warp
@@ -111,7 +112,8 @@ def test_what_is_no_polygon_or_not_there_is_refused_by_its_name(tmp_path):
     assert isinstance(err, ConfigurationError) and err.found == "b" and err.expected == "a"
     err = refused(Region(shape=path, field="name"))
     assert "region.field" in err.where and err.expected == "NAME"
-    assert refused(Region(shape=str(tmp_path / "none.geojson"))).found == "no file"
+    missing = refused(Region(shape=str(tmp_path / "none.geojson")))
+    assert missing.found == "no file" and f"counts from {Path.cwd()}" in missing.next
     assert isinstance(
         refused(Region(shape=geojson(tmp_path / "p.geojson", [({}, shapely.Point(1, 2))]))), FileFormError
     )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 OPEN = re.compile(r"(\s*)(\w+): CHOOSE(  # CHOOSE: .+)")
-COMMON = {"licence": "CC-BY-4.0", "citation": "the provider 2024"}
+COMMON = {"licence": "CC-BY-4.0", "citation": "the provider 2024", "stamp": "start"}
 
 
 def fill(path: Path, **values: str) -> list[str]:

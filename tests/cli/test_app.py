@@ -30,7 +30,7 @@ def poisoned(ds):
 # what is wrong -> how the world, the catalog entry and the configuration change, exit code, error code, words
 BAD = {
     "missing key": ({}, {"catalog": None}, 2, "configuration", ["catalog"]),
-    "too few years": ({}, {"years": {"min_years": 15}}, 3, "too-few-years", ["8", "15"]),
+    "too few years": ({}, {"years": {"min_years": 15}}, 3, "too-few-years", ["8", "15", "smcloud ingest CONFIG"]),
     "value out of range": ({"change": poisoned}, {}, 3, "valid-range", ["lai", "25.5", "0 to 10"]),
     "missing source": (
         {"entry": lambda e: e["args"].update(urlpath="{{ CATALOG_DIR }}/gone.zarr")},

@@ -2,11 +2,19 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import rasterio
+import xarray as xr
 
+from smcloud.invented import NOTE
+from smcloud.plan import size
+from smcloud.store.records import INVENTORY
 from tests.cli.test_app import call
 from tests.export.small_release import products, publish
 
@@ -14,6 +22,11 @@ from tests.export.small_release import products, publish
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return publish(tmp_path_factory.mktemp("cli"), products())
+
+
+@pytest.fixture(scope="module")
+def invented(tmp_path_factory):
+    return publish(tmp_path_factory.mktemp("invented"), products(), version="sample world")
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +64,56 @@ def test_a_region_leaves_out_what_is_not_of_it_and_says_so(store, capsys, form):
     if form == "csv":
         cells = pd.read_csv("x/trend_cells.csv", comment="#")
         assert {*cells["lat"]} == {-15, 15, 45} and {*cells["lon"]} == {-45, -15, 15, 45}
+
+
+FORMS = ["csv", "parquet", "netcdf", "geotiff", "xlsx"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_invented_world_is_called_so_wherever_its_numbers_go(invented, store, tmp_path, capsys, form):
+    for place, held in ((invented, True), (store, False)):
+        out = tmp_path / str(held)
+        code, said, err = call(capsys, "export", place, "--to", form, "--product", "trend", "--out", str(out))
+        assert (code, ("note: This is an invented world" in said)) == (0, held), err
+        assert all((NOTE in text_of(path)) is held for path in out.iterdir() if path.suffix not in (".json", ".xml"))
+        manifest = json.loads((out / "smcloud-export.json").read_text())
+        assert (NOTE in manifest["notes"]) is held
+
+
+def text_of(path):
+    """What a file of an export says of itself, as the programs read it that it is for."""
+    if path.suffix == ".csv":
+        return path.read_text()
+    if path.suffix == ".parquet":
+        return str(pq.read_schema(path).metadata)
+    if path.suffix == ".nc":
+        return str(xr.open_dataset(path).attrs.get("note"))
+    if path.suffix == ".tif":
+        with rasterio.open(path) as raster:
+            return str(raster.tags())
+    book = openpyxl.load_workbook(path)
+    return str([[cell.value for cell in row] for sheet in book for row in sheet.iter_rows(max_row=40)])
+
+
+def test_a_cell_of_an_invented_world_is_called_so(invented, store, capsys):
+    for place, held in ((invented, True), (store, False)):
+        assert (NOTE in call(capsys, "point", place, "10", "10")[1]) is held
+        assert (f"# note: {NOTE}" in call(capsys, "point", place, "10", "10", "--csv")[1]) is held
+        assert json.loads(call(capsys, "point", place, "10", "10", "--json")[1])["invented"] is held
+
+
+@pytest.mark.parametrize("command", [("export", "--to", "csv", "--product", "ddww"), ("verify",), ("verify", "--all")])
+def test_how_much_is_read_is_told_before(store, capsys, caplog, command):
+    name, *options = command
+    assert " objects, " not in call(capsys, name, store, *options, "--json")[2]
+    caplog.clear()
+    places = [*Path(store).glob("products/ddww/*" if name == "export" else "products/*/*")]
+    places += [] if name == "export" else [*Path(store).glob("cube/*")]
+    sealed = [path for place in places for path in place.rglob("*") if path.is_file() and path.name != INVENTORY]
+    force = ["--force"] if name == "export" else []
+    assert call(capsys, name, store, *options, *force, "-v")[0] == (3 if "--all" in options else 0)  # it has no page
+    told = f"{len(sealed)} objects, {size(sum(path.stat().st_size for path in sealed))}"
+    assert any(record.getMessage().startswith(name) and told in record.getMessage() for record in caplog.records)
 
 
 def test_refusals_of_an_export(store, tmp_path, capsys):

@@ -68,8 +68,8 @@ def test_a_source_of_every_form_becomes_an_entry_that_reads_its_values(tmp_path,
     assert "4 x 3 cells of 30 x 90 degrees" in catalog
     with pytest.raises(CatalogError) as refused:
         load_catalog(out / "catalog.yaml")
-    assert [err.found for err in (refused.value, *refused.value.others)] == ["CHOOSE", "CHOOSE"]
-    assert fill(out / "catalog.yaml") == ["licence", "citation"]
+    assert {err.found for err in (refused.value, *refused.value.others)} == {"CHOOSE"}
+    assert fill(out / "catalog.yaml") == ["licence", "citation", *([] if form == "hdf4" else ["stamp"])]
     assert "CHOOSE" not in study
     made = checked(out)
     (entry,) = made.sources.values()
@@ -97,7 +97,7 @@ def test_a_line_that_is_open_stops_check_and_run_with_what_to_choose(tmp_path, c
     looked_at(capsys, tmp_path, tmp_path / "a.nc")
     code, said = call(capsys, "catalog", "check", tmp_path / "catalog.yaml", "--json")
     problems = json.loads(said)["problems"]
-    assert code == 2 and len(problems) == 2
+    assert code == 2 and len(problems) == 3
     assert "metadata.licence" in problems[0]["where"] and "terms" in problems[0]["expected"]
     code, said = call(capsys, "ingest", tmp_path / "study.yaml", "--json")
     assert code == 2 and json.loads(said)["found"] == "CHOOSE"
@@ -147,8 +147,8 @@ def test_what_differs_between_files_is_told(tmp_path, capsys):
     # The damaged file must not come back by a pattern.
     assert "urlpath: [" in catalog and "sm_*" not in catalog
     assert "start: 2000-03" in study  # the later one of two runs of one month
-    keys = ["licence", "citation", "versions", "licence", "citation"]
-    assert fill(out / "catalog.yaml", versions="{prefer: newest}") == keys
+    keys = ["licence", "citation", "versions", "stamp", "aggregate", "licence", "citation", "stamp"]
+    assert fill(out / "catalog.yaml", versions="{prefer: newest}", aggregate="sum") == keys
     assert sorted(checked(out).sources) == ["rain", "sm"]
 
 
@@ -175,7 +175,7 @@ def test_what_was_done_is_told_as_json(tmp_path, capsys):
     code, said = call(capsys, "init", tmp_path, "--out", tmp_path, "--json")
     record = json.loads(said)
     catalog, study = (str(tmp_path / name) for name in ("catalog.yaml", "study.yaml"))
-    assert code == 0 and record["files"] == {catalog: 2, study: 0}
+    assert code == 0 and record["files"] == {catalog: 3, study: 0}
     assert record["entries"] == {"a": {"soil_moisture": "sm"}}
     assert [one["why"] for one in record["left_out"]] == ["a table"]
     assert record["next"] == [f"smcloud catalog check {catalog}", f"smcloud ingest {study}"]
@@ -325,8 +325,15 @@ def test_real_images_and_leaf_area_become_a_cube(test_data, tmp_path, capsys):
 
 
 MONTHS = pd.date_range("2000-01-01", periods=3, freq="MS")
+CODES = np.where(random_field(31, 0, 1) < 0.2, 250, random_field(31, 0, 90, seed=1)).astype("u1")
+CODES[0, 0] = 249, 253, 255
+HELD = "fill: CHOOSE  # CHOOSE: [codes that mean missing] by the product's guide"
 NOON = pd.date_range("2000-01-01T12", periods=31)
 ASKED = {
+    "an amount of a month or of its days": (
+        {"tp": Raw(AXES, random_field(3, 0.001, 0.01), {"units": "m"})}, MONTHS,
+        {"aggregate": "sum"}, "aggregate: CHOOSE  # CHOOSE: sum of what fell in the month; for its mean",
+    ),
     "a mean of daily amounts": (
         {"tp": Raw(AXES, random_field(3, 0.001, 0.01), {"units": "m", "GRIB_stepType": "avgad"})}, MONTHS,
         {"units": "m day-1"}, "units: CHOOSE  # CHOOSE: m day-1 or m month-1",
@@ -351,6 +358,17 @@ ASKED = {
         {"sm": Raw(AXES, np.where(random_field(31, 0, 1) < 0.2, np.float32(-999), SM[:31]), UNITS)}, DAYS[:31],
         {"fill": "[-999]"}, "fill: CHOOSE  # CHOOSE: [-999.0] if these stored values mean missing",
     ),
+    "leaf area in codes without scale or unit": (
+        {"Lai": Raw(AXES, CODES)}, DAYS[:31], {"scale": "0.1", "fill": "[249, 250, 251, 252, 253, 254, 255]"}, HELD,
+    ),
+    "leaf area in codes with a range of its own": (
+        {"Lai": Raw(AXES, CODES, {"units": "m2/m2", "valid_range": np.array([0, 100], "u1")})}, DAYS[:31],
+        {"scale": "0.1", "fill": "[249, 250, 251, 252, 253, 254, 255]"}, "the file says valid_range [0, 100]",
+    ),
+    "whole numbers of an unknown unit": (
+        {"tas": Raw(AXES, random_field(31, 2700, 2900).astype("i2"))}, DAYS[:31],
+        {"units": "K", "valid_range": "[180, 350]", "scale": "0.1", "fill": "[]"}, HELD,
+    ),
     "one map of a day or a month": (
         {"sm": Raw(AXES, SM[:1], UNITS)}, DAYS[:1],
         {"period": "day"}, "period: CHOOSE  # CHOOSE: hour, 3hour, 6hour, day, 8day, month: one stamp",
@@ -369,8 +387,9 @@ def test_what_only_the_user_knows_is_asked_and_passes_once_it_is_said(tmp_path, 
     catalog, _ = looked_at(capsys, tmp_path, tmp_path / "a.nc")
     assert line in catalog
     if "scale" in values:
-        assert "valid_range: [-0.01, 1]" in catalog and "before the scale" in catalog
-    assert set(fill(tmp_path / "catalog.yaml", **values)) == {"licence", "citation", *values}
+        assert re.search(r"valid_range: (\[-0.01, 15?\]|CHOOSE)", catalog) and "before the scale" in catalog
+    always = {"licence", "citation", "stamp"} - ({"stamp"} if case == "classes" else set())
+    assert set(fill(tmp_path / "catalog.yaml", **values)) == always | set(values)
     checked(tmp_path)
 
 
@@ -386,7 +405,7 @@ def test_a_level_and_axes_without_names_are_asked_for(tmp_path, capsys):
     assert "axes: CHOOSE  # CHOOSE: which is which, as in {lat: row, lon: col}" in catalog
     assert "soil_moisture: CHOOSE" in study
     chosen = {"axes": "{lat: row, lon: col}", "select": "{depth: 0.05}"}
-    assert set(fill(tmp_path / "catalog.yaml", **chosen)) == {"licence", "citation", "axes", "select"}
+    assert set(fill(tmp_path / "catalog.yaml", **chosen)) == {"licence", "citation", "axes", "select", "stamp"}
     fill(tmp_path / "study.yaml", soil_moisture="plain", start="2000-01", end="2000-02")
     inputs = open_inputs(load_config(tmp_path / "study.yaml"), checked(tmp_path))
     np.testing.assert_allclose(inputs.sources["soil_moisture"].values.values, SM, rtol=1e-6)

@@ -118,7 +118,7 @@ def products(lat=LAT, lon=LON, years=4, seed=0, bounds=True):
     return made
 
 
-def publish(folder, made, config=None):
+def publish(folder, made, config=None, version="1"):
     """Seal and publish ``made`` in a new store below ``folder``; returns its path."""
     store = Store.open(folder / "store")
     cube = xr.Dataset({"land_mask": (("lat", "lon"), np.ones((2, 2)))}, coords={"lat": [0.0, 1.0], "lon": [0.0, 1.0]})
@@ -132,7 +132,7 @@ def publish(folder, made, config=None):
             url=path, run_id="run1", inventory_sha256=Prefix(store, path).seal().inventory_sha256
         )
     text = 'Doe, J. (2024): =1+1, "Soil"\nand more # so, doi:10.1/x'
-    source = InputEntry(entry="sm", version="1", state="x", licence="CC-BY-4.0", citation=text)
+    source = InputEntry(entry="sm", version=version, state="x", licence="CC-BY-4.0", citation=text)
     publish_release(
         store,
         ReleaseContent(

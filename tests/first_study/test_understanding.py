@@ -54,6 +54,25 @@ def test_a_unit_that_cannot_become_the_cubes_is_asked_for(role, units, said):
     assert range_of(role, "this or that", units="1").choose
 
 
+@pytest.mark.parametrize(
+    ("role", "attrs", "aggregate", "asked"),
+    [
+        ("precipitation", {"units": "m"}, "sum", True),  # of the month, or as ERA5 has it of its days
+        ("precipitation", {"units": "m", "cell_methods": "time: sum"}, "sum", False),
+        ("runoff", {"units": "mm"}, "mean", True),
+        ("runoff", {"units": "mm", "cell_methods": "area: mean time: sum"}, "sum", False),
+        ("snow", {"units": "mm", "cell_methods": "time: point"}, "mean", False),
+        ("runoff", {"units": "mm day-1"}, "mean", False),
+        ("deep", {"units": "m3 m-3"}, "mean", False),
+        ("deep", {"units": "degC"}, "mean", False),
+        ("mine", {}, "mean", True),
+    ],
+)
+def test_how_steps_become_a_month_is_told_by_the_file_or_asked_for(role, attrs, aggregate, asked):
+    line = unit_lines(role, attrs, "month")["aggregate"]
+    assert (line.value, bool(line.choose)) == (aggregate, asked)
+
+
 def test_no_unit_is_a_guess_for_shares_and_asked_for_else():
     assert lines_of("land_mask", None)["units"].note.startswith("a guess")
     assert lines_of("land_mask", "0 = water; 1 = land")["units"].value == "1"

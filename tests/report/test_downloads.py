@@ -67,6 +67,28 @@ def test_what_strangers_wrote_is_no_formula_and_no_secret(context):
     assert len([line for line in content.decode().splitlines() if not line.startswith("#")]) == 2
 
 
+def test_limits_that_bound_nothing_are_infinite_and_explained(context):
+    rows = [
+        {
+            "region": "south",
+            "slope": 9e-4,
+            "slope_lower": -32018.8,
+            "slope_upper": 32018.8,
+            "n_lower": 1.0,
+            "n_upper": 9.0,
+        },
+        {"region": "north", "slope": 9e-4, "slope_lower": -1e-3, "slope_upper": 3e-3, "n_lower": 1.0, "n_upper": 9.0},
+        {"region": "none", "slope": None, "slope_lower": None, "slope_upper": None, "n_lower": None, "n_upper": None},
+    ]
+    content = downloads({"regions": rows}, {}, context)["table-regions.csv"]
+    got = read(content)
+    np.testing.assert_array_equal(got["slope_lower"], [-np.inf, -1e-3, np.nan])
+    np.testing.assert_array_equal(got["slope_upper"], [np.inf, 3e-3, np.nan])
+    assert list(got["n_upper"][:2]) == [9, 9]
+    assert "# limits of -inf and inf: the interval is not bounded" in content.decode()
+    assert rows[0]["slope_lower"] == -32018.8  # what the product says stays
+
+
 def test_an_empty_table_has_no_file_and_nothing_is_rounded(context):
     exact = float(np.nextafter(0.1, 1))
     made = downloads({"none": [], "one": [{"p_value": exact, "slope": None}]}, {}, context)

@@ -1,5 +1,6 @@
 """What a map shows is what the product holds, cell by cell, down to the pixels of the PNG."""
 
+import dataclasses
 import io
 from itertools import pairwise
 
@@ -47,6 +48,23 @@ def test_ddww_png_has_the_class_colour_at_every_cell(products, context):
     empty = (code == 255) & (context.land_mask.values == 1) & rows
     shown = {tuple(pixel) for pixel in pixels[empty].tolist()}
     assert empty.any() and shown <= {palette.rgb(palette.NO_DATA), palette.rgb(palette.NO_DATA_STRIPE)}
+
+
+@pytest.mark.parametrize(("row", "column"), [(20, 30), (0, 0), (33, 68)])
+def test_a_region_of_polygons_has_its_outline_where_the_grid_ends_too(products, context, row, column):
+    inside = xr.zeros_like(context.land_mask, dtype=float)
+    inside[{"lat": slice(row, row + 3), "lon": slice(column, column + 4)}] = 0.2
+    known, found = (
+        [line for line in maps.trend_map(products, one).axes[0].collections if line.get_linewidth()[0] == 1.8]
+        for one in (context, dataclasses.replace(context, region_share=inside))
+    )
+    assert known == [] and len(found) == 1
+    lat, lon = (EDGES[0][row : row + 4], EDGES[1][column : column + 5])
+    yy, xx = np.meshgrid(lat[[0, -1]], lon[[0, -1]])
+    corners = np.stack(choose_projection(*EDGES).forward(yy.ravel(), xx.ravel()), axis=-1)
+    ends = np.concatenate(found[0].get_segments())
+    assert len(ends) == 2 * 2 * (3 + 4)
+    assert all(np.isclose(ends, corner, atol=1e-9).all(axis=1).any() for corner in corners)
 
 
 def test_driver_png_shows_driver_and_sign(products, context):
