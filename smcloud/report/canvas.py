@@ -13,7 +13,7 @@ from smcloud.cube.axes import edges, steps_of
 from smcloud.products import palette
 from smcloud.report.context import ReportContext
 from smcloud.report.language import message, paragraph, tell
-from smcloud.report.projection import Floats, Projection, choose_projection, outline, picture, sorted_grid
+from smcloud.report.projection import Projection, choose_projection, outline, picture, sorted_grid
 from smcloud.report.rounding import MINUS, SLOPE_UNITS
 
 if TYPE_CHECKING:
