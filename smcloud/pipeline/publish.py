@@ -147,12 +147,13 @@ def report(
     The doors to the newest release are rendered too: a store may have been moved since.
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
-    from smcloud.report import render, summary_tables
+    from smcloud.report import render, summary_tables, used
 
     store = Store.open(store_url)
     with reaching(NETWORK, store.url):
-        products = {name: stores.open_product(store_url, name, release.number).load() for name in release.products}
-        context = _context(release, store, products, dict(seconds or {}), truth)
+        opened = {name: stores.open_product(store_url, name, release.number) for name in release.products}
+        context = _context(release, store, opened, dict(seconds or {}), truth)
+        products = used(opened)
         place = Path(release.report).parent.as_posix()
         files = render(products, context, languages)
         stores.put_page(store, place, files)
@@ -174,7 +175,7 @@ def _context(
 ) -> ReportContext:
     from smcloud.report import ReportContext
 
-    config = RunConfig.of_release(release.config)
+    config, land = RunConfig.of_release(release.config), products["annual"].get("land_mask")
     scores, presets = None, []
     if truth is not None:
         import xarray as xr
@@ -182,6 +183,7 @@ def _context(
         from smcloud.sample import preset_records, scorecard
 
         known = xr.open_zarr(truth).load()
+        products = {name: ds.load() for name, ds in products.items()}
         scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config, products["annual"])
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
@@ -195,7 +197,7 @@ def _context(
         missing=missing_roles(config),
         scorecard=scores,
         presets=presets,
-        land_mask=products["annual"].get("land_mask"),
+        land_mask=None if land is None else land.compute(),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
         explorer=_explorer(store, release),
         release=release.number,
