@@ -1,9 +1,9 @@
 """A run on workers of their own: what the leading process holds, and what workers send to each other.
 
 ``python -m tests.benchmarks.client`` takes a made globe of 0.05 degrees with one role and as few years as a trend
-needs: what the leading process may hold are maps, which are as large as those of a long record. It has zones, and half
-of its trends count as significant, so that classes of change are tested as on real maps. ``--world`` names another of
-:data:`tests.benchmarks.plan.WORLDS`, with all roles.
+and a shared autocorrelation need: what the leading process may hold are maps, which are as large as those of a long
+record. It has zones, and half of its trends count as significant, so that classes of change are tested as on real
+maps. ``--world`` names another of :data:`tests.benchmarks.plan.WORLDS`, with all roles.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from typing import Any
 import yaml
 
 from smcloud.pipeline.planning.examples import ROLES, STATIC
+from smcloud.stats.status import FEWEST_PAIRS
 from tests.benchmarks.peak import peak
 from tests.benchmarks.plan import GLOBE, WORLDS, World, write_world
 
-FINE = World(0.05, GLOBE, 3)
+FINE = World(0.05, GLOBE, FEWEST_PAIRS + 1)  # with fewer years no cell tells an autocorrelation, and all are lonely
 
 
 def configured(world: World, folder: Path, roles: Sequence[str]) -> Path:
@@ -34,7 +35,7 @@ def configured(world: World, folder: Path, roles: Sequence[str]) -> Path:
     settings = yaml.safe_load(path.read_text())
     if len(roles) < len(ROLES):
         settings["inputs"] = dict.fromkeys((*roles, *STATIC), "world")
-        settings["alpha"] = 0.5  # a test of three years cannot find much
+        settings["alpha"] = 0.5  # a test of so few years cannot find much
     settings["years"] = {"min_years": min(world.years, 15), "ends": None}
     path.write_text(yaml.safe_dump(settings))
     return path
