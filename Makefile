@@ -9,6 +9,8 @@ PAGE := smcloud/explorer/built/index.html
 OUT ?= smcloud-demo
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer --ignore=tests/site
 export UV_LINK_MODE = copy
+# Where the environment forbids to keep bytecode, every process of the tests would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo cloud-demo check test test-web test-docs test-cloud docs lint bench science faults mutants docs-picture lock clean help
 

@@ -1,7 +1,8 @@
 """``python -m tests.faults``: the rows of docs/faults.md, each measured where its code or size is another than before.
 
 ``--only ROW`` measures one row; ``--again`` all, whatever was measured; ``--shards N`` so many more parts of the long
-machine of states, and nothing else. A row is written when it ends, so the command may be stopped and goes on later.
+machine of states, and nothing else. Two rows are measured at a time, each in a process of its own, the longest first.
+A row is written when it ends, so the command may be stopped and goes on later.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 import time
 import unittest
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -81,20 +84,30 @@ def main(arguments: list[str] | None = None) -> int:
     code = code_digest(CODE)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     shards = [name for name in SHARDS if results.get(name, {}).get("code") != code][: asked.shards]
-    for name, row in (ROWS | {name: SHARDS[name] for name in shards}).items():
-        known = results.get(name, {}).get("code") == code and not asked.again
-        wanted = name in (asked.only or []) or name in shards
-        if not wanted and (known or asked.only or shards):
-            continue
-        began = time.perf_counter()
-        counts = row()
-        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}  # another row may have ended meanwhile
-        results[name] = {"counts": counts, "seconds": round(time.perf_counter() - began, 1), "code": code}
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        print(_line(name, results[name]), flush=True)
+    wanted = asked.only or shards or [name for name in ROWS if asked.again or results.get(name, {}).get("code") != code]
+    wanted.sort(key=lambda name: -results.get(name, {}).get("seconds", 0))
+    with processes() as pool:
+        for row in as_completed({pool.submit(measured, name) for name in wanted}):
+            name, counts, seconds = row.result()
+            results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}  # another command's may have ended
+            results[name] = {"counts": counts, "seconds": round(seconds, 1), "code": code}
+            RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+            print(_line(name, results[name]), flush=True)
     PAGE.write_text(page(results, code))
     print(page(results, code))
     return int(any(count for result in results.values() for count in _wrong(result["counts"])))
+
+
+def processes() -> Executor:
+    """Two processes, each new for its row, as clients and servers of rows live on in theirs."""
+    return ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1)
+
+
+def measured(name: str) -> tuple[str, dict[str, int], float]:
+    """Measure a row, by its name as a process of its own is given no function; its counts and seconds."""
+    began = time.perf_counter()
+    counts = (ROWS | SHARDS)[name]()
+    return name, counts, time.perf_counter() - began
 
 
 def _wrong(counts: dict[str, int]) -> list[int]:
@@ -126,9 +139,10 @@ def page(results: dict[str, Any], code: str) -> str:
 
 HEAD = """# What was done to a store, and what came of it
 
-`make faults` measures these rows and writes this page. Smaller they are part of `make test`, those with servers of
-`make test-cloud` (`tests/faults`). A row is not measured again where the code of the store did not change. Disk: a
-local folder. gcs, s3: servers on loopback that speak the protocols (`tests/cloud/gcs.py`, moto), not the providers.
+`make faults` measures these rows, two at a time, and writes this page. Smaller they are part of `make test`, those with
+servers of `make test-cloud` (`tests/faults`). A row is not measured again where the code of the store did not change.
+Disk: a local folder. gcs, s3: servers on loopback that speak the protocols (`tests/cloud/gcs.py`, moto), not the
+providers.
 
 | row | tried | wrong | time |
 |---|---|---|---|

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ TestAnyOrderOfEvents = machine(6, 20)
 def test_the_table_names_what_is_wrong_and_what_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(rows, "PAGE", tmp_path / "faults.md")
+    monkeypatch.setattr(rows, "processes", lambda: ThreadPoolExecutor(1))  # which know the rows of this test
     monkeypatch.setattr(
         rows, "ROWS", {"one": lambda: {"points": 1200, "torn": 0}, "two": lambda: {"reads": 1, "bad": 2}}
     )
