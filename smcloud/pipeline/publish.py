@@ -170,14 +170,13 @@ def report(
     The doors to the newest release are rendered too: a store may have been moved since.
     These are the scorecard of the products, and the false alarms and finds of every preset on this world's cube.
     """
-    from smcloud.report import loaded, render, summary_tables
+    from smcloud.report import render, summary_tables, used
 
     store = Store.open(store_url)
     with reaching(NETWORK, store.url):
-        products = {name: stores.open_product(store_url, name, release.number) for name in release.products}
-        # A score needs all that was estimated; of a release the page reads what it shows.
-        products = loaded(products) if truth is None else {name: ds.load() for name, ds in products.items()}
-        context = _context(release, store, products, dict(seconds or {}), truth)
+        opened = {name: stores.open_product(store_url, name, release.number) for name in release.products}
+        context = _context(release, store, opened, dict(seconds or {}), truth)
+        products = used(opened)
         place = Path(release.report).parent.as_posix()
         files = render(products, context, languages)
         stores.put_page(store, place, files)
@@ -200,6 +199,7 @@ def _context(
     from smcloud.report import ReportContext
 
     config = RunConfig.of_release(release.config)
+    land, share = (products["annual"].get(name) for name in ("land_mask", "region_share"))
     scores, presets = None, []
     if truth is not None:
         import xarray as xr
@@ -207,6 +207,7 @@ def _context(
         from smcloud.sample import preset_records, scorecard
 
         known = xr.open_zarr(truth).load()
+        products = {name: ds.load() for name, ds in products.items()}
         scores = scorecard(known, products["trend"], products["drivers"], products["ddww"], config, products["annual"])
         presets = preset_records(known, Prefix(store, release.cube.url).open(chunking.TILES), config)
     return ReportContext(
@@ -220,8 +221,8 @@ def _context(
         missing=missing_roles(config),
         scorecard=scores,
         presets=presets,
-        land_mask=products["annual"].get("land_mask"),
-        region_share=products["annual"].get("region_share"),
+        land_mask=None if land is None else land.compute(),
+        region_share=None if share is None else share.compute(),
         resolution=config.grid.resolution if isinstance(config.grid, Grid) else None,
         explorer=_explorer(store, release),
         release=release.number,

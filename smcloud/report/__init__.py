@@ -2,7 +2,7 @@
 
 from smcloud.products.palette import flag_colours
 from smcloud.report.context import ReportContext
-from smcloud.report.page import loaded, render
+from smcloud.report.page import render, used
 from smcloud.report.point import point_table, point_words
 from smcloud.report.rounding import markdown
 from smcloud.report.scope import region_name
@@ -12,7 +12,6 @@ from smcloud.report.tables import summary_tables
 __all__ = [
     "ReportContext",
     "flag_colours",
-    "loaded",
     "markdown",
     "point_table",
     "point_words",
@@ -20,4 +19,5 @@ __all__ = [
     "render",
     "scorecard_table",
     "summary_tables",
+    "used",
 ]

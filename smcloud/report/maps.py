@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from smcloud.products import palette
@@ -58,7 +59,8 @@ def trend_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
     """
     slope = trend["slope"].values.astype(float) * 1e3
     missing = ~np.isfinite(slope)
-    step = np.clip(np.floor(np.where(missing, 0, slope) / limit * 4) + 5, 0, 9).astype(int)
+    step = _trend_steps(np.where(missing, 0, slope), limit)
+    del slope
     table = colour_table(palette.TREND_STEPS)
     significant = (trend["significant"].values == 1) & ~missing
     return np.where(significant[..., None], table[step], colour_table([palette.NOT_SIGNIFICANT])[0]), missing
@@ -130,8 +132,16 @@ def end_year_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
     """
     change = trend[ENDS].values.astype(float) * 1e3
     missing = ~np.isfinite(change)
-    step = np.clip(np.floor(np.where(missing, 0, change) / limit * 4) + 5, 0, 9).astype(int)
-    return colour_table(palette.TREND_STEPS)[step], missing
+    return colour_table(palette.TREND_STEPS)[_trend_steps(np.where(missing, 0, change), limit)], missing
+
+
+def _trend_steps(values: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.uint8]:
+    """The step of the trend's colours of each of ``values``, which are overwritten: fields are large."""
+    values /= limit
+    values *= 4
+    np.floor(values, out=values)
+    values += 5
+    return np.clip(values, 0, 9, out=values).astype(np.uint8)
 
 
 def end_year_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:

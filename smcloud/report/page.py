@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _BOUNDS = ("lat_bnds", "lon_bnds", "region_share")  # what areas are made of
 _USED: dict[str, tuple[str, ...]] = {
-    "annual": ("land_mask",),
+    "annual": (),
     "trend": (
         "slope",
         "significant",
@@ -55,6 +55,7 @@ _USED: dict[str, tuple[str, ...]] = {
         *_BOUNDS,
     ),
 }
+KEPT_MAPS = 256 * 2**20  # bytes of a product's maps that are read once and kept
 # Where the page shows the figures that go with a result of the study.
 DRAWN_AT = {"R1": "map", "R2": "latitude", "R3": "drivers", "R4": "ddww"}
 
@@ -73,7 +74,7 @@ def render(
     run has them; the page names what is absent. English, ``index.html``, is always there; the tables are the same for
     all. Nothing is read or written, and the same input gives the same bytes.
     """
-    products = loaded(products)
+    products = used(products)
     context = _with_resolution(context, products)
     tables = summary_tables(products)
     files: dict[str, bytes] = {}
@@ -185,15 +186,22 @@ def _shown(value: Any) -> Any:
     return told_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def loaded(products: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Return what the report uses of the products, in memory: a lazy one is read once, and no more of it than needed.
+def used(products: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Return what the report uses of each product, in memory; but maps that take much of it stay lazy.
 
-    That is without the coarser copies of maps, and of the annual values nothing but the land mask.
+    Such a map is read where it is shown or summed, and not kept: one at a time is in memory.
     """
-    return {
-        name: ds.drop_vars([key for key in ds.data_vars if key not in _USED.get(name, ds.data_vars)]).compute()
-        for name, ds in products.items()
-    }
+    return {name: _used(name, ds) for name, ds in products.items()}
+
+
+def _used(name: str, ds: xr.Dataset) -> xr.Dataset:
+    if name in _USED:
+        ds = ds.drop_vars([key for key in ds.data_vars if key not in _USED[name]])
+    maps = [key for key, variable in ds.variables.items() if {"lat", "lon"} <= {*variable.dims}]
+    if sum(ds[key].nbytes for key in maps) <= KEPT_MAPS:
+        return ds.compute()
+    rest = ds.drop_vars(maps).compute()
+    return ds.assign_coords(rest.coords).assign(rest.data_vars)
 
 
 def _with_resolution(context: ReportContext, products: Mapping[str, xr.Dataset]) -> ReportContext:

@@ -1,6 +1,7 @@
 """A plan against the run: made worlds are ingested and computed for real, and measured in processes of their own.
 
-``python -m tests.benchmarks.plan [NAME ...] [--folder DIR]`` prints what was planned and what was found.
+``python -m tests.benchmarks.plan [NAME ...] [--folder DIR]`` prints what was planned and what was found; with ``--fit``
+on one and two threads, cold and warm, and the constants of seconds that would make both equal.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,7 +158,8 @@ def measure(stage: str, config: str) -> dict[str, Any]:
     wanted = next(s for s in planned.stages if s.name == stage)
     # A local cluster is this process: what the client holds and what the worker holds are not held at one time.
     memory = max(wanted.worker_memory, wanted.client_memory)
-    plan = {name: getattr(wanted, name) for name in PLANNED[:3]} | {"memory": memory, "seconds": wanted.seconds}
+    plan = {name: getattr(wanted, name) for name in PLANNED[:3]} | {"memory": memory, "seconds": wanted.seconds,
+                                                                 "core_ms": wanted.core_ms}  # fmt: skip
     return {"stage": stage, "planned": plan, "planning_seconds": round(planning, 1), "before": before,
             "found": found | {"memory": peak(), "seconds": round(seconds, 1)}}  # fmt: skip
 
@@ -167,14 +169,20 @@ def compare(name: str, folder: Path) -> list[dict[str, Any]]:
     if not (folder / "config.yaml").exists():
         write_world(WORLDS[name], folder)
     rows = []
-    for stage in ("ingest", "compute"):
-        command = [sys.executable, "-m", "tests.benchmarks.plan", "--child", stage, str(folder / "config.yaml")]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        row = {"world": name} | json.loads(done.stdout.splitlines()[-1])
+    for found in stages(folder / "config.yaml"):
+        row = {"world": name} | found
         row["ratio"] = {key: round(row["planned"][key] / row["found"][key], 2) for key in PLANNED}
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
+
+
+def stages(config: Path, environment: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    """Measure both stages, each in a process of its own."""
+    for stage in ("ingest", "compute"):
+        command = [sys.executable, "-m", "tests.benchmarks.plan", "--child", stage, str(config)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        yield json.loads(done.stdout.splitlines()[-1])
 
 
 def main(arguments: list[str]) -> None:
@@ -185,7 +193,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*WORLDS, []])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--fit", action="store_true", help="run every case, and print constants of seconds")
     options = parser.parse_args(arguments)
+    if options.fit:
+        from tests.benchmarks import plan_fit
+
+        with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
+            plan_fit.report(plan_fit.runs(options.names or list(WORLDS), stages, Path(scratch)))
+        return
     off = []
     for name in options.names or WORLDS:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from smcloud.report import render
+from smcloud.report import page as page_module
+from smcloud.report import render, used
 from smcloud.report.caveats import detectable, mixed_pools
 from smcloud.report.ddww_sentences import ddww
 from smcloud.report.method import pieces
@@ -192,10 +193,23 @@ def test_the_sample_world_is_called_invented(products, scorecard, new_context, p
 
 
 @pytest.mark.slow
-def test_same_input_same_bytes_also_in_threads(products, context, files):
+def test_same_input_same_bytes_also_in_threads_and_of_maps_that_stay_lazy(products, context, files, monkeypatch):
+    monkeypatch.setattr(page_module, "KEPT_MAPS", 0)
+    lazy = {name: ds.chunk({dim: 7 for dim in ("lat", "lon") if dim in ds.dims}) for name, ds in products.items()}
     with ThreadPoolExecutor(2) as pool:
-        for again in pool.map(lambda _: render(products, context), range(2)):
+        for again in pool.map(lambda each: render(each, context), (products, lazy)):
             assert again == files
+
+
+def test_large_maps_are_not_kept_in_memory(products, monkeypatch):
+    lazy = {name: ds.chunk() for name, ds in products.items()}
+    assert not any(ds.chunks for ds in used(lazy).values())
+    monkeypatch.setattr(page_module, "KEPT_MAPS", 0)
+    kept = used(lazy)
+    assert [*kept["drivers"].variables] == [*used(products)["drivers"].variables]
+    for ds in kept.values():
+        for name, variable in ds.variables.items():
+            assert bool(variable.chunks) == ({"lat", "lon"} <= {*variable.dims}), name
 
 
 @pytest.mark.slow

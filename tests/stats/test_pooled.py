@@ -11,7 +11,7 @@ import xarray as xr
 from smcloud.errors import CalendarError, ChunkError, ConfigurationError, GridError
 from smcloud.stats import cell_area, linear_trend, pooled_trend
 from smcloud.stats.area import EARTH_RADIUS_KM
-from smcloud.stats.engine.pools import PHIS
+from smcloud.stats.engine.pools import FEWEST, PHIS, nearest
 from tests.examples import examples
 
 YEARS = np.arange(2000, 2022)
@@ -233,3 +233,16 @@ def test_where_no_cell_has_enough_pairs_nothing_is_said_of_its_errors():
     assert (got["status"] == 0).all() and got["slope"].notnull().all()
     for name in ("r1_pooled", "p_value", "slope_lower", "slope_upper", "stderr"):
         assert got[name].isnull().all(), name
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5])
+def test_the_nearest_cells_are_those_of_a_full_sort_also_where_many_are_equally_near(share):
+    lat, step = np.deg2rad(np.arange(-85.0, 90, 10)), np.deg2rad(10.0)
+    told = np.random.default_rng(2).random((18, 36)) < share
+    cells = [(0, 0), (9, 35), (17, 20)]
+    row, column = np.nonzero(told)
+    for cell, found in zip(cells, nearest(cells, told, lat, step), strict=True):
+        near, far = lat[cell[0]], lat[row]
+        chords = 2 - 2 * (np.sin(near) * np.sin(far) + np.cos(near) * np.cos(far) * np.cos(step * (column - cell[1])))
+        chosen = np.sort(np.lexsort((np.arange(row.size), chords.round(9)))[:FEWEST])
+        np.testing.assert_array_equal(found, (row[chosen], column[chosen]))

@@ -149,7 +149,7 @@ def lonely_cells(masks: Sequence[BoolArray], lat: FloatArray, step: float) -> li
     """
     told, lonely = np.concatenate(masks, axis=1)
     cells = [(int(row), int(column)) for row, column in np.argwhere(lonely)]
-    return [Lonely(*cell, *nearest(cell, told, lat, step)) for cell in cells]
+    return [Lonely(*cell, *found) for cell, found in zip(cells, nearest(cells, told, lat, step), strict=True)]
 
 
 def terms_for(lonely: Sequence[Lonely], first: int, values: Blocks, area: Block, lines: Lines) -> list[FloatArray]:

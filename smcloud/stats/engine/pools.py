@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -57,17 +58,24 @@ def pooled_autocorrelation(sums: FloatArray, squares: FloatArray, steps: int) ->
         return np.column_stack([phi, np.rint(count), observed / expected])
 
 
-def nearest(cell: tuple[int, int], told: BoolArray, lat: FloatArray, step: float) -> tuple[IntArray, IntArray]:
-    """Rows and columns of the nearest :data:`FEWEST` cells of the mask ``told``, or all; equals in the order of rows.
+def nearest(
+    cells: Iterable[tuple[int, int]], told: BoolArray, lat: FloatArray, step: float
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield rows and columns of the nearest :data:`FEWEST` cells of the mask ``told``, or all, for each of ``cells``.
 
-    They come in the order of rows. ``lat`` and ``step``, the distance of two columns, are in radians.
+    They come in the order of rows; of equally near ones the first count. ``lat`` and ``step``, the distance of two
+    columns, are in radians.
     """
     row, column = np.nonzero(told)
     centres = _centre(lat[row], step * column)
-    own = _centre(lat[[cell[0]]], step * np.array([cell[1]]))
-    distance = np.sum((centres - own) ** 2, axis=-1).round(12)
-    chosen = np.sort(np.argsort(distance, kind="stable")[:FEWEST])
-    return row[chosen], column[chosen]
+    for at in cells:
+        own = _centre(lat[[at[0]]], step * np.array([at[1]]))
+        distance = np.sum((centres - own) ** 2, axis=-1).round(12)
+        near = np.arange(distance.size)
+        if distance.size > FEWEST:  # to sort a whole field for each cell takes nine times as long
+            near = np.flatnonzero(distance <= np.partition(distance, FEWEST - 1)[FEWEST - 1])
+        chosen = np.sort(near[np.argsort(distance[near], kind="stable")[:FEWEST]])
+        yield row[chosen], column[chosen]
 
 
 def _centre(lat: FloatArray, lon: npt.NDArray[np.floating]) -> FloatArray:
