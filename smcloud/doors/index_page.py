@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from smcloud.conventions.invented import is_invented
 from smcloud.doors.addresses import Address
 from smcloud.doors.citation_file import TITLE
 from smcloud.doors.extent import bounding_box
 from smcloud.doors.groups import CUBE, Array, Group
 from smcloud.doors.lines import lines_of
 from smcloud.doors.stac import CATALOG as STAC
-from smcloud.invented import is_invented
 from smcloud.secrecy import told_lines
 from smcloud.store import Release, release_path
 from smcloud.store.attribution import acknowledgement, release_attributes

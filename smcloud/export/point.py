@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from smcloud import delimited
+from smcloud.conventions.invented import NOTE, is_invented
 from smcloud.errors import NothingPublishedError
 from smcloud.export.frames import attributes, labels, texts
 from smcloud.export.selection import cell_at, edges_of
-from smcloud.invented import NOTE, is_invented
 from smcloud.products.overviews import without_overviews
 from smcloud.secrecy import masked
 from smcloud.stats import cell_area

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import xarray as xr
 
+from smcloud.conventions.invented import NOTE, is_invented
 from smcloud.errors import ExportError
 from smcloud.export import atomic, geotiff
 from smcloud.export.files import write_csv, write_parquet
@@ -17,7 +18,6 @@ from smcloud.export.frames import bounds_of, plain_name, tables
 from smcloud.export.netcdf import write_netcdf
 from smcloud.export.selection import Region, on_grid, select
 from smcloud.export.workbook import require_rows, write_workbook
-from smcloud.invented import NOTE, is_invented
 from smcloud.products.overviews import without_overviews
 from smcloud.secrecy import masked
 from smcloud.store import Release, Store, newest_release, open_product, read_release

@@ -134,9 +134,9 @@ def require_forward(config: RunConfig, job: Job) -> None:
 
 def render_doors(store: Store, release: Release, digest: str) -> stores.Doors:
     """Render the doors to ``release``, whose record has the sha256 ``digest``."""
+    from smcloud.conventions.invented import is_invented
     from smcloud.doors import render
     from smcloud.explorer.files import explorer_files
-    from smcloud.invented import is_invented
 
     return render(
         store,

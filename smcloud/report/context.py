@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from smcloud.invented import is_invented
+from smcloud.conventions.invented import is_invented
 from smcloud.report.language import tell
 from smcloud.report.rounding import Table
 from smcloud.secrecy import told

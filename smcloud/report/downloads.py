@@ -9,8 +9,8 @@ from typing import Any
 import xarray as xr
 
 from smcloud import delimited
+from smcloud.conventions.invented import NOTE
 from smcloud.delimited import WIDEST
-from smcloud.invented import NOTE
 from smcloud.products.table_variables import SLOPE
 from smcloud.products.variables import VARIABLES
 from smcloud.report.context import ReportContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from smcloud.invented import NOTE
+from smcloud.conventions.invented import NOTE
 from smcloud.products.flags import CLASS_MEANING
 from smcloud.report.rounding import (
     DASH,

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 import xarray as xr
 
-from smcloud.invented import NOTE
+from smcloud.conventions.invented import NOTE
 from smcloud.plan import size
 from smcloud.store.records import INVENTORY
 from tests.cli.test_app import call

@@ -70,7 +70,7 @@ EXEMPT_CODE = {
     "smcloud.cluster": "where and in which order the work is done, never what",
     "smcloud.config": "hashed by its values",
     "smcloud.errors": "ends a run",
-    "smcloud.invented": "a sentence beside numbers",
+    "smcloud.conventions.invented": "a sentence beside numbers",
     "smcloud.io_errors": "ends a run",
     "smcloud.pipeline": "names only",
     "smcloud.pipeline.findings": "ends a run",
