@@ -84,4 +84,5 @@ def test_own_files_become_a_release_and_the_two_usual_errors_say_so(own):
 
 def fill(path):
     """Write something for each line with CHOOSE, as its comment says."""
-    path.write_text(re.sub(r"(licence|citation): CHOOSE.*", r"\1: mine", path.read_text()))
+    chosen = {"licence": "mine", "citation": "mine", "stamp": "start", "aggregate": "sum"}
+    path.write_text(re.sub(rf"({'|'.join(chosen)}): CHOOSE.*", lambda m: f"{m[1]}: {chosen[m[1]]}", path.read_text()))
