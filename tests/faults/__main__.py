@@ -10,66 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-import unittest
-from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from smcloud.config.code import code_digest
-from tests.faults import corruptions, crashes, power, races, server, states
-from tests.faults.stores import KINDS, stores
+from tests.faults.rows import LONG, ROWS, SHARDS, measured
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 CODE = ("smcloud.store", "smcloud.errors", "smcloud.io_errors")
 
 
-ROUNDS = {"disk": 200, "gcs": 200, "s3": 200}
-
-
-def on(kind: str, row: Callable[[Any], dict[str, int]]) -> Callable[[], dict[str, int]]:
-    """A row on stores of ``kind``."""
-
-    def run() -> dict[str, int]:
-        with stores(kind) as new:
-            return row(new)
-
-    return run
-
-
-def machine(stores: int = 200, events: int = 75, shard: int | None = None) -> dict[str, int]:
-    """The machine of states at its full size, or a shard of a larger one."""
-    result = unittest.TestResult()
-    unittest.defaultTestLoader.loadTestsFromTestCase(states.machine(stores, events, shard)).run(result)
-    for _, text in result.failures + result.errors:
-        print(text, file=sys.stderr)
-    return {"stores": stores, "events": stores * events, "failed to pass": len(result.failures) + len(result.errors)}
-
-
-ROWS: dict[str, Callable[[], dict[str, int]]] = {
-    **{f"crash, {kind}": on(kind, lambda new, kind=kind: crashes.sweep(kind, new)) for kind in KINDS},
-    "power cut, disk": on("disk", power.cut),
-    "full disk": on("disk", crashes.fill),
-    "server faults, gcs": lambda: server.fail(120),
-    **{
-        f"publishers, {kind}": on(kind, lambda new, kind=kind: races.publish_at_once(new, ROUNDS[kind]))
-        for kind in KINDS
-    },
-    "failing twins, disk": on("disk", lambda new: races.fail_beside(new, 60)),
-    "failing twins, gcs": on("gcs", lambda new: races.fail_beside(new, 60)),
-    **{f"failing ingest, {kind}": on(kind, lambda new: races.ingest_beside(new, 60)) for kind in ("disk", "gcs")},
-    "reads under publishing": on("disk", lambda new: races.read_under_publishing(new, 100_000)),
-    "corruptions": on("disk", lambda new: corruptions.corrupt(new, 1000)),
-    "any order of events": machine,
-}
-# 1,000 stores of 500 events in 50 parts, which are measured where --shards asks for some more of them.
-LONG = "any order of events, long"
-SHARDS: dict[str, Callable[[], dict[str, int]]] = {
-    f"{LONG}, {k} of 50": lambda k=k: machine(20, 500, k) for k in range(1, 51)
-}
 # What a number of each count must be; others tell how much was tried.
 WANTED = {"unreadable", "torn", "twice", "lost", "dead ids", "bad", "not found", "wrong values", "failed to pass"}
 
@@ -101,13 +54,6 @@ def main(arguments: list[str] | None = None) -> int:
 def processes() -> Executor:
     """Two processes, each new for its row, as clients and servers of rows live on in theirs."""
     return ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1)
-
-
-def measured(name: str) -> tuple[str, dict[str, int], float]:
-    """Measure a row, by its name as a process of its own is given no function; its counts and seconds."""
-    began = time.perf_counter()
-    counts = (ROWS | SHARDS)[name]()
-    return name, counts, time.perf_counter() - began
 
 
 def _wrong(counts: dict[str, int]) -> list[int]:

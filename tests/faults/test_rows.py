@@ -13,8 +13,8 @@ import pytest
 from smcloud.errors import IntegrityError, SmcloudError
 from smcloud.store import Store, create_only, release_path
 from smcloud.store.objects import read
-from tests.faults import __main__ as rows
-from tests.faults import server
+from tests.faults import __main__ as command
+from tests.faults import rows, server
 from tests.faults.corruptions import DAMAGES, corrupt
 from tests.faults.crashes import Killed, Killer, fill, killing, sweep
 from tests.faults.power import cut
@@ -147,21 +147,27 @@ TestAnyOrderOfEvents = machine(6, 20)
 
 
 def test_the_table_names_what_is_wrong_and_what_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.json")
-    monkeypatch.setattr(rows, "PAGE", tmp_path / "faults.md")
-    monkeypatch.setattr(rows, "processes", lambda: ThreadPoolExecutor(1))  # which know the rows of this test
-    monkeypatch.setattr(
-        rows, "ROWS", {"one": lambda: {"points": 1200, "torn": 0}, "two": lambda: {"reads": 1, "bad": 2}}
-    )
-    assert rows.main(["--only", "one"]) == 0
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(command, "PAGE", tmp_path / "faults.md")
+    monkeypatch.setattr(command, "processes", lambda: ThreadPoolExecutor(1))  # which know the rows of this test
+    two = {"one": lambda: {"points": 1200, "torn": 0}, "two": lambda: {"reads": 1, "bad": 2}}
+    for module in (command, rows):
+        monkeypatch.setattr(module, "ROWS", two)
+    assert command.main(["--only", "one"]) == 0
     page = (tmp_path / "faults.md").read_text()
     assert "| one | 1,200 points | 0 torn |" in page and "| two | not measured |" in page
-    assert rows.main([]) == 1
+    assert command.main([]) == 1
     assert "| two | 1 reads | 2 bad |" in (tmp_path / "faults.md").read_text()
     results = json.loads((tmp_path / "results.json").read_text())
     results["one"]["code"] = "another"
     (tmp_path / "results.json").write_text(json.dumps(results))
     monkeypatch.setitem(rows.ROWS, "one", lambda: pytest.fail("measured again"))
-    monkeypatch.setattr(rows, "code_digest", lambda modules: "another")
-    assert rows.main(["--only", "two"]) == 1
+    monkeypatch.setattr(command, "code_digest", lambda modules: "another")
+    assert command.main(["--only", "two"]) == 1
     assert "(of earlier code)" not in (tmp_path / "faults.md").read_text()
+
+
+def test_a_process_of_its_own_finds_its_row() -> None:
+    """What is given to it must lie in a module that it can import: that of a command it cannot."""
+    with command.processes() as pool:
+        assert repr(pool.submit(rows.measured, "no such row").exception()) == "KeyError('no such row')"
