@@ -39,8 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     shards = [name for name in SHARDS if results.get(name, {}).get("code") != code][: asked.shards]
     wanted = asked.only or shards or [name for name in ROWS if asked.again or results.get(name, {}).get("code") != code]
     wanted.sort(key=lambda name: -results.get(name, {}).get("seconds", 0))
+    unfinished = []
     with processes() as pool:
-        for row in as_completed({pool.submit(measured, name) for name in wanted}):
+        rows = {pool.submit(measured, name): name for name in wanted}
+        for row in as_completed(rows):
+            if err := row.exception():  # others go on
+                unfinished.append(f"{rows[row]}: {err!r}")
+                print(unfinished[-1], file=sys.stderr, flush=True)
+                continue
             name, counts, seconds = row.result()
             results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}  # another command's may have ended
             results[name] = {"counts": counts, "seconds": round(seconds, 1), "code": code}
@@ -48,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(_line(name, results[name]), flush=True)
     PAGE.write_text(page(results, code))
     print(page(results, code))
-    return int(any(count for result in results.values() for count in _wrong(result["counts"])))
+    return int(bool(unfinished) or any(count for result in results.values() for count in _wrong(result["counts"])))
 
 
 def processes() -> Executor:

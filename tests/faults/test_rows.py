@@ -167,6 +167,19 @@ def test_the_table_names_what_is_wrong_and_what_is_old(tmp_path: Path, monkeypat
     assert "(of earlier code)" not in (tmp_path / "faults.md").read_text()
 
 
+def test_a_row_that_breaks_off_is_an_error_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(command, "PAGE", tmp_path / "faults.md")
+    monkeypatch.setattr(command, "processes", lambda: ThreadPoolExecutor(1))
+    for module in (command, rows):
+        monkeypatch.setattr(module, "ROWS", {"one": lambda: {"points": 1 // 0}, "two": lambda: {"reads": 1, "bad": 0}})
+    assert command.main([]) == 1 and "one: ZeroDivisionError" in capsys.readouterr().err
+    page = (tmp_path / "faults.md").read_text()
+    assert "| two | 1 reads | 0 bad |" in page and "| one | not measured |" in page
+
+
 def test_a_process_of_its_own_finds_its_row() -> None:
     """What is given to it must lie in a module that it can import: that of a command it cannot."""
     with command.processes() as pool:
