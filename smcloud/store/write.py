@@ -143,12 +143,12 @@ def _multiple(chunks: tuple[int, ...], stored: int) -> int:
 
 def template_of(ds: xr.Dataset) -> dict[str, bytes]:
     """Collect every object that xarray writes for ``ds`` at once: all metadata, and the chunks of what is in memory."""
+    from xarray.backends import ZarrStore
     from zarr.storage import MemoryStore
 
     memory: dict[str, Any] = {}
-    encoded(ds).to_zarr(
-        MemoryStore(memory), mode="w", compute=False, zarr_format=3, consolidated=False, write_empty_chunks=True
-    )
+    group = ZarrStore.open_group(MemoryStore(memory), mode="w", zarr_format=3, consolidated=False, write_empty=True)
+    encoded(ds).dump_to_store(group)  # as to_zarr, without its graph of the lazy variables, which nobody would run
     return {key: buffer.to_bytes() for key, buffer in memory.items()}
 
 
