@@ -144,6 +144,7 @@ def _open(
             url,
             chunks=None,
             consolidated=consolidated,
+            zarr_format=3,  # else metadata of format 2 are asked for too
             decode_timedelta=False,
             storage_options=place.store.options or None,
         )

@@ -66,7 +66,7 @@ def append(ds: xr.Dataset, place: Place) -> LazyWrites:
 
     url, options = place.url, place.store.options or None
     with reaching(STORE, url):
-        existing = xr.open_zarr(url, consolidated=False, chunks=None, storage_options=options)
+        existing = xr.open_zarr(url, consolidated=False, chunks=None, zarr_format=3, storage_options=options)
         shared = [name for name in ds.coords if name in existing.coords]
         for name in shared:
             ours, theirs = ds[name].reset_coords(drop=True), existing[name].reset_coords(drop=True)
@@ -83,7 +83,7 @@ def append(ds: xr.Dataset, place: Place) -> LazyWrites:
         added = json.loads(template.pop(ZARR_JSON))["attributes"]
         there = place.read_all(template.keys() & place.sizes().keys())
         changed = [key for key, content in template.items() if there.get(key) != content]
-        group = zarr.open_group(url, mode="r+", storage_options=options, use_consolidated=False)
+        group = zarr.open_group(url, mode="r+", zarr_format=3, storage_options=options, use_consolidated=False)
         attributes = dict(group.attrs)
         if (changed or attributes | added != attributes) and is_sealed(place):
             raise _sealed(url, ", ".join(changed[:3]) or "other attributes")

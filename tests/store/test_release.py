@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -212,6 +213,25 @@ def test_a_failure_that_created_nothing_is_passed_on(
     with pytest.raises(ReleaseConflictError):
         publish(store, given(first, "b"))
     assert latest_release(store) == 1
+
+
+def test_who_loses_a_race_pauses_up_to_as_long_as_an_attempt_takes(
+    store: Store, released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who lost begin again at once: with a short pause the slowest of eight lost a hundred times in a row."""
+    first, pauses, pause = released(store), list[float](), time.sleep
+
+    def lost(*args: Any) -> bool:
+        pause(0.2)
+        return False
+
+    monkeypatch.setattr("smcloud.store.release.create_only", lost)
+    monkeypatch.setattr("smcloud.store.release.ATTEMPTS", 3)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    monkeypatch.setattr("smcloud.store.release.time.sleep", pauses.append)
+    with pytest.raises(ReleaseConflictError):
+        publish(store, given(first, "b"))
+    assert len(pauses) == 3 and all(0.2 <= seconds < 2 for seconds in pauses)
 
 
 def test_only_sealed_work_can_be_published(store: Store, released: Released) -> None:
