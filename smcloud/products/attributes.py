@@ -50,6 +50,15 @@ COORDINATES: dict[str, dict[str, Any]] = {
 EXACT = ("break_year", "n_breaks", "r1_dispersion", "r1_pooled")
 
 
+def without_attributes(ds: xr.Dataset) -> xr.Dataset:
+    """Return ``ds`` without any attribute; :meth:`xarray.Dataset.drop_attrs` makes it anew for each variable."""
+    out = ds.copy()
+    out.attrs = {}
+    for variable in out.variables.values():
+        variable.attrs = {}
+    return out
+
+
 def add_cf_attributes(ds: xr.Dataset, product: str, config: RunConfig) -> xr.Dataset:
     """Give ``ds`` the attributes of ``product``, and no others but those of the series and static roles of annual."""
     title, summary = TEXTS[product]

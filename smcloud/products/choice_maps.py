@@ -15,7 +15,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import SHARE, land, ordered_mean
-from smcloud.products.attributes import to_storage_dtype
+from smcloud.products.attributes import to_storage_dtype, without_attributes
 from smcloud.products.choice_grid import DEFAULT, config_of
 from smcloud.products.trend import STATISTICS, ends_covered
 from smcloud.products.zones import zones
@@ -85,7 +85,7 @@ def _choice_maps(*datasets: xr.Dataset, configs: Sequence[RunConfig], labels: Se
         zone += [stacked(found, "zones")] if found else []
     out |= {"zone": _by_series(zone)} if zone else {}
     out |= {"aridity_index": annuals[0]["aridity_index"]} if "aridity_index" in annuals[0] else {}
-    return to_storage_dtype(xr.Dataset(out).drop_attrs()).assign_coords({"series": list(labels), **cells})
+    return to_storage_dtype(without_attributes(xr.Dataset(out))).assign_coords({"series": list(labels), **cells})
 
 
 def _without_cells(ds: xr.Dataset) -> xr.Dataset:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import land
+from smcloud.products.attributes import without_attributes
 from smcloud.products.blocks import per_block
 from smcloud.products.drivers import significant_drivers
 from smcloud.products.flags import NO_DATA
@@ -97,7 +98,7 @@ def _driver_trends(annual: xr.Dataset, drivers: xr.Dataset, *, config: RunConfig
         lines.append(linear_trend(series, dim="year", alpha=config.alpha, interval=interval))
     along = xr.DataArray(names, dims="driver", name="driver")
     columns = {name: xr.concat([line[name] for line in lines], dim=along) for name in ("slope", "p_value")}
-    return xr.Dataset(columns).transpose("driver", "lat", "lon").drop_attrs()
+    return without_attributes(xr.Dataset(columns).transpose("driver", "lat", "lon"))
 
 
 def trend_columns(

@@ -8,6 +8,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas
+from smcloud.products.attributes import without_attributes
 from smcloud.stats import area_weighted_series
 
 
@@ -27,11 +28,12 @@ def false_alarms(
     called = (trend["significant"] == 1).astype("float64").where(valid)
     rejected = (trend["p_value"] < config.alpha).astype("float64").where(valid)
     of_called, of_rejected = (area_weighted_series(share, area, groups) for share in (called, rejected))
-    return xr.Dataset(
+    out = xr.Dataset(
         {
             "significant_share": of_called["mean"],
             "rejected_share": of_rejected["mean"],
             "covered_area_km2": of_called["covered_area"],
             "n_cells": of_called["n_cells"],
         }
-    ).drop_attrs()
+    )
+    return without_attributes(out)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
-from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.attributes import add_cf_attributes, without_attributes
 from smcloud.products.regions import GLOBE, POLYGON, REGION, Groups
 from smcloud.stats.tile_draws import line_of_tiles
 
@@ -94,5 +94,6 @@ def gradients(annual: xr.Dataset, trend: xr.Dataset, drivers: xr.Dataset | None,
         "step": [PROPERTIES[name].size for name in names],
         "step_units": [PROPERTIES[name].units for name in names],
     }
-    out = xr.Dataset(columns).drop_attrs().assign_coords({name: ("property", values) for name, values in steps.items()})
+    out = without_attributes(xr.Dataset(columns))
+    out = out.assign_coords({name: ("property", values) for name, values in steps.items()})
     return add_cf_attributes(out.transpose("property", ...), "strata", config)

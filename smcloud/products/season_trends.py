@@ -6,7 +6,7 @@ import xarray as xr
 
 from smcloud.config import RunConfig
 from smcloud.products.annual import cell_areas, land
-from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.attributes import add_cf_attributes, without_attributes
 from smcloud.products.blocks import per_block
 from smcloud.products.regions import Groups
 from smcloud.products.seasons import SEASONAL
@@ -51,6 +51,6 @@ def season_columns(annual: xr.Dataset, chosen: Groups, config: RunConfig) -> xr.
         line = linear_trend(course, "year", config.alpha, config.years.min_years, interval="effective")
         members = area_weighted_sums(xr.ones_like(weights).where(fixed), weights, chosen.mask)
         columns = {f"season_{name}": line[name] for name in COLUMNS}
-        tables.append(xr.Dataset(columns | {"season_n_cells": members["n_cells"]}).drop_attrs())
+        tables.append(without_attributes(xr.Dataset(columns | {"season_n_cells": members["n_cells"]})))
     out = xr.concat(tables, dim=moisture["season"].drop_attrs()).transpose("region", "season")
     return add_cf_attributes(out, "regional", config)

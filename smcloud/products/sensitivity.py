@@ -13,7 +13,7 @@ from smcloud.config import RunConfig
 from smcloud.products.annual import SHARE, cell_areas, land, whole_years
 from smcloud.products.annual import annual as annual_of
 from smcloud.products.anomalies import MONTHS
-from smcloud.products.attributes import to_storage_dtype
+from smcloud.products.attributes import to_storage_dtype, without_attributes
 from smcloud.products.choice_grid import (
     BY_NAME,
     DEFAULT,
@@ -140,7 +140,7 @@ def series_figures(made: Mapping[Series, Made], null: SharedNull | None = None) 
         pooled = pooled_trend(series, cell_areas(annual), "year", radius, config.alpha, least)["p_value"]
         lines = region_lines(annual, groups, config).drop_vars(("kind", "label"), errors="ignore")
         numbers = of_whole_fields(maps, at, pooled, config, null, region)
-        out.append(numbers.assign(lines.data_vars).drop_attrs())
+        out.append(without_attributes(numbers.assign(lines.data_vars)))
     return xr.concat(out, "series", coords="minimal", compat="override", join="exact")
 
 
@@ -199,7 +199,7 @@ def _of_whole_fields(fields: xr.Dataset, config: RunConfig, null: SharedNull | N
     }
     if null is not None:
         columns["chance"] = _by_chance(fields, zone, area, columns["area_km2"], null, config.alpha)
-    return xr.Dataset(columns).drop_attrs()
+    return without_attributes(xr.Dataset(columns))
 
 
 def _by_chance(

@@ -10,7 +10,7 @@ import xarray as xr
 
 from smcloud.config import Ends, RunConfig
 from smcloud.products.annual import cell_areas, land
-from smcloud.products.attributes import add_cf_attributes
+from smcloud.products.attributes import add_cf_attributes, without_attributes
 from smcloud.products.driver_columns import OF_THE_DRIVERS, driver_columns, trend_columns
 from smcloud.products.end_years import end_year_columns
 from smcloud.products.flags import CHOSEN_BY_RESULT
@@ -89,7 +89,7 @@ def table(
         columns |= _over_fixed_cells(moisture, trend["slope"], weights, chosen, all_land, config)
     if kinds[0] in (REGION, POLYGON):
         columns["land_share"] = all_land / area_weighted_series(xr.ones_like(area), area, groups)["covered_area"]
-    out = xr.Dataset(columns).drop_attrs()
+    out = without_attributes(xr.Dataset(columns))
     chosen_by_result = xr.DataArray([kind == CHOSEN_KIND for kind in kinds], dims=dim)
     without = [*OF_THE_RESULT, *(name for name in OF_THE_DRIVERS if name in out)]
     out = out.assign({name: out[name].where(~chosen_by_result) for name in without})

@@ -205,19 +205,19 @@ def _by_kind(ds: xr.Dataset, dim: str) -> dict[str, Table]:
     names = sorted(flat + crossed, key=_place)
     drivers = [str(name) for name in ds["driver"].values] if crossed else []
     values = {name: ds[name].transpose(dim, ...).values for name in names}
+    columns: dict[str, npt.NDArray[np.generic]] = {}
+    for name in names:
+        if name not in crossed:
+            columns[name] = values[name]
+        elif not _with_end(name, crossed)[1]:
+            ends = [end for end in _ENDS if f"{name}{end}" in crossed]
+            columns |= {f"{name}: {driver}{end}": values[f"{name}{end}"][:, j]
+                        for j, driver in enumerate(drivers) for end in ends}  # fmt: skip
     kinds: dict[str, Table] = {}
-    for i in range(ds.sizes[dim]):
-        record: Record = {"key": str(ds[dim].values[i]), "label": str(ds["label"].values[i])}
-        for name in names:
-            if name in crossed:
-                base, end = _with_end(name, crossed)
-                if not end:
-                    for j, driver in enumerate(drivers):
-                        ends = [tail for tail in _ENDS if f"{base}{tail}" in crossed]
-                        record |= {f"{base}: {driver}{tail}": plain(values[f"{base}{tail}"][i, j]) for tail in ends}
-            else:
-                record[name] = plain(values[name][i])
-        kinds.setdefault(str(ds["kind"].values[i]), []).append(record)
+    for i, (key, text, kind) in enumerate(zip(ds[dim].values, ds["label"].values, ds["kind"].values, strict=True)):
+        record: Record = {"key": str(key), "label": str(text)}
+        record |= {name: plain(column[i]) for name, column in columns.items()}
+        kinds.setdefault(str(kind), []).append(record)
     return kinds
 
 
