@@ -32,7 +32,7 @@ test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
 # All tests with real servers: Dask Gateway, object stores, Prefect.
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/flows tests/cloud
-	$(PY) -m pytest -m e2e tests/faults tests/jit
+	$(PY) -m pytest -m e2e tests/faults tests/jit tests/cli tests/pipeline tests/export
 
 # What programs of others say and read of a release: checkers, GDAL, zarrita in node (of the Python registry), and the
 # explorer in a Chromium, where the machine has one.

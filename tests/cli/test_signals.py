@@ -22,6 +22,7 @@ def begun(store):
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_asked_to_stop_leaves_no_process_and_goes_on_later(small_world, tmp_path, number):
     config, store = small_world(), tmp_path / "store"

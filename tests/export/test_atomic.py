@@ -41,6 +41,7 @@ def make(target, content="new", force=False):
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("force", [False, True])
 def test_what_is_killed_leaves_nothing_that_looks_like_an_export(store, tmp_path, force):
     out = tmp_path / "out"

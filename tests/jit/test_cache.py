@@ -57,18 +57,21 @@ def files(folder):
     return sorted(folder.rglob("*.kernel"))
 
 
+@pytest.mark.e2e
 def test_a_second_process_compiles_nothing_and_computes_the_same(kept):
     folder, digest = kept
     assert outcome(start(folder)) == (4, digest, "")
     assert len(files(folder)) == 4 and not list(folder.rglob("*.tmp"))
 
 
+@pytest.mark.e2e
 def test_two_processes_may_begin_at_once(kept, tmp_path):
     both = [start(tmp_path), start(tmp_path)]
     assert {outcome(process)[1] for process in both} == {kept[1]}
     assert outcome(start(tmp_path))[:2] == (4, kept[1])
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("damage", [lambda raw: raw[:-1000], lambda raw: raw[:5000] + b"\x00" * 8 + raw[5008:],
                                     lambda raw: b""])  # fmt: skip
 def test_a_damaged_file_is_compiled_anew_and_mended(kept, tmp_path, damage):
@@ -82,11 +85,13 @@ def test_a_damaged_file_is_compiled_anew_and_mended(kept, tmp_path, damage):
     assert outcome(start(folder)) == (4, kept[1], "")
 
 
+@pytest.mark.e2e
 def test_where_nothing_can_be_written_kernels_are_compiled_and_it_is_said_once(kept):
     hits, digest, log = outcome(start("/proc/no-such-place"))
     assert (hits, digest) == (0, kept[1]) and log.count("what was made before is not kept") == 1
 
 
+@pytest.mark.e2e
 def test_a_folder_that_others_may_write_into_is_not_used(kept, tmp_path):
     folder = shutil.copytree(kept[0], tmp_path / "copy")
     files(folder)[0].parent.chmod(0o777)
@@ -94,6 +99,7 @@ def test_a_folder_that_others_may_write_into_is_not_used(kept, tmp_path):
     assert (hits, digest) == (0, kept[1]) and "can be written by others" in log
 
 
+@pytest.mark.e2e
 def test_a_folder_that_is_full_and_read_only_serves(kept, tmp_path):
     folder = shutil.copytree(kept[0], tmp_path / "copy")
     files(folder)[0].parent.chmod(0o555)  # root may write all the same: whatever it does, this must not differ

@@ -76,6 +76,7 @@ def killed_when(config, sign):
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_a_killed_command_leaves_the_earlier_cube_and_the_next_run_goes_on(ingest, small_world, tmp_path):
     _, before = ingest("2003-12")
     kept, edit = content(before), warmer("2001-03")

@@ -48,6 +48,7 @@ def markers(job):
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.timeout(600)
 def test_a_cube_killed_between_its_tiles_goes_on_and_is_the_same_to_the_bit(small_world, tmp_path, monkeypatch):
     years = {
