@@ -27,7 +27,7 @@ LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 # To start with, on any number of cores, where compiled kernels are kept.
 INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
-INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 157, 32, 1355, 256
+INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 124, 34, 847, 292
 # A month of a source: value and valid hours, and what the uncertainty and the sensors of soil moisture add. A thread
 # that reduces, regrids and writes months holds so much of them, in percent, and so many chunks of the source.
 MONTH_BYTES, UNCERTAINTY_BYTES, SENSOR_BYTES, HELD_PERCENT, HELD_CHUNKS = 12, 28, 4, 360, 2

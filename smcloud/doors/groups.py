@@ -11,7 +11,7 @@ from smcloud.errors import IntegrityError
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, Store
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.attribution import attributed
-from smcloud.store.sealed import require_digest, sealed_digests
+from smcloud.store.sealed import read_sealed, require_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,8 +89,7 @@ def read_groups(store: Store, release: Release) -> dict[str, Group]:
 
 def _read_group(store: Store, release: Release, name: str, entry: CubeEntry | ProductEntry) -> Group:
     place = Prefix(store, entry.url)
-    digests = sealed_digests(place, entry)
-    content = place.read(ZARR_JSON) or b""
+    content, digests, _ = read_sealed(place, entry)
     spelled: list[str] = []
     try:
         root = json.loads(content, parse_constant=spelled.append)

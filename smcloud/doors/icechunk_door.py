@@ -23,7 +23,7 @@ from smcloud.errors import IntegrityError
 from smcloud.store import CubeEntry, Prefix, ProductEntry, Release, Store, read_release
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.objects import read
-from smcloud.store.sealed import sealed_digests
+from smcloud.store.sealed import read_sealed
 
 if TYPE_CHECKING:
     import icechunk
@@ -138,17 +138,16 @@ async def _write(
     await _set(target, "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": {}})
     for name, entry in entries.items():
         place = Prefix(store, entry.url)
-        digests = sealed_digests(place, entry)
-        sizes = {sealed["path"]: sealed["size"] for sealed in place.inventory()[0]["objects"]}
-        root = json.loads(place.read(ZARR_JSON) or b"")
+        sealed = read_sealed(place, entry)
+        root = json.loads(sealed.root)
         nodes = root.pop("consolidated_metadata")["metadata"]
         await _set(target, f"{name}/{ZARR_JSON}", root)
         for array, node in nodes.items():
             await _set(target, f"{name}/{array}/{ZARR_JSON}", node)
         references: dict[str, list[icechunk.VirtualChunkSpec]] = {}
-        for path in digests:
+        for path in sealed.digests:
             if match := _CHUNK.fullmatch(path):
-                reference = _reference(match[2], f"{container}{entry.url}/{path}", sizes[path])
+                reference = _reference(match[2], f"{container}{entry.url}/{path}", sealed.sizes[path])
                 references.setdefault(match[1], []).append(reference)
         for array, chunks in references.items():
             target.set_virtual_refs(f"{name}/{array}", chunks)

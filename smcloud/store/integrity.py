@@ -57,18 +57,19 @@ def seal(
     by dask, on the cluster where one is open.
     """
     if not is_sealed(place):
-        names = sorted(expected) or _array_names(place)
-        findings = _checked(place, names, copied)
+        existing = _array_names(place)
+        names = sorted(expected) or existing
+        metadata = metadata_of_all(place, [name for name in names if name in existing])
+        findings = _checked(place, names, metadata, copied)
         if is_sealed(place):  # by a run that took the folder over while this one was stopped: it is that one's
             return _record_of(place)
-        for stray in set(_array_names(place)) - set(names):
+        for stray in set(existing) - set(names):
             place.remove(stray)
-        metadata = (ZARR_JSON, *(f"{name}/{ZARR_JSON}" for name in names))
-        _remove_leftovers(place, {finding.path for finding in findings} | {*metadata, *beside})
-        _consolidate(place)
+        findings += [finding_of(f"{name}/{ZARR_JSON}", raw) for name, raw in metadata.items()]
+        _remove_leftovers(place, {finding.path for finding in findings} | {ZARR_JSON, *beside})
+        place.write(ZARR_JSON, _consolidated(place, metadata))
         place.write_all(beside)
-        read = place.read_all((*metadata, *beside))
-        findings += [_finding_of(key, raw) for key, raw in read.items()]
+        findings += [finding_of(key, raw) for key, raw in place.read_all((ZARR_JSON, *beside)).items()]
         objects = [
             {"path": finding.path, "sha256": finding.sha256, "size": finding.size}
             for finding in sorted(findings, key=lambda finding: finding.path)
@@ -95,11 +96,12 @@ def _record_of(place: Place) -> SealRecord:
     return SealRecord(digest, total, len(inventory["objects"]))
 
 
-def _checked(place: Place, names: list[str], copied: Mapping[str, Finding]) -> list[Finding]:
+def _checked(
+    place: Place, names: list[str], metadata: Mapping[str, bytes], copied: Mapping[str, Finding]
+) -> list[Finding]:
     """Read and check every chunk of the arrays ``names``; raises :class:`IntegrityError`."""
-    existing = _array_names(place)
-    findings = [Finding(name, 0, "", "array missing") for name in names if name not in existing]
-    findings += examine(place, [name for name in names if name in existing], copied)
+    findings = [Finding(name, 0, "", "array missing") for name in names if name not in metadata]
+    findings += examine(place, metadata, copied)
     findings += _copied(place, copied)
     bad = [finding for finding in findings if finding.problem]
     if bad or not findings:
@@ -113,12 +115,10 @@ def _checked(place: Place, names: list[str], copied: Mapping[str, Finding]) -> l
     return findings
 
 
-def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Finding]:
-    """Read and decode every chunk that the shapes of the arrays ``names`` under ``path`` call for, except ``but``."""
+def examine(place: Place, metadata: Mapping[str, bytes], but: Container[str] = ()) -> list[Finding]:
+    """Read and decode every chunk that arrays have by their ``metadata``, by name, except ``but``."""
     from dask.base import compute
     from dask.delayed import delayed
-
-    metadata = metadata_of_all(place, names)
 
     def wanted(name: str) -> Iterator[tuple[int, ...]]:
         array = stored_array(metadata[name])
@@ -126,7 +126,7 @@ def examine(place: Place, names: list[str], but: Container[str] = ()) -> list[Fi
 
     tasks = [
         delayed(_examine_batch, pure=False)(place, name, metadata[name], batch)
-        for name in names
+        for name in metadata
         for batch in itertools.batched(wanted(name), BATCH)
     ]
     (results,) = compute(tasks)
@@ -154,10 +154,11 @@ def _copied(place: Place, copied: Mapping[str, Finding]) -> list[Finding]:
 
 def inspect(place: Place, key: str) -> Finding:
     """Read size and sha256 of one object, without decoding it."""
-    return _finding_of(key, place.read(key))
+    return finding_of(key, place.read(key))
 
 
-def _finding_of(key: str, raw: bytes | None) -> Finding:
+def finding_of(key: str, raw: bytes | None) -> Finding:
+    """Size and sha256 of one object as it was read, None where it is missing."""
     if raw is None:
         return Finding(key, 0, "", "missing")
     return Finding(key, len(raw), hashlib.sha256(raw).hexdigest())
@@ -210,12 +211,17 @@ def _array_names(place: Place) -> list[str]:
     return sorted(key.removesuffix(f"/{ZARR_JSON}") for key in place.sizes() if key.endswith(f"/{ZARR_JSON}"))
 
 
-def _consolidate(place: Place) -> None:
+def _consolidated(place: Place, metadata: Mapping[str, bytes]) -> bytes:
+    """The ``zarr.json`` of the prefix with the ``metadata`` of its arrays in it, which were read already."""
     import zarr
-    from zarr.storage import FsspecStore
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.storage import MemoryStore
 
-    store, url = place.store, place.url
-    with reaching(STORE, url), warnings.catch_warnings():
+    documents = {ZARR_JSON: place.read(ZARR_JSON)} | {f"{name}/{ZARR_JSON}": raw for name, raw in metadata.items()}
+    buffer = default_buffer_prototype().buffer
+    store: dict[str, Any] = {key: buffer.from_bytes(raw) for key, raw in documents.items() if raw is not None}
+    with reaching(STORE, place.url), warnings.catch_warnings():
         # xarray and zarr read and write it; that other readers may not is why each array keeps its own.
         warnings.filterwarnings("ignore", "Consolidated metadata")
-        zarr.consolidate_metadata(FsspecStore.from_url(url, store.options) if store.options else url)
+        zarr.consolidate_metadata(MemoryStore(store))
+    return bytes(store[ZARR_JSON].to_bytes())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from smcloud import chunking
 from smcloud.errors import IntegrityError, NothingPublishedError
 from smcloud.io_errors import STORE, reaching
-from smcloud.store.arrays import ZARR_JSON, stored_array
+from smcloud.store.arrays import stored_array
 from smcloud.store.attribution import attributed
 from smcloud.store.inventory import is_sealed
 from smcloud.store.layout import Store
@@ -19,7 +19,7 @@ from smcloud.store.links import require_no_way_out
 from smcloud.store.objects import Place
 from smcloud.store.records import CubeEntry, ProductEntry, Release
 from smcloud.store.release import find_release, latest_release, newest_release, read_release
-from smcloud.store.sealed import Digests, Verify, require_sealed_objects, sealed_digests
+from smcloud.store.sealed import Digests, Verify, read_sealed, require_sealed_objects
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -158,24 +158,16 @@ def _open_released(
         raise ValueError(f"verify: {verify!r} is neither {' nor '.join(map(repr, get_args(Verify)))}")
     place = Place(store, entry.url)
     require_no_way_out(store, entry.url)
-    if place.read(ZARR_JSON) is None:
-        raise IntegrityError(
-            "a prefix that a release names is gone",
-            where=place.url,
-            found="nothing",
-            expected="a sealed prefix",
-            next=f"smcloud verify {store.url}",
-        )
-    digests = sealed_digests(place, entry)
-    _require_texts(place)
+    root, digests, _ = read_sealed(place, entry)
+    _require_texts(place, root)
     if verify == "chunks":
         require_sealed_objects(place, digests)
     return _open(place, chunks, True, digests, verify == "chunks")
 
 
-def _require_texts(place: Place) -> None:
+def _require_texts(place: Place, root: bytes) -> None:
     """Decode all texts ourselves first: xarray reads labels when it opens, and its decoder believes any number."""
-    arrays = json.loads(place.read(ZARR_JSON) or b"{}").get("consolidated_metadata", {}).get("metadata", {})
+    arrays = json.loads(root).get("consolidated_metadata", {}).get("metadata", {})
     for name, metadata in arrays.items():
         if metadata.get("data_type") != "string":
             continue

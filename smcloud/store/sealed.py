@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON
@@ -31,18 +31,35 @@ def require_digest(place: Place, name: str, content: bytes, expected: str) -> No
         )
 
 
-def sealed_digests(place: Place, entry: CubeEntry | ProductEntry) -> dict[str, str]:
-    """Return the sha256 of each object of a released prefix, its inventory and root metadata held against the release.
+class Sealed(NamedTuple):
+    """What a released prefix holds: the bytes of its root metadata, and sha256 and size of each object by its path."""
+
+    root: bytes
+    digests: dict[str, str]
+    sizes: dict[str, int]
+
+
+def read_sealed(place: Place, entry: CubeEntry | ProductEntry) -> Sealed:
+    """Read inventory and root metadata of a released prefix, held against the release.
 
     Raises :class:`IntegrityError` where one of them is not what was sealed. The cube of a store of schema 1 has its
     inventory's word only.
     """
+    root = place.read(ZARR_JSON)
+    if root is None:
+        raise IntegrityError(
+            "a prefix that a release names is gone",
+            where=place.url,
+            found="nothing",
+            expected="a sealed prefix",
+            next=f"smcloud verify {place.store.url}",
+        )
     inventory, actual = read_inventory(place)
     if (entry.inventory_sha256 or actual) != actual:
         require_digest(place, INVENTORY, place.read(INVENTORY) or b"", entry.inventory_sha256 or "")
-    digests = {sealed["path"]: sealed["sha256"] for sealed in inventory["objects"]}
-    require_digest(place, ZARR_JSON, place.read(ZARR_JSON) or b"", digests.get(ZARR_JSON, ""))
-    return digests
+    digests, sizes = ({each["path"]: each[key] for each in inventory["objects"]} for key in ("sha256", "size"))
+    require_digest(place, ZARR_JSON, root, digests.get(ZARR_JSON, ""))
+    return Sealed(root, digests, sizes)
 
 
 def require_sealed_objects(place: Place, digests: Digests, names: Sequence[str] = ()) -> None:

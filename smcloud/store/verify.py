@@ -8,7 +8,7 @@ from typing import Any
 from smcloud.errors import IntegrityError
 from smcloud.store.arrays import ZARR_JSON
 from smcloud.store.chain import release_numbers
-from smcloud.store.integrity import Finding, describe, examine, inspect
+from smcloud.store.integrity import Finding, describe, examine, finding_of, inspect
 from smcloud.store.inventory import read_inventory
 from smcloud.store.layout import TEMPORARY, Store
 from smcloud.store.objects import Place
@@ -102,10 +102,11 @@ def prefix_findings(store: Store, named: CubeEntry | ProductEntry) -> list[Findi
     if (named.inventory_sha256 or digest) != digest:
         return [Finding(f"{path}/{INVENTORY}", own.size, digest, "not the inventory that was released")]
     sealed = {entry["path"]: (entry["size"], entry["sha256"]) for entry in inventory["objects"]}
-    read = [inspect(place, key) for key in sealed if key.rpartition("/")[2] == ZARR_JSON]
+    documents = place.read_all(key for key in sealed if key.rpartition("/")[2] == ZARR_JSON)
+    read = [finding_of(key, raw) for key, raw in documents.items()]
     # Shapes are trusted, and chunks looked for, only where the metadata is what was sealed.
     intact = [f.path for f in read if f.path != ZARR_JSON and (f.size, f.sha256) == sealed[f.path]]
-    read += examine(place, [key.removesuffix(f"/{ZARR_JSON}") for key in intact])
+    read += examine(place, {key.removesuffix(f"/{ZARR_JSON}"): documents[key] or b"" for key in intact})
     read += [inspect(place, key) for key in sealed.keys() - {finding.path for finding in read}]
     extra = sorted(place.sizes().keys() - sealed.keys() - {finding.path for finding in read} - {INVENTORY})
     passing = (f"{MARKERS}/", TEMPORARY)  # of runs that were killed: they are no content

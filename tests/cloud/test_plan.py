@@ -23,4 +23,4 @@ def test_a_run_asks_the_bucket_as_often_as_its_plan_says(gcs, small_world, tmp_p
         store.requests.clear()
         getattr(pipeline, stage.name)(config, job)
         counts = [sum(request.startswith(method) for request in store.requests) for method in ("GET", "POST")]
-        assert [stage.get_requests, stage.put_requests] == pytest.approx(counts, rel=0.1), stage.name
+        assert [stage.get_requests, stage.put_requests] == pytest.approx(counts, rel=0.05), stage.name

@@ -80,7 +80,7 @@ def test_a_killed_process_does_no_more(tmp_path: Path) -> None:
 
 def test_a_sweep_sees_a_release_before_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the inventory written before the chunks were checked, a crash would leave a torn release."""
-    monkeypatch.setattr("smcloud.store.integrity._checked", lambda place, names, copied: [])
+    monkeypatch.setattr("smcloud.store.integrity._checked", lambda place, names, metadata, copied: [])
     monkeypatch.setattr("smcloud.store.integrity._remove_leftovers", lambda place, sealed: None)
     with stores("disk") as new, pytest.raises((AssertionError, IntegrityError)):
         sweep("disk", new, 3)

@@ -110,7 +110,7 @@ def test_no_bit_flip_changes_a_value_unnoticed(staged: Store, product: xr.Datase
         content = bytearray(good)
         content[bit // 8] ^= 1 << (bit % 8)
         chunk.write_bytes(content)
-        (finding,) = examine(Prefix(staged, PATH), ["slope"])
+        (finding,) = examine(Prefix(staged, PATH), metadata_of_all(Prefix(staged, PATH), ["slope"]))
         assert finding.sha256 != hashlib.sha256(good).hexdigest()
         noticed += bool(finding.problem)
         if not finding.problem:
@@ -166,8 +166,9 @@ def test_a_shard_is_one_object(store: Store) -> None:
         config={"write_empty_chunks": True},
     )
     array[:] = 1
-    assert [finding.path for finding in examine(Prefix(store, PATH), ["v"])] == ["v/c/0/0", "v/c/1/0"]
-    assert not any(finding.problem for finding in examine(Prefix(store, PATH), ["v"]))
+    findings = examine(Prefix(store, PATH), metadata_of_all(Prefix(store, PATH), ["v"]))
+    assert [finding.path for finding in findings] == ["v/c/0/0", "v/c/1/0"]
+    assert not any(finding.problem for finding in findings)
 
 
 def test_an_array_without_metadata_is_named(staged: Store) -> None:
@@ -211,7 +212,8 @@ def test_every_lost_chunk_of_an_array_is_found(store: Store, cube: xr.Dataset) -
     chunks = sorted(key for key in prefix.sizes() if key.startswith("soil_moisture/c/"))
     prefix.remove(chunks[0])
     prefix.remove(chunks[2])
-    found = {finding.path: finding.problem for finding in examine(prefix, ["soil_moisture"])}
+    metadata = metadata_of_all(prefix, ["soil_moisture"])
+    found = {finding.path: finding.problem for finding in examine(prefix, metadata)}
     assert found == dict.fromkeys(chunks, "") | dict.fromkeys((chunks[0], chunks[2]), "missing")
 
 
