@@ -25,6 +25,8 @@ from smcloud.store import Store
 # one core, where they are not kept. The page: its figures, and of each cell what is read for them.
 START_SECONDS, COMPILE_SECONDS = 5, 24
 PUBLISH_SECONDS, REPORT_SECONDS, REPORT_CELL_NS = 2, 6, 2000
+# Requests for records, pages and documents, and the chunks that the page reads, in percent of those that were made.
+PUBLISH_GETS, PUBLISH_PUTS, REPORT_GETS, REPORT_PUTS, REPORT_PERCENT = 164, 248, 480, 49, 41
 MUCH = 2 * 2**30  # bytes of sources: less is read before a plan is made
 log = logging.getLogger("smcloud")
 
@@ -93,6 +95,12 @@ def stages_of(
     start = Stage("start", seconds=START_SECONDS + cold)
     if not products:
         return start, ingest
-    page = REPORT_SECONDS + grid["lat"] * grid["lon"] * REPORT_CELL_NS // 10**9
-    after = Stage("publish", seconds=PUBLISH_SECONDS), Stage("report", seconds=page)
-    return start, ingest, compute_stage(config, first_year, months, grid), *after
+    compute = compute_stage(config, first_year, months, grid)
+    publish = Stage("publish", seconds=PUBLISH_SECONDS, get_requests=PUBLISH_GETS, put_requests=PUBLISH_PUTS)
+    report = Stage(
+        "report",
+        seconds=REPORT_SECONDS + grid["lat"] * grid["lon"] * REPORT_CELL_NS // 10**9,
+        get_requests=REPORT_GETS + compute.chunks * REPORT_PERCENT // 100,
+        put_requests=REPORT_PUTS,
+    )
+    return start, ingest, compute, publish, report
