@@ -28,9 +28,9 @@ LAND_PERCENT = 34  # of the cells of a global grid; minutes are of such a grid
 INGEST_SECONDS, COMPUTE_SECONDS = 2, {"peng2023": 2, "rigorous": 7}
 # Requests for metadata, coordinates and listings: hardly more on a larger grid.
 INGEST_GETS, INGEST_PUTS, COMPUTE_GETS, COMPUTE_PUTS = 124, 34, 847, 292
-# A month of a source: value and valid hours, and what the uncertainty and the sensors of soil moisture add. A thread
-# that reduces, regrids and writes months holds so much of them, in percent, and so many chunks of the source.
-MONTH_BYTES, UNCERTAINTY_BYTES, SENSOR_BYTES, HELD_PERCENT, HELD_CHUNKS = 12, 28, 4, 360, 2
+# A month of a source: value and valid hours, and what uncertainty and sensors add. A thread that reduces, regrids and
+# writes months holds so much of them, in percent, and so many chunks; of what has no months this for each cell.
+MONTH_BYTES, UNCERTAINTY_BYTES, SENSOR_BYTES, HELD_PERCENT, HELD_CHUNKS, STATIC_BYTES = 12, 28, 4, 360, 2, 26
 # Bytes alive at a time in a worker's thread, in percent of what its largest task takes in; and in the client, of each
 # cell while the map of classes is tested.
 BLOCK_PERCENT, CLIENT_CELL_BYTES = {"peng2023": 150, "rigorous": 360}, 40

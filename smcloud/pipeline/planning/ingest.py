@@ -86,19 +86,22 @@ def _ingest_tasks(config: RunConfig, opened: CubeInputs, tiles: Sequence[tuple[i
 def _held_bytes(sources: Mapping[str, Source], first_year: xr.Dataset) -> tuple[int, int]:
     """Return the most bytes of a source that a thread holds for a run of months, and the bytes kept for a year.
 
-    A run has the cells of a chunk, or where it is regridded all of them. Months that are compared with those of the
-    year before are kept until then: all their blocks, where a run is not already the whole grid.
+    A run has the cells of a chunk, or where it is regridded all of them; of a role without months a chunk is held.
+    Months that are compared with those of the year before are kept until then: all their blocks, where a run is not
+    already the whole grid.
     """
     most = kept = 0
     for role, source in sources.items():
         values = source.values
+        chunk = {dim: values.chunksizes[dim][0] if values.chunks else values.sizes[dim] for dim in values.dims}
+        cells = chunk["lat"] * chunk["lon"]
         if source.steps is None:
+            most = max(most, cells * plans.STATIC_BYTES)
             continue
         beside = [(source.uncertainty, plans.UNCERTAINTY_BYTES), (source.sensors, plans.SENSOR_BYTES)]
         month = plans.MONTH_BYTES + sum(size for array, size in beside if array is not None)
         together = [values, *(array for array, _ in beside if array is not None)]
-        chunk = {dim: values.chunksizes[dim][0] if values.chunks else values.sizes[dim] for dim in values.dims}
-        cells, grid_cells = chunk["lat"] * chunk["lon"], values.sizes["lat"] * values.sizes["lon"]
+        grid_cells = values.sizes["lat"] * values.sizes["lon"]
         read = plans.HELD_CHUNKS * cells * chunk["time"] * sum(array.dtype.itemsize for array in together)
         if role in COMPARED and cells < grid_cells:
             kept += grid_cells * chunking.TIME_CHUNK * np.dtype("f8").itemsize

@@ -11,10 +11,12 @@ from smcloud import cli, pipeline
 from smcloud import plan as plans
 from smcloud.config import Budget, load_config, parse_config
 from smcloud.config.strict_yaml import read_yaml
+from smcloud.cube import CubeInputs, month_range, open_sources
 from smcloud.errors import BudgetError, ConfigurationError, TooFewYearsError
 from smcloud.pipeline.planning.budget import require_within
 from smcloud.pipeline.planning.compute import pools_of
-from smcloud.pipeline.planning.examples import SIZES, plan_size
+from smcloud.pipeline.planning.examples import SIZES, plan_size, sources_of
+from smcloud.pipeline.planning.plan import stages_of
 from smcloud.plan import Array, Machine, Plan, Stage, touched
 
 GIB = 2**30
@@ -69,6 +71,18 @@ def test_the_sizes_by_hand():
     assert daily.total("tasks") == fine.total("tasks")  # the days of a run of months are read inside its task
     assert fine.total("tasks") > 10 * coarse.total("tasks")
     assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
+
+
+def test_a_static_role_in_one_chunk_is_held_whole():
+    """A land mask of 0.05 degrees held 26 bytes for each of its cells while its only chunk was made."""
+    size = SIZES["0.05-monthly-40"]
+    config, catalog, datasets = sources_of(size, "peng2023", size.cluster)
+    datasets["static"] = datasets["static"].chunk(-1)
+    months = month_range(config.period.start, config.period.end)
+    opened = CubeInputs(datasets, open_sources(config, catalog, datasets), months)
+    _, ingest = stages_of(config, opened, products=False)
+    kept = 3600 * 7200 * 12 * 8 / 20
+    assert ingest.worker_memory == pytest.approx(400 * 2**20 + 2 * 3600 * 7200 * 26 + kept, rel=1e-6)
 
 
 @pytest.mark.slow
