@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from smcloud.errors import IntegrityError
 from smcloud.store import Attempts, Prefix, Store, latest_release, newest_release, product_path, verify, verify_all
+from smcloud.store.records import INVENTORY
 from smcloud.store.restore import restore
 from smcloud.store.verify import release_findings
 from tests.faults.crashes import Killer, killing, process_gone
@@ -88,8 +89,11 @@ class StoreMachine(RuleBasedStateMachine):
         """An object of the newest release is changed or lost."""
         release = newest_release(self.store)
         (entry,) = release.products.values()
-        files = sorted(path for path in Path(self.store.join(entry.url)).rglob("*") if path.is_file())
-        file = data.draw(st.sampled_from(files))
+        sealed = Prefix(self.store, entry.url).inventory()[0][
+            "objects"
+        ]  # a killed run leaves files that are none of it
+        names = sorted([INVENTORY, *(each["path"] for each in sealed)])
+        file = Path(self.store.join(entry.url, data.draw(st.sampled_from(names))))
         if data.draw(st.booleans()):
             file.unlink()
         else:
