@@ -12,7 +12,8 @@ import xarray as xr
 from smcloud.products import palette
 from smcloud.report import ReportContext, flag_colours
 from smcloud.report.canvas import Bools, Colours, colour_table, draw_cells, on_map_grid, scale_end, tick
-from smcloud.report.maps import DETECTABLE, driver_cells, trend_cells, trend_limit
+from smcloud.report.detectable import DETECTABLE
+from smcloud.report.maps import driver_cells, trend_cells, trend_limit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from smcloud.report.context import ReportContext
+from smcloud.report.detectable import DETECTABLE
 from smcloud.report.language import join, join_values, tell
-from smcloud.report.maps import DETECTABLE
 from smcloud.report.rounding import FEW_YEARS, Record, number, percent, trend_text, words
 from smcloud.report.series_figure import sensor_changes
 from smcloud.report.values import areas, plain
@@ -19,13 +19,15 @@ def detectable(trend: xr.Dataset | None, context: ReportContext) -> str:
     """Write how large a trend has to be for half of the area to show it; empty where the product does not tell."""
     if trend is None or DETECTABLE not in trend:
         return ""
-    slopes = trend[DETECTABLE].transpose("lat", "lon").values.astype(float)
-    known = np.isfinite(slopes)
+    field = trend[DETECTABLE].transpose("lat", "lon").values
+    known = np.isfinite(field)
     if not known.any():
         return ""
-    order = np.argsort(slopes[known])
-    weight = areas(trend)[known][order].cumsum()
-    middle = float(slopes[known][order][np.searchsorted(weight, weight[-1] / 2)])
+    slopes, weight = field[known], areas(trend)[known]
+    del field, known  # fields are large
+    order = np.argsort(slopes)
+    weight = weight[order].cumsum()
+    middle = float(slopes[order][np.searchsorted(weight, weight[-1] / 2)])
     # Half of the tested area; the test is the one under the autocorrelation that neighbours share.
     if context.adjusts_trend:
         return tell(

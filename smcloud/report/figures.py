@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from smcloud.report import figures_by_group, figures_by_latitude, maps, profiles, series_figure
+from smcloud.report import detectable, figures_by_group, figures_by_latitude, maps, profiles, series_figure
 from smcloud.report.context import ReportContext
 from smcloud.report.drawing import to_svg
 from smcloud.report.language import ENGLISH, language, message, tell
@@ -59,7 +59,7 @@ _PLANS = (
         ),
     ),
     _Plan(
-        "detectable.svg", "map", message("What could have been found"), ("trend",), maps.detectable_map,
+        "detectable.svg", "map", message("What could have been found"), ("trend",), detectable.detectable_map,
         message(
             "Map of the slope that a cell would show in 80 % of all records; pale where small trends show, dark where "
             "only large ones do, striped where there is no test."
@@ -224,7 +224,7 @@ def _reason_to_skip(plan: _Plan, products: Mapping[str, xr.Dataset]) -> str:
     missing = [name for name in plan.needs if name not in products]
     if missing:
         return tell("the release holds no {product} product", product=missing[0])
-    if plan.name == "detectable.svg" and maps.DETECTABLE not in products["trend"]:
+    if plan.name == "detectable.svg" and detectable.DETECTABLE not in products["trend"]:
         return tell("the trend product does not hold it")
     if plan.name == "ends.svg" and maps.ENDS not in products["trend"]:
         return tell("the trend product does not hold it")

@@ -21,7 +21,6 @@ from smcloud.report.canvas import (
     legend,
     on_map_grid,
     scale_end,
-    tick,
     two_sided_bar,
 )
 from smcloud.report.context import ReportContext
@@ -34,10 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TIE_CODE, NO_DATA_CODE = 254, 255
-DETECTABLE, ENDS = "minimum_detectable_slope", "end_years_slope_change"
-UNTESTED_NOTE = message(
-    "Striped: land without a test (too few valid years, no data, or constant values). White: water."
-)
+ENDS = "end_years_slope_change"
 ZONE_NOTE = message("Striped: land without a trend (too few valid years, or no data) or without a zone. White: water.")
 
 
@@ -113,18 +109,6 @@ def trend_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Fig
     return figure
 
 
-def detectable_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
-    """Return the colours (lat, lon, RGBA) of the map of the detectable slope, and which cells have none.
-
-    Eight steps up to ``limit`` (1e-3 m3 m-3 yr-1), one beyond it.
-    """
-    slope = trend[DETECTABLE].values.astype(float) * 1e3
-    missing = ~np.isfinite(slope)
-    last = len(palette.DETECTABLE_STEPS) - 1
-    step = np.clip(np.floor(np.where(missing, 0, slope) / limit * last), 0, last).astype(int)
-    return colour_table(palette.DETECTABLE_STEPS)[step], missing
-
-
 def end_year_cells(trend: xr.Dataset, limit: float) -> tuple[Colours, Bools]:
     """Return the colours (lat, lon, RGBA) of the map of slopes without end years, and which cells have none.
 
@@ -159,37 +143,6 @@ def end_year_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> 
     draw_cells(figure, axes, trend, end_year_cells(trend, limit), context)
     two_sided_bar(figure, limit, (tell("lower without them"), tell("higher without them")))
     legend(figure, [(None, tell(NO_DATA_TEXT))], (0.66, 0.14), rows=1)
-    return figure
-
-
-def detectable_map(products: Mapping[str, xr.Dataset], context: ReportContext) -> Figure:
-    """Draw the map of the slope that a cell could have shown."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
-    trend = on_map_grid(products["trend"], [DETECTABLE])
-    limit = scale_end(trend[DETECTABLE].values.astype(float) * 1e3)
-    figure, axes = frame(
-        tell("What could have been found, {period}", period=context.period(products)),
-        tell(
-            "Slope that 80 % of such records show with p < {alpha} under the autocorrelation that neighbours share, in "
-            "{units}, {grid}",
-            alpha=f"{context.alpha:g}",
-            units=SLOPE_UNITS,
-            grid=context.grid,
-        ),
-    )
-    draw_cells(figure, axes, trend, detectable_cells(trend, limit), context, UNTESTED_NOTE)
-    bar = figure.add_axes((0.05, 0.105, 0.52, 0.028))
-    *steps, beyond = palette.DETECTABLE_STEPS
-    bounds = list(np.linspace(0, limit, len(steps) + 1))
-    scale = ScalarMappable(BoundaryNorm(bounds, len(steps)), ListedColormap(steps).with_extremes(over=beyond))
-    colorbar = figure.colorbar(scale, cax=bar, orientation="horizontal", extend="max", extendfrac=0.12)
-    colorbar.set_ticks(bounds, labels=[tick(bound) for bound in bounds])
-    colorbar.ax.tick_params(labelsize=10, length=3)
-    figure.text(0.05, 0.145, tell("small trends show"), fontsize=10.5, ha="left")
-    figure.text(0.57, 0.145, tell("only large ones do"), fontsize=10.5, ha="right")
-    legend(figure, [(None, tell("land without a test"))], (0.66, 0.14), rows=1)
     return figure
 
 

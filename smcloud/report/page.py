@@ -13,11 +13,12 @@ import xarray as xr
 from smcloud.config.choices import follows_the_study
 from smcloud.report.context import ReportContext
 from smcloud.report.curve_section import NAME, PARQUET, CurveSection, curve_section
+from smcloud.report.detectable import DETECTABLE
 from smcloud.report.downloads import downloads, file_name, scores
 from smcloud.report.figures import draw_all
 from smcloud.report.headlines import headlines
 from smcloud.report.language import ENGLISH, LANGUAGES, language, spoken, tell
-from smcloud.report.maps import DETECTABLE, ENDS
+from smcloud.report.maps import ENDS
 from smcloud.report.method import choices, configuration, pieces
 from smcloud.report.page_tables import laid_out, named_tables, shown_rows
 from smcloud.report.published import comparison, ddww_figures, differences, preset_words

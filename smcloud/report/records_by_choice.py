@@ -30,7 +30,7 @@ def attribution_records(drivers: xr.Dataset) -> Table:
             if "lag" in own[name].dims:
                 fields = {f"{name}, lag {lag}": own[name].sel(lag=lag) for lag in own["lag"].values}
             for column, field in fields.items():
-                row[column] = weighted_mean(field.transpose("lat", "lon").values.astype(float), weight)
+                row[column] = weighted_mean(field.transpose("lat", "lon").values, weight)
         rows.append(row)
     return rows
 

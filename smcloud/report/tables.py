@@ -7,7 +7,8 @@ are the business of :mod:`smcloud.report.rounding`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,8 +99,7 @@ def driver_records(drivers: xr.Dataset) -> Table:
     ``positive_share`` and ``negative_share`` follow the sign of ``dominant_correlation`` and add up to
     ``share``; all shares add up to 1. None where no cell has a result.
     """
-    code = drivers["dominant_driver"].transpose("lat", "lon").values.astype(int)
-    negative = drivers["dominant_correlation"].transpose("lat", "lon").values < 0
+    code, negative = _field(drivers, "dominant_driver"), _field(drivers, "dominant_correlation") < 0
     area = areas(drivers)
     total = float(area[code != 255].sum())
 
@@ -138,24 +138,39 @@ def coverage_records(trend: xr.Dataset) -> Table:
 
     Land is all that is not water. A cell that never changes has a valid trend, which is 0.
     """
-    slope = trend["slope"].transpose("lat", "lon").values
-    status = trend["status"].transpose("lat", "lon").values
+    valid, status = np.isfinite(_field(trend, "slope")), _field(trend, "status")
     flags = trend["status"].attrs
     meanings = dict(zip(flags["flag_values"], str(flags["flag_meanings"]).split(), strict=True))
-    area, valid = areas(trend), np.isfinite(slope)
-    constant = valid & np.isin(status, [value for value, name in meanings.items() if name == "constant"])
-    by_name = {VALID: valid, CHANGING: valid & ~constant, CONSTANT: constant}
-    if not constant.any():
-        by_name = {VALID: valid}
+    area = areas(trend)
+    total = float(area[~_has_name(status, meanings, "not_land")].sum())
+    rows: Table = []
+    for reason, here in _by_reason(valid, status, meanings):
+        if here.any():
+            covered = float(area[here].sum())
+            rows.append({"reason": reason, "area_km2": covered, "share": covered / total})
+    return rows
+
+
+def _by_reason(
+    valid: npt.NDArray[np.bool_], status: npt.NDArray[np.integer], meanings: Mapping[int, str]
+) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """The cells with a valid trend, the constant ones of them, and those without by ``status``, one after the other."""
+    yield VALID, valid
+    constant = valid & _has_name(status, meanings, "constant")
+    if constant.any():
+        yield CHANGING, valid & ~constant
+        yield CONSTANT, constant
     for value, name in meanings.items():
         if name != "not_land":
-            by_name[f"no trend: {name.replace('_', ' ')}"] = ~valid & (status == value)
-    total = float(area[np.isin(status, [value for value, name in meanings.items() if name != "not_land"])].sum())
-    return [
-        {"reason": reason, "area_km2": float(area[here].sum()), "share": float(area[here].sum()) / total}
-        for reason, here in by_name.items()
-        if here.any()
-    ]
+            yield f"no trend: {name.replace('_', ' ')}", ~valid & (status == value)
+
+
+def _has_name(status: npt.NDArray[np.integer], meanings: Mapping[int, str], name: str) -> npt.NDArray[np.bool_]:
+    """Where ``status`` is of this name; numpy's isin takes eight bytes a cell for it."""
+    out = np.zeros(status.shape, bool)
+    for value in (value for value, meaning in meanings.items() if meaning == name):
+        out |= status == value
+    return out
 
 
 def comparator_records(trend: xr.Dataset) -> Table:
@@ -163,16 +178,14 @@ def comparator_records(trend: xr.Dataset) -> Table:
 
     None where the product has no such column. The first row is the preset's own pair.
     """
-    valid = np.isfinite(trend["slope"].transpose("lat", "lon").values)
-    weight = np.where(valid, areas(trend), 0.0)
+    weight = areas(trend)
+    weight[~np.isfinite(_field(trend, "slope"))] = 0.0
     alpha = float(trend.attrs.get("alpha", 0.05))
     rows: Table = []
     for method, slope, p_value in _COMPARATORS:
-        values = trend[slope].transpose("lat", "lon").values if slope in trend else None
-        p = trend[p_value].transpose("lat", "lon").values if p_value in trend else None
-        if (values is not None or p is not None) and weight.any():
-            mean = None if values is None else weighted_mean(values, weight)
-            rejected = None if p is None else float(weight[p < alpha].sum() / weight.sum())
+        if (slope in trend or p_value in trend) and weight.any():
+            mean = weighted_mean(_field(trend, slope), weight) if slope in trend else None
+            rejected = float(weight[_field(trend, p_value) < alpha].sum() / weight.sum()) if p_value in trend else None
             rows.append({"method": method, "mean_of_slopes": mean, "rejected_share": rejected})
     return rows
 
@@ -192,6 +205,10 @@ def gradient_records(strata: xr.Dataset) -> Table:
                 row |= {f"{one}{end}": plain(ds[f"{column}{end}"]) if one == shown_as else None for end in _ENDS[:3]}
             rows.append(row | {"n_cells": plain(ds[f"{column}_n_cells"])})
     return rows
+
+
+def _field(ds: xr.Dataset, name: str) -> npt.NDArray[Any]:
+    return ds[name].transpose("lat", "lon").values  # held no longer than it is used: fields are large
 
 
 def find(table: Sequence[Record], key: str) -> Record | None:

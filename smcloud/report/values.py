@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from smcloud.cube.axes import cell_edges
-from smcloud.products.annual import cell_areas
+from smcloud.products.annual import SHARE, cell_areas
 
 
 def plain(value: Any) -> float | int | None:
@@ -34,4 +34,6 @@ def areas(ds: xr.Dataset) -> npt.NDArray[np.float64]:
         ds = ds.assign_coords(
             {f"{dim}_bnds": ((dim, "bnds"), np.stack([at[:-1], at[1:]], axis=1)) for dim, at in edges.items()}
         )
-    return np.asarray(cell_areas(ds).values)
+    names = [name for name in ("lat", "lon", "lat_bnds", "lon_bnds", SHARE) if name in ds]
+    # In one piece: made by blocks, a field would be there twice while they are put together.
+    return np.asarray(cell_areas(ds[names].compute()).values)

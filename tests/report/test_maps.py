@@ -10,7 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from smcloud.products import palette
-from smcloud.report import maps
+from smcloud.report import detectable, maps
 from smcloud.report.drawing import to_png
 from smcloud.report.projection import choose_projection
 
@@ -97,13 +97,13 @@ def test_trend_png_is_brown_where_significantly_drying_and_teal_where_wetting(pr
 def test_the_map_of_what_could_be_found_is_darker_where_only_large_trends_show(products, context):
     trend = products["trend"].copy(deep=True)
     trend["minimum_detectable_slope"][20, 30:34] = [np.nan, 1e-5, 1e-3, 1.0]
-    cells, missing = maps.detectable_cells(trend, 2.0)
+    cells, missing = detectable.detectable_cells(trend, 2.0)
     assert missing[20, 30] and not missing[20, 31:34].any()
     steps = [palette.DETECTABLE_STEPS[k] for k in (0, 4, 8)]
     assert [tuple(cell[:3]) for cell in cells[20, 31:34].tolist()] == [palette.rgb(step) for step in steps]
     light = [np.dot((0.299, 0.587, 0.114), palette.rgb(step)) for step in palette.DETECTABLE_STEPS]
     assert all(a - b > 12 for a, b in pairwise(light)) and light[0] < 230
-    pixels = cell_pixels(maps.detectable_map(products, context), trend.lat.values, trend.lon.values)
+    pixels = cell_pixels(detectable.detectable_map(products, context), trend.lat.values, trend.lon.values)
     slopes = products["trend"]["minimum_detectable_slope"]
     rows = away_from_parallels(trend.lat.values)[:, None]
     dark = pixels.sum(axis=-1)
@@ -172,7 +172,7 @@ def test_any_number_of_drivers(names, make_products, context):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("draw", [maps.trend_map, maps.detectable_map, maps.driver_map, maps.ddww_map])
+@pytest.mark.parametrize("draw", [maps.trend_map, detectable.detectable_map, maps.driver_map, maps.ddww_map])
 def test_text_lies_inside_the_figure_and_apart(draw, products, context):
     figure = draw(products, context)
     figure.canvas.draw()
@@ -189,7 +189,7 @@ def test_text_lies_inside_the_figure_and_apart(draw, products, context):
 
 
 def test_a_map_of_nothing_says_so(empty, context):
-    for draw in (maps.trend_map, maps.detectable_map, maps.driver_map, maps.ddww_map):
+    for draw in (maps.trend_map, detectable.detectable_map, maps.driver_map, maps.ddww_map):
         assert "No cell has a value" in [text.get_text() for text in draw(empty, context).axes[0].texts]
 
 
