@@ -61,7 +61,7 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             with process_gone(), killing("disk", killer):
                 self.study.run(run)
-        except Exception:
+        except Exception:  # the kill, or what the code made of it; an error of its own comes before its time
             assert killer.count >= at
             self.unrendered.add(run)
         self.published = latest_release(self.store)
