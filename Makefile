@@ -12,7 +12,7 @@ export UV_LINK_MODE = copy
 # Where the environment forbids to keep bytecode, every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo cloud-demo check test test-web test-docs test-cloud docs lint bench science faults mutants docs-picture lock clean help
+.PHONY: demo cloud-demo check test coverage test-web test-docs test-cloud docs lint bench science faults mutants docs-picture lock clean help
 
 demo: $(VENV)/.ready $(PAGE)
 	$(PY) -m smcloud.cli demo --out $(OUT)
@@ -26,8 +26,12 @@ check: $(VENV)/.ready lint
 	HYPOTHESIS_PROFILE=development $(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
 
 test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
-	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) -m "not e2e" \
-	  --cov=smcloud/stats --cov=smcloud/store --cov=smcloud/catalog --cov-report=term:skip-covered
+	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest $(PARALLEL) -m "not e2e"
+
+# Which lines of the three packages that numbers and releases rest on their own tests reach.
+coverage: $(VENV)/.ready
+	COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) -m "not e2e" tests/stats tests/store tests/catalog tests/property \
+	  tests/strangers tests/hostile --cov=smcloud/stats --cov=smcloud/store --cov=smcloud/catalog --cov-report=term:skip-covered
 
 # All tests with real servers: Dask Gateway, object stores, Prefect.
 test-cloud: $(VENV)/.ready
@@ -113,6 +117,7 @@ help:
 	@echo "make docs   build the site into docs/_build/html"
 	@echo "make check  lint, and the tests that are neither slow nor whole runs"
 	@echo "make test   set up, lint and test"
+	@echo "make coverage  which lines of stats, store and catalog their tests reach"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  time the statistics and their peers, and write tests/benchmarks/RESULTS.md"
 	@echo "make science  simulate what docs/science.md promises, and write docs/science-checks.md"

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: the folder of real files, and a world of a few cells for whole runs."""
 
+import gc
 import os
 import shutil
 import socket
@@ -89,6 +90,13 @@ def pytest_collection_modifyitems(items):
     """Long files come first: one that compiles the kernels, two that need none, and then the others that need them."""
     order = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays to the end: the garbage collector need not go through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture
