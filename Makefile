@@ -33,10 +33,10 @@ coverage: $(VENV)/.ready
 	COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) -m "not e2e" tests/stats tests/store tests/catalog tests/property \
 	  tests/strangers tests/hostile --cov=smcloud/stats --cov=smcloud/store --cov=smcloud/catalog --cov-report=term:skip-covered
 
-# All tests with real servers: Dask Gateway, object stores, Prefect.
+# All tests with real servers, Dask Gateway, object stores, Prefect, and with processes of their own, many of them killed.
 test-cloud: $(VENV)/.ready
 	$(PY) -m pytest tests/flows tests/cloud
-	$(PY) -m pytest -m e2e tests/faults tests/jit tests/cli tests/pipeline tests/export
+	$(PY) -m pytest $(PARALLEL) --ignore=tests/flows --ignore=tests/docs -m e2e
 
 # What programs of others say and read of a release: checkers, GDAL, zarrita in node (of the Python registry), and the
 # explorer in a Chromium, where the machine has one.

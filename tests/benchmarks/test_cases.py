@@ -45,6 +45,7 @@ def test_the_trend_of_a_file_is_that_of_cdo(tmp_path: Path) -> None:
         np.testing.assert_allclose(ours.slope, cdo_trend(tmp_path / "grid.nc", tmp_path), rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.e2e
 def test_memory_is_measured_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.peak", "264", "96", "96", "48"]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])

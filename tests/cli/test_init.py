@@ -253,7 +253,7 @@ def served(tmp_path_factory):
         process.terminate()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_file_and_a_store_behind_http(served, tmp_path, capsys):
     folder, url = served
     netcdf(folder / "a.nc")

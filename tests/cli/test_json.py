@@ -82,6 +82,7 @@ def test_results_have_their_keys(published, tmp_path, capsys, monkeypatch):
     assert "schema" in documented()["products"][0]
 
 
+@pytest.mark.e2e
 def test_help_takes_little_time_and_completion_works():
     """CPU seconds of whole processes; a shell asks the command itself what may come next."""
     before = os.times()

@@ -21,7 +21,6 @@ def begun(store):
     return list(store.glob("cube/*.attempt-1-1.json"))
 
 
-@pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_asked_to_stop_leaves_no_process_and_goes_on_later(small_world, tmp_path, number):
@@ -41,7 +40,7 @@ def test_a_run_that_is_asked_to_stop_leaves_no_process_and_goes_on_later(small_w
     assert sorted(path.suffix for path in (store / "cube").iterdir()) == [".sealed", ".zarr"]
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.skipif(os.geteuid() == 0 and not os.path.exists("/usr/bin/setpriv"), reason="root may write anywhere")
 def test_reading_commands_need_no_permission_to_write(published, tmp_path):
     store = tmp_path / "store"

@@ -91,8 +91,8 @@ def page(results: dict[str, Any], code: str) -> str:
 
 HEAD = """# What was done to a store, and what came of it
 
-`make faults` measures these rows, two at a time, and writes this page. Smaller they are part of `make test`, those with
-servers of `make test-cloud` (`tests/faults`). A row is not measured again where the code of the store did not change.
+`make faults` measures these rows, two at a time, and writes this page. Smaller they are part of `make test-cloud`
+(`tests/faults`). A row is not measured again where the code of the store did not change.
 Disk: a local folder. gcs, s3: servers on loopback that speak the protocols (`tests/cloud/gcs.py`, moto), not the
 providers.
 

@@ -1,4 +1,4 @@
-"""The rows of ``make faults`` at small sizes; and that each can fail."""
+"""The rows of ``make faults`` at small sizes, on a disk and on object stores; and that each can fail."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ from tests.faults.states import machine
 from tests.faults.stores import stores
 from tests.faults.work import Study
 
-pytestmark = pytest.mark.slow
-GCS, S3 = (pytest.param(kind, marks=pytest.mark.e2e) for kind in ("gcs", "s3"))  # servers: part of `make test-cloud`
+pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.timeout(1200)  # a server of S3 in Python is slow, and slower beside others
-@pytest.mark.parametrize("kind", ["disk", GCS, S3])
+@pytest.mark.parametrize("kind", ["disk", "gcs", "s3"])
 def test_crashes(kind: str) -> None:
     with stores(kind) as new:
         counted = sweep(kind, new, step=16 if kind == "s3" else 9)
     assert counted["points"] > 3
 
 
-@pytest.mark.parametrize("kind", ["disk", GCS, S3])
+@pytest.mark.parametrize("kind", ["disk", "gcs", "s3"])
 def test_an_empty_record_is_read_as_empty_and_a_missing_one_as_none(kind: str) -> None:
     """An empty object has no range that could be asked for: stores answer with an error."""
     with stores(kind) as new:
@@ -62,7 +61,6 @@ def test_a_cut_shows_what_was_not_synced(left_out: str, monkeypatch: pytest.Monk
         cut(new)
 
 
-@pytest.mark.e2e
 def test_faults_of_a_server() -> None:
     counted = server.fail(7, lasting=0)
     assert counted["faults"] == 7
@@ -86,7 +84,7 @@ def test_a_sweep_sees_a_release_before_its_data(monkeypatch: pytest.MonkeyPatch)
         sweep("disk", new, 3)
 
 
-@pytest.mark.parametrize("kind", ["disk", GCS])
+@pytest.mark.parametrize("kind", ["disk", "gcs"])
 def test_publishers(kind: str) -> None:
     with stores(kind) as new:
         counted = publish_at_once(new, 4)
@@ -100,7 +98,7 @@ def test_readers() -> None:
     assert json.loads(json.dumps(counted)) == counted  # a number of numpy could not be written down
 
 
-@pytest.mark.parametrize("kind", ["disk", GCS])
+@pytest.mark.parametrize("kind", ["disk", "gcs"])
 def test_failing_twins(kind: str) -> None:
     with stores(kind) as new:
         counted = fail_beside(new, 6)

@@ -99,7 +99,7 @@ def test_warnings_and_logs_of_libraries_do_not_steer(
     assert code == 1 and clean(out + err) and "UserWarning: \\x1b[2J" in err and err.count("title") >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_terminal_gets_text(place: Path) -> None:
     """The same on a real terminal, where logs are shown too."""
     path = place / "c.yaml"

@@ -12,13 +12,13 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_importing_the_package_compiles_nothing_and_imports_no_compiler() -> None:
     code = "import sys, smcloud.stats; print([m for m in ('numba', 'scipy.stats', 'pingouin') if m in sys.modules])"
     assert run(code).strip() == "[]"
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_first_call_may_come_from_many_threads_at_once() -> None:
     code = """
 import numpy as np, xarray as xr
@@ -31,7 +31,7 @@ print(out.identical(mann_kendall(da)))
     assert run(code).strip() == "True"
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_kernels_are_compiled_in_the_background_in_order_and_no_more_when_it_is_over() -> None:
     order: list[str] = []
     begun, go = threading.Event(), threading.Event()

@@ -84,7 +84,7 @@ assert noticed.startswith("tests/store/test_pages.py::test_")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_change_is_killed_by_a_test_and_survives_without(tmp_path: Path) -> None:
     """In a process of its own: modules are forgotten there for the changed one. Nothing here depends on the time."""
     done = subprocess.run(

@@ -30,7 +30,7 @@ def found(path):
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_work_is_found_once_it_is_published_and_only_this_work(published, tmp_path):
     path = published
     assert found(path) == [1, []]

@@ -369,7 +369,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_what_a_killed_process_left_is_taken_over_at_once(store: Store, attempts: Attempts) -> None:
     assert subprocess.run([sys.executable, "-c", KILLED, store.url, PATH], check=False).returncode == -9
     assert beside(store) == {"run1.zarr", "run1.attempt-1-1.json"}

@@ -80,7 +80,7 @@ print([create_only(store, f"releases/{turn:08d}.json", sys.argv[2].encode() * 10
 """
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_processes_race_on_a_disk_without_hard_links(store: Store) -> None:
     racers = [
         subprocess.Popen([sys.executable, "-c", RACE, store.url, str(i)], stdout=subprocess.PIPE, text=True)

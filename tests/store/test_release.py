@@ -152,7 +152,7 @@ for turn in range(6):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_racing_processes_get_contiguous_numbers(store: Store, released: Released) -> None:
     record = given(released(store), "x").model_dump_json()
     workers = [
@@ -328,7 +328,7 @@ dask.compute(Prefix(Store.open(sys.argv[1]), sys.argv[2]).stage(ds), scheduler="
 """
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_killed_writer_is_never_visible(store: Store, released: Released, product: xr.Dataset) -> None:
     released(store)
     path = "products/trend/run2.zarr"

@@ -99,7 +99,7 @@ def kerchunked(files, folder):
     return json.loads(made.read_text())
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_kerchunk_references_to_real_files(test_data, tmp_path, cube, opened, entry):
     """References made by kerchunk itself, one for each file and one for their sequence, opened by intake and fsspec."""
     files = sorted((test_data / "cci_images").glob(CCI + "PASSIVE-*.nc"))
