@@ -7,7 +7,9 @@ NPM := tests/readers/node_modules/.package-lock.json tests/explorer/node_modules
 DEMO := docs/notebooks/smcloud-demo
 PAGE := smcloud/explorer/built/index.html
 OUT ?= smcloud-demo
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer --ignore=tests/site
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer --ignore=tests/site --ignore=tests/flows
+# As in the image: the threads of a BLAS wait by turning, on cores that other processes of the tests want.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest
 export UV_LINK_MODE = copy
 # Where the environment forbids to keep bytecode, every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,25 +25,25 @@ cloud-demo: $(VENV)/.ready $(PAGE)
 
 # The inner loop: lint and all tests that are neither slow nor whole runs with servers.
 check: $(VENV)/.ready lint
-	HYPOTHESIS_PROFILE=development $(PY) -m pytest $(PARALLEL) -m "not slow and not e2e"
+	HYPOTHESIS_PROFILE=development $(PYTEST) $(PARALLEL) -m "not slow and not e2e"
 
 test: $(VENV)/.ready $(TOOLS)/checks/.ready lint
-	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PY) -m pytest $(PARALLEL) -m "not e2e"
+	PATH="$(CURDIR)/$(TOOLS)/checks/bin:$$PATH" $(PYTEST) $(PARALLEL) -m "not e2e"
 
 # Which lines of the three packages that numbers and releases rest on their own tests reach.
 coverage: $(VENV)/.ready
-	COVERAGE_CORE=sysmon $(PY) -m pytest $(PARALLEL) -m "not e2e" tests/stats tests/store tests/catalog tests/property \
+	COVERAGE_CORE=sysmon $(PYTEST) $(PARALLEL) -m "not e2e" tests/stats tests/store tests/catalog tests/property \
 	  tests/strangers tests/hostile --cov=smcloud/stats --cov=smcloud/store --cov=smcloud/catalog --cov-report=term:skip-covered
 
 # All tests with real servers, Dask Gateway, object stores, Prefect, and with processes of their own, many of them killed.
 test-cloud: $(VENV)/.ready
-	$(PY) -m pytest tests/flows tests/cloud
-	$(PY) -m pytest $(PARALLEL) --ignore=tests/flows --ignore=tests/docs -m e2e
+	$(PYTEST) tests/flows tests/cloud
+	$(PYTEST) $(PARALLEL) --ignore=tests/docs -m e2e
 
 # What programs of others say and read of a release: checkers, GDAL, zarrita in node (of the Python registry), and the
 # explorer in a Chromium, where the machine has one.
 test-web: $(VENV)/.ready $(NPM) $(PAGE)
-	$(PY) -m pytest tests/readers tests/doors tests/explorer
+	$(PYTEST) tests/readers tests/doors tests/explorer
 
 $(NPM): %/node_modules/.package-lock.json: %/package-lock.json %/package.json $(VENV)/.ready
 	cd $* && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(CURDIR)/$(PY)" -c \
@@ -81,7 +83,7 @@ docs: $(VENV)/.ready
 
 # Site, notebooks, links, and what README.md says to type.
 test-docs: $(VENV)/.ready
-	$(PY) -m pytest tests/site tests/docs
+	$(PYTEST) tests/site tests/docs
 
 # The picture of the layers in docs/architecture.md, from the imports.
 docs-picture: $(VENV)/.ready
