@@ -74,6 +74,12 @@ def files(products, context):
     return render(products, context)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """A page of tables and sentences alone: for what is said, no figure needs to be drawn."""
+    monkeypatch.setattr("smcloud.report.page.draw_all", lambda *_: ([], []))
+
+
 @pytest.fixture(scope="module")
 def page(files):
     return Page(files["index.html"])
@@ -223,7 +229,7 @@ def test_the_settings_of_matplotlib_are_left_alone(products, context):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("names", [("precipitation",), ("precipitation", "temperature")])
-def test_one_and_two_drivers(names, make_products, context):
+def test_one_and_two_drivers(names, make_products, context, undrawn):
     got = Page(render(make_products(names), context)["index.html"])
     assert [row[0] for row in got.tables["table-drivers"][1:]] == [*names, "none", "tie"]
     headers = got.tables["table-regions"][0]
@@ -307,7 +313,7 @@ def test_an_even_native_grid_is_named_by_its_step(products, new_context):
 
 
 @pytest.mark.slow
-def test_the_interval_of_the_ddww_share_stands_beside_it(products, context):
+def test_the_interval_of_the_ddww_share_stands_beside_it(products, context, undrawn):
     limits = {"ddww_share_of_change_lower": 0.3111, "ddww_share_of_change_upper": 0.5222}
     changed = products | {"ddww": products["ddww"].assign_attrs(products["ddww"].attrs | limits)}
     text = render(changed, context)["index.html"].decode().replace("\u00a0", " ")
@@ -319,7 +325,7 @@ def test_the_interval_of_the_ddww_share_stands_beside_it(products, context):
 
 
 @pytest.mark.slow
-def test_classes_that_were_chosen_by_their_trend_have_dashes(products, context):
+def test_classes_that_were_chosen_by_their_trend_have_dashes(products, context, undrawn):
     chosen = products["strata"]["kind"] == "ddww"
     without = ("p_value", "slope_lower", "slope_upper", "drying_share", "wetting_share")
     strata = products["strata"].assign({name: products["strata"][name].where(~chosen) for name in without})
@@ -333,7 +339,7 @@ def test_classes_that_were_chosen_by_their_trend_have_dashes(products, context):
 
 
 @pytest.mark.slow
-def test_both_presets_are_shown_beside_the_scorecard(products, new_context, scorecard, page):
+def test_both_presets_are_shown_beside_the_scorecard(products, new_context, scorecard, undrawn):
     row = {"preset": "rigorous", "phi": 0.4, "rejected_share": 0.0321, "significant_share": 0.0}
     text = render(products, new_context(scorecard=scorecard, presets=[row | {"detected_share": 0.456}]))["index.html"]
     cells = [cell for cell in ("rigorous", "0.4", "3.2", "0.0", "45.6") if f">{cell}<" in text.decode()]
@@ -358,6 +364,10 @@ def test_the_page_escapes_and_masks_what_a_catalog_says(products, new_context):
     assert not any(text in page for text in ("\x1b", "\u202e", "\x00", "CANARY"))
     assert "<script" not in page and "<img src=x" not in page
     assert "&lt;script&gt;" in page and "https://***@h.example" in page and "\\x1b[2J" in page
+
+
+def test_citations_of_a_catalog_are_links_to_the_web_alone(products, new_context, undrawn):
+    names = ("entry", "version", "state", "licence", "citation")
     links = 'javascript:alert(1) data:text/html,x 10.1234/"onclick=x'
     citation = new_context(inputs={"a": dict.fromkeys(names, links)})
     page = render(products, citation)["index.html"].decode()
@@ -461,8 +471,7 @@ def test_long_numbers_are_found():
     ]  # fmt: skip
 
 
-def test_no_number_of_the_page_has_more_than_three_significant_digits(products, new_context, scorecard, monkeypatch):
-    monkeypatch.setattr("smcloud.report.page.draw_all", lambda *_: ([], []))
+def test_no_number_of_the_page_has_more_than_three_significant_digits(products, new_context, scorecard, undrawn):
     odd = {"odds_ratio": 123.456, "odds_ratio_lower": 1e-9, "odds_ratio_upper": 9.87654321e12,
            "ddww_null_lower": 0.31234, "ddww_null_upper": 1.0}  # fmt: skip
     regional = products["regional"].copy(deep=True)
