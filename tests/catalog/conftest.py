@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.catalog.references import CANARY, Web
+from tests.catalog.references import CANARY, POLL_SECONDS, Web
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def http(request: pytest.FixtureRequest) -> Callable[[Path], str]:
 
     def serve(folder: Path) -> str:
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
         request.addfinalizer(server.server_close)
         request.addfinalizer(server.shutdown)
         return f"http://127.0.0.1:{server.server_port}"

@@ -12,6 +12,7 @@ from smcloud.catalog import Catalog
 from tests.catalog.entries import catalog_of, changed, small, write_store
 
 CANARY = "canary-7d1f"
+POLL_SECONDS = 0.02  # how soon a server notices that it is to end, half a second if nothing is said
 
 
 class Web:
@@ -45,7 +46,7 @@ class Web:
 
         self.servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
         for server in self.servers:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
         self.own, self.foreign = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
 
     def close(self) -> None:

@@ -23,7 +23,8 @@ def serving() -> Iterator[str]:
     # longer than to answer; this one knows one service.
     app = create_backend_app("s3")
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    ends_within = 0.02  # seconds; its own half a second would be waited for at the end of each test
+    thread = threading.Thread(target=server.serve_forever, args=(ends_within,), daemon=True)
     thread.start()
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

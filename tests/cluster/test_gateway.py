@@ -74,7 +74,7 @@ def test_a_gateway_that_does_not_answer_leaves_no_client_behind(monkeypatch):
     before = {thread for thread in threading.enumerate() if thread.name == "IO loop"}
     gc.disable()
     try:
-        with pytest.raises(UnreachableError), open_cluster(Cluster(kind="gateway", workers=1), patience=3):
+        with pytest.raises(UnreachableError), open_cluster(Cluster(kind="gateway", workers=1), patience=1):
             pass
         assert {thread for thread in threading.enumerate() if thread.name == "IO loop"} <= before
     finally:
