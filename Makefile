@@ -8,9 +8,9 @@ DEMO := docs/notebooks/smcloud-demo
 PAGE := smcloud/explorer/built/index.html
 OUT ?= smcloud-demo
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer --ignore=tests/site --ignore=tests/flows
-# As in the image: the threads of a BLAS wait by turning, on cores that other processes of the tests want.
 # Some 60,000 small files: in memory where the machine has room, as a disk takes a tenth longer for all.
 IN_MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4}')" -gt 4000000 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
+# As in the image: the threads of a BLAS wait by turning, on cores that other processes of the tests want.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest
 export UV_LINK_MODE = copy
 # Where the environment forbids to keep bytecode, every process of the tests would compile all modules again.

@@ -149,6 +149,7 @@ def test_an_honest_zstd_frame_without_a_size_is_read(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_entry(catalog_of(tmp_path, entry), "source0")["sm"], np.zeros((4, 3, 5)))
 
 
+@pytest.mark.slow
 def test_icechunk_chunks_are_bounded_too(tmp_path: Path, bombs: dict[str, bytes]) -> None:
     icechunk.set_logs_filter("error")
     repository = icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "ice")))

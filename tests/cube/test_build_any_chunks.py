@@ -61,6 +61,7 @@ def test_nothing_is_computed_before_it_is_asked_for(world):
     assert all(dask.is_dask_collection(c) for counted in cube.counters.values() for c in counted.values())
 
 
+@pytest.mark.slow
 def test_the_graph_grows_with_the_chunks_and_years_only(built):
     sources, cube, _, _ = built
     chunks = sum(source.values.data.npartitions for source in sources.values())

@@ -116,6 +116,7 @@ def test_commands_of_smcloud_exist_with_their_options(page, line):
     assert left == []
 
 
+@pytest.mark.slow
 def test_commands_in_the_text_exist():
     for page in PAGES:
         for name in re.findall(r"`smcloud ([a-z]+)\b", page.read_text()):

@@ -194,6 +194,7 @@ def test_a_link_in_place_of_the_page_is_not_written_through(
     assert list(victim.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_is_published_uses_no_name_that_a_role_may_have(published: Path, tmp_path: Path) -> None:
     """Variables, axes and coordinates of cube and annual values, beside the roles themselves, are refused as roles."""
     store = str(tmp_path / "store")

@@ -189,6 +189,7 @@ def world_of(rng: np.random.Generator, config: RunConfig, follows: float) -> dic
     return ddww_attributes(ddww(trend, annual, config))
 
 
+@pytest.mark.slow
 def test_the_expected_share_is_the_observed_one_without_association() -> None:
     """The shares of the zones in all valid land would expect 0.33 here: the wet zone changes more often."""
     rng, config = np.random.default_rng(12), make_config()

@@ -16,6 +16,8 @@ from smcloud.stats import cell_area
 
 from .conftest import DRIVERS, make_config, products
 
+pytestmark = pytest.mark.slow
+
 PRESETS = ("peng2023", "rigorous")
 DRAWS = {"replicates": 400, "seed": 1}
 PROPERTIES = ("clay", "sand", "elevation")

@@ -145,6 +145,7 @@ def test_a_common_slope_is_found_in_its_season_alone(cube: xr.Dataset) -> None:
         np.testing.assert_allclose(ds, [0, 0, 2e-3, 0], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_no_chunk_changes_a_bit_and_nothing_is_there_unasked(cube: xr.Dataset) -> None:
     config = config_of()
     whole = seasonal_moisture(cube, config)

@@ -115,6 +115,7 @@ def test_a_layer_without_months_has_no_water_balance(world: dict[str, xr.Dataset
     assert "potential_evaporation" in err.value.where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["aridity", "aridity_terciles", "climatology_terciles", "water_balance"])
 def test_zones_do_not_depend_on_chunks(name: str) -> None:
     config = scheme(name, bootstrap={"replicates": 40})

@@ -149,6 +149,7 @@ def test_tables_of_lags_ends_and_seasons_hold_the_numbers_of_the_products(produc
     assert headers[2] == ["", "Season", "Trend (10⁻³/yr)", "interval", "p", "Cells"]
 
 
+@pytest.mark.slow
 def test_ends_seasons_and_lags_are_on_the_page(products, context):
     made = with_choices(products)
     made["trend"] = made["trend"].assign(end_years_slope_change=-made["trend"]["slope"])

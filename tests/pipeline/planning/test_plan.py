@@ -73,6 +73,7 @@ def test_the_sizes_by_hand():
     assert daily.minutes > hourly.minutes > fine.minutes > coarse.minutes > 0
 
 
+@pytest.mark.slow
 def test_a_static_role_in_one_chunk_is_held_whole():
     """A land mask of 0.05 degrees held 26 bytes for each of its cells while its only chunk was made."""
     size = SIZES["0.05-monthly-40"]
