@@ -8,7 +8,7 @@ DEMO := docs/notebooks/smcloud-demo
 PAGE := smcloud/explorer/built/index.html
 OUT ?= smcloud-demo
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cloud --ignore=tests/readers --ignore=tests/doors --ignore=tests/explorer --ignore=tests/site --ignore=tests/flows
-# Some 60,000 small files: in memory where the machine has room, as a disk takes a tenth longer for all.
+# Some 60,000 small files: in memory where the machine has room. On a disk the tests of stores took a tenth longer.
 IN_MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4}')" -gt 4000000 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
 # As in the image: the threads of a BLAS wait by turning, on cores that other processes of the tests want.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest

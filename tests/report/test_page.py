@@ -371,6 +371,7 @@ def test_citations_of_a_catalog_are_links_to_the_web_alone(products, new_context
     links = 'javascript:alert(1) data:text/html,x 10.1234/"onclick=x'
     citation = new_context(inputs={"a": dict.fromkeys(names, links)})
     page = render(products, citation)["index.html"].decode()
+    assert "javascript:alert(1) data:text/html,x" in page and "&#34;onclick=x" in page  # it is shown, as text
     assert 'href="javascript' not in page and 'href="data:text' not in page and '"onclick' not in page
 
 
