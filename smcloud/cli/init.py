@@ -49,10 +49,7 @@ def init(
     study = study_text(study_of(looked.drafts, looked.places, str(out / "catalog.yaml"), "smcloud-results"))
     paths = write_both(out, catalog, study)
     open_lines = {str(path): choices(text) for path, text in zip(paths, (catalog, study), strict=True)}
-    following = [
-        f"smcloud catalog check {shlex.quote(str(paths[0]))}",
-        f"smcloud ingest {shlex.quote(str(paths[1]))}",
-    ]
+    following = [f"smcloud catalog check {shlex.quote(str(paths[0]))}", f"smcloud ingest {shlex.quote(str(paths[1]))}"]
     if json_:
         entries = {
             draft.name: {key: held["name"].value for key, held in draft.roles.items()} for draft in looked.drafts
